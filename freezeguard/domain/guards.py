@@ -1,0 +1,264 @@
+"""What else must be true before a command may act. A guard answers with what is missing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from freezeguard.domain import probation
+from freezeguard.domain.enforcement import is_degraded
+from freezeguard.domain.people import Actor, MachineKey, Person, Role
+from freezeguard.domain.reasons import SAFETY_REASON_CODES
+from freezeguard.domain.record import Case, Facts, Vote
+from freezeguard.domain.remedy import missing_in_remedy
+from freezeguard.domain.transitions import Command, State
+
+FALSE_ALARM_CODES = (
+    "wrong_item",
+    "delivery_fault",
+    "abuse",
+    "duplicate_evidence",
+    "rule_error",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A command on its way: who asks what of which case, when, and what is known."""
+
+    case: Case
+    from_state: State | None
+    command: Command
+    arguments: Mapping[str, Any]
+    actor: Actor
+    now: datetime
+    facts: Facts
+
+    @property
+    def person(self) -> str | None:
+        """Return the id of the person who acts, None for keys and the system."""
+        return self.actor.id if isinstance(self.actor, Person) else None
+
+
+Guard = Callable[[Move], tuple[str, ...]]
+
+
+def votes_needed(move: Move) -> int:
+    """Return how many people must agree to this command in this case."""
+    case = move.case
+    if move.command is Command.DECLARE_FALSE_ALARM:
+        return 2 if case.lane == "safety" else 1
+    waived = any(one.status == "waived" for one in move.facts.objects)
+    strict = case.lane == "safety" or case.recurrence >= 1 or _is_degraded(move) or waived
+    return 2 if strict else 1
+
+
+def _is_degraded(move: Move) -> bool:
+    """Say whether enforcement falls short, by what the case says or by what was just read."""
+    return move.case.degraded or is_degraded(move.facts.objects)
+
+
+def live_votes(move: Move) -> tuple[Vote, ...]:
+    """Return earlier votes of other people that still count: same evidence, not expired."""
+    return tuple(vote for vote in _counting_votes(move) if vote.person != move.person)
+
+
+def _counting_votes(move: Move) -> tuple[Vote, ...]:
+    return tuple(
+        vote
+        for vote in move.facts.votes
+        if vote.command == move.command
+        and vote.evidence_revision == move.case.evidence_revision
+        and move.now < vote.expires_at
+    )
+
+
+def is_last_vote(move: Move) -> bool:
+    """Say whether this vote completes the number of people needed."""
+    return len(live_votes(move)) + 1 >= votes_needed(move)
+
+
+def _reason_given(move: Move) -> tuple[str, ...]:
+    return () if str(move.arguments.get("reason") or "").strip() else ("`reason`: say why",)
+
+
+def _may_freeze(move: Move) -> tuple[str, ...]:
+    """One associate alone may not, except for a safety reason or where the case is on probation."""
+    actor = move.actor
+    if isinstance(actor, MachineKey):
+        return _key_may_freeze(move)
+    if not isinstance(actor, Person) or move.from_state not in {None, State.SUSPECTED}:
+        return ()
+    if actor.roles & {Role.ANALYST, Role.COMPLIANCE, Role.MANAGER}:
+        return ()
+    if move.arguments.get("reason_code") in SAFETY_REASON_CODES:
+        return ()
+    if move.from_state is State.SUSPECTED and actor.id not in move.facts.pullers:
+        return ()  # the first opinion was another person's, the detector's or a catalogue's
+    return ("a second, different associate must agree, or the reason must be one of safety",)
+
+
+def _key_may_freeze(move: Move) -> tuple[str, ...]:
+    if (move.arguments.get("lane") or "quality") != "quality":
+        return ("a machine key freezes in the lane quality only",)
+    if move.from_state not in {None, State.SUSPECTED}:
+        return ("only a person's pull, a crossing or an order stops a reinstated sale again",)
+    return ()
+
+
+def _order_has_document(move: Move) -> tuple[str, ...]:
+    if move.arguments.get("lane") != "authority":
+        return ()
+    missing = []
+    if not (isinstance(move.actor, Person) and Role.COMPLIANCE in move.actor.roles):
+        missing.append("only compliance registers an order of an authority")
+    if not move.arguments.get("document"):
+        missing.append("`document`: the order itself")
+    return tuple(missing)
+
+
+def _second_person_dismisses(move: Move) -> tuple[str, ...]:
+    if move.person == move.case.owner or move.person not in move.facts.pullers:
+        return ()
+    return ("whoever pulled can't dismiss the pull; the owner or another associate can",)
+
+
+def _all_stopped(move: Move) -> tuple[str, ...]:
+    return tuple(
+        f"{one.name} is not read back as not sellable"
+        for one in move.facts.objects
+        if not one.is_stopped
+    )
+
+
+def _all_released(move: Move) -> tuple[str, ...]:
+    return tuple(
+        f"{one.name} is not read back as sellable"
+        for one in move.facts.objects
+        if not one.is_released
+    )
+
+
+def _task_is_open(move: Move) -> tuple[str, ...]:
+    asked = (str(move.arguments.get("catalogue")), str(move.arguments.get("remote_id", "")))
+    if asked in move.facts.open_tasks:
+        return ()
+    return (f"no manual task is open for {asked[0]}/{asked[1]}",)
+
+
+def _remedy_complete(move: Move) -> tuple[str, ...]:
+    return missing_in_remedy(move.arguments.get("remedy") or {})
+
+
+def _missing_named(move: Move) -> tuple[str, ...]:
+    return () if move.arguments.get("missing") else ("`missing`: list exactly what is missing",)
+
+
+def _third_round_elsewhere(move: Move) -> tuple[str, ...]:
+    owner = move.person == move.case.owner
+    if move.case.remedy_rounds < 2:
+        return () if owner else ("the owner judges the first two rounds",)
+    return ("the third round is judged by another manager than the owner",) if owner else ()
+
+
+def _verification_attached(move: Move) -> tuple[str, ...]:
+    verification = move.arguments.get("verification") or {}
+    if str(verification.get("result") or "").strip():
+        return ()
+    return ("`verification`: what was checked, and with what result",)
+
+
+def _not_the_author(move: Move) -> tuple[str, ...]:
+    authors = {move.case.remedy_author, move.case.approval_requested_by}
+    if move.person in authors:
+        return ("the approver is another person than the author of the remedy or of the request",)
+    return ()
+
+
+def _evidence_seen(move: Move) -> tuple[str, ...]:
+    if move.facts.news_pending:
+        return ("new signals have just arrived; read the case again",)
+    seen = move.arguments.get("evidence_revision")
+    if seen == move.case.evidence_revision == move.case.approval_evidence:
+        return ()
+    return (f"`evidence_revision`: the evidence is at revision {move.case.evidence_revision}",)
+
+
+def _manager_among_voters(move: Move) -> tuple[str, ...]:
+    if not is_last_vote(move):
+        return ()
+    actor_approves = isinstance(move.actor, Person) and move.actor.manages(move.case.category)
+    if actor_approves or any(vote.is_approver for vote in live_votes(move)):
+        return ()
+    return ("one of the approvers must be a manager of the category",)
+
+
+def _unconfirmed_named(move: Move) -> tuple[str, ...]:
+    if not _is_degraded(move):
+        return ()
+    named = set(move.arguments.get("unconfirmed") or ())
+    return tuple(
+        f"`unconfirmed`: name {one.name}, which is {one.status.value}"
+        for one in move.facts.objects
+        if not one.is_stopped and one.name not in named
+    )
+
+
+def _not_twice(move: Move) -> tuple[str, ...]:
+    if move.person is None or all(vote.person != move.person for vote in _counting_votes(move)):
+        return ()
+    return ("you have agreed already; another person must agree too",)
+
+
+def _owner_among_voters(move: Move) -> tuple[str, ...]:
+    if not is_last_vote(move):
+        return ()
+    voters = {move.person, *(vote.person for vote in live_votes(move))}
+    if move.case.owner in voters:
+        return ()
+    return ("the owner must be one of those who declare a false alarm",)
+
+
+def _false_alarm_code(move: Move) -> tuple[str, ...]:
+    if move.arguments.get("reason_code") in FALSE_ALARM_CODES:
+        return ()
+    return (f"`reason_code`: one of {', '.join(FALSE_ALARM_CODES)}",)
+
+
+def _not_authority(move: Move) -> tuple[str, ...]:
+    if move.case.lane == "authority":
+        return ("an order of an authority is lifted by its revocation only",)
+    return ()
+
+
+def _probation_over(move: Move) -> tuple[str, ...]:
+    facts = move.facts
+    return probation.unmet(move.case, facts.probation, facts.policy, move.now)
+
+
+GUARDS: Mapping[Command, tuple[Guard, ...]] = {
+    Command.DISMISS: (_reason_given, _second_person_dismisses),
+    Command.FREEZE: (_may_freeze, _order_has_document),
+    Command.CONFIRM_FREEZE: (_all_stopped,),
+    Command.RESOLVE_TASK: (_task_is_open,),
+    Command.PROPOSE_REMEDY: (_remedy_complete,),
+    Command.RETURN_REMEDY: (_missing_named, _third_round_elsewhere),
+    Command.REQUEST_APPROVAL: (_verification_attached,),
+    Command.REJECT_APPROVAL: (_reason_given,),
+    Command.APPROVE: (
+        _not_authority,
+        _not_the_author,
+        _not_twice,
+        _evidence_seen,
+        _manager_among_voters,
+        _unconfirmed_named,
+    ),
+    Command.CONFIRM_RELEASE: (_all_released,),
+    Command.COMPLETE_PROBATION: (_probation_over,),
+    Command.DECLARE_FALSE_ALARM: (_false_alarm_code, _not_twice, _owner_among_voters),
+}
+
+
+def missing(move: Move) -> tuple[str, ...]:
+    """Return one sentence per unmet guard of the command; empty where it may act."""
+    return tuple(word for guard in GUARDS.get(move.command, ()) for word in guard(move))

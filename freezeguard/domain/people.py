@@ -1,0 +1,90 @@
+"""Who acts: people, machine keys and the system itself."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person may be. Two-person guards compare people; an admin is not exempt."""
+
+    ASSOCIATE = "associate"
+    ANALYST = "analyst"
+    MANAGER = "manager"
+    COMPLIANCE = "compliance"
+    FINANCE = "finance"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+    VENDOR = "vendor"
+
+
+class Right(StrEnum):
+    """What a machine key may do."""
+
+    SOURCE = "source"
+    MAY_ASSERT_SAFETY = "may_assert_safety"
+    CATALOGUE = "catalogue"
+    MAY_FREEZE = "may_freeze"
+
+
+class System(StrEnum):
+    """The parts of freezeguard that issue commands by themselves."""
+
+    DETECTOR = "detector"
+    TIMER = "timer"
+    RECONCILER = "reconciler"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person who signed in by a personal token.
+
+    `areas` are the categories that a manager answers for; empty means all. `vendor` binds a
+    person with the role `vendor` to one vendor.
+    """
+
+    id: str
+    name: str
+    roles: frozenset[Role]
+    email: str | None = None
+    vendor: str | None = None
+    areas: frozenset[str] = frozenset()
+    time_zone: str = "UTC"
+    language: str = "en"
+
+    def manages(self, category: str | None) -> bool:
+        """Say whether this person is a manager of the category."""
+        return Role.MANAGER in self.roles and (not self.areas or category in self.areas)
+
+    @property
+    def is_staff(self) -> bool:
+        """Say whether this person belongs to the shop, not to a vendor."""
+        return Role.VENDOR not in self.roles
+
+
+@dataclass(frozen=True, slots=True)
+class MachineKey:
+    """A machine that signed in by a key: never counts as a person.
+
+    `source` is the one source that a source key sends for. `freeze_budget` is the number of
+    freezes that a key with `may_freeze` may order in the governor's window.
+    """
+
+    id: str
+    name: str
+    rights: frozenset[Right]
+    source: str | None = None
+    freeze_budget: int = 0
+
+
+Actor = Person | MachineKey | System
+
+
+def actor_name(actor: Actor) -> str:
+    """Return the name under which an actor stands in history: `person:ann`, `key:…`, `detector`."""
+    match actor:
+        case Person():
+            return f"person:{actor.id}"
+        case MachineKey():
+            return f"key:{actor.id}"
+        case System():
+            return actor.value

@@ -1,0 +1,38 @@
+"""Durations and limits that a shop may set; the defaults are those of the design."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many automatic freezes may happen in the governor's sliding window."""
+
+    per_source: int = 20
+    per_category: int = 40
+    per_vendor: int = 20
+    shop: int = 60
+    safety_per_source: int = 100
+    window: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the shop decided once, for all cases.
+
+    `baseline_floor` is the defect rate (defects per unit) below which an item counts as sound
+    whatever its own history: with fewer than 150 units even zero defects can't show less than 2 %.
+    """
+
+    soft_hold: bool = True
+    second_opinion: timedelta = timedelta(minutes=15)
+    vote_lifetime: timedelta = timedelta(hours=24)
+    probation_time: timedelta = timedelta(days=14)
+    probation_units: int = 200
+    probation_cap: timedelta = timedelta(days=90)
+    probation_check: timedelta = timedelta(hours=1)
+    probation_bound_factor: float = 0.5
+    baseline_floor: float = 0.01
+    release_tries: int = 3
+    confirm_within: timedelta = timedelta(seconds=30)
+    budget: Budget = field(default_factory=Budget)

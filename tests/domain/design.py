@@ -1,0 +1,116 @@
+"""Section 2 of the design, transcribed by hand: what the table must say, whatever it says.
+
+This page knows nothing of `TABLE`. It was written from the rows of the design, one line per
+command, so that a slip of the pen in the table shows.
+"""
+
+from dataclasses import dataclass
+
+FROZEN_PHASE = ("freezing", "frozen", "diagnosing", "remedy_proposed", "awaiting_approval")
+OPEN = (*FROZEN_PHASE, "suspected", "reinstating", "probation", "appealed")
+FINAL = ("closed_reinstated", "closed_false_alarm", "delisted", "merged", "expired")
+
+_SETS = {
+    "any frozen phase": FROZEN_PHASE,
+    "any open": OPEN,
+    "any open but suspected": tuple(one for one in OPEN if one != "suspected"),
+    "every state": (*OPEN, *FINAL),
+}
+
+_ROWS = """
+suspect              | none                                          | suspected          | detector, associate
+expire               | suspected                                     | expired            | timer
+dismiss              | suspected                                     | closed_false_alarm | owner, associate
+freeze               | none, suspected, reinstating, probation, appealed | freezing       | detector, associate, manager, analyst, compliance, key
+confirm_freeze       | freezing                                      | frozen             | reconciler
+refused              | every state                                   | stays              | reconciler
+unreachable          | every state                                   | stays              | reconciler
+drifted              | every state                                   | stays              | reconciler
+confirmed            | every state                                   | stays              | reconciler
+resolve_task         | every state                                   | stays              | owner
+waive                | any frozen phase                              | stays              | manager
+unwaive              | any frozen phase                              | stays              | manager
+accept_ownership     | freezing, frozen                              | diagnosing         | owner
+acknowledge          | any frozen phase                              | stays              | vendor
+commit_date          | any frozen phase                              | stays              | vendor
+contest              | any frozen phase                              | stays              | vendor
+propose_remedy       | diagnosing                                    | remedy_proposed    | vendor, owner
+return_remedy        | remedy_proposed                               | diagnosing         | owner, manager
+request_approval     | remedy_proposed                               | awaiting_approval  | owner
+reject_approval      | awaiting_approval                             | diagnosing         | approver
+void_approval        | awaiting_approval                             | diagnosing         | detector
+approve              | awaiting_approval                             | reinstating        | approver, manager, analyst, compliance
+confirm_release      | reinstating                                   | probation or closed_false_alarm | reconciler
+refuse_release       | reinstating                                   | stays              | reconciler
+complete_probation   | probation                                     | closed_reinstated  | timer
+declare_false_alarm  | any frozen phase                              | reinstating        | owner, approver, analyst, compliance
+delist               | any frozen phase                              | delisted           | approver, analyst, compliance
+appeal               | delisted, closed_false_alarm                  | appealed           | vendor, staff
+reopen               | appealed                                      | freezing           | reviewer
+uphold               | appealed                                      | delisted or closed_false_alarm | reviewer
+widen                | any open but suspected                        | stays              | owner, detector
+narrow               | any frozen phase                              | stays              | approver, manager, analyst, compliance
+register_order       | reinstating, probation, appealed              | freezing           | compliance
+register_order       | any frozen phase, suspected                   | stays              | compliance
+register_revocation  | any frozen phase                              | stays              | compliance
+merge                | any frozen phase, suspected                   | merged             | owner
+hand_off             | any open                                      | stays              | owner
+accept_hand_off      | any open                                      | stays              | staff
+comment              | any open                                      | stays              | staff, vendor
+attach_evidence      | any open                                      | stays              | staff, vendor
+extend_deadline      | any open                                      | stays              | manager
+review               | every state                                   | stays              | manager
+"""  # noqa: E501 - one line per command reads like the design
+
+LATER = frozenset(
+    {
+        "waive", "unwaive", "acknowledge", "commit_date", "contest", "delist", "appeal", "reopen",
+        "uphold", "widen", "narrow", "register_order", "register_revocation", "merge", "hand_off",
+        "accept_hand_off", "attach_evidence", "extend_deadline", "review",
+    }
+)
+"""Commands of the design that answer `not_available_yet`."""
+
+NEEDS_NO_VERSION = frozenset({"comment", "refused", "unreachable", "drifted", "confirmed"})
+"""A comment needs none by the design; what the reconciler saw is a fact, not an opinion."""
+
+ILLEGAL_IN_AUTHORITY_LANE = frozenset({"declare_false_alarm", "delist", "merge", "narrow"})
+
+
+@dataclass(frozen=True)
+class Line:
+    """One command in one state: where it may lead, and who may give it."""
+
+    command: str
+    source: str | None
+    targets: tuple[str, ...]
+    who: frozenset[str]
+
+
+def _words(cell: str, separator: str = ",") -> list[str]:
+    return [word.strip() for word in cell.split(separator)]
+
+
+def _lines() -> dict[tuple[str, str | None], Line]:
+    found: dict[tuple[str, str | None], Line] = {}
+    for text in _ROWS.strip().splitlines():
+        command, sources, targets, who = _words(text, "|")
+        for word in _words(sources):
+            for source in (None,) if word == "none" else _SETS.get(word, (word,)):
+                stays = () if source is None else (source,)
+                to = stays if targets == "stays" else tuple(_words(targets, " or "))
+                found[command, source] = Line(command, source, to, frozenset(_words(who)))
+    return found
+
+
+LINES = _lines()
+COMMANDS = tuple(dict.fromkeys(command for command, _ in LINES))
+EVERY_STATE = (*OPEN, *FINAL)
+
+
+def who_may(command: str, state: str | None) -> frozenset[str]:
+    """Return who may give a command here; where it is illegal, who may give it anywhere."""
+    if (command, state) in LINES:
+        return LINES[command, state].who
+    rows = (line for (name, _), line in LINES.items() if name == command)
+    return frozenset(word for line in rows for word in line.who)

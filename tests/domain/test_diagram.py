@@ -1,0 +1,80 @@
+"""The page about the state machine is drawn from the table, and is never stale."""
+
+import re
+from pathlib import Path
+
+from freezeguard.domain import diagram
+from freezeguard.domain.transitions import FROZEN_PHASE, TABLE, Command, State
+from tests.domain import design
+
+PAGE = Path(__file__).parents[2] / "docs" / "state-machine.md"
+ARROW = re.compile(r"^    (\S+) --> (\S+?)(?:: (.+))?$")
+
+
+def _arrows() -> set[tuple[str | None, str, str]]:
+    """Read the drawn arrows back, the node of the frozen phase spelled out."""
+    found = set()
+    for line in diagram.mermaid().splitlines():
+        match = ARROW.match(line)
+        if match is None or match[3] is None:
+            continue
+        sources = {"[*]": [None], "any_frozen_phase": list(FROZEN_PHASE)}.get(match[1], [match[1]])
+        for source in sources:
+            for label in match[3].split(", "):
+                found.add((source, match[2], label.removesuffix(" (later)")))
+    return found
+
+
+def test_the_page_is_not_stale():
+    """Whoever changes the table draws the page again: python -m docs.generate."""
+    assert diagram.document() == PAGE.read_text(encoding="utf-8")
+
+
+def test_every_move_of_the_design_is_drawn_and_nothing_else():
+    """The diagram, read back, is the design's set of moves."""
+    expected = {
+        (line.source, target, line.command)
+        for line in design.LINES.values()
+        for target in line.targets
+        if target != line.source
+    }
+
+    assert expected == _arrows()
+
+
+def test_every_state_is_drawn_and_every_final_one_ends():
+    """No state is left out; final ones have an arrow to the end, open ones have none."""
+    text = diagram.mermaid()
+
+    ends = {state.value for state in State if f"    {state} --> [*]" in text}
+    assert set(design.FINAL) == ends
+    assert all(re.search(rf"\b{state}\b", text) for state in State)
+
+
+def test_every_row_stands_in_the_table():
+    """One line per row, in order, with what a reader needs to know of it."""
+    lines = diagram.markdown_table().splitlines()[2:]
+
+    assert [f"`{row.command}`" for row in TABLE] == [line.split(" | ")[0][2:] for line in lines]
+    by_command = dict(zip([row.command for row in TABLE], lines, strict=True))
+    assert (
+        "| `approve` | `awaiting_approval` | `reinstating` | analyst, manager, approver, "
+        "compliance | yes | yes |"
+    ) == by_command[Command.APPROVE]
+    assert "| `comment` | any open |  | vendor, staff | no | yes |" == by_command[Command.COMMENT]
+    assert "| `suspect` | – | `suspected` | detector, associate | yes | yes |" == (
+        by_command[Command.SUSPECT]
+    )
+
+
+def test_what_is_still_to_come_is_marked():
+    """Readers see which commands a later release brings, in the diagram and in the table."""
+    later = {
+        line.split("`")[1]
+        for line in diagram.markdown_table().splitlines()
+        if line.endswith("| later |")
+    }
+
+    assert design.LATER == later
+    assert "delist (later)" in diagram.mermaid()
+    assert "approve (later)" not in diagram.mermaid()

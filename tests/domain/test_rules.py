@@ -1,0 +1,227 @@
+"""Rules: what makes one, how windows are written, which of several apply."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freezeguard.domain.errors import InvalidInput
+from freezeguard.domain.rules import (
+    Family,
+    Rule,
+    RuleScope,
+    applicable,
+    format_window,
+    parse_window,
+    read_rule,
+)
+from freezeguard.domain.signals import Kind
+
+MONTH = timedelta(days=30)
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+TEN_YEARS = 3_660 * 86_400
+
+
+def _rule(name: str = "r", **changes: Any) -> Rule:
+    body: dict[str, Any] = {
+        "id": name, "version": 1, "family": Family.COUNT, "window": MONTH, "bound": 5.0,
+        "mode": "armed",
+    }
+    return Rule(**(body | changes))
+
+
+# --------------------------------------------------------------------------------- windows
+
+
+@given(st.integers(1, 999_999), st.sampled_from(sorted(UNITS)))
+def test_windows_survive_being_written(number, unit):
+    """What can be read is written so that it reads the same again; ten years is the limit."""
+    text, seconds = f"{number}{unit}", number * UNITS[unit]
+    if seconds > TEN_YEARS:
+        with pytest.raises(InvalidInput, match="ten years"):
+            parse_window(text)
+        return
+
+    window = parse_window(text)
+
+    assert seconds == window.total_seconds()
+    assert window == parse_window(format_window(window))
+    assert format_window(window) == format_window(parse_window(format_window(window)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "30", "d", "0d", "-1d", "1.5d", "30D", "30 d", " 30d", "30d\n", "1d12h", "٣d", "1000000s"],
+)
+def test_what_is_no_window_is_refused_with_an_example(text):
+    """Anything but a whole number and a unit is answered with how to write one."""
+    with pytest.raises(InvalidInput, match="as in 30d") as refused:
+        parse_window(text)
+    assert "/window" == refused.value.pointer
+
+
+def test_windows_are_written_in_the_largest_unit():
+    """Days before hours before minutes before seconds."""
+    written = [format_window(timedelta(seconds=n)) for n in (1_209_600, 7_200, 5_400, 61)]
+
+    assert ["14d", "2h", "90m", "61s"] == written
+
+
+# ---------------------------------------------------------------------------- what is a rule
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"window": timedelta(0)}, "/window"),
+        ({"bound": 0.0}, "/bound"),
+        ({"look": 5.0}, "/look"),
+        ({"look": 0.0}, "/look"),
+        ({"family": Family.RATE, "bound": 1.5, "min_units": 10}, "/min_units"),
+        ({"family": Family.RATE, "bound": 0.5}, "/min_units"),
+        ({"hold_scope": ("lot",)}, "/hold_scope"),
+        ({"hold_scope": ("sku", "colour")}, "/hold_scope"),
+        ({"lane": "authority"}, "/lane"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(changes, pointer):
+    """The answer points at the field that has to change."""
+    with pytest.raises(InvalidInput) as refused:
+        _rule(**changes)
+    assert pointer == refused.value.pointer
+
+
+def test_a_rule_is_read_from_its_json():
+    """Every field of the contract arrives; what is absent has the documented default."""
+    whole = read_rule(
+        {
+            "id": "r-1", "family": "rate", "window": "6h", "bound": 0.02, "look": 0.01,
+            "min_units": 100, "min_customers": 3, "kinds": ["return"], "intents": ["smell"],
+            "hold_scope": ["sku", "lot"], "scope": {"vendor": "acme"}, "lane": "safety",
+            "mode": "armed",
+        },
+        7,
+    )
+
+    assert Rule(
+        "r-1", 7, Family.RATE, timedelta(hours=6), 0.02, "safety", "armed",
+        RuleScope(vendor="acme"), frozenset({Kind.RETURN}), frozenset({"smell"}), 0.01, 100, 3,
+        ("sku", "lot"),
+    ) == whole
+
+
+def test_the_defaults_of_a_rule():
+    """Thirty days, complaints and returns, shadow; a safety rule takes one signal of any kind."""
+    plain = read_rule({"id": "r", "family": "count", "bound": 5}, 1)
+    safety = read_rule({"id": "s", "family": "safety"}, 1)
+
+    assert (MONTH, "quality", "shadow", frozenset({Kind.COMPLAINT, Kind.RETURN})) == (
+        plain.window, plain.lane, plain.mode, plain.kinds
+    )
+    assert (1.0, "safety", frozenset(Kind)) == (safety.bound, safety.lane, safety.kinds)
+
+
+# ----------------------------------------------------------------------------- nearest wins
+
+EVERYWHERE = _rule("everywhere")
+CATEGORY = _rule("category", scope=RuleScope(category="kettles"))
+VENDOR = _rule("vendor", scope=RuleScope(vendor="acme"))
+SKU = _rule("sku", scope=RuleScope(sku="K-1"))
+
+
+def _ids(*rules: Rule, sku: str = "K-1") -> set[str]:
+    return {one.id for one in applicable(rules, sku, "acme", "kettles")}
+
+
+def test_the_nearest_scope_wins():
+    """SKU before vendor before category before everywhere, each replacing all wider ones."""
+    assert {"everywhere"} == _ids(EVERYWHERE)
+    assert {"category"} == _ids(EVERYWHERE, CATEGORY)
+    assert {"vendor"} == _ids(CATEGORY, VENDOR, EVERYWHERE)
+    assert {"sku"} == _ids(VENDOR, SKU, CATEGORY, EVERYWHERE)
+    assert {"vendor"} == _ids(VENDOR, SKU, CATEGORY, EVERYWHERE, sku="K-2")
+
+
+def test_a_scope_is_all_that_it_names():
+    """A rule for a vendor's toys is not for its kettles."""
+    toys = _rule("toys", scope=RuleScope(vendor="acme", category="toys"))
+
+    assert {"everywhere"} == _ids(EVERYWHERE, toys)
+    assert [0, 1, 2, 3] == [one.scope.nearness for one in (EVERYWHERE, CATEGORY, VENDOR, SKU)]
+    assert 2 == toys.scope.nearness
+
+
+def test_an_off_rule_exempts():
+    """Off for one SKU silences the wider rules of its family and lane, and no others."""
+    off = _rule("off", mode="off", scope=RuleScope(sku="K-1"))
+    safety = _rule("safety", lane="safety")
+    customers = _rule("customers", family=Family.DISTINCT_CUSTOMERS)
+
+    assert {"safety", "customers"} == _ids(EVERYWHERE, CATEGORY, off, safety, customers)
+    assert {"category", "safety", "customers"} == _ids(
+        EVERYWHERE, CATEGORY, off, safety, customers, sku="K-2"
+    )
+
+
+def test_shadow_rules_neither_replace_nor_are_replaced():
+    """They only record: a shadow near by leaves the armed one in force, and is kept beside it."""
+    shadow = _rule("shadow", mode="shadow", scope=RuleScope(sku="K-1"))
+    far = _rule("far", mode="shadow")
+
+    assert {"everywhere", "shadow"} == _ids(EVERYWHERE, shadow)
+    assert {"sku", "far"} == _ids(SKU, far, EVERYWHERE)
+
+
+def test_rules_of_one_nearness_apply_together():
+    """Two windows of one family at the same place are both evaluated."""
+    week = _rule("week", window=timedelta(days=7))
+
+    assert {"everywhere", "week"} == _ids(EVERYWHERE, week)
+
+
+RULES = st.lists(
+    st.builds(
+        lambda number, family, lane, mode, category, vendor, sku: _rule(
+            f"r{number}", family=family, lane=lane, mode=mode,
+            scope=RuleScope(category, vendor, sku),
+        ),
+        st.integers(0, 99),
+        st.sampled_from([Family.COUNT, Family.DISTINCT_CUSTOMERS]),
+        st.sampled_from(["quality", "safety"]),
+        st.sampled_from(["armed", "shadow", "off"]),
+        st.sampled_from([None, "kettles", "toys"]),
+        st.sampled_from([None, "acme", "rival"]),
+        st.sampled_from([None, "K-1", "K-2"]),
+    ),
+    max_size=8,
+)
+
+
+@given(RULES)
+def test_what_applies_by_its_definition(rules):
+    """A rule applies if it matches, is not off, and no nearer armed or off rule replaces it."""
+    matching = [
+        one
+        for one in rules
+        if one.scope.sku in (None, "K-1")
+        and one.scope.vendor in (None, "acme")
+        and one.scope.category in (None, "kettles")
+    ]
+    expected = [
+        one
+        for one in matching
+        if one.mode == "shadow"
+        or (
+            one.mode == "armed"
+            and not any(
+                other.mode != "shadow"
+                and (other.family, other.lane) == (one.family, one.lane)
+                and other.scope.nearness > one.scope.nearness
+                for other in matching
+            )
+        )
+    ]
+
+    assert expected == list(applicable(rules, "K-1", "acme", "kettles"))
