@@ -1,0 +1,123 @@
+"""A memory that may only say "no" or "maybe": which SKUs need not be evaluated at all.
+
+For each SKU it keeps when the latest signals were made, and how many signals the database had
+when it looked. The database returns its own count with every batch stored; where the two agree,
+nobody else has written in between and a "no" is certain. Where they don't, or where a complaint is
+older than what is kept, the answer is "maybe" and the stored signals decide.
+
+A "no" is about the bounds as the rules state them. Two things are not its business: safety rules,
+which one signal crosses, and SKUs with an open case, whose bounds may be tightened.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from itertools import islice
+
+from freezeguard.detection.families import needs_at_least
+from freezeguard.domain.rules import Family, Rule
+
+_TOTAL, _FLOOR, _HEAD = 0, 1, 2
+"""An entry: the total, the moment up to which nothing is kept, then the moments in order."""
+
+_UINT = "I"
+"""Entries are bytes of 32-bit numbers: a third of what a list of them takes."""
+_LAST = 2**32 - 1
+"""The last moment that fits, in 2106; SKUs with later ones are not remembered."""
+
+
+class Watch:
+    """Recent moments of signals per SKU. Times are whole seconds since 1970, floored.
+
+    `capacity` is the number of SKUs remembered; the longest remembered are forgotten first, which
+    costs a look at the database and nothing else.
+    """
+
+    def __init__(self, rules: Iterable[Rule], capacity: int = 1_000_000) -> None:
+        self._entries: dict[str, bytes] = {}
+        self._capacity = capacity
+        self.set_rules(rules)
+
+    def set_rules(self, rules: Iterable[Rule]) -> None:
+        """Take over the rules in force. What was kept for shorter windows is forgotten."""
+        counting = [one for one in rules if one.mode != "off" and one.family is not Family.SAFETY]
+        needed = min((needs_at_least(one) for one in counting), default=0)
+        length = max((one.window for one in counting), default=timedelta(0))
+        self._entries.clear()
+        self._needed, self._length = needed, -(-length // timedelta(seconds=1))
+        self._kept = 2 * needed + 2
+
+    def might_cross(self, sku: str, moments: Sequence[int], total: int) -> bool:
+        """Take in the moments of newly stored signals; say whether any rule might be crossed.
+
+        `total` is the database's count of the SKU's signals after storing them.
+        """
+        if not self._needed:
+            return False
+        enough = total >= self._needed
+        entry = self._entry_before(sku, moments, total)
+        if entry is None:
+            self.forget(sku)
+            return enough
+        maybe = self._take_in(entry, moments, total)
+        self._put(sku, entry)
+        return maybe and enough
+
+    def _entry_before(self, sku: str, moments: Sequence[int], total: int) -> "array[int] | None":
+        """Return what was known before these moments, None where that is not everything."""
+        if any(moment > _LAST for moment in moments):
+            return None
+        known = self._entries.get(sku)
+        if known is not None:
+            entry = array(_UINT, known)
+            if entry[_TOTAL] + len(moments) == total:
+                return entry
+        return array(_UINT, (0, 0)) if len(moments) == total else None
+
+    def _take_in(self, entry: "array[int]", moments: Sequence[int], total: int) -> bool:
+        maybe = False
+        for moment in moments:
+            if moment <= entry[_FLOOR]:
+                maybe = True
+                continue
+            insort(entry, moment, lo=_HEAD)
+            # whole seconds: what may lie on the edge is taken to lie inside
+            first = bisect_left(entry, moment - self._length, lo=_HEAD)
+            last = bisect_right(entry, moment + self._length, lo=_HEAD)
+            unseen = moment - self._length <= entry[_FLOOR]
+            maybe = maybe or last - first >= self._needed or unseen
+        entry[_TOTAL] = total
+        self._prune(entry)
+        return maybe
+
+    def _prune(self, entry: "array[int]") -> None:
+        surplus = len(entry) - _HEAD - self._kept
+        if surplus > 0:
+            entry[_FLOOR] = entry[_HEAD + surplus - 1]
+            del entry[_HEAD : _HEAD + surplus]
+
+    def _put(self, sku: str, entry: "array[int]") -> None:
+        self._entries[sku] = entry.tobytes()
+        if len(self._entries) > self._capacity:
+            # some at once: skipping over what was deleted before would cost more each time
+            for oldest in list(islice(self._entries, self._capacity // 64 + 1)):
+                del self._entries[oldest]
+
+    def learn(self, sku: str, moments: Iterable[int], floor: int, total: int) -> None:
+        """Remember what the database showed: all moments after `floor`, and its total."""
+        lowest = max(floor, 0)
+        kept = sorted(one for one in moments if one > lowest)
+        if lowest > _LAST or (kept and kept[-1] > _LAST):
+            self.forget(sku)
+            return
+        entry = array(_UINT, (total, lowest, *kept))
+        self._prune(entry)
+        self._put(sku, entry)
+
+    def forget(self, sku: str) -> None:
+        """Forget a SKU: the next look is at the database."""
+        self._entries.pop(sku, None)
+
+    def __len__(self) -> int:
+        return len(self._entries)

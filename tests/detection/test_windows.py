@@ -1,0 +1,191 @@
+"""Windows: which signals and units lie inside, to the microsecond."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freezeguard.detection.windows import (
+    Exposure,
+    SlidingWindow,
+    by_scope,
+    in_order,
+    moment_before,
+)
+from freezeguard.domain.scope import Scope
+from tests.detection.streams import (
+    MOMENTS,
+    SECOND,
+    SHIPMENTS,
+    START,
+    STREAMS,
+    order,
+    shipment,
+    signal,
+)
+
+TICK = timedelta(microseconds=1)
+
+
+def _inside(window: SlidingWindow) -> list[str]:
+    return [one.id for one in window.view().signals]
+
+
+def test_a_window_is_open_at_its_start_and_closed_at_its_end():
+    """A signal exactly one window old is out; one a microsecond younger is in."""
+    window = SlidingWindow(10 * SECOND)
+
+    window.add(signal(0, "edge"))
+    window.add(signal(0, "inside", occurred_at=START + TICK))
+    window.add(signal(10, "newest"))
+
+    assert ["inside", "newest"] == _inside(window)
+    assert 2 == window.count == window.customers
+
+
+def test_signals_of_one_moment_are_all_inside():
+    """The newest one's own moment belongs to the window, however many share it."""
+    window = SlidingWindow(1 * SECOND)
+
+    for name in "abc":
+        window.add(signal(5, name))
+
+    assert ["a", "b", "c"] == _inside(window)
+
+
+def test_customers_leave_with_their_last_signal():
+    """A customer counts once while any of his signals is inside, then no more."""
+    window = SlidingWindow(10 * SECOND)
+    seen = []
+
+    for at, name in ((0, b"ann"), (5, b"ann"), (6, b"ben"), (12, b"col"), (15, b"col")):
+        window.add(signal(at, customer=name))
+        seen.append(window.customers)
+
+    assert [1, 1, 2, 3, 2] == seen
+
+
+def test_nobody_s_signals_are_one_customer_s():
+    """Signals without a customer can't be told apart: together they count as one."""
+    window = SlidingWindow(10 * SECOND)
+
+    for number, customer in enumerate([None, b"", None, b"ann"]):
+        window.add(signal(number, customer=customer))
+
+    assert (4, 2) == (window.count, window.customers)
+
+
+@given(STREAMS, st.sampled_from([1, 2.5, 5, 10]))
+def test_a_sliding_window_is_what_it_says(stream, seconds):
+    """After each signal the window holds exactly those of (t - length, t], in order."""
+    length = timedelta(seconds=seconds)
+    window = SlidingWindow(length)
+
+    added = []
+    for one in in_order(stream):
+        window.add(one)
+        added.append(one)
+        expected = [old for old in added if old.occurred_at > one.occurred_at - length]
+        view = window.view()
+        assert (one, tuple(expected)) == (view.newest, view.signals)
+        assert len(expected) == window.count
+        assert len({old.customer or b"" for old in expected}) == window.customers
+        assert window.customers == view.customers
+
+
+@given(STREAMS, st.randoms(use_true_random=False))
+def test_the_order_is_total(stream, chance):
+    """By moment, then source, then id: the order of arrival leaves no trace."""
+    shuffled = list(stream)
+    chance.shuffle(shuffled)
+
+    assert sorted(stream, key=order) == in_order(shuffled)
+
+
+def test_text_is_ordered_by_code_point():
+    """As the database orders it: capitals before small letters, accents after all of ASCII."""
+    names = ["é", "a", "B", "aa", "Z", "\U0001f600"]
+
+    ordered = in_order(signal(1, name) for name in names)
+
+    assert ["B", "Z", "a", "aa", "é", "\U0001f600"] == [one.id for one in ordered]
+
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.timedeltas(timedelta(0), timedelta(days=3_660)))
+def test_a_moment_before_never_leaves_the_calendar(moment, length):
+    """So long before another moment, or the earliest one that there is."""
+    before = moment_before(moment, length)
+
+    assert EARLIEST <= before <= moment
+    assert before == EARLIEST or moment - before == length
+
+
+def test_complaints_of_the_year_one_are_counted():
+    """Any age of past is accepted, the very first moment of the calendar included."""
+    window = SlidingWindow(timedelta(days=30))
+
+    for days in (0, 29, 30):
+        window.add(signal(0, f"{days:02d}", occurred_at=EARLIEST + timedelta(days=days)))
+
+    assert ["29", "30"] == _inside(window)
+
+
+# ------------------------------------------------------------------------------- units shipped
+
+
+def test_exposure_is_open_at_its_start_and_closed_at_its_end():
+    """Units of the start don't count, units of the end do."""
+    exposure = Exposure([shipment(10, 4), shipment(0, 1), shipment(5, 2)])
+
+    assert 6 == exposure.between(START, START + 10 * SECOND)
+    assert 2 == exposure.between(START, START + 10 * SECOND - TICK)
+    assert 7 == exposure.between(START - TICK, START + 99 * SECOND)
+    assert 0 == exposure.between(START + 10 * SECOND, START + 99 * SECOND)
+    assert 0 == Exposure([]).between(START, START + SECOND)
+
+
+@given(SHIPMENTS, MOMENTS, MOMENTS)
+def test_exposure_is_the_sum_that_it_says(shipments, one, other):
+    """Whatever the order of the reports."""
+    start, end = sorted((START + one * SECOND, START + other * SECOND))
+
+    assert sum(
+        report.units for report in shipments if start < report.shipped_at <= end
+    ) == Exposure(shipments).between(start, end)
+
+
+# -------------------------------------------------------------------------------------- scopes
+
+
+def test_signals_are_grouped_by_what_a_hold_would_be_narrowed_to():
+    """A signal without a lot speaks about all lots: it counts for the wider scope only."""
+    stream = [
+        signal(0, "a", scope=Scope("K-1", lot="L1", seller="s")),
+        signal(1, "b", scope=Scope("K-1", lot="L2")),
+        signal(2, "c"),
+        signal(3, "d", scope=Scope("K-1", lot="L1")),
+    ]
+
+    def names(*hold_scope: str) -> dict[Scope, list[str]]:
+        return {scope: [one.id for one in found] for scope, found in by_scope(stream, hold_scope)}
+
+    assert {Scope("K-1"): ["a", "b", "c", "d"]} == names("sku")
+    assert {
+        Scope("K-1"): ["c"], Scope("K-1", lot="L1"): ["a", "d"], Scope("K-1", lot="L2"): ["b"]
+    } == names("sku", "lot")
+    assert {
+        Scope("K-1"): ["c"], Scope("K-1", lot="L1"): ["d"], Scope("K-1", lot="L2"): ["b"],
+        Scope("K-1", seller="s", lot="L1"): ["a"],
+    } == names("sku", "lot", "seller")
+
+
+@given(STREAMS)
+def test_grouping_loses_and_doubles_nothing(stream):
+    """Each signal stands in exactly one group, and groups come in a fixed order."""
+    found = list(by_scope(in_order(stream), ("sku", "lot")))
+
+    assert sorted(map(order, stream)) == sorted(order(one) for _, group in found for one in group)
+    assert sorted(str(scope) for scope, _ in found) == [str(scope) for scope, _ in found]
