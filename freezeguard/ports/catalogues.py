@@ -1,0 +1,135 @@
+"""What freezeguard asks of a catalogue system: look up, stop, read back, restore.
+
+A connector only says whether an error is recoverable. Deadline, retry, breaker and fencing
+belong to `freezeguard.services.enforcement`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Level = Literal["hide", "hard"]
+"""`hide`: no new carts. `hard`: carts that are already open are held back too."""
+
+
+class CatalogueError(Exception):
+    """A catalogue did not do what it was asked.
+
+    `recoverable` is True where the same call may succeed later (timeout, connection, 408, 429,
+    5xx); False where it never will as it stands (4xx, an answer that does not fit the templates).
+    `retry_after` is the number of seconds that the far side asked us to wait, if it did.
+    """
+
+    def __init__(
+        self, detail: str, *, recoverable: bool, retry_after: float | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.recoverable = recoverable
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One catalogue object that a SKU resolves to.
+
+    `fields` holds the present value of every field that any stop level or fallback of this
+    catalogue would write: it is the before-image when taken while the object is sellable.
+    `takes_along` names sibling SKUs that a stop of this object would stop too.
+    """
+
+    remote_id: str
+    fields: Mapping[str, Any]
+    takes_along: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a read-back saw: whether the object can be bought, and from which side we looked.
+
+    `sellable` is about a purchase that begins now. `open_carts` says whether a cart that already
+    holds the object can still be paid, None where the catalogue does not tell.
+    """
+
+    sellable: bool
+    side: Literal["admin", "buyer"]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    detail: str = ""
+    open_carts: bool | None = None
+
+    def stopped(self, level: Level) -> bool:
+        """Say whether this is what a stop of the level should look like."""
+        return not self.sellable and (level == "hide" or self.open_carts is not True)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a connector can do.
+
+    `narrowest` lists the scope fields beside `sku` that a stop can tell apart; a hold with any
+    other scope field is enforced on the next wider scope. `fallbacks` are names of further ways
+    to stop a sale, in the order in which to try them. `level` is the one to use where nothing
+    else is asked for. `scope` is what the catalogue sells to (such as country DE): a hold that
+    does not overlap it is not its business.
+    """
+
+    levels: tuple[Level, ...]
+    narrowest: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    proven: Literal["run", "stand-in", "recipe"] = "recipe"
+    level: Level = "hard"
+    scope: Mapping[str, str] = field(default_factory=dict)
+
+
+class Catalogue(Protocol):
+    """One configured catalogue system. Every call is idempotent: absolute values, never deltas.
+
+    Every method raises `CatalogueError`. Every call ends by `deadline` (seconds from now).
+    `revision` is the fencing revision of the hold change that asked for the call; connectors pass
+    it on (header `Freezeguard-Revision`) so that a far side that can refuse older ones does.
+    """
+
+    name: str
+    traits: Traits
+
+    async def lookup(self, sku: str, *, deadline: float) -> tuple[Found, ...]:
+        """Return 0, 1 or many objects for a SKU."""
+
+    async def stop(
+        self, sku: str, remote_id: str, level: Level, *, revision: int, deadline: float
+    ) -> Mapping[str, Any]:
+        """Stop the sale of one object; return the fields and values that were written."""
+
+    async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
+        """Say whether the object can be bought now, from the buyer's side where possible."""
+
+    async def restore(
+        self,
+        sku: str,
+        remote_id: str,
+        fields: Mapping[str, Any],
+        *,
+        revision: int,
+        deadline: float,
+    ) -> None:
+        """Write back exactly these fields of the before-image."""
+
+    async def fall_back(
+        self, means: str, sku: str, remote_id: str, *, revision: int, deadline: float
+    ) -> Mapping[str, Any]:
+        """Stop the sale by another of `traits.fallbacks`; return the fields written."""
+
+    async def lift_fall_back(
+        self,
+        means: str,
+        sku: str,
+        remote_id: str,
+        fields: Mapping[str, Any],
+        *,
+        revision: int,
+        deadline: float,
+    ) -> None:
+        """Undo a fallback: write back these fields of the before-image, leave its deny list."""
+
+    async def close(self) -> None:
+        """Release connections."""

@@ -1,0 +1,11 @@
+"""Time and identifiers as arguments: nothing below the composition root reads a clock."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+Now = Callable[[], datetime]
+"""Returns the present moment, in UTC, with its zone."""
+
+NewId = Callable[[], UUID]
+"""Returns a fresh identifier that sorts by time."""

@@ -1,0 +1,420 @@
+"""What each kind of notice says, as plain JSON.
+
+Facts are stored in the transaction of the change that they report and worded only when the notice
+is sent, in the language and the time zone of its reader. Times are RFC 3339 text with an offset;
+numbers are JSON numbers, money is text. Facts stored by an older version must still be worded by a
+newer one, so a field that is added later is `NotRequired`.
+
+Where a field holds a code (`step`, `family`, `reason_code`, `missing`, …) the reader sees the words
+of his language; a code that the language does not know is shown as it stands. Facts never hold a
+customer or an order: what a vendor may see of complaints are sums and masked excerpts.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, NotRequired, TypedDict
+
+Audience = Literal["vendor", "staff"]
+Lane = Literal["quality", "safety", "authority"]
+Level = Literal["hide", "hard"]
+
+
+class ContactFacts(TypedDict):
+    """Who answers questions about this notice."""
+
+    name: str
+    address: str
+    phone: NotRequired[str]
+
+
+class StepFacts(TypedDict):
+    """What happens next. `step` is a code of the language's `step` table; `by` its due time."""
+
+    step: str
+    by: NotRequired[str | None]
+
+
+class NoticeFacts(TypedDict):
+    """What every notice says.
+
+    `recipient` is the name to greet ("" if unknown), `shop` the name of who sends, `link` the
+    page to open (http or https), `at` the moment of the change.
+    """
+
+    audience: Audience
+    recipient: str
+    shop: str
+    link: str
+    at: str
+    contact: ContactFacts
+    steps: list[StepFacts]
+
+
+class ScopeFacts(TypedDict):
+    """What may not be sold: a SKU, optionally narrowed. An absent field means "all"."""
+
+    sku: str
+    seller: NotRequired[str | None]
+    channel: NotRequired[str | None]
+    country: NotRequired[str | None]
+    lot: NotRequired[str | None]
+
+
+class CaseNoticeFacts(NoticeFacts):
+    """What every notice about a case says.
+
+    `case` is its number as people write it, `since` when the sale stopped (absent: it did not).
+    """
+
+    case: str
+    lane: Lane
+    scope: ScopeFacts
+    title: str
+    since: NotRequired[str | None]
+
+
+class ReasonFacts(TypedDict):
+    """A case's reason: `sentence` says why; the rest are the figures or the pull behind it.
+
+    The names are those of `domain.reasons`: a rule's reason has `rule_id` and what follows it
+    (`window` in seconds, `exposure` in units shipped, `observed` and `bound` in the unit of
+    `family`); a person's has `reason_code` and `comment`. Names of people and identities of
+    signals, which a stored reason holds as well, are never shown.
+    """
+
+    sentence: str
+    family: NotRequired[str | None]
+    rule_id: NotRequired[str | None]
+    rule_version: NotRequired[int | None]
+    window: NotRequired[float | None]
+    observed: NotRequired[float | None]
+    bound: NotRequired[float | None]
+    customers: NotRequired[int | None]
+    exposure: NotRequired[int | None]
+    reason_code: NotRequired[str | None]
+    comment: NotRequired[str | None]
+
+
+class TallyFacts(TypedDict):
+    """How many of the counted complaints share a name (an intent, a severity, a lot)."""
+
+    name: str
+    number: int
+
+
+class EvidenceFacts(TypedDict):
+    """The counted complaints as sums. `excerpts` are masked; the renderer masks them once more."""
+
+    complaints: int
+    customers: NotRequired[int | None]
+    first_at: NotRequired[str | None]
+    last_at: NotRequired[str | None]
+    intents: NotRequired[list[TallyFacts]]
+    severities: NotRequired[list[TallyFacts]]
+    lots: NotRequired[list[TallyFacts]]
+    excerpts: NotRequired[list[str]]
+
+
+class CatalogueFacts(TypedDict):
+    """One catalogue that was asked to stop, or to sell again.
+
+    `scope` is there only where the stop is enforced wider than the hold; `siblings` are other SKUs
+    that this stop takes along; `status` is what the read-back at `seen_at` made of it.
+    """
+
+    name: str
+    level: NotRequired[Level | None]
+    scope: NotRequired[ScopeFacts | None]
+    siblings: NotRequired[list[str]]
+    status: NotRequired[str | None]
+    seen_at: NotRequired[str | None]
+
+
+class OrderFacts(TypedDict):
+    """An authority's order. `issued` is a date as the document writes it."""
+
+    authority: str
+    reference: str
+    issued: NotRequired[str | None]
+    document: NotRequired[str | None]
+
+
+class StatementFacts(CaseNoticeFacts):
+    """`statement_of_reasons`, with the freeze.
+
+    The reason and the lane choose the text: a rule, a person's pull (family `pull`), a safety
+    signal (family `safety`) or an authority's order (lane `authority`, with `order`). `soft_until`
+    is the end of a soft hold. `terms` names the ground in the contract; a contest is answered
+    within `contest_working_days` (2 if absent).
+    """
+
+    reason: ReasonFacts
+    catalogues: list[CatalogueFacts]
+    evidence: NotRequired[EvidenceFacts | None]
+    order: NotRequired[OrderFacts | None]
+    soft_until: NotRequired[str | None]
+    terms: NotRequired[str | None]
+    contest_working_days: NotRequired[int | None]
+
+
+class RefrozenFacts(StatementFacts):
+    """`refrozen`: a statement of reasons once more, in the same case, for the n-th time."""
+
+    recurrence: int
+    released_at: NotRequired[str | None]
+
+
+class FrozenConfirmedFacts(CaseNoticeFacts):
+    """`frozen_confirmed`: every catalogue was read back; `at` is the last read-back."""
+
+    catalogues: list[CatalogueFacts]
+
+
+class SuspectedFacts(CaseNoticeFacts):
+    """`suspected`, to the owner: a second opinion is asked until `expires_at`.
+
+    `soft_hold` says whether the sale is paused meanwhile; `budget_spent` that a crossing could
+    only suspect because the governor's budget was spent; `asked` are names of who was asked.
+    """
+
+    reason: ReasonFacts
+    expires_at: str
+    soft_hold: NotRequired[bool]
+    budget_spent: NotRequired[bool]
+    evidence: NotRequired[EvidenceFacts | None]
+    asked: NotRequired[list[str]]
+
+
+class ExpiredFacts(CaseNoticeFacts):
+    """`expired`, to who pulled and the owner: nobody agreed in time, or no news came."""
+
+    reason: ReasonFacts
+    soft_hold: NotRequired[bool]
+
+
+class DismissedFacts(CaseNoticeFacts):
+    """`dismissed`, to who pulled: `why`, and who decided (`by`)."""
+
+    why: str
+    by: NotRequired[str | None]
+    soft_hold: NotRequired[bool]
+
+
+class AttemptFacts(TypedDict):
+    """What was tried on a catalogue object (`means`, a code) and what came of it."""
+
+    means: str
+    outcome: str
+    at: NotRequired[str | None]
+
+
+class ChangedFieldFacts(TypedDict):
+    """A field that somebody changed while the sale was stopped."""
+
+    field: str
+    written: str
+    seen: str
+
+
+class ObjectNoticeFacts(CaseNoticeFacts):
+    """What notices about one catalogue object share.
+
+    `remote_id` is empty where the SKU was not found. `detail` is the catalogue's own answer,
+    `instruction` what a person has to do there by hand; `selling` is the last read-back (of
+    `seen_at`), None if unknown.
+    """
+
+    catalogue: str
+    remote_id: str
+    detail: str
+    status: NotRequired[str | None]
+    instruction: NotRequired[str | None]
+    selling: NotRequired[bool | None]
+    seen_at: NotRequired[str | None]
+    tried: NotRequired[list[AttemptFacts]]
+
+
+class DegradedFacts(ObjectNoticeFacts):
+    """`degraded`, to the owner: an object is refused, unreachable or drifted (`status`)."""
+
+
+class ReleaseRefusedFacts(ObjectNoticeFacts):
+    """`release_refused`, to the owner: so many `tries` failed, or fields were `changed`."""
+
+    tries: NotRequired[int | None]
+    changed: NotRequired[list[ChangedFieldFacts]]
+
+
+class ManualTaskFacts(ObjectNoticeFacts):
+    """`manual_task`: a person has to do by hand what no catalogue call achieved."""
+
+    task: NotRequired[Literal["stop", "release"] | None]
+    due: NotRequired[str | None]
+
+
+class CauseFacts(TypedDict):
+    """The root cause of a remedy."""
+
+    description: NotRequired[str | None]
+    branch: NotRequired[str | None]
+    proof: NotRequired[str | None]
+
+
+class ContainmentFacts(TypedDict):
+    """What was done about the units that exist already."""
+
+    own_stock: NotRequired[str | None]
+    vendor_stock: NotRequired[str | None]
+    in_transit: NotRequired[str | None]
+
+
+class RemedyFacts(TypedDict):
+    """Cause and fix, as the case stores them."""
+
+    cause: NotRequired[CauseFacts]
+    containment: NotRequired[ContainmentFacts]
+    corrective_action: NotRequired[str | None]
+    preventive_action: NotRequired[str | None]
+
+
+class VerificationFacts(TypedDict):
+    """How the fix was verified."""
+
+    result: NotRequired[str | None]
+
+
+class RemedyReturnedFacts(CaseNoticeFacts):
+    """`remedy_returned`, to the vendor: exactly what is `missing`, as codes or words.
+
+    `round` counts the returns from 1; the next proposal after the second goes to another manager.
+    """
+
+    missing: list[str]
+    round: NotRequired[int]
+
+
+class ApprovalRequestedFacts(CaseNoticeFacts):
+    """`approval_requested`, to the approvers.
+
+    `second_needed`: one has approved, another must. `unconfirmed` and `waivers` name catalogue
+    objects in words; they are part of what is approved.
+    """
+
+    remedy: NotRequired[RemedyFacts | None]
+    verification: NotRequired[VerificationFacts | None]
+    evidence_revision: int
+    requested_by: NotRequired[str | None]
+    second_needed: NotRequired[bool]
+    valid_until: NotRequired[str | None]
+    unconfirmed: NotRequired[list[str]]
+    waivers: NotRequired[list[str]]
+    evidence: NotRequired[EvidenceFacts | None]
+
+
+class ApprovalVoidedFacts(CaseNoticeFacts):
+    """`approval_voided`: a code of the `voided` table or words, and the news that did it."""
+
+    why: str
+    evidence_revision: NotRequired[int | None]
+    news: NotRequired[list[str]]
+
+
+class ApprovalRejectedFacts(CaseNoticeFacts):
+    """`approval_rejected`: why, and (to staff only) who said no."""
+
+    why: str
+    by: NotRequired[str | None]
+
+
+class ProbationFacts(TypedDict):
+    """Terms of the probation: it ends when the time **and** the units are reached."""
+
+    until: str
+    units: int
+    cap: NotRequired[str | None]
+
+
+class ReleasedFacts(CaseNoticeFacts):
+    """`released`: sold again. `waits_for` are cases whose holds still cover some objects."""
+
+    probation: NotRequired[ProbationFacts | None]
+    catalogues: NotRequired[list[CatalogueFacts]]
+    waits_for: NotRequired[list[str]]
+
+
+class FalseAlarmFacts(CaseNoticeFacts):
+    """`false_alarm`: released, our mistake."""
+
+    reason_code: str
+    comment: NotRequired[str | None]
+
+
+class EffectivenessFacts(TypedDict):
+    """What the probation showed: units shipped after the fix, complaints about them."""
+
+    units: int
+    complaints: int
+    days: NotRequired[int | None]
+
+
+class ClosedFacts(CaseNoticeFacts):
+    """`closed`, to everyone told of the freeze. `outcome` is the final state of the case."""
+
+    outcome: str
+    remedy: NotRequired[RemedyFacts | None]
+    effectiveness: NotRequired[EffectivenessFacts | None]
+    comment: NotRequired[str | None]
+
+
+class BudgetFacts(TypedDict):
+    """A governor's budget: whose (`of`: source, category, vendor, shop, safety), and how much.
+
+    `window` is in seconds.
+    """
+
+    of: str
+    name: str
+    spent: int
+    limit: int
+    window: float
+
+
+class WaitingFacts(TypedDict):
+    """A case that waits for a person because the budget was spent, most urgent first."""
+
+    case: str
+    sku: str
+    sentence: str
+    link: NotRequired[str | None]
+
+
+class BudgetSpentFacts(NoticeFacts):
+    """`budget_spent`, to owners and admins: the governor stopped further automatic freezes."""
+
+    budget: BudgetFacts
+    waiting: list[WaitingFacts]
+    resumes_at: NotRequired[str | None]
+
+
+FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
+    {
+        "statement_of_reasons": StatementFacts,
+        "frozen_confirmed": FrozenConfirmedFacts,
+        "suspected": SuspectedFacts,
+        "expired": ExpiredFacts,
+        "dismissed": DismissedFacts,
+        "degraded": DegradedFacts,
+        "remedy_returned": RemedyReturnedFacts,
+        "approval_requested": ApprovalRequestedFacts,
+        "approval_voided": ApprovalVoidedFacts,
+        "approval_rejected": ApprovalRejectedFacts,
+        "released": ReleasedFacts,
+        "release_refused": ReleaseRefusedFacts,
+        "refrozen": RefrozenFacts,
+        "false_alarm": FalseAlarmFacts,
+        "closed": ClosedFacts,
+        "budget_spent": BudgetSpentFacts,
+        "manual_task": ManualTaskFacts,
+    }
+)
+"""Every kind of notice and the facts that it needs."""

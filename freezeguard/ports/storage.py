@@ -1,0 +1,837 @@
+"""What the services ask of the database. One method per named query, or per small set of them.
+
+Everything happens inside a transaction: `Database.run` gives the work a `Transaction`, commits
+when it returns, and runs it again where the database asks for that (serialisation, deadlock). The
+work must therefore have no effect beside the transaction. Statements see what is committed when
+they start (READ COMMITTED): lock first, then look, in separate calls.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from freezeguard.detection.governor import Spent
+from freezeguard.detection.windows import Observed, Shipment
+from freezeguard.domain.enforcement import Status, Wanted
+from freezeguard.domain.evidence import Witness
+from freezeguard.domain.people import Actor, Person
+from freezeguard.domain.reasons import Crossing
+from freezeguard.domain.record import Case, ProbationRecord, Vote
+from freezeguard.domain.rules import Rule, RuleScope
+from freezeguard.domain.scope import Scope
+from freezeguard.domain.signals import Signal
+
+T = TypeVar("T")
+Json = Mapping[str, Any]
+"""JSON types only. In what is read, times are RFC 3339, ids and money text."""
+
+
+# ------------------------------------------------------------------------------------- records
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """What became of a batch: positions in it, and the count of each SKU afterwards.
+
+    `first_seq` is a number below which no signal of this batch lies.
+    """
+
+    accepted: tuple[int, ...]
+    duplicates: tuple[int, ...]
+    conflicts: tuple[int, ...]
+    totals: Mapping[str, int]
+    first_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A SKU that must be evaluated: signals from `since_seq` and `since_time` on are news."""
+
+    sku: str
+    since_seq: int
+    since_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedSignal:
+    """An item that was not accepted, kept so that nothing is lost."""
+
+    id: UUID
+    source: str | None
+    credential: str | None
+    position: int
+    code: str
+    detail: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsShipped:
+    """One report of units shipped."""
+
+    source: str
+    id: str
+    fingerprint: bytes
+    sku: str
+    units: int
+    shipped_at: datetime
+    lot: str | None = None
+    seller: str | None = None
+    channel: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sku:
+    """Master data of a SKU. `price` is a decimal string."""
+
+    sku: str
+    title: str | None = None
+    vendor: str | None = None
+    category: str | None = None
+    gtin: str | None = None
+    price: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """Master data of a vendor. `contacts` are `{"channel", "address", "name"?}`, best first."""
+
+    vendor: str
+    name: str
+    contacts: tuple[Json, ...] = ()
+    language: str = "en"
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Detection is held back for a cause, by an author, until a moment; never for safety."""
+
+    id: UUID
+    cause: str
+    author: str
+    created_at: datetime
+    expires_at: datetime
+    sku: str | None = None
+    vendor: str | None = None
+    category: str | None = None
+    rule_id: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One hold, as stored."""
+
+    id: UUID
+    case_id: UUID
+    scope: Scope
+    lane: str
+    level: Wanted
+    soft: bool
+    state: str
+    reason: str
+    since: datetime
+    revision: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the hold as readers see it."""
+        return {
+            "id": str(self.id),
+            "case": str(self.case_id),
+            "lane": self.lane,
+            "scope": self.scope.as_dict(),
+            "level": self.level,
+            "reason": self.reason,
+            "since": self.since.isoformat(),
+            "revision": self.revision,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HoldChange:
+    """One line of the ledger of the held set."""
+
+    revision: int
+    at: datetime
+    change: str
+    hold_id: UUID
+    sku: str
+    hold: Json
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueRow:
+    """One catalogue object, as stored. An empty `remote_id`: not looked up, or not listed.
+
+    A `?` behind the name of a fallback: it was tried, and nobody knows whether it is in force.
+    """
+
+    sku: str
+    catalogue: str
+    remote_id: str
+    wanted: Wanted
+    wanted_revision: int
+    status: Status
+    detail: str = ""
+    before_image: Json | None = None
+    before_at: datetime | None = None
+    written: Json | None = None
+    fallbacks: tuple[str, ...] = ()
+    takes_along: tuple[str, ...] = ()
+    seen_sellable: bool | None = None
+    seen_side: str | None = None
+    seen_at: datetime | None = None
+    sent_at: datetime | None = None
+    attempts: int = 0
+    failing_since: datetime | None = None
+    lease_token: UUID | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Return the primary key."""
+        return self.sku, self.catalogue, self.remote_id
+
+
+@dataclass(frozen=True, slots=True)
+class Prelude:
+    """What an evaluation starts from.
+
+    Master data, who owns new cases, what is news, the open cases of the SKU (oldest first), its
+    holds in force and its catalogue objects: all as they are under the SKU's lock.
+    """
+
+    master: Sku
+    owner: str | None
+    pending: Pending | None
+    cases: tuple[Case, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    objects: tuple[CatalogueRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice in the outbox."""
+
+    id: UUID
+    case_id: UUID | None
+    sku: str | None
+    n: int
+    recipient: str
+    channel: str
+    address: str | None
+    kind: str
+    facts: Json
+    language: str
+    time_zone: str
+    state: str = "queued"
+    attempts: int = 0
+    last_error: str | None = None
+    created_at: datetime | None = None
+    sent_at: datetime | None = None
+    lease_token: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """One clock of a case."""
+
+    id: UUID
+    case_id: UUID
+    sku: str
+    kind: str
+    started_at: datetime
+    due_at: datetime
+    stopped_at: datetime | None = None
+    fired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """One line of a case's history."""
+
+    case_id: UUID
+    n: int
+    at: datetime
+    actor: str
+    command: str
+    from_state: str | None
+    to_state: str
+    version: int
+    evidence_revision: int
+    arguments: Json
+
+
+@dataclass(frozen=True, slots=True)
+class ManualTask:
+    """Something a person must do by hand in a catalogue."""
+
+    id: UUID
+    case_id: UUID
+    catalogue: str
+    remote_id: str
+    task: str
+    instruction: str
+    assigned_to: str | None
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A personal token or a machine key; the secret itself is never stored."""
+
+    id: UUID
+    person: str | None
+    name: str
+    rights: tuple[str, ...] = ()
+    source: str | None = None
+    freeze_budget: int = 0
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Which cases to list. `before` is the (opened_at, id) of the last one already shown."""
+
+    state: str | None = None
+    sku: str | None = None
+    vendor: str | None = None
+    owner: str | None = None
+    open_only: bool = False
+    overdue_at: datetime | None = None
+    known_to_vendor: bool = False
+    before: tuple[datetime, UUID] | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedSignals:
+    """Aggregates over the signals of a case, for statements of reasons and for people."""
+
+    total: int
+    customers: int
+    first_at: datetime | None
+    last_at: datetime | None
+    by_intent: Mapping[str, int] = field(default_factory=dict)
+    by_severity: Mapping[str, int] = field(default_factory=dict)
+    by_lot: Mapping[str, int] = field(default_factory=dict)
+    excerpts: tuple[str, ...] = ()
+
+
+# ------------------------------------------------------------------------------------- the parts
+
+
+class Signals(Protocol):
+    """Signals, their identities, texts and tallies; units shipped."""
+
+    async def store(
+        self, signals: Sequence[Signal], fingerprints: Sequence[bytes], now: datetime
+    ) -> StoredBatch:
+        """Store what is new; takes the lock of every SKU of the batch, in order of SKU."""
+        ...
+
+    async def keep_rejected(self, items: Sequence[RejectedSignal], now: datetime) -> None: ...
+
+    async def rejected(
+        self, source: str | None, before: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Json]: ...
+
+    async def store_shipments(
+        self, shipments: Sequence[UnitsShipped], now: datetime
+    ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Store units shipped; return accepted, duplicate and conflicting positions."""
+        ...
+
+    async def lock_sku(self, sku: str) -> int:
+        """Take the lock under which a SKU is counted; return how many signals it has."""
+        ...
+
+    async def lock_pending(self, sku: str, *, wait: bool) -> int | None:
+        """Take the same lock of a SKU that waits for an evaluation; return the same number.
+
+        None where it waits no longer, or where somebody else holds the lock and we don't `wait`.
+        """
+        ...
+
+    async def mark_pending(self, pending: Sequence[Pending], now: datetime) -> None:
+        """Ask for an evaluation; the earliest news of several requests is kept."""
+        ...
+
+    async def mark_scope_pending(
+        self, scope: RuleScope, window: timedelta, now: datetime
+    ) -> int:
+        """Ask for an evaluation of every SKU in a scope with a signal in the window before now."""
+        ...
+
+    async def take_pending(self, sku: str) -> Pending | None:
+        """Remove and return a request; the caller holds the SKU's lock."""
+        ...
+
+    async def note_failure(self, sku: str, error: str) -> None: ...
+
+    async def pending_skus(self, older_than: timedelta, limit: int) -> list[str]:
+        """Return SKUs whose request nobody has dealt with for that long, oldest first."""
+        ...
+
+    async def has_pending(self, sku: str) -> bool: ...
+
+    async def observed(
+        self, sku: str, after: datetime | None, *, also_judged_by: UUID | None = None
+    ) -> list[Observed]:
+        """Return the signals made after a moment that still count, in order.
+
+        `also_judged_by` includes those that this case has judged.
+        """
+        ...
+
+    async def shipments(
+        self, sku: str, after: datetime | None, *, known_at: datetime | None = None
+    ) -> list[Shipment]:
+        """Return the units shipped after a moment; with `known_at`, those reported by then."""
+        ...
+
+    async def ensure_partitions(self, now: datetime) -> int: ...
+
+    async def unplanned(self) -> int:
+        """Return how many signals lie in no planned partition."""
+        ...
+
+
+class Cases(Protocol):
+    """Cases, their history, votes, clocks and tasks."""
+
+    async def insert(self, case: Case) -> int:
+        """Store a new case; return its number."""
+        ...
+
+    async def update(self, case: Case) -> None:
+        """Store a changed case; the caller holds its lock."""
+        ...
+
+    async def get(self, case_id: UUID, *, lock: bool = False) -> Case | None: ...
+
+    async def open_of_sku(self, sku: str, *, lock: bool = False) -> list[Case]: ...
+
+    async def skus_with_open_cases(self, skus: Sequence[str]) -> set[str]: ...
+
+    async def last_of_sku(self, sku: str) -> list[Case]:
+        """Return the cases of a SKU, newest first, final ones included."""
+        ...
+
+    async def listed(self, wanted: CaseFilter) -> list[Case]: ...
+
+    async def similar(self, case: Case, limit: int = 5) -> list[Json]: ...
+
+    async def add_event(
+        self, case: Case, at: datetime, actor: str, command: str, from_state: str | None,
+        arguments: Json,
+    ) -> None: ...
+
+    async def events(self, case_id: UUID) -> list[CaseEvent]: ...
+
+    async def attach(
+        self, case: Case, signals: Sequence[Observed], counted: frozenset[tuple[str, str]],
+        now: datetime,
+    ) -> None:
+        """Attach signals to a case; those that are attached already stay as they are."""
+        ...
+
+    async def excerpts_of(self, signals: Sequence[Observed], limit: int) -> tuple[str, ...]:
+        """Return the beginnings of the masked texts of signals, the most severe first."""
+        ...
+
+    async def attached(self, case_id: UUID, *, excerpts: int = 0) -> AttachedSignals: ...
+
+    async def attached_customers(self, case_id: UUID) -> set[bytes]: ...
+
+    async def attached_signals(self, case_id: UUID, limit: int) -> list[Json]: ...
+
+    async def known_seq(self, case_id: UUID, at: datetime) -> int | None:
+        """Return the highest number of a signal that the case had attached by a moment."""
+        ...
+
+    async def judge_attached(self, case_id: UUID) -> int: ...
+
+    async def score_false_alarm(self, case_id: UUID, now: datetime) -> None: ...
+
+    async def probation_record(self, case: Case, now: datetime) -> ProbationRecord: ...
+
+    async def add_vote(
+        self, vote_id: UUID, case: Case, command: str, person: str, arguments: Json,
+        cast_at: datetime, expires_at: datetime,
+    ) -> None: ...
+
+    async def votes(self, case_id: UUID, now: datetime) -> list[tuple[Vote, Json]]: ...
+
+    async def void_votes(self, case_id: UUID, why: str, now: datetime) -> None: ...
+
+    async def pullers(self, case_id: UUID) -> tuple[str, ...]: ...
+
+    async def start_clock(
+        self, clock_id: UUID, case: Case, kind: str, now: datetime, due_at: datetime
+    ) -> None: ...
+
+    async def stop_clocks(self, case_id: UUID, kinds: Sequence[str], now: datetime) -> None: ...
+
+    async def clocks(self, case_id: UUID) -> list[Clock]: ...
+
+    async def claim_due_clocks(
+        self, now: datetime, lease: timedelta, limit: int
+    ) -> list[Clock]: ...
+
+    async def mark_fired(self, clock_id: UUID, now: datetime) -> None: ...
+
+    async def open_task(
+        self, task_id: UUID, case: Case, task: str, catalogue: str, remote_id: str,
+        instruction: str, now: datetime,
+    ) -> None: ...
+
+    async def close_tasks(
+        self, case_id: UUID, task: str | None, where: tuple[str, str] | None, by: str, note: str,
+        now: datetime,
+    ) -> None: ...
+
+    async def tasks(self, case_id: UUID) -> list[ManualTask]: ...
+
+
+class Holds(Protocol):
+    """Holds, and the ledger of the held set."""
+
+    async def reserve_revision(self) -> None:
+        """Take the lock already now; `next_revision` then returns what was reserved."""
+        ...
+
+    async def next_revision(self) -> int:
+        """Take the lock that orders every change of the held set; return the next revision."""
+        ...
+
+    async def current_revision(self) -> int: ...
+
+    async def insert(self, hold: Hold) -> None: ...
+
+    async def update(self, hold: Hold, *, ended_at: datetime | None) -> None: ...
+
+    async def of_case(self, case_id: UUID) -> Hold | None:
+        """Return the hold of a case that is active or releasing."""
+        ...
+
+    async def in_force(self, sku: str) -> list[Hold]:
+        """Return the holds of a SKU that are active or releasing."""
+        ...
+
+    async def all_in_force(self) -> tuple[int, list[Hold]]:
+        """Return the whole held set with its revision, both from one snapshot."""
+        ...
+
+    async def releasing_cases(self, limit: int) -> list[UUID]:
+        """Return the cases whose holds are being released, the longest waiting first."""
+        ...
+
+    async def log_change(self, change: HoldChange) -> None: ...
+
+    async def changes_after(self, revision: int, limit: int) -> list[HoldChange]: ...
+
+    async def changes_until(self, at: datetime) -> list[HoldChange]:
+        """Return, for each hold known at a moment, its last change until then."""
+        ...
+
+
+class Objects(Protocol):
+    """Catalogue objects. Times of leases and delays are the database's own clock."""
+
+    async def of_sku(self, sku: str, *, lock: bool = False) -> list[CatalogueRow]: ...
+
+    async def want(
+        self, sku: str, catalogue: str, remote_id: str, wanted: Wanted, revision: int,
+        *, lease: timedelta | None, token: UUID | None, recheck_stolen: bool = True,
+    ) -> CatalogueRow:
+        """Set what is wanted of an object, making its row where there is none.
+
+        With `lease` the caller works on it at once. Where another worker's lease still runs, the
+        object is looked at again when that lease has ended.
+        """
+        ...
+
+    async def claim_due(
+        self, catalogue: str, lease: timedelta, token: UUID, limit: int
+    ) -> list[CatalogueRow]: ...
+
+    async def seconds_until_due(self, catalogue: str) -> float | None: ...
+
+    async def replace_unresolved(
+        self, row: CatalogueRow, found: Sequence[tuple[str, Json, tuple[str, ...]]], now: datetime,
+        lease: timedelta,
+    ) -> list[CatalogueRow]:
+        """Replace the row with the empty remote id by one row per object found."""
+        ...
+
+    async def save_before_image(self, row: CatalogueRow, image: Json, now: datetime) -> bool:
+        """Save the before-image unless one is kept for a stop already; False where it was."""
+        ...
+
+    async def keep_earlier_image(self, row: CatalogueRow, image: Json, at: datetime) -> bool:
+        """Replace an image of a stopped object by one that was read before its stop."""
+        ...
+
+    async def amend_image(self, row: CatalogueRow, fields: Json) -> bool:
+        """Replace fields of a before-image that none of our commands has written yet."""
+        ...
+
+    async def add_found(
+        self, row: CatalogueRow, found: Sequence[tuple[str, Json, tuple[str, ...]]], now: datetime
+    ) -> int:
+        """Add objects of a stopped SKU that were not known, due at once; return how many."""
+        ...
+
+    async def renew(
+        self, row: CatalogueRow, lease: timedelta, *, newest_only: bool = False
+    ) -> bool:
+        """Lengthen a lease that is still ours and note `row.fallbacks`; False where it was lost.
+
+        With `newest_only` also False where something newer is wanted than what was claimed.
+        """
+        ...
+
+    async def overtaken(self, row: CatalogueRow) -> None:
+        """Note what may have been written after a lease was lost; the object is looked at."""
+        ...
+
+    async def settle(
+        self, row: CatalogueRow, *, next_in: float | None, now: datetime
+    ) -> bool:
+        """Store what a worker did and saw, give back the lease; False where it was lost."""
+        ...
+
+    async def wake(self, catalogue: str | None, sku: str | None) -> int:
+        """Make objects due at once that wait for a retry or a check."""
+        ...
+
+    async def refresh_image(
+        self, sku: str, catalogue: str, found: Sequence[tuple[str, Json, tuple[str, ...]]],
+        now: datetime, *, revision: int,
+    ) -> None:
+        """Store images read ahead, only for objects that nothing stops.
+
+        `revision` is that of the held set before they were read: whatever was stopped or released
+        since then keeps its image.
+        """
+        ...
+
+    async def wanted_of(self, skus: Sequence[str]) -> list[tuple[str, str, Wanted]]:
+        """Return SKU, catalogue and what is wanted, of every object of some SKUs."""
+        ...
+
+    async def skus_to_read_ahead(self, older_than: datetime, limit: int) -> list[str]: ...
+
+    async def mark_read_ahead(self, sku: str, now: datetime) -> None: ...
+
+    async def troubled(self) -> list[CatalogueRow]: ...
+
+
+class Detection(Protocol):
+    """Rules, suppressions, crossings and the governor's ledger."""
+
+    async def rules(self) -> tuple[int, list[Rule]]:
+        """Return the current version of every rule, with the revision of them all."""
+        ...
+
+    async def rule_bodies(self, rule_id: str | None = None) -> list[Json]: ...
+
+    async def rule_version(self, rule_id: str, version: int) -> Rule | None: ...
+
+    async def put_rule(self, body: Json, by: str, now: datetime) -> int:
+        """Store a new version; return its number. Raises the revision of all rules."""
+        ...
+
+    async def suppressions(self, now: datetime) -> list[Suppression]: ...
+
+    async def ended_suppressions(self, since: datetime, now: datetime) -> list[Suppression]:
+        """Return the suppressions that expired or were lifted in (since, now]."""
+        ...
+
+    async def add_suppression(self, suppression: Suppression) -> None: ...
+
+    async def end_suppression(self, suppression_id: UUID, now: datetime) -> bool: ...
+
+    async def add_crossing(
+        self, crossing_id: UUID, crossing: Crossing, known_at: datetime, outcome: str,
+        case_id: UUID | None,
+    ) -> None: ...
+
+    async def crossings(self, sku: str) -> list[Json]: ...
+
+    async def spent(
+        self, since: datetime, lane: str, source: str | None, category: str | None,
+        vendor: str | None,
+    ) -> Spent: ...
+
+    async def spent_by_key(self, credential: str, since: datetime) -> int: ...
+
+    async def spend(
+        self, case: Case, at: datetime, source: str | None, credential: str | None
+    ) -> None: ...
+
+    async def alert_once(self, name: str, now: datetime, every: timedelta) -> bool:
+        """Say whether nobody was alerted of this within `every`; note that somebody now is."""
+        ...
+
+
+class Notices(Protocol):
+    """The outbox of notices."""
+
+    async def add(self, notice: Notice, now: datetime) -> None:
+        """Queue a notice; within a case it gets the next number."""
+        ...
+
+    async def claim_due(self, lease: timedelta, token: UUID, limit: int) -> list[Notice]:
+        """Claim notices that are due, never past an earlier one to the same reader of a case."""
+        ...
+
+    async def seconds_until_due(self) -> float | None: ...
+
+    async def sent(self, notice: Notice, now: datetime) -> None: ...
+
+    async def failed(
+        self, notice: Notice, error: str, *, retry_in: float | None
+    ) -> None:
+        """Note a failed attempt; without `retry_in` the notice has bounced for good."""
+        ...
+
+    async def of_case(self, case_id: UUID) -> list[Notice]: ...
+
+
+class People(Protocol):
+    """People, credentials and the row that all replicas share."""
+
+    async def instance(self) -> Json: ...
+
+    async def create_instance(self, customer_key: bytes, now: datetime) -> bool:
+        """Create the shared row; False where it exists."""
+        ...
+
+    async def set_default_owner(self, person: str) -> None: ...
+
+    async def access_revision(self) -> int: ...
+
+    async def everyone(self) -> list[tuple[bytes, Credential, Person | None]]:
+        """Return every credential that is valid now, by the hash of its secret."""
+        ...
+
+    async def put_person(self, person: Person, *, active: bool, now: datetime) -> None: ...
+
+    async def person(self, person_id: str) -> tuple[Person, bool] | None: ...
+
+    async def people(self) -> list[tuple[Person, bool]]: ...
+
+    async def add_credential(
+        self, credential: Credential, secret_hash: bytes, now: datetime
+    ) -> None: ...
+
+    async def revoke_credential(self, credential_id: UUID, now: datetime) -> bool: ...
+
+    async def credentials(self) -> list[Credential]: ...
+
+
+class MasterData(Protocol):
+    """SKUs, vendors and sources."""
+
+    async def put_skus(self, skus: Sequence[Sku], now: datetime) -> None: ...
+
+    async def prelude(self, sku: str) -> Prelude:
+        """Return what every evaluation of a SKU starts from, and take its request for one.
+
+        The caller holds the SKU's lock.
+        """
+        ...
+
+    async def sku(self, sku: str) -> Sku | None: ...
+
+    async def skus_after(
+        self, after: tuple[datetime, str] | None, limit: int
+    ) -> list[tuple[datetime, str]]:
+        """Return (updated_at, sku) of registered SKUs after a place in that order."""
+        ...
+
+    async def put_vendor(self, vendor: Vendor, now: datetime) -> None: ...
+
+    async def vendor(self, vendor: str) -> Vendor | None: ...
+
+    async def put_source(self, source: str, name: str, trust: float, now: datetime) -> None: ...
+
+    async def source(self, source: str) -> Json | None: ...
+
+
+class Record(Protocol):
+    """The audit record."""
+
+    async def write(
+        self, at: datetime, actor: Actor | str, action: str, subject: str, *, why: str = "",
+        details: Json | None = None,
+    ) -> None: ...
+
+    async def entries(
+        self, subject: str | None, before: int | None, limit: int
+    ) -> list[Json]: ...
+
+
+class Transaction(Protocol):
+    """One transaction, by its parts."""
+
+    signals: Signals
+    cases: Cases
+    holds: Holds
+    objects: Objects
+    detection: Detection
+    notices: Notices
+    people: People
+    master: MasterData
+    record: Record
+
+    async def notify(self, topic: str) -> None:
+        """Wake whoever listens, at commit. A wake-up only: the tables tell."""
+        ...
+
+    async def one_moment(self) -> None:
+        """Have all that follows read the same moment, and nothing written. Comes first."""
+        ...
+
+    async def guarded(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run work inside a savepoint: where it raises, only the work is undone."""
+        ...
+
+
+class Database(Protocol):
+    """Runs work in transactions, with deadlines, and again where the database asks for it."""
+
+    async def run(
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        *,
+        deadline: float = 5.0,
+        urgent: bool = False,
+    ) -> T:
+        """Run work in one transaction within `deadline` seconds.
+
+        `urgent` work (a freeze by hand) has connections of its own and queues behind nobody else.
+
+        Raises `freezeguard.domain.errors.Unavailable` where the database can't be reached, does
+        not answer in time, or kept asking for a repetition.
+        """
+        ...
+
+
+def witnesses(signals: Iterable[Observed]) -> list[Witness]:
+    """Return signals as material news looks at them."""
+    return [
+        Witness(one.intent, one.severity, one.scope.lot, one.scope.channel, one.customer)
+        for one in signals
+    ]

@@ -1,0 +1,131 @@
+"""Cases, their history and their votes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from freezeguard.domain.people import Person, Role
+from freezeguard.domain.record import Case, Vote
+from freezeguard.domain.transitions import State
+from freezeguard.ports.storage import CaseEvent, CaseFilter, Json
+from freezeguard.storage.attachments import Attachments
+from freezeguard.storage.connection import Connection
+from freezeguard.storage.deferred import DeferredWrites
+from freezeguard.storage.duties import Duties
+from freezeguard.storage.queries import queries
+from freezeguard.storage.rows import in_json_types, narrowing_of, scope_of
+
+SQL = queries("cases")
+
+_PLAIN = (
+    "lane", "version", "evidence_revision", "recurrence", "degraded", "vendor", "vendor_status",
+    "category", "owner", "outcome", "opened_by", "opened_at", "frozen_at", "reinstated_at",
+    "closed_at", "reason", "rule_id", "rule_version", "diagnosis", "remedy", "remedy_author",
+    "remedy_rounds", "verification", "approval_requested_at", "approval_requested_by",
+    "approval_evidence", "release_tries", "probation", "known_evidence", "contact_cost",
+)  # fmt: skip
+"""Fields that have the same name and type in the case and in its row, in the queries' order."""
+
+
+class PostgresCases(Attachments, Duties):
+    """Implements `freezeguard.ports.storage.Cases`."""
+
+    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+        self._connection, self._writes = connection, writes
+
+    async def insert(self, case: Case) -> int:
+        return int(await self._connection.fetchval(SQL["insert_case"], *_values(case)))
+
+    async def update(self, case: Case) -> None:
+        await self._connection.execute(SQL["update_case"], *_values(case))
+
+    async def get(self, case_id: UUID, *, lock: bool = False) -> Case | None:
+        query = SQL["lock_case"] if lock else SQL["get_case"]
+        row = await self._connection.fetchrow(query, case_id)
+        return None if row is None else case_of(row)
+
+    async def open_of_sku(self, sku: str, *, lock: bool = False) -> list[Case]:
+        query = SQL["lock_open_of_sku"] if lock else SQL["open_of_sku"]
+        return [case_of(row) for row in await self._connection.fetch(query, sku)]
+
+    async def skus_with_open_cases(self, skus: Sequence[str]) -> set[str]:
+        rows = await self._connection.fetch(SQL["skus_with_open_cases"], skus)
+        return {row["sku"] for row in rows}
+
+    async def last_of_sku(self, sku: str) -> list[Case]:
+        return [case_of(row) for row in await self._connection.fetch(SQL["cases_of_sku"], sku)]
+
+    async def listed(self, wanted: CaseFilter) -> list[Case]:
+        await self._writes.before_reading("clocks")
+        rows = await self._connection.fetch(
+            SQL["list_cases"], wanted.state, wanted.sku, wanted.vendor, wanted.owner,
+            wanted.open_only, wanted.overdue_at, wanted.known_to_vendor,
+            *(wanted.before or (None, None)), wanted.limit,
+        )  # fmt: skip
+        return [case_of(row) for row in rows]
+
+    async def similar(self, case: Case, limit: int = 5) -> list[Json]:
+        rows = await self._connection.fetch(
+            SQL["similar_cases"], case.id, case.scope.sku, case.vendor, case.category, limit
+        )
+        return [in_json_types(row) for row in rows]
+
+    async def add_event(
+        self, case: Case, at: datetime, actor: str, command: str, from_state: str | None,
+        arguments: Json,
+    ) -> None:  # fmt: skip
+        self._writes.add(
+            "case_events", case_id=case.id, sku=case.scope.sku, at=at, actor=actor,
+            command=command, from_state=from_state, to_state=case.state.value,
+            version=case.version, evidence_revision=case.evidence_revision, arguments=arguments,
+        )  # fmt: skip
+
+    async def events(self, case_id: UUID) -> list[CaseEvent]:
+        await self._writes.before_reading("case_events")
+        return [CaseEvent(*row) for row in await self._connection.fetch(SQL["events"], case_id)]
+
+    async def pullers(self, case_id: UUID) -> tuple[str, ...]:
+        await self._writes.before_reading("case_events")
+        rows = await self._connection.fetch(SQL["pullers"], case_id)
+        return tuple(row["person"] for row in rows)
+
+    async def add_vote(
+        self, vote_id: UUID, case: Case, command: str, person: str, arguments: Json,
+        cast_at: datetime, expires_at: datetime,
+    ) -> None:  # fmt: skip
+        await self._connection.execute(
+            SQL["add_vote"], vote_id, case.id, case.scope.sku, command, person, arguments,
+            case.evidence_revision, cast_at, expires_at,
+        )  # fmt: skip
+
+    async def votes(self, case_id: UUID, now: datetime) -> list[tuple[Vote, Json]]:
+        rows = await self._connection.fetch(SQL["votes"], case_id, now)
+        return [(_vote(row), row["arguments"]) for row in rows]
+
+    async def void_votes(self, case_id: UUID, why: str, now: datetime) -> None:
+        await self._connection.execute(SQL["void_votes"], case_id, now, why)
+
+
+def _values(case: Case) -> tuple[Any, ...]:
+    plain = (getattr(case, name) for name in _PLAIN)
+    return case.id, case.scope.sku, *narrowing_of(case.scope), case.state, *plain
+
+
+def case_of(row: asyncpg.Record) -> Case:
+    """Read a case from its row."""
+    plain: dict[str, Any] = {name: row[name] for name in _PLAIN}
+    return Case(
+        id=row["id"], scope=scope_of(row), state=State(row["state"]), number=row["number"], **plain
+    )
+
+
+def _vote(row: asyncpg.Record) -> Vote:
+    roles = frozenset(Role(one) for one in row["roles"])
+    voter = Person(row["person"], "", roles, areas=frozenset(row["areas"]))
+    return Vote(
+        row["command"], row["person"], voter.manages(row["category"]), row["evidence_revision"],
+        row["expires_at"],
+    )  # fmt: skip

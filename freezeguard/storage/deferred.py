@@ -1,0 +1,70 @@
+"""Rows that nobody reads in this transaction go out together, in one round trip.
+
+A command writes to up to nine tables; sent one by one, the waiting would cost more than the
+writing. Whoever reads one of these tables in the same transaction flushes first, and so does the
+commit: a deferred row is seen wherever a written one would be.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from freezeguard.storage.connection import Connection
+from freezeguard.storage.queries import queries
+from freezeguard.storage.rows import in_json_types
+
+SQL = queries("deferred")
+
+TABLES = (
+    "holds",
+    "hold_changes",
+    "case_events",
+    "case_signals",
+    "clocks",
+    "crossings",
+    "automatic_freezes",
+    "notices",
+    "audit",
+)
+"""In the order of the parameters of `write_deferred`."""
+
+
+class DeferredWrites:
+    """Collects rows by table, and topics to notify."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows: dict[str, list[Mapping[str, Any]]] = {}
+        self._topics: dict[str, None] = {}
+
+    def add(self, table: str, **row: Any) -> None:
+        """Keep a row for a table."""
+        self._rows.setdefault(table, []).append(in_json_types(row))
+
+    def notify(self, topic: str) -> None:
+        """Wake whoever listens to a topic, once, at the commit."""
+        self._topics[topic] = None
+
+    async def before_reading(self, *tables: str) -> None:
+        """Write what has been collected, if any of it is for one of these tables."""
+        if any(table in self._rows for table in tables):
+            await self.flush()
+
+    def discard(self) -> None:
+        """Forget what has been collected: the work that added it was undone."""
+        self._rows, self._topics = {}, {}
+
+    async def flush(self) -> None:
+        """Write what has been collected."""
+        if not self._rows and not self._topics:
+            return
+        rows, topics = self._rows, list(self._topics)
+        self._rows, self._topics = {}, {}
+        batches = (_numbered(rows.get(table, ())) for table in TABLES)
+        await self._connection.execute(SQL["write_deferred"], topics, *batches)
+
+
+def _numbered(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]] | None:
+    """Return rows in JSON types with their place: numbers within a case follow the order."""
+    if not rows:
+        return None
+    return [{**row, "place": place} for place, row in enumerate(rows)]

@@ -1,0 +1,108 @@
+"""Rules, suppressions, crossings, and the governor's ledger."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from freezeguard.detection.governor import Spent
+from freezeguard.domain.reasons import Crossing
+from freezeguard.domain.record import Case
+from freezeguard.domain.rules import Rule, read_rule
+from freezeguard.ports.storage import Json, Suppression
+from freezeguard.storage.connection import Connection
+from freezeguard.storage.deferred import DeferredWrites
+from freezeguard.storage.queries import queries
+from freezeguard.storage.rows import affected, in_json_types
+
+SQL = queries("detection")
+
+
+class PostgresDetection:
+    """Implements `freezeguard.ports.storage.Detection`."""
+
+    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+        self._connection, self._writes = connection, writes
+
+    async def rules(self) -> tuple[int, list[Rule]]:
+        rows = await self._connection.fetch(SQL["rules"])
+        rules = [read_rule(row["body"], row["version"]) for row in rows if row["id"] is not None]
+        return rows[0]["revision"], rules
+
+    async def rule_bodies(self, rule_id: str | None = None) -> list[Json]:
+        if rule_id is None:
+            rows = await self._connection.fetch(SQL["current_rule_bodies"])
+        else:
+            rows = await self._connection.fetch(SQL["rule_history"], rule_id)
+        bodies = [in_json_types(row) for row in rows]
+        return [{**one.pop("body"), **one} for one in bodies]
+
+    async def rule_version(self, rule_id: str, version: int) -> Rule | None:
+        body = await self._connection.fetchval(SQL["rule_version"], rule_id, version)
+        return None if body is None else read_rule(body, version)
+
+    async def put_rule(self, body: Json, by: str, now: datetime) -> int:
+        await self._connection.execute(SQL["raise_rules_revision"])
+        version = await self._connection.fetchval(
+            SQL["put_rule"], body["id"], body, body.get("mode", "shadow"), by, now
+        )
+        return int(version)
+
+    async def suppressions(self, now: datetime) -> list[Suppression]:
+        rows = await self._connection.fetch(SQL["suppressions"], now)
+        return [Suppression(*row) for row in rows]
+
+    async def ended_suppressions(self, since: datetime, now: datetime) -> list[Suppression]:
+        rows = await self._connection.fetch(SQL["ended_suppressions"], since, now)
+        return [Suppression(*row) for row in rows]
+
+    async def add_suppression(self, suppression: Suppression) -> None:
+        one = suppression
+        await self._connection.execute(SQL["raise_rules_revision"])
+        await self._connection.execute(
+            SQL["add_suppression"], one.id, one.cause, one.author, one.created_at, one.expires_at,
+            one.sku, one.vendor, one.category, one.rule_id, one.ended_at,
+        )  # fmt: skip
+
+    async def end_suppression(self, suppression_id: UUID, now: datetime) -> bool:
+        await self._connection.execute(SQL["raise_rules_revision"])
+        status = await self._connection.execute(SQL["end_suppression"], suppression_id, now)
+        return affected(status) == 1
+
+    async def add_crossing(
+        self, crossing_id: UUID, crossing: Crossing, known_at: datetime, outcome: str,
+        case_id: UUID | None,
+    ) -> None:  # fmt: skip
+        by = crossing.crossed_by
+        self._writes.add(
+            "crossings", id=crossing_id, sku=crossing.scope.sku, scope=crossing.scope.as_dict(),
+            rule_id=crossing.rule_id, rule_version=crossing.rule_version,
+            crossed_at=by.occurred_at, source=by.source, signal_id=by.id, known_at=known_at,
+            outcome=outcome, case_id=case_id, reason=crossing.reason.as_dict(),
+        )  # fmt: skip
+
+    async def crossings(self, sku: str) -> list[Json]:
+        await self._writes.before_reading("crossings")
+        return [in_json_types(row) for row in await self._connection.fetch(SQL["crossings"], sku)]
+
+    async def spent(
+        self, since: datetime, lane: str, source: str | None, category: str | None,
+        vendor: str | None,
+    ) -> Spent:  # fmt: skip
+        await self._writes.before_reading("automatic_freezes")
+        row = await self._connection.fetchrow(SQL["spent"], since, lane, source, category, vendor)
+        assert row is not None  # noqa: S101 - an aggregate has one row
+        return Spent(*row)
+
+    async def spent_by_key(self, credential: str, since: datetime) -> int:
+        await self._writes.before_reading("automatic_freezes")
+        return int(await self._connection.fetchval(SQL["spent_by_key"], credential, since))
+
+    async def spend(
+        self, case: Case, at: datetime, source: str | None, credential: str | None
+    ) -> None:
+        self._writes.add(
+            "automatic_freezes", case_id=case.id, sku=case.scope.sku, at=at, lane=case.lane,
+            source=source, category=case.category, vendor=case.vendor, credential=credential,
+        )  # fmt: skip
+
+    async def alert_once(self, name: str, now: datetime, every: timedelta) -> bool:
+        return bool(await self._connection.fetchval(SQL["alert_once"], name, now, every))

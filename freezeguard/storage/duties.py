@@ -1,0 +1,67 @@
+"""What is due on a case: its clocks and manual tasks."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from freezeguard.domain.record import Case
+from freezeguard.ports.storage import Clock, ManualTask
+from freezeguard.storage.connection import Connection
+from freezeguard.storage.deferred import DeferredWrites
+from freezeguard.storage.queries import queries
+
+SQL = queries("duties")
+
+
+class Duties:
+    """The part of `freezeguard.ports.storage.Cases` that deals with clocks and tasks."""
+
+    _connection: Connection
+    _writes: DeferredWrites
+
+    async def start_clock(
+        self, clock_id: UUID, case: Case, kind: str, now: datetime, due_at: datetime
+    ) -> None:
+        self._writes.add(
+            "clocks", id=clock_id, case_id=case.id, sku=case.scope.sku, kind=kind,
+            started_at=now, due_at=due_at,
+        )  # fmt: skip
+
+    async def stop_clocks(self, case_id: UUID, kinds: Sequence[str], now: datetime) -> None:
+        await self._writes.before_reading("clocks")
+        await self._connection.execute(SQL["stop_clocks"], case_id, kinds, now)
+
+    async def clocks(self, case_id: UUID) -> list[Clock]:
+        await self._writes.before_reading("clocks")
+        return [Clock(*row) for row in await self._connection.fetch(SQL["clocks"], case_id)]
+
+    async def claim_due_clocks(
+        self, now: datetime, lease: timedelta, limit: int
+    ) -> list[Clock]:
+        await self._writes.before_reading("clocks")
+        rows = await self._connection.fetch(SQL["claim_due_clocks"], now, lease, limit)
+        return sorted((Clock(*row) for row in rows), key=lambda one: (one.due_at, one.id))
+
+    async def mark_fired(self, clock_id: UUID, now: datetime) -> None:
+        await self._writes.before_reading("clocks")
+        await self._connection.execute(SQL["mark_fired"], clock_id, now)
+
+    async def open_task(
+        self, task_id: UUID, case: Case, task: str, catalogue: str, remote_id: str,
+        instruction: str, now: datetime,
+    ) -> None:  # fmt: skip
+        await self._connection.execute(
+            SQL["open_task"], task_id, case.id, case.scope.sku, catalogue, remote_id, task,
+            instruction, case.owner, now,
+        )  # fmt: skip
+
+    async def close_tasks(
+        self, case_id: UUID, task: str | None, where: tuple[str, str] | None, by: str, note: str,
+        now: datetime,
+    ) -> None:  # fmt: skip
+        await self._connection.execute(
+            SQL["close_tasks"], case_id, task, *(where or (None, None)), now, by, note
+        )
+
+    async def tasks(self, case_id: UUID) -> list[ManualTask]:
+        return [ManualTask(*row) for row in await self._connection.fetch(SQL["tasks"], case_id)]

@@ -1,0 +1,99 @@
+"""SKUs, vendors and sources."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import asyncpg
+
+from freezeguard.ports.storage import Json, Pending, Prelude, Sku, Vendor
+from freezeguard.storage.cases import case_of
+from freezeguard.storage.connection import Connection
+from freezeguard.storage.holds import hold_of
+from freezeguard.storage.objects import object_of
+from freezeguard.storage.people import PostgresPeople
+from freezeguard.storage.queries import queries
+from freezeguard.storage.rows import in_json_types, money
+
+SQL = queries("masterdata")
+
+
+class PostgresMasterData:
+    """Implements `freezeguard.ports.storage.MasterData`."""
+
+    def __init__(self, connection: Connection, people: PostgresPeople) -> None:
+        self._connection, self._people = connection, people
+        # Master data does not change under a transaction that only reads it.
+        self._skus: dict[str, Sku | None] = {}
+        self._vendors: dict[str, Vendor | None] = {}
+
+    async def prelude(self, sku: str) -> Prelude:
+        row = await self._connection.fetchrow(SQL["prelude"], sku)
+        assert row is not None  # noqa: S101 - the query starts from one row
+        price = None if row["price"] is None else money(row["price"])
+        known = Sku(
+            sku, row["title"], row["vendor"], row["category"], row["gtin"], price, row["own"]
+        )
+        if row["vendor_record"] is not None:
+            self._vendors[row["vendor"]] = _vendor(row["vendor_record"])
+        if row["owner_record"] is not None:
+            self._people.remember(row["owner_record"])
+        self._skus[sku] = known
+        since = row["since_time"]
+        return Prelude(
+            known,
+            row["owner"],
+            None if since is None else Pending(sku, row["since_seq"], since),
+            tuple(map(case_of, row["cases"])),
+            tuple(map(hold_of, row["holds"])),
+            tuple(map(object_of, row["objects"])),
+        )
+
+    async def put_skus(self, skus: Sequence[Sku], now: datetime) -> None:
+        self._skus.clear()
+        last = list({one.sku: one for one in skus}.values())
+        await self._connection.execute(
+            SQL["put_skus"], [one.sku for one in last], [one.title for one in last],
+            [one.vendor for one in last], [one.category for one in last],
+            [one.gtin for one in last],
+            [None if one.price is None else Decimal(one.price) for one in last],
+            [one.owner for one in last], now,
+        )  # fmt: skip
+
+    async def sku(self, sku: str) -> Sku | None:
+        if sku not in self._skus:
+            row = await self._connection.fetchrow(SQL["sku"], sku)
+            self._skus[sku] = None if row is None else Sku(**in_json_types(row))
+        return self._skus[sku]
+
+    async def skus_after(
+        self, after: tuple[datetime, str] | None, limit: int
+    ) -> list[tuple[datetime, str]]:
+        rows = await self._connection.fetch(SQL["skus_after"], *(after or (None, None)), limit)
+        return [(row["updated_at"], row["sku"]) for row in rows]
+
+    async def put_vendor(self, vendor: Vendor, now: datetime) -> None:
+        self._vendors.clear()
+        await self._connection.execute(
+            SQL["put_vendor"], vendor.vendor, vendor.name, vendor.contacts, vendor.language,
+            vendor.time_zone, now,
+        )  # fmt: skip
+
+    async def vendor(self, vendor: str) -> Vendor | None:
+        if vendor not in self._vendors:
+            row = await self._connection.fetchrow(SQL["vendor"], vendor)
+            self._vendors[vendor] = None if row is None else _vendor(row)
+        return self._vendors[vendor]
+
+    async def put_source(self, source: str, name: str, trust: float, now: datetime) -> None:
+        await self._connection.execute(SQL["put_source"], source, name, trust, now)
+
+    async def source(self, source: str) -> Json | None:
+        row = await self._connection.fetchrow(SQL["source"], source)
+        return None if row is None else in_json_types(row)
+
+
+def _vendor(row: asyncpg.Record) -> Vendor:
+    return Vendor(
+        row["vendor"], row["name"], tuple(row["contacts"]), row["language"], row["time_zone"]
+    )

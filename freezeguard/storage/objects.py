@@ -1,0 +1,153 @@
+"""Catalogue objects: what is wanted of them, what was seen, and who works on them."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from freezeguard.domain.enforcement import Status, Wanted
+from freezeguard.ports.storage import CatalogueRow, Json
+from freezeguard.storage.connection import Connection
+from freezeguard.storage.queries import queries
+from freezeguard.storage.rows import affected
+
+SQL = queries("objects")
+
+_CONVERTED = {"status", "fallbacks", "takes_along"}
+_PLAIN = tuple(one.name for one in fields(CatalogueRow) if one.name not in _CONVERTED)
+
+Found: TypeAlias = Sequence[tuple[str, Json, tuple[str, ...]]]
+
+
+class PostgresObjects:
+    """Implements `freezeguard.ports.storage.Objects`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def of_sku(self, sku: str, *, lock: bool = False) -> list[CatalogueRow]:
+        query = SQL["lock_objects_of_sku"] if lock else SQL["objects_of_sku"]
+        return [object_of(one) for one in await self._connection.fetch(query, sku)]
+
+    async def want(
+        self, sku: str, catalogue: str, remote_id: str, wanted: Wanted, revision: int,
+        *, lease: timedelta | None, token: UUID | None, recheck_stolen: bool = True,
+    ) -> CatalogueRow:  # fmt: skip
+        row = await self._connection.fetchrow(
+            SQL["want"], sku, catalogue, remote_id, wanted, revision, lease, token, recheck_stolen
+        )
+        assert row is not None  # noqa: S101 - an upsert returns its row
+        return object_of(row)
+
+    async def claim_due(
+        self, catalogue: str, lease: timedelta, token: UUID, limit: int
+    ) -> list[CatalogueRow]:
+        rows = await self._connection.fetch(SQL["claim_due"], catalogue, lease, token, limit)
+        return [object_of(one) for one in rows]
+
+    async def seconds_until_due(self, catalogue: str) -> float | None:
+        seconds = await self._connection.fetchval(SQL["seconds_until_due"], catalogue)
+        return None if seconds is None else max(0.0, seconds)
+
+    async def replace_unresolved(
+        self, row: CatalogueRow, found: Found, now: datetime, lease: timedelta
+    ) -> list[CatalogueRow]:
+        rows = await self._connection.fetch(
+            SQL["replace_unresolved"], row.sku, row.catalogue, row.lease_token,
+            _as_json(found), now, lease,
+        )  # fmt: skip
+        return [object_of(one) for one in rows]
+
+    async def save_before_image(self, row: CatalogueRow, image: Json, now: datetime) -> bool:
+        status = await self._connection.execute(SQL["save_before_image"], *row.key, image, now)
+        return affected(status) == 1
+
+    async def keep_earlier_image(self, row: CatalogueRow, image: Json, at: datetime) -> bool:
+        status = await self._connection.execute(SQL["keep_earlier_image"], *row.key, image, at)
+        return affected(status) == 1
+
+    async def amend_image(self, row: CatalogueRow, fields: Json) -> bool:
+        status = await self._connection.execute(
+            SQL["amend_image"], *row.key, row.lease_token, fields
+        )
+        return affected(status) == 1
+
+    async def add_found(self, row: CatalogueRow, found: Found, now: datetime) -> int:
+        status = await self._connection.execute(
+            SQL["add_found"], row.sku, row.catalogue, _as_json(found), now
+        )
+        return affected(status)
+
+    async def renew(
+        self, row: CatalogueRow, lease: timedelta, *, newest_only: bool = False
+    ) -> bool:
+        status = await self._connection.execute(
+            SQL["renew"], *row.key, row.lease_token, lease, row.fallbacks,
+            row.wanted_revision if newest_only else None,
+        )  # fmt: skip
+        return affected(status) == 1
+
+    async def overtaken(self, row: CatalogueRow) -> None:
+        await self._connection.execute(
+            SQL["overtaken"], *row.key, row.wanted != "sellable", row.written, row.fallbacks
+        )
+
+    async def settle(self, row: CatalogueRow, *, next_in: float | None, now: datetime) -> bool:
+        status = await self._connection.execute(
+            SQL["settle"], *row.key, row.lease_token, row.wanted_revision, row.status, row.detail,
+            row.before_image, row.before_at or now, row.written, row.fallbacks, row.takes_along,
+            row.seen_sellable, row.seen_side, row.seen_at, row.sent_at, row.attempts,
+            row.failing_since, next_in,
+        )  # fmt: skip
+        return affected(status) == 1
+
+    async def wake(self, catalogue: str | None, sku: str | None) -> int:
+        return affected(await self._connection.execute(SQL["wake"], catalogue, sku))
+
+    async def refresh_image(
+        self, sku: str, catalogue: str, found: Found, now: datetime, *, revision: int
+    ) -> None:
+        if not found:
+            await self._connection.execute(SQL["note_unlisted"], sku, catalogue, now)
+            return
+        await self._connection.execute(SQL["drop_unlisted"], sku, catalogue)
+        await self._connection.execute(
+            SQL["refresh_images"], sku, catalogue, _as_json(found), now, revision
+        )
+
+    async def wanted_of(self, skus: Sequence[str]) -> list[tuple[str, str, Wanted]]:
+        rows = await self._connection.fetch(SQL["wanted_of"], skus)
+        return [(row["sku"], row["catalogue"], row["wanted"]) for row in rows]
+
+    async def skus_to_read_ahead(self, older_than: datetime, limit: int) -> list[str]:
+        rows = await self._connection.fetch(SQL["skus_to_read_ahead"], older_than, limit)
+        return [row["sku"] for row in rows]
+
+    async def mark_read_ahead(self, sku: str, now: datetime) -> None:
+        await self._connection.execute(SQL["mark_read_ahead"], sku, now)
+
+    async def troubled(self) -> list[CatalogueRow]:
+        return [object_of(one) for one in await self._connection.fetch(SQL["troubled"])]
+
+
+def _as_json(found: Found) -> list[Json]:
+    """Return what was found as JSON, each remote id once."""
+    unique = {
+        remote_id: {"remote_id": remote_id, "image": image, "takes_along": along}
+        for remote_id, image, along in found
+    }
+    return list(unique.values())
+
+
+def object_of(one: asyncpg.Record) -> CatalogueRow:
+    """Read a catalogue object from its row."""
+    values: dict[str, Any] = {name: one[name] for name in _PLAIN}
+    return CatalogueRow(
+        **values,
+        status=Status(one["status"]),
+        fallbacks=tuple(one["fallbacks"]),
+        takes_along=tuple(one["takes_along"]),
+    )

@@ -1,0 +1,70 @@
+"""One transaction, by its parts."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from freezeguard.storage.cases import PostgresCases
+from freezeguard.storage.connection import Connection, is_lost
+from freezeguard.storage.deferred import DeferredWrites
+from freezeguard.storage.detection import PostgresDetection
+from freezeguard.storage.holds import PostgresHolds
+from freezeguard.storage.masterdata import PostgresMasterData
+from freezeguard.storage.notices import PostgresNotices
+from freezeguard.storage.objects import PostgresObjects
+from freezeguard.storage.people import PostgresPeople
+from freezeguard.storage.queries import queries
+from freezeguard.storage.record import PostgresRecord
+from freezeguard.storage.signals import PostgresSignals
+from freezeguard.storage.violations import reraise
+
+if TYPE_CHECKING:
+    from freezeguard.ports import storage as port
+
+SQL = queries("transaction")
+
+T = TypeVar("T")
+
+
+class PostgresTransaction:
+    """Implements `freezeguard.ports.storage.Transaction` on a connection that is inside one."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._writes = writes = DeferredWrites(connection)
+        self.signals: port.Signals = PostgresSignals(connection)
+        self.cases: port.Cases = PostgresCases(connection, writes)
+        self._holds = PostgresHolds(connection, writes)
+        self.holds: port.Holds = self._holds
+        self.objects: port.Objects = PostgresObjects(connection)
+        self.detection: port.Detection = PostgresDetection(connection, writes)
+        self.notices: port.Notices = PostgresNotices(connection, writes)
+        people = PostgresPeople(connection)
+        self.people: port.People = people
+        self.master: port.MasterData = PostgresMasterData(connection, people)
+        self.record: port.Record = PostgresRecord(connection, writes)
+
+    async def notify(self, topic: str) -> None:
+        self._writes.notify(topic)
+
+    async def one_moment(self) -> None:
+        await self.connection.execute(SQL["one_moment"])
+
+    async def finish(self) -> None:
+        """Write what is still deferred; the commit comes next."""
+        await self._writes.flush()
+
+    async def guarded(self, work: Callable[[], Awaitable[T]]) -> T:
+        await self.finish()
+        savepoint = self.connection.transaction()
+        await savepoint.start()
+        try:
+            result = await work()
+            await self.finish()
+        except Exception as error:  # noqa: BLE001 - whatever went wrong is undone, and raised
+            self._writes.discard()
+            self._holds.forget_reserved()
+            if not is_lost(self.connection):
+                await savepoint.rollback()
+            reraise(error)
+        await savepoint.commit()
+        return result

@@ -1,0 +1,598 @@
+-- migrate:up
+-- Conventions
+--   * Text that orders or identifies is COLLATE "C": the same order in Python, in SQL, anywhere.
+--   * Times are timestamptz, in UTC. Money is numeric. Free structures are jsonb.
+--   * `sku` is in every key that may one day be a distribution key.
+--   * The runtime role owns nothing: see "Rights" at the end.
+
+-- ------------------------------------------------------------------------------ people and keys
+
+CREATE TABLE people (
+    id          text COLLATE "C" PRIMARY KEY,
+    name        text NOT NULL,
+    email       text,
+    roles       text[] NOT NULL,
+    vendor      text COLLATE "C",               -- binds a person with the role vendor
+    areas       text[] NOT NULL DEFAULT '{}',   -- categories of a manager; empty = all
+    language    text NOT NULL DEFAULT 'en',
+    time_zone   text NOT NULL DEFAULT 'UTC',
+    active      boolean NOT NULL DEFAULT true,
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    CHECK (('vendor' = ANY (roles)) = (vendor IS NOT NULL)),
+    CHECK (NOT ('vendor' = ANY (roles)) OR cardinality(roles) = 1)
+);
+
+CREATE TABLE credentials (
+    id            uuid PRIMARY KEY,
+    person        text COLLATE "C" REFERENCES people (id),  -- null: a machine key
+    name          text NOT NULL,
+    secret_hash   bytea NOT NULL UNIQUE,                    -- SHA-256 of 256 random bits
+    rights        text[] NOT NULL DEFAULT '{}',
+    source        text COLLATE "C",
+    freeze_budget integer NOT NULL DEFAULT 0,
+    created_at    timestamptz NOT NULL,
+    expires_at    timestamptz,
+    revoked_at    timestamptz,
+    CHECK (person IS NULL OR rights = '{}'),
+    CHECK (NOT ('source' = ANY (rights)) OR source IS NOT NULL)
+);
+
+-- One row: secrets and settings that all replicas share.
+CREATE TABLE instance (
+    singleton        boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    customer_key     bytea NOT NULL,            -- keys the hash of customer references
+    default_owner    text COLLATE "C" REFERENCES people (id),
+    access_revision  bigint NOT NULL DEFAULT 0, -- rises with every change of people and keys
+    rules_revision   bigint NOT NULL DEFAULT 0, -- rises with every change of rules and suppressions
+    created_at       timestamptz NOT NULL
+);
+
+-- ---------------------------------------------------------------------------------- master data
+
+CREATE TABLE vendors (
+    vendor      text COLLATE "C" PRIMARY KEY,
+    name        text NOT NULL,
+    contacts    jsonb NOT NULL DEFAULT '[]',    -- [{"channel": "mail", "address": …, "name"?: …}]
+    language    text NOT NULL DEFAULT 'en',
+    time_zone   text NOT NULL DEFAULT 'UTC',
+    updated_at  timestamptz NOT NULL
+);
+
+CREATE TABLE skus (
+    sku         text COLLATE "C" PRIMARY KEY,
+    title       text,
+    vendor      text COLLATE "C",
+    category    text COLLATE "C",
+    gtin        text,
+    price       numeric(18, 4),
+    owner       text COLLATE "C" REFERENCES people (id),
+    read_ahead_at timestamptz,                  -- when the before-images were last read ahead
+    updated_at  timestamptz NOT NULL
+);
+CREATE INDEX skus_by_vendor ON skus (vendor);
+CREATE INDEX skus_by_category ON skus (category);
+CREATE INDEX skus_by_change ON skus (updated_at, sku);
+CREATE INDEX skus_to_read_ahead ON skus (read_ahead_at NULLS FIRST, sku);
+
+CREATE TABLE sources (
+    source      text COLLATE "C" PRIMARY KEY,
+    name        text NOT NULL,
+    trust       real NOT NULL DEFAULT 1,
+    false_alarms integer NOT NULL DEFAULT 0,
+    updated_at  timestamptz NOT NULL
+);
+
+-- --------------------------------------------------------------------------------------- signals
+
+-- Identity of every signal ever accepted. Time partitions can't enforce it, so it stands alone;
+-- it is distributed by (source, id), not by sku: the same id with another SKU is a conflict.
+CREATE TABLE signal_identities (
+    source       text COLLATE "C" NOT NULL,
+    id           text COLLATE "C" NOT NULL,
+    fingerprint  bytea NOT NULL,
+    sku          text COLLATE "C" NOT NULL,
+    occurred_at  timestamptz NOT NULL,
+    PRIMARY KEY (source, id)
+);
+
+CREATE SEQUENCE signal_seq;
+
+-- What detection reads. Nothing here names a customer or quotes one.
+-- The primary key is also the index of every window: (sku, occurred_at, source, id).
+CREATE TABLE signals (
+    sku          text COLLATE "C" NOT NULL,
+    occurred_at  timestamptz NOT NULL,          -- when the complaint was made
+    source       text COLLATE "C" NOT NULL,
+    id           text COLLATE "C" NOT NULL,
+    seq          bigint NOT NULL DEFAULT nextval('signal_seq'),  -- drawn under the lock of the SKU
+    received_at  timestamptz NOT NULL,
+    observed_at  timestamptz,                   -- when the fault first showed; diagnosis only
+    kind         text COLLATE "C" NOT NULL,
+    intent       text COLLATE "C" NOT NULL,
+    severity     smallint NOT NULL CHECK (severity BETWEEN 1 AND 4),
+    result       text COLLATE "C",
+    customer     bytea,                         -- keyed hash
+    lot          text COLLATE "C",
+    seller       text COLLATE "C",
+    channel      text COLLATE "C",
+    country      text COLLATE "C",
+    contact_cost numeric(18, 4),
+    may_assert_safety boolean NOT NULL,
+    acts_on_history   boolean NOT NULL,
+    judged_by    uuid,                          -- the case that judged it: it never counts again
+    PRIMARY KEY (sku, occurred_at, source, id)
+) PARTITION BY RANGE (occurred_at);
+
+-- Everything before the first month that was ever planned lies in one partition.
+CREATE TABLE signals_history PARTITION OF signals FOR VALUES FROM (MINVALUE) TO ('2026-11-01Z');
+-- Nothing should ever arrive here: months are made ahead. `doctor` looks.
+CREATE TABLE signals_unplanned PARTITION OF signals DEFAULT;
+
+-- Complaint text, order reference and unknown fields: apart, so that they can be erased alone.
+CREATE TABLE signal_texts (
+    source       text COLLATE "C" NOT NULL,
+    id           text COLLATE "C" NOT NULL,
+    sku          text COLLATE "C" NOT NULL,
+    text         text,                          -- masked
+    order_ref    text,
+    extra        jsonb,
+    PRIMARY KEY (source, id)
+);
+
+CREATE TABLE rejected_signals (
+    id           uuid PRIMARY KEY,
+    received_at  timestamptz NOT NULL,
+    source       text COLLATE "C",
+    credential   uuid,
+    position     integer NOT NULL,              -- index in the batch
+    code         text NOT NULL,
+    detail       text NOT NULL,
+    body         text NOT NULL                  -- as received, masked, bounded
+);
+CREATE INDEX rejected_signals_by_time ON rejected_signals (received_at DESC, id DESC);
+
+-- Units shipped: the exposure that rates are measured against.
+CREATE TABLE shipments (
+    source       text COLLATE "C" NOT NULL,
+    id           text COLLATE "C" NOT NULL,
+    fingerprint  bytea NOT NULL,
+    sku          text COLLATE "C" NOT NULL,
+    units        bigint NOT NULL CHECK (units >= 0),
+    shipped_at   timestamptz NOT NULL,
+    lot          text COLLATE "C",
+    seller       text COLLATE "C",
+    channel      text COLLATE "C",
+    country      text COLLATE "C",
+    received_at  timestamptz NOT NULL,
+    PRIMARY KEY (source, id)
+);
+CREATE INDEX shipments_by_sku ON shipments (sku, shipped_at) INCLUDE (units);
+
+-- One row per SKU: the lock under which it is counted, and how many signals it has.
+CREATE TABLE sku_tallies (
+    sku          text COLLATE "C" PRIMARY KEY,
+    signals      bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 70);
+
+-- SKUs that must be evaluated: written with the signals, removed with the decision.
+-- Whoever stored the signals evaluates at once; every replica sweeps what was left behind.
+CREATE TABLE pending_evaluations (
+    sku          text COLLATE "C" PRIMARY KEY,
+    since_seq    bigint NOT NULL,               -- signals from here on are news
+    since_time   timestamptz NOT NULL,          -- the earliest occurred_at among them
+    marked_at    timestamptz NOT NULL,
+    attempts     integer NOT NULL DEFAULT 0,
+    last_error   text
+);
+CREATE INDEX pending_evaluations_by_age ON pending_evaluations (marked_at);
+
+-- ------------------------------------------------------------------------------------- detection
+
+CREATE TABLE rules (
+    id           text COLLATE "C" NOT NULL,
+    version      integer NOT NULL,
+    body         jsonb NOT NULL,
+    mode         text NOT NULL CHECK (mode IN ('armed', 'shadow', 'off')),
+    created_by   text NOT NULL,
+    created_at   timestamptz NOT NULL,
+    PRIMARY KEY (id, version)
+);
+
+CREATE TABLE suppressions (
+    id           uuid PRIMARY KEY,
+    sku          text COLLATE "C",              -- null: every SKU of `vendor` or `category`
+    vendor       text COLLATE "C",
+    category     text COLLATE "C",
+    rule_id      text COLLATE "C",              -- null: every rule but safety
+    cause        text NOT NULL,
+    author       text NOT NULL,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    ended_at     timestamptz,
+    CHECK (sku IS NOT NULL OR vendor IS NOT NULL OR category IS NOT NULL),
+    CHECK (expires_at > created_at)
+);
+
+-- Every crossing that was found, whatever came of it.
+CREATE TABLE crossings (
+    id           uuid PRIMARY KEY,
+    sku          text COLLATE "C" NOT NULL,
+    scope        jsonb NOT NULL,
+    rule_id      text COLLATE "C" NOT NULL,
+    rule_version integer NOT NULL,
+    crossed_at   timestamptz NOT NULL,          -- occurred_at of the crossing signal
+    source       text COLLATE "C" NOT NULL,
+    signal_id    text COLLATE "C" NOT NULL,
+    known_at     timestamptz NOT NULL,          -- what is stored was known then
+    outcome      text NOT NULL CHECK (outcome IN (
+        'freeze',      -- opened or re-opened a case and stopped the sale
+        'suspect',     -- look-bound only
+        'budget',      -- would freeze; the governor's budget was spent
+        'shadow',      -- the rule only records
+        'historical',  -- further back than the window
+        'suppressed',
+        'covered'      -- a hold covered the scope already
+    )),
+    case_id      uuid,
+    reason       jsonb NOT NULL
+);
+CREATE INDEX crossings_by_sku ON crossings (sku, rule_id, known_at);
+-- The same complaint crosses the same bound once.
+CREATE UNIQUE INDEX crossings_once ON crossings
+    (sku, scope, rule_id, rule_version, source, signal_id, outcome);
+
+-- The governor's ledger: automatic freezes that spent a budget.
+CREATE TABLE automatic_freezes (
+    case_id      uuid NOT NULL,
+    sku          text COLLATE "C" NOT NULL,
+    at           timestamptz NOT NULL,
+    lane         text NOT NULL,
+    source       text COLLATE "C",
+    category     text COLLATE "C",
+    vendor       text COLLATE "C",
+    credential   uuid                           -- set where a machine key with may_freeze asked
+);
+CREATE INDEX automatic_freezes_by_time ON automatic_freezes (at);
+
+-- When somebody was last alerted of a thing that is not a case, so that nobody is flooded.
+CREATE TABLE alerts (
+    name         text PRIMARY KEY,
+    last_at      timestamptz NOT NULL
+);
+
+-- ----------------------------------------------------------------------------------------- cases
+
+CREATE TABLE cases (
+    id               uuid PRIMARY KEY,
+    number           bigint GENERATED ALWAYS AS IDENTITY UNIQUE,   -- for people
+    sku              text COLLATE "C" NOT NULL,
+    seller           text COLLATE "C",
+    channel          text COLLATE "C",
+    country          text COLLATE "C",
+    lot              text COLLATE "C",
+    state            text NOT NULL CHECK (state IN (
+        'suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed', 'awaiting_approval',
+        'reinstating', 'probation', 'appealed',
+        'closed_reinstated', 'closed_false_alarm', 'delisted', 'merged', 'expired')),
+    lane             text NOT NULL CHECK (lane IN ('quality', 'safety', 'authority')),
+    version          integer NOT NULL CHECK (version >= 1),
+    evidence_revision integer NOT NULL CHECK (evidence_revision >= 1),
+    recurrence       integer NOT NULL DEFAULT 0,
+    degraded         boolean NOT NULL DEFAULT false,      -- derived from enforcement
+    vendor           text COLLATE "C",
+    vendor_status    text NOT NULL DEFAULT 'unreached' CHECK (vendor_status IN
+        ('unreached', 'notified', 'acknowledged', 'committed', 'answered', 'silent')),
+    category         text COLLATE "C",
+    owner            text COLLATE "C",
+    outcome          text,                                -- false_alarm while it is being released
+    opened_by        text NOT NULL,
+    opened_at        timestamptz NOT NULL,
+    frozen_at        timestamptz,
+    reinstated_at    timestamptz,                         -- approved: only later units count
+    closed_at        timestamptz,
+    reason           jsonb NOT NULL,                      -- why, as a value
+    rule_id          text COLLATE "C",
+    rule_version     integer,
+    diagnosis        jsonb,
+    remedy           jsonb,
+    remedy_author    text,
+    remedy_rounds    integer NOT NULL DEFAULT 0,
+    verification     jsonb,
+    approval_requested_at timestamptz,
+    approval_requested_by text,
+    approval_evidence integer,                            -- evidence revision that was shown
+    release_tries    integer NOT NULL DEFAULT 0,
+    probation        jsonb,                               -- terms: until, units, cap, baseline
+    known_evidence   jsonb NOT NULL DEFAULT '{}',         -- intents, lots, channels, severity seen
+    contact_cost     numeric(18, 4) NOT NULL DEFAULT 0,
+    CHECK ((closed_at IS NOT NULL) =
+           (state IN ('closed_reinstated', 'closed_false_alarm', 'delisted', 'merged', 'expired'))),
+    CHECK (state <> 'awaiting_approval' OR approval_evidence IS NOT NULL)
+);
+-- One open case per exact scope.
+CREATE UNIQUE INDEX cases_one_open_per_scope ON cases
+    (sku, coalesce(seller, ''), coalesce(channel, ''), coalesce(country, ''), coalesce(lot, ''))
+    WHERE state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                    'awaiting_approval', 'reinstating', 'probation', 'appealed');
+CREATE INDEX cases_open_by_sku ON cases (sku)
+    WHERE state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                    'awaiting_approval', 'reinstating', 'probation', 'appealed');
+CREATE INDEX cases_by_sku ON cases (sku, opened_at DESC);
+CREATE INDEX cases_by_time ON cases (opened_at DESC, id DESC);
+CREATE INDEX cases_by_vendor ON cases (vendor, opened_at DESC);
+
+-- What happened to a case, in order: append-only, enough to replay it.
+CREATE TABLE case_events (
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    n            integer NOT NULL,
+    at           timestamptz NOT NULL,
+    actor        text NOT NULL,                 -- person:ann, key:…, detector, timer, reconciler
+    command      text NOT NULL,
+    from_state   text,
+    to_state     text NOT NULL,
+    version      integer NOT NULL,
+    evidence_revision integer NOT NULL,
+    arguments    jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (case_id, n)
+);
+
+-- Signals attached to a case; `counted` ones made the crossing.
+CREATE TABLE case_signals (
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    source       text COLLATE "C" NOT NULL,
+    id           text COLLATE "C" NOT NULL,
+    occurred_at  timestamptz NOT NULL,
+    attached_at  timestamptz NOT NULL,
+    counted      boolean NOT NULL,
+    PRIMARY KEY (case_id, source, id)
+);
+
+-- First votes of two-person commands.
+CREATE TABLE approvals (
+    id           uuid PRIMARY KEY,
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    command      text NOT NULL,
+    person       text COLLATE "C" NOT NULL REFERENCES people (id),
+    arguments    jsonb NOT NULL,
+    evidence_revision integer NOT NULL,
+    cast_at      timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    void_at      timestamptz,
+    void_why     text
+);
+CREATE UNIQUE INDEX approvals_once ON approvals (case_id, command, person) WHERE void_at IS NULL;
+
+-- Clocks are rows: started, stopped and claimed in the database, never in memory.
+CREATE TABLE clocks (
+    id           uuid PRIMARY KEY,
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    kind         text NOT NULL,
+    started_at   timestamptz NOT NULL,
+    due_at       timestamptz NOT NULL,
+    warn_at      timestamptz,
+    paused_at    timestamptz,
+    stopped_at   timestamptz,
+    fired_at     timestamptz,
+    lease_until  timestamptz,
+    person       text COLLATE "C"               -- whose clock it is, where it is a person's
+);
+CREATE UNIQUE INDEX clocks_once ON clocks (case_id, kind) WHERE stopped_at IS NULL;
+CREATE INDEX clocks_by_case ON clocks (case_id);
+CREATE INDEX clocks_due ON clocks (due_at) WHERE stopped_at IS NULL AND paused_at IS NULL;
+
+-- --------------------------------------------------------------------------- holds, enforcement
+
+-- One row. Its lock orders every change of the held set, so revisions commit in order.
+CREATE TABLE held_set (
+    singleton    boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    revision     bigint NOT NULL
+);
+INSERT INTO held_set (revision) VALUES (0);
+
+CREATE TABLE holds (
+    id           uuid PRIMARY KEY,
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    seller       text COLLATE "C",
+    channel      text COLLATE "C",
+    country      text COLLATE "C",
+    lot          text COLLATE "C",
+    lane         text NOT NULL CHECK (lane IN ('quality', 'safety', 'authority')),
+    level        text NOT NULL CHECK (level IN ('hide', 'hard')),
+    soft         boolean NOT NULL,              -- of a suspicion: the only kind that lapses
+    state        text NOT NULL CHECK (state IN ('active', 'releasing', 'released', 'superseded')),
+    reason       text NOT NULL,
+    since        timestamptz NOT NULL,
+    revision     bigint NOT NULL,               -- of its last change
+    ended_at     timestamptz,
+    CHECK ((ended_at IS NOT NULL) = (state IN ('released', 'superseded')))
+);
+CREATE INDEX holds_in_force ON holds (sku) WHERE state IN ('active', 'releasing');
+CREATE INDEX holds_by_case ON holds (case_id);
+CREATE UNIQUE INDEX holds_one_per_case ON holds (case_id) WHERE state IN ('active', 'releasing');
+
+-- The ledger of the held set: what readers follow and what `?at=` reads. Append-only.
+CREATE TABLE hold_changes (
+    revision     bigint PRIMARY KEY,
+    at           timestamptz NOT NULL,
+    change       text NOT NULL CHECK (change IN ('hold', 'release')),
+    hold_id      uuid NOT NULL,
+    sku          text COLLATE "C" NOT NULL,
+    hold         jsonb NOT NULL                 -- as readers see it
+);
+CREATE INDEX hold_changes_by_time ON hold_changes (at);
+
+-- Does each catalogue obey? One row per catalogue object; an empty remote_id stands for a SKU
+-- that was not looked up yet, or that the catalogue does not list.
+CREATE TABLE catalogue_objects (
+    sku           text COLLATE "C" NOT NULL,
+    catalogue     text COLLATE "C" NOT NULL,
+    remote_id     text COLLATE "C" NOT NULL,
+    wanted        text NOT NULL CHECK (wanted IN ('sellable', 'hide', 'hard')),
+    wanted_revision bigint NOT NULL DEFAULT 0,  -- fencing: of the hold change that wanted it
+    status        text NOT NULL CHECK (status IN (
+        'idle',          -- sellable, never stopped or restored exactly
+        'pending',       -- a stop or a release is wanted and not seen yet
+        'confirmed',     -- read back as wanted
+        'refused', 'unreachable', 'drifted', 'not_listed', 'waived')),
+    detail        text NOT NULL DEFAULT '',
+    before_image  jsonb,
+    before_at     timestamptz,                  -- when it was read; frozen once a stop is wanted
+    written       jsonb,                        -- fields that our stops wrote: restore checks them
+    fallbacks     text[] NOT NULL DEFAULT '{}', -- further means that are in force
+    takes_along   text[] NOT NULL DEFAULT '{}',
+    seen_sellable boolean,
+    seen_side     text,
+    seen_at       timestamptz,
+    sent_at       timestamptz,
+    attempts      integer NOT NULL DEFAULT 0,
+    failing_since timestamptz,
+    next_at       timestamptz,                  -- when to work on it next; null: nothing to do
+    lease_until   timestamptz,
+    lease_token   uuid,
+    waived_by     text,
+    waived_until  timestamptz,
+    waived_why    text,
+    PRIMARY KEY (sku, catalogue, remote_id)
+);
+CREATE INDEX catalogue_objects_due ON catalogue_objects (catalogue, next_at)
+    WHERE next_at IS NOT NULL;
+CREATE INDEX catalogue_objects_troubled ON catalogue_objects (sku)
+    WHERE status IN ('refused', 'unreachable', 'drifted');
+
+CREATE TABLE manual_tasks (
+    id           uuid PRIMARY KEY,
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    catalogue    text COLLATE "C" NOT NULL,
+    remote_id    text COLLATE "C" NOT NULL,
+    task         text NOT NULL CHECK (task IN ('stop', 'release')),
+    instruction  text NOT NULL,
+    assigned_to  text COLLATE "C",
+    opened_at    timestamptz NOT NULL,
+    resolved_at  timestamptz,
+    resolved_by  text,
+    note         text
+);
+CREATE UNIQUE INDEX manual_tasks_once ON manual_tasks (case_id, catalogue, remote_id, task)
+    WHERE resolved_at IS NULL;
+CREATE INDEX manual_tasks_by_case ON manual_tasks (case_id);
+
+-- --------------------------------------------------------------------------------------- notices
+
+-- The outbox: written with the change it tells of, delivered afterwards, in order per reader.
+CREATE TABLE notices (
+    id           uuid PRIMARY KEY,
+    case_id      uuid REFERENCES cases (id),    -- null: about the shop as a whole
+    sku          text COLLATE "C",
+    n            integer NOT NULL,              -- order within the case
+    recipient    text COLLATE "C" NOT NULL,     -- person:ann, vendor:acme
+    channel      text NOT NULL,
+    address      text,
+    kind         text NOT NULL,
+    facts        jsonb NOT NULL,
+    language     text NOT NULL,
+    time_zone    text NOT NULL,
+    state        text NOT NULL CHECK (state IN
+        ('queued', 'sent', 'delivered', 'acknowledged', 'answered', 'bounced', 'silent')),
+    attempts     integer NOT NULL DEFAULT 0,
+    last_error   text,
+    created_at   timestamptz NOT NULL,
+    next_at      timestamptz,
+    lease_until  timestamptz,
+    lease_token  uuid,
+    sent_at      timestamptz
+);
+CREATE UNIQUE INDEX notices_once ON notices (case_id, n, recipient, channel);
+CREATE INDEX notices_due ON notices (next_at) WHERE state = 'queued';
+CREATE INDEX notices_by_case ON notices (case_id, recipient, channel, n);
+
+-- ---------------------------------------------------------------------------------------- record
+
+-- Append-only by its grants. Hashes are chained in batches, later.
+CREATE TABLE audit (
+    seq          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at           timestamptz NOT NULL,
+    actor        text NOT NULL,
+    action       text NOT NULL,
+    subject      text NOT NULL,                 -- case:…, rule:…, person:…, key:…
+    why          text NOT NULL DEFAULT '',
+    details      jsonb NOT NULL DEFAULT '{}',
+    request_id   text,
+    hash         bytea
+);
+CREATE INDEX audit_by_subject ON audit (subject, seq);
+
+CREATE TABLE idempotency_keys (
+    actor        text COLLATE "C" NOT NULL,
+    key          text COLLATE "C" NOT NULL,
+    fingerprint  bytea NOT NULL,
+    started_at   timestamptz NOT NULL,
+    status       integer,                       -- null: still in flight
+    headers      jsonb,
+    body         bytea,
+    PRIMARY KEY (actor, key)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (started_at);
+
+-- ------------------------------------------------------------------------------------ partitions
+
+-- Makes the monthly partitions of `signals` from the first planned month to `ahead` months after
+-- `now_`. The runtime role may call it without owning a table.
+CREATE FUNCTION ensure_signal_partitions(now_ timestamptz, ahead integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    month_ timestamptz := '2026-11-01Z';
+    last_  timestamptz := date_trunc('month', now_ AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+                          + make_interval(months => least(ahead, 24));
+    next_  timestamptz;
+    name_  text;
+    made   integer := 0;
+BEGIN
+    WHILE month_ <= last_ LOOP
+        next_ := (month_ AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC';
+        name_ := 'signals_' || to_char(month_ AT TIME ZONE 'UTC', 'YYYY_MM');
+        IF to_regclass(name_) IS NULL THEN
+            -- replicas that start together make it once
+            PERFORM pg_advisory_xact_lock(hashtext('ensure_signal_partitions'));
+            EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF signals '
+                           'FOR VALUES FROM (%L) TO (%L)', name_, month_, next_);
+            made := made + 1;
+        END IF;
+        month_ := next_;
+    END LOOP;
+    RETURN made;
+END
+$$;
+
+-- ---------------------------------------------------------------------------------------- rights
+
+-- The service runs as a member of this role. It owns nothing, and history is append-only for it.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'freezeguard_runtime') THEN
+        CREATE ROLE freezeguard_runtime NOLOGIN;
+    END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA public TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    pending_evaluations, idempotency_keys, catalogue_objects
+    TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON
+    people, credentials, instance, vendors, skus, sources, signals, signal_texts, sku_tallies,
+    suppressions, alerts, cases, approvals, clocks, held_set, holds, manual_tasks, notices
+    TO freezeguard_runtime;
+GRANT SELECT, INSERT ON
+    signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,
+    case_events, case_signals, hold_changes, audit
+    TO freezeguard_runtime;
+GRANT SELECT ON signals_unplanned TO freezeguard_runtime;  -- `doctor` looks
+GRANT USAGE ON SEQUENCE signal_seq TO freezeguard_runtime;
+REVOKE ALL ON FUNCTION ensure_signal_partitions(timestamptz, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ensure_signal_partitions(timestamptz, integer) TO freezeguard_runtime;

@@ -1,0 +1,102 @@
+-- The signals that are attached to cases.
+
+-- name: attached
+-- Count a case's signals: all of them, and by intent, by severity and by lot.
+SELECT grouping(intent, severity, lot) AS grouped, intent, severity, lot, count(*) AS signals,
+       count(DISTINCT coalesce(customer, '')) AS customers,
+       min(occurred_at) AS first_at, max(occurred_at) AS last_at
+  FROM case_signals
+  JOIN signals USING (sku, occurred_at, source, id)
+ WHERE case_id = $1
+ GROUP BY GROUPING SETS ((), (intent), (severity), (lot))
+ ORDER BY grouped, signals DESC, intent, severity DESC, lot;
+
+-- name: excerpts
+-- Return the beginnings of the masked texts of a case, the most severe first.
+SELECT left(text, 300) AS excerpt
+  FROM case_signals
+  JOIN signals USING (sku, occurred_at, source, id)
+  JOIN signal_texts USING (source, id)
+ WHERE case_id = $1 AND text IS NOT NULL
+ ORDER BY severity DESC, occurred_at, source, id
+ LIMIT $2;
+
+-- name: attached_customers
+-- Return the customers of a case's signals.
+SELECT DISTINCT customer
+  FROM case_signals
+  JOIN signals USING (sku, occurred_at, source, id)
+ WHERE case_id = $1 AND customer IS NOT NULL;
+
+-- name: attached_signals
+-- Return a case's signals for people, newest first; never a customer.
+SELECT source, id, occurred_at, kind, intent, severity, result, lot, seller, channel, country,
+       counted, text
+  FROM case_signals
+  JOIN signals USING (sku, occurred_at, source, id)
+  LEFT JOIN signal_texts USING (source, id)
+ WHERE case_id = $1
+ ORDER BY occurred_at DESC, source DESC, id DESC
+ LIMIT $2;
+
+-- name: known_seq
+-- Return the highest number of a signal that a case had attached by a moment.
+SELECT max(seq)
+  FROM case_signals
+  JOIN signals USING (sku, occurred_at, source, id)
+ WHERE case_id = $1 AND attached_at <= $2;
+
+-- name: judge_attached
+-- A case has judged its signals: they never count again.
+UPDATE signals
+   SET judged_by = $1
+  FROM case_signals
+ WHERE case_id = $1 AND judged_by IS NULL AND signals.sku = case_signals.sku
+   AND signals.occurred_at = case_signals.occurred_at AND signals.source = case_signals.source
+   AND signals.id = case_signals.id;
+
+-- name: score_false_alarm
+-- Count a false alarm against every source whose signals made the crossing.
+INSERT INTO sources AS known (source, name, false_alarms, updated_at)
+SELECT DISTINCT source, source, 1, $2::timestamptz
+  FROM case_signals
+ WHERE case_id = $1 AND counted
+ ORDER BY source
+ON CONFLICT (source) DO UPDATE SET
+    false_alarms = known.false_alarms + 1,
+    updated_at = excluded.updated_at;
+
+-- name: complaints
+-- Count what speaks against a scope in a period: not judged, the item's fault, not of these lots.
+SELECT count(*)
+  FROM signals
+ WHERE sku = $1
+   AND ($2::text IS NULL OR seller IS NULL OR seller = $2)
+   AND ($3::text IS NULL OR channel IS NULL OR channel = $3)
+   AND ($4::text IS NULL OR country IS NULL OR country = $4)
+   AND ($5::text IS NULL OR lot IS NULL OR lot = $5)
+   AND occurred_at > $6 AND occurred_at <= $7 AND judged_by IS NULL
+   AND CASE WHEN kind IN ('inspection', 'telemetry') THEN result = 'fail'
+            ELSE intent NOT IN ('delivery', 'change_of_mind') END
+   AND (lot IS NULL OR lot <> ALL ($8::text[]));
+
+-- name: units_shipped
+-- Add up the units of a scope shipped in a period, not of these lots; null where nothing shipped.
+SELECT sum(units)::bigint
+  FROM shipments
+ WHERE sku = $1
+   AND ($2::text IS NULL OR seller IS NULL OR seller = $2)
+   AND ($3::text IS NULL OR channel IS NULL OR channel = $3)
+   AND ($4::text IS NULL OR country IS NULL OR country = $4)
+   AND ($5::text IS NULL OR lot IS NULL OR lot = $5)
+   AND shipped_at > $6 AND shipped_at <= $7
+   AND (lot IS NULL OR lot <> ALL ($8::text[]));
+
+-- name: excerpts_of
+-- Return the beginnings of the masked texts of some signals, in their order.
+SELECT left(text, 300) AS excerpt
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (source, id, place)
+  JOIN signal_texts USING (source, id)
+ WHERE text IS NOT NULL
+ ORDER BY place
+ LIMIT $3;

@@ -1,0 +1,129 @@
+-- Cases, their history, the signals attached to them, and their votes.
+
+-- name: insert_case
+-- Store a new case; return its number.
+INSERT INTO cases (
+    id, sku, seller, channel, country, lot, state, lane, version, evidence_revision, recurrence,
+    degraded, vendor, vendor_status, category, owner, outcome, opened_by, opened_at, frozen_at,
+    reinstated_at, closed_at, reason, rule_id, rule_version, diagnosis, remedy, remedy_author,
+    remedy_rounds, verification, approval_requested_at, approval_requested_by, approval_evidence,
+    release_tries, probation, known_evidence, contact_cost)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+        $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)
+RETURNING number;
+
+-- name: update_case
+-- Store a changed case.
+UPDATE cases
+   SET sku = $2, seller = $3, channel = $4, country = $5, lot = $6, state = $7, lane = $8,
+       version = $9, evidence_revision = $10, recurrence = $11, degraded = $12, vendor = $13,
+       vendor_status = $14, category = $15, owner = $16, outcome = $17, opened_by = $18,
+       opened_at = $19, frozen_at = $20, reinstated_at = $21, closed_at = $22, reason = $23,
+       rule_id = $24, rule_version = $25, diagnosis = $26, remedy = $27, remedy_author = $28,
+       remedy_rounds = $29, verification = $30, approval_requested_at = $31,
+       approval_requested_by = $32, approval_evidence = $33, release_tries = $34, probation = $35,
+       known_evidence = $36, contact_cost = $37
+ WHERE id = $1;
+
+-- name: get_case
+-- Return a case.
+SELECT * FROM cases WHERE id = $1;
+
+-- name: lock_case
+-- Lock a case and return it.
+SELECT * FROM cases WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: open_of_sku
+-- Return the open cases of a SKU, oldest first.
+SELECT * FROM cases
+ WHERE sku = $1
+   AND state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                 'awaiting_approval', 'reinstating', 'probation', 'appealed')
+ ORDER BY opened_at, id;
+
+-- name: lock_open_of_sku
+-- Lock the open cases of a SKU and return them, oldest first.
+SELECT * FROM cases
+ WHERE sku = $1
+   AND state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                 'awaiting_approval', 'reinstating', 'probation', 'appealed')
+ ORDER BY opened_at, id
+   FOR NO KEY UPDATE;
+
+-- name: skus_with_open_cases
+-- Return which of these SKUs have an open case.
+SELECT DISTINCT sku FROM cases
+ WHERE sku = ANY ($1::text[])
+   AND state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                 'awaiting_approval', 'reinstating', 'probation', 'appealed');
+
+-- name: cases_of_sku
+-- Return every case of a SKU, newest first.
+SELECT * FROM cases WHERE sku = $1 ORDER BY opened_at DESC, id DESC;
+
+-- name: list_cases
+-- List cases by what is asked of them, newest first.
+SELECT * FROM cases
+ WHERE ($1::text IS NULL OR state = $1)
+   AND ($2::text IS NULL OR sku = $2)
+   AND ($3::text IS NULL OR vendor = $3)
+   AND ($4::text IS NULL OR owner = $4)
+   AND (NOT $5 OR state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                            'awaiting_approval', 'reinstating', 'probation', 'appealed'))
+   AND ($6::timestamptz IS NULL OR EXISTS (
+           SELECT FROM clocks
+            WHERE case_id = cases.id AND stopped_at IS NULL AND due_at < $6))
+   AND (NOT $7 OR frozen_at IS NOT NULL)
+   AND ($8::timestamptz IS NULL OR (opened_at, id) < ($8, $9::uuid))
+ ORDER BY opened_at DESC, id DESC
+ LIMIT $10;
+
+-- name: similar_cases
+-- Return cases of the same SKU, vendor or category that stopped a sale, the nearest first.
+SELECT id, number, sku, state, outcome, opened_at, reason -> 'sentence' AS reason,
+       remedy -> 'cause' AS cause
+  FROM cases
+ WHERE id <> $1 AND frozen_at IS NOT NULL AND (sku = $2 OR vendor = $3 OR category = $4)
+ ORDER BY (sku = $2) DESC, (vendor IS NOT NULL AND vendor = $3) DESC, opened_at DESC, id DESC
+ LIMIT $5;
+
+-- name: events
+-- Return a case's history, in order.
+SELECT case_id, n, at, actor, command, from_state, to_state, version, evidence_revision, arguments
+  FROM case_events
+ WHERE case_id = $1
+ ORDER BY n;
+
+-- name: pullers
+-- Return who pulled the cord, or seconded it, before the case left suspicion.
+SELECT substr(actor, length('person:') + 1) AS person
+  FROM case_events
+ WHERE case_id = $1 AND command IN ('suspect', 'freeze') AND actor LIKE 'person:%'
+   AND (from_state IS NULL OR from_state = 'suspected')
+ GROUP BY actor
+ ORDER BY min(n);
+
+-- name: add_vote
+-- Store a vote; whoever votes again renews the vote.
+INSERT INTO approvals (id, case_id, sku, command, person, arguments, evidence_revision, cast_at,
+                       expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (case_id, command, person) WHERE void_at IS NULL DO UPDATE SET
+    arguments = excluded.arguments,
+    evidence_revision = excluded.evidence_revision,
+    cast_at = excluded.cast_at,
+    expires_at = excluded.expires_at;
+
+-- name: votes
+-- Return the votes that still count, with what says whether the voter manages the category.
+SELECT vote.command, vote.person, vote.evidence_revision, vote.expires_at, vote.arguments,
+       voter.roles, voter.areas, cases.category
+  FROM approvals AS vote
+  JOIN people AS voter ON voter.id = vote.person
+  JOIN cases ON cases.id = vote.case_id
+ WHERE vote.case_id = $1 AND vote.void_at IS NULL AND vote.expires_at > $2 AND voter.active
+ ORDER BY vote.cast_at, vote.id;
+
+-- name: void_votes
+-- Make the votes of a case count no more.
+UPDATE approvals SET void_at = $2, void_why = $3 WHERE case_id = $1 AND void_at IS NULL;

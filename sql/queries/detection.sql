@@ -1,0 +1,86 @@
+-- Rules, suppressions, crossings, and the governor's ledger.
+
+-- name: rules
+-- Return the revision with the current version of every rule; one row without id where none.
+SELECT coalesce((SELECT rules_revision FROM instance), 0) AS revision, id, version, body
+  FROM (VALUES (1)) AS always
+  LEFT JOIN (SELECT DISTINCT ON (id) id, version, body FROM rules ORDER BY id, version DESC)
+       AS current ON true
+ ORDER BY id;
+
+-- name: current_rule_bodies
+-- Return the current version of every rule, for people.
+SELECT DISTINCT ON (id) id, version, body, mode, created_by, created_at
+  FROM rules
+ ORDER BY id, version DESC;
+
+-- name: rule_history
+-- Return every version of a rule, for people, newest first.
+SELECT id, version, body, mode, created_by, created_at
+  FROM rules
+ WHERE id = $1
+ ORDER BY version DESC;
+
+-- name: rule_version
+-- Return the body of one version of a rule.
+SELECT body FROM rules WHERE id = $1 AND version = $2;
+
+-- name: raise_rules_revision
+-- Take the lock that orders changes of rules and suppressions, and tell that there is one.
+UPDATE instance SET rules_revision = rules_revision + 1;
+
+-- name: put_rule
+-- Store the next version of a rule; return its number.
+INSERT INTO rules (id, version, body, mode, created_by, created_at)
+SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5 FROM rules WHERE id = $1
+RETURNING version;
+
+-- name: suppressions
+-- Return the suppressions that hold at a moment.
+SELECT id, cause, author, created_at, expires_at, sku, vendor, category, rule_id, ended_at
+  FROM suppressions
+ WHERE expires_at > $1 AND (ended_at IS NULL OR ended_at > $1)
+ ORDER BY created_at, id;
+
+-- name: ended_suppressions
+-- Return the suppressions that came to an end in (since, now].
+SELECT id, cause, author, created_at, expires_at, sku, vendor, category, rule_id, ended_at
+  FROM suppressions
+ WHERE least(expires_at, ended_at) > $1 AND least(expires_at, ended_at) <= $2
+ ORDER BY created_at, id;
+
+-- name: add_suppression
+-- Store a suppression.
+INSERT INTO suppressions (id, cause, author, created_at, expires_at, sku, vendor, category, rule_id,
+                          ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- name: end_suppression
+-- End a suppression before it expires.
+UPDATE suppressions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL AND expires_at > $2;
+
+-- name: crossings
+-- Return the crossings of a SKU, newest first.
+SELECT id, sku, scope, rule_id, rule_version, crossed_at, source, signal_id, known_at, outcome,
+       case_id, reason
+  FROM crossings
+ WHERE sku = $1
+ ORDER BY known_at DESC, id DESC;
+
+-- name: spent
+-- Count the automatic freezes of a lane since a moment: of a source, a category, a vendor, all.
+SELECT count(*) FILTER (WHERE source = $3), count(*) FILTER (WHERE category = $4),
+       count(*) FILTER (WHERE vendor = $5), count(*)
+  FROM automatic_freezes
+ WHERE at > $1 AND lane = $2;
+
+-- name: spent_by_key
+-- Count the freezes that a machine key ordered since a moment.
+SELECT count(*) FROM automatic_freezes WHERE at > $2 AND credential = $1;
+
+-- name: alert_once
+-- Note that somebody is alerted; no row where that happened a short time ago.
+INSERT INTO alerts AS known (name, last_at) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET last_at = excluded.last_at
+ WHERE known.last_at <= $2 - $3::interval
+RETURNING true;

@@ -1,0 +1,55 @@
+-- The outbox of notices. Leases and delays are on the database's own clock.
+
+-- name: claim_due
+-- Claim notices that are due, never past an earlier one to the same reader of the same case.
+UPDATE notices
+   SET lease_until = clock_timestamp() + $1::interval, lease_token = $2
+ WHERE ctid = ANY (ARRAY(
+           SELECT ctid FROM notices AS one
+            WHERE state = 'queued' AND next_at <= clock_timestamp()
+              AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+              AND NOT EXISTS (
+                      SELECT FROM notices AS earlier
+                       WHERE earlier.case_id = one.case_id AND earlier.recipient = one.recipient
+                         AND earlier.channel = one.channel AND earlier.n < one.n
+                         AND earlier.state = 'queued')
+            ORDER BY next_at, n
+            LIMIT $3
+              FOR UPDATE SKIP LOCKED))
+RETURNING id, case_id, sku, n, recipient, channel, address, kind, facts, language, time_zone, state,
+          attempts, last_error, created_at, sent_at, lease_token;
+
+-- name: seconds_until_due
+-- Return the seconds until the next notice that may be claimed; null where none waits.
+SELECT extract(epoch FROM min(greatest(next_at, lease_until)) - clock_timestamp())::float8
+  FROM notices AS one
+ WHERE state = 'queued'
+   AND NOT EXISTS (
+           SELECT FROM notices AS earlier
+            WHERE earlier.case_id = one.case_id AND earlier.recipient = one.recipient
+              AND earlier.channel = one.channel AND earlier.n < one.n
+              AND earlier.state = 'queued');
+
+-- name: sent
+-- Note that a notice was sent, also where the lease ran out meanwhile.
+UPDATE notices
+   SET state = 'sent', sent_at = $2, attempts = attempts + 1, last_error = NULL, next_at = NULL,
+       lease_until = NULL, lease_token = NULL
+ WHERE id = $1 AND state = 'queued';
+
+-- name: failed
+-- Note a failed attempt of whoever holds the lease; without a delay the notice has bounced.
+UPDATE notices
+   SET state = CASE WHEN $4::float8 IS NULL THEN 'bounced' ELSE state END,
+       attempts = attempts + 1, last_error = left($3, 1000),
+       next_at = clock_timestamp() + make_interval(secs => $4),
+       lease_until = NULL, lease_token = NULL
+ WHERE id = $1 AND lease_token = $2 AND state = 'queued';
+
+-- name: of_case
+-- Return the notices of a case, in order.
+SELECT id, case_id, sku, n, recipient, channel, address, kind, facts, language, time_zone, state,
+       attempts, last_error, created_at, sent_at, lease_token
+  FROM notices
+ WHERE case_id = $1
+ ORDER BY n, recipient, channel;

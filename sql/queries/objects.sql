@@ -1,0 +1,252 @@
+-- Catalogue objects. Leases and delays are on the database's own clock.
+--
+-- While a worker holds a lease, next_at equals lease_until: should the worker die, the object is
+-- due then. A next_at that differs is somebody's wish to look again, and outlives the lease.
+--
+-- sent_at is when a stop was sent, or may have been: from then on the before-image is kept. An object
+-- at rest has none: nothing of ours is in force, or may still come to be.
+
+-- name: objects_of_sku
+-- Return the objects of a SKU.
+SELECT * FROM catalogue_objects WHERE sku = $1 ORDER BY catalogue, remote_id;
+
+-- name: lock_objects_of_sku
+-- Lock the objects of a SKU and return them.
+SELECT * FROM catalogue_objects WHERE sku = $1 ORDER BY catalogue, remote_id FOR UPDATE;
+
+-- name: want
+-- Set what is wanted of an object; with a lease the caller works on it at once.
+INSERT INTO catalogue_objects AS known (sku, catalogue, remote_id, wanted, wanted_revision, status,
+                                        next_at, lease_until, lease_token)
+SELECT $1, $2, $3, $4, $5, CASE WHEN $4 = 'sellable' THEN 'idle' ELSE 'pending' END,
+       at + coalesce($6::interval, '0'), at + $6::interval, $7
+  FROM (SELECT clock_timestamp() AS at) AS clock
+ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET
+    wanted = excluded.wanted,
+    wanted_revision = greatest(known.wanted_revision, excluded.wanted_revision),
+    status = CASE WHEN known.wanted = excluded.wanted THEN known.status ELSE 'pending' END,
+    attempts = CASE WHEN known.wanted = excluded.wanted THEN known.attempts ELSE 0 END,
+    failing_since = CASE WHEN known.wanted = excluded.wanted THEN known.failing_since END,
+    sent_at = CASE  -- a lease that was never given back: its worker may have sent something
+        WHEN known.lease_until IS NOT NULL THEN coalesce(known.sent_at, clock_timestamp())
+        ELSE known.sent_at END,
+    next_at = CASE
+        WHEN known.wanted = 'sellable' AND known.status IN ('idle', 'not_listed')
+             AND excluded.wanted = 'sellable' THEN known.next_at
+        -- the other worker's command may still land: look again when it can't any more
+        WHEN $8 AND excluded.lease_until IS NOT NULL AND known.lease_until > clock_timestamp()
+            THEN known.lease_until + interval '1 second'
+        ELSE excluded.next_at END,
+    lease_until = coalesce(excluded.lease_until, known.lease_until),
+    lease_token = coalesce(excluded.lease_token, known.lease_token)
+RETURNING *;
+
+-- name: claim_due
+-- Claim objects of a catalogue that are due: stops, then what is stopped, then releases. A lease
+-- that was never given back is noted in sent_at.
+UPDATE catalogue_objects AS known
+   SET next_at = at + $2::interval, lease_until = at + $2::interval, lease_token = $3,
+       sent_at = CASE WHEN wanted = 'sellable' THEN sent_at
+                      ELSE coalesce(sent_at, lease_until) END
+  FROM (SELECT clock_timestamp() AS at) AS clock
+ WHERE known.ctid = ANY (ARRAY(
+           SELECT ctid FROM catalogue_objects
+            WHERE catalogue = $1 AND next_at <= clock_timestamp()
+              AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+            ORDER BY wanted = 'sellable', status = 'confirmed', next_at
+            LIMIT $4
+              FOR UPDATE SKIP LOCKED))
+RETURNING known.*;
+
+-- name: seconds_until_due
+-- Return the seconds until the next object of a catalogue is due; null where none ever is.
+SELECT extract(epoch FROM min(greatest(next_at, lease_until)) - clock_timestamp())::float8
+  FROM (SELECT next_at, lease_until FROM catalogue_objects
+         WHERE catalogue = $1 AND next_at IS NOT NULL
+         ORDER BY next_at
+         LIMIT 200) AS nearest;
+
+-- name: replace_unresolved
+-- Put the objects that were found in the place of the row that stood for all of them.
+WITH gone AS (
+    DELETE FROM catalogue_objects
+     WHERE sku = $1 AND catalogue = $2 AND remote_id = '' AND lease_token IS NOT DISTINCT FROM $3
+    RETURNING wanted, wanted_revision
+)
+INSERT INTO catalogue_objects AS known (sku, catalogue, remote_id, wanted, wanted_revision, status,
+                                        before_image, before_at, takes_along, next_at, lease_until,
+                                        lease_token)
+SELECT $1, $2, found.remote_id, gone.wanted, gone.wanted_revision,
+       CASE WHEN gone.wanted = 'sellable' THEN 'idle' ELSE 'pending' END,
+       found.image, $5, found.takes_along, at + $6::interval, at + $6::interval, $3
+  FROM gone, (SELECT clock_timestamp() AS at) AS clock,
+       jsonb_to_recordset($4) AS found (remote_id text, image jsonb, takes_along text[])
+ ORDER BY found.remote_id COLLATE "C"
+ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET
+    wanted = excluded.wanted,
+    wanted_revision = greatest(known.wanted_revision, excluded.wanted_revision),
+    status = CASE WHEN known.wanted = excluded.wanted THEN known.status ELSE 'pending' END,
+    before_image = CASE
+        WHEN known.before_image IS NULL OR known.written IS NULL AND known.sent_at IS NULL
+            THEN excluded.before_image
+        ELSE known.before_image END,
+    before_at = CASE
+        WHEN known.before_image IS NULL OR known.written IS NULL AND known.sent_at IS NULL
+            THEN excluded.before_at
+        ELSE known.before_at END,
+    takes_along = excluded.takes_along,
+    next_at = CASE
+        WHEN known.lease_until > clock_timestamp() THEN known.lease_until + interval '1 second'
+        ELSE excluded.next_at END,
+    lease_until = excluded.lease_until,
+    lease_token = excluded.lease_token
+RETURNING *;
+
+-- name: save_before_image
+-- Save a before-image where there is none, or where none of our stops can have been sent yet.
+UPDATE catalogue_objects SET before_image = $4, before_at = $5
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3
+   AND (before_image IS NULL OR written IS NULL AND sent_at IS NULL);
+
+-- name: keep_earlier_image
+-- Replace the image of an object that a hold covers by one that was read earlier, during the hold.
+UPDATE catalogue_objects AS known SET before_image = $4, before_at = $5
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3 AND wanted <> 'sellable' AND before_at > $5
+   AND EXISTS (
+           SELECT FROM holds
+            WHERE holds.sku = known.sku AND state IN ('active', 'releasing') AND since <= $5);
+
+-- name: amend_image
+-- Put fields into a before-image as they were just before they were written for the first time.
+UPDATE catalogue_objects SET before_image = before_image || $5
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3 AND lease_token = $4;
+
+-- name: add_found
+-- Add objects of a stopped SKU that were not known; they are due at once.
+INSERT INTO catalogue_objects (sku, catalogue, remote_id, wanted, wanted_revision, status,
+                               before_image, before_at, takes_along, next_at)
+SELECT $1, $2, found.remote_id, stopped.wanted, stopped.wanted_revision, 'pending', found.image,
+       $4, found.takes_along, clock_timestamp()
+  FROM (SELECT wanted, wanted_revision FROM catalogue_objects
+         WHERE sku = $1 AND catalogue = $2 AND wanted <> 'sellable'
+         ORDER BY wanted_revision DESC
+         LIMIT 1) AS stopped,
+       jsonb_to_recordset($3) AS found (remote_id text, image jsonb, takes_along text[])
+ ORDER BY found.remote_id COLLATE "C"
+ON CONFLICT (sku, catalogue, remote_id) DO NOTHING;
+
+-- name: renew
+-- Lengthen a lease that nobody took over, and note which further means may be in force.
+UPDATE catalogue_objects AS known
+   SET next_at = CASE WHEN next_at = lease_until THEN at + $5::interval ELSE next_at END,
+       lease_until = at + $5::interval,
+       fallbacks = $6
+  FROM (SELECT clock_timestamp() AS at) AS clock
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3 AND lease_token = $4
+   AND ($7::bigint IS NULL OR wanted_revision = $7);
+
+-- name: overtaken
+-- Note what a worker may have written after its lease was lost; a stop ($4) that came too late for
+-- a release has to be taken back, and a release that came too late for a stop is looked at.
+UPDATE catalogue_objects AS known
+   SET written = CASE WHEN $4 AND $5::jsonb IS NOT NULL
+                      THEN coalesce(written, '{}') || $5 ELSE written END,
+       fallbacks = CASE WHEN $4
+                        THEN fallbacks || ARRAY(SELECT unnest($6::text[])
+                                                EXCEPT SELECT unnest(fallbacks))
+                        ELSE fallbacks END,
+       sent_at = CASE WHEN $4 OR wanted <> 'sellable' THEN clock_timestamp() ELSE sent_at END,
+       status = CASE WHEN $4 AND wanted = 'sellable' AND status = 'idle' THEN 'pending'
+                     ELSE status END,
+       next_at = CASE WHEN $4 OR wanted <> 'sellable' THEN clock_timestamp() ELSE next_at END
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3;
+
+-- name: settle
+-- Store what a worker did and saw; where more is wanted by now, that is due at once. What comes to
+-- rest forgets its stop, unless somebody wished to look again: a late command may still land.
+UPDATE catalogue_objects AS known
+   SET status = CASE WHEN wanted_revision > $5 THEN 'pending' ELSE $6 END,
+       detail = $7,
+       before_image = coalesce(before_image, $8),
+       before_at = CASE WHEN before_image IS NULL AND $8 IS NOT NULL THEN $9 ELSE before_at END,
+       written = CASE WHEN released AND wished THEN written ELSE $10 END,
+       fallbacks = $11, takes_along = $12,
+       seen_sellable = $13, seen_side = $14, seen_at = $15,
+       sent_at = CASE WHEN NOT released THEN greatest($16, sent_at)
+                      WHEN wished THEN sent_at
+                      ELSE $16 END,
+       attempts = CASE WHEN wanted_revision > $5 THEN attempts ELSE $17 END,
+       failing_since = CASE WHEN wanted_revision > $5 THEN failing_since ELSE $18 END,
+       next_at = CASE
+           WHEN wanted_revision > $5 THEN at
+           WHEN wished THEN least(next_at, at + make_interval(secs => $19))
+           ELSE at + make_interval(secs => $19) END,
+       lease_until = NULL, lease_token = NULL
+  FROM (SELECT sku, catalogue, remote_id, clock_timestamp() AS at,
+               wanted = 'sellable' AND $6 IN ('idle', 'not_listed') AS released,
+               next_at IS DISTINCT FROM lease_until AS wished
+          FROM catalogue_objects
+         WHERE sku = $1 AND catalogue = $2 AND remote_id = $3 AND lease_token = $4
+           FOR UPDATE) AS held
+ WHERE known.sku = held.sku AND known.catalogue = held.catalogue
+   AND known.remote_id = held.remote_id;
+
+-- name: wake
+-- Make objects due at once that wait for a retry or a check.
+UPDATE catalogue_objects SET next_at = clock_timestamp()
+ WHERE next_at IS NOT NULL
+   AND ($1::text IS NULL OR catalogue = $1) AND ($2::text IS NULL OR sku = $2);
+
+-- name: drop_unlisted
+-- Forget that a catalogue does not list a SKU.
+DELETE FROM catalogue_objects
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = ''
+   AND wanted = 'sellable' AND status IN ('idle', 'not_listed');
+
+-- name: refresh_images
+-- Store images read ahead; objects that are, or were meanwhile, stopped or released keep theirs.
+INSERT INTO catalogue_objects AS known (sku, catalogue, remote_id, wanted, status, before_image,
+                                        before_at, takes_along)
+SELECT $1, $2, remote_id, 'sellable', 'idle', image, $4, takes_along
+  FROM jsonb_to_recordset($3) AS found (remote_id text, image jsonb, takes_along text[])
+ WHERE NOT EXISTS (
+           SELECT FROM catalogue_objects
+            WHERE sku = $1 AND catalogue = $2 AND wanted <> 'sellable')
+ ORDER BY remote_id COLLATE "C"
+ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET
+    before_image = excluded.before_image,
+    before_at = excluded.before_at,
+    takes_along = excluded.takes_along
+ WHERE known.wanted = 'sellable' AND known.status = 'idle' AND known.sent_at IS NULL
+   AND known.wanted_revision <= $5;
+
+-- name: wanted_of
+-- Return what is wanted of the objects of some SKUs.
+SELECT sku, catalogue, wanted FROM catalogue_objects WHERE sku = ANY ($1::text[]);
+
+-- name: note_unlisted
+-- Note that a catalogue does not list a SKU that nothing stops.
+INSERT INTO catalogue_objects AS known (sku, catalogue, remote_id, wanted, status, seen_at)
+VALUES ($1, $2, '', 'sellable', 'not_listed', $3)
+ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET
+    status = excluded.status,
+    seen_at = excluded.seen_at
+ WHERE known.wanted = 'sellable' AND known.status IN ('idle', 'not_listed');
+
+-- name: skus_to_read_ahead
+-- List the SKUs whose images are oldest, where they are older than a moment.
+SELECT sku
+  FROM (SELECT sku, read_ahead_at FROM skus ORDER BY read_ahead_at NULLS FIRST, sku LIMIT $2)
+       AS oldest
+ WHERE read_ahead_at IS NULL OR read_ahead_at < $1
+ ORDER BY read_ahead_at NULLS FIRST, sku;
+
+-- name: mark_read_ahead
+-- Note when the images of a SKU were read ahead.
+UPDATE skus SET read_ahead_at = $2 WHERE sku = $1;
+
+-- name: troubled
+-- Return the objects that do not obey.
+SELECT * FROM catalogue_objects
+ WHERE status IN ('refused', 'unreachable', 'drifted')
+ ORDER BY sku, catalogue, remote_id;

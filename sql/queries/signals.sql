@@ -1,0 +1,210 @@
+-- Signals, their identities, texts and tallies; units shipped; what must be evaluated.
+
+-- name: store_one
+-- Store one signal under the lock of its SKU; no row where its identity exists already.
+WITH identity AS (
+    INSERT INTO signal_identities (source, id, fingerprint, sku, occurred_at)
+    VALUES ($4, $5, $1, $2, $3)
+    ON CONFLICT (source, id) DO NOTHING
+    RETURNING sku
+), tally AS (
+    -- taken from `identity`, so that a repeat does not count
+    INSERT INTO sku_tallies AS known (sku, signals) SELECT sku, 1 FROM identity
+    ON CONFLICT (sku) DO UPDATE SET signals = known.signals + 1
+    RETURNING sku, signals
+), stored AS (
+    -- taken from `tally`, so that seq is drawn under the lock
+    INSERT INTO signals (sku, occurred_at, source, id, received_at, observed_at, kind, intent,
+                         severity, result, customer, lot, seller, channel, country, contact_cost,
+                         may_assert_safety, acts_on_history)
+    SELECT sku, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
+      FROM tally
+    RETURNING seq
+), written AS (
+    INSERT INTO signal_texts (source, id, sku, text, order_ref, extra)
+    SELECT $4, $5, sku, $20, $21, $22 FROM tally
+     WHERE num_nonnulls($20::text, $21::text, $22::jsonb) > 0
+)
+SELECT tally.signals, stored.seq FROM tally, stored;
+
+-- name: add_identities
+-- Claim identities in order; return the positions of those that exist already.
+WITH asked AS (
+    SELECT *
+      FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::timestamptz[])
+           WITH ORDINALITY AS asked (source, id, fingerprint, sku, occurred_at, position)
+), added AS (
+    INSERT INTO signal_identities (source, id, fingerprint, sku, occurred_at)
+    SELECT source, id, fingerprint, sku, occurred_at FROM asked
+     ORDER BY source COLLATE "C", id COLLATE "C"
+    ON CONFLICT (source, id) DO NOTHING
+    RETURNING source, id
+)
+SELECT position - 1 AS position FROM asked
+ WHERE NOT EXISTS (SELECT FROM added WHERE added.source = asked.source AND added.id = asked.id);
+
+-- name: fingerprints
+-- Return the fingerprints under which identities were first stored.
+SELECT source, id, known.fingerprint
+  FROM signal_identities AS known
+  JOIN unnest($1::text[], $2::text[]) AS asked (source, id) USING (source, id);
+
+-- name: raise_tallies
+-- Take the locks of SKUs in order, count the new signals; `first` lies below every seq drawn later.
+WITH raised AS (
+    INSERT INTO sku_tallies AS known (sku, signals)
+    SELECT sku, signals FROM unnest($1::text[], $2::bigint[]) AS news (sku, signals)
+     ORDER BY sku COLLATE "C"
+    ON CONFLICT (sku) DO UPDATE SET signals = known.signals + excluded.signals
+    RETURNING sku, signals
+)
+SELECT sku, signals, (SELECT nextval('signal_seq')) AS first FROM raised;
+
+-- name: store_few
+-- Store some signals whose SKUs are locked.
+INSERT INTO signals (sku, occurred_at, source, id, received_at, observed_at, kind, intent,
+                     severity, result, customer, lot, seller, channel, country, contact_cost,
+                     may_assert_safety, acts_on_history)
+SELECT * FROM unnest(
+    $1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+    $7::text[], $8::text[], $9::smallint[], $10::text[], $11::bytea[], $12::text[], $13::text[],
+    $14::text[], $15::text[], $16::numeric[], $17::boolean[], $18::boolean[]);
+
+-- name: store_texts
+-- Store the texts, order references and unknown fields of some signals.
+INSERT INTO signal_texts (source, id, sku, text, order_ref, extra)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[]);
+
+-- name: keep_rejected
+-- Keep what was not accepted.
+INSERT INTO rejected_signals (id, received_at, source, credential, position, code, detail, body)
+SELECT id, $2, source, credential, position, code, detail, body
+  FROM unnest($1::uuid[], $3::text[], $4::uuid[], $5::integer[], $6::text[], $7::text[],
+              $8::text[]) AS kept (id, source, credential, position, code, detail, body);
+
+-- name: rejected
+-- List what was not accepted, newest first.
+SELECT id, received_at, source, credential, position, code, detail, body
+  FROM rejected_signals
+ WHERE ($1::text IS NULL OR source = $1)
+   AND ($2::timestamptz IS NULL OR (received_at, id) < ($2, $3::uuid))
+ ORDER BY received_at DESC, id DESC
+ LIMIT $4;
+
+-- name: add_shipments
+-- Store units shipped; return the positions of those that exist already.
+WITH asked AS (
+    SELECT *
+      FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[],
+                  $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[])
+           WITH ORDINALITY AS asked (source, id, fingerprint, sku, units, shipped_at, lot, seller,
+                                     channel, country, position)
+), added AS (
+    INSERT INTO shipments (source, id, fingerprint, sku, units, shipped_at, lot, seller, channel,
+                           country, received_at)
+    SELECT source, id, fingerprint, sku, units, shipped_at, lot, seller, channel, country, $11
+      FROM asked
+     ORDER BY source COLLATE "C", id COLLATE "C"
+    ON CONFLICT (source, id) DO NOTHING
+    RETURNING source, id
+)
+SELECT position - 1 AS position FROM asked
+ WHERE NOT EXISTS (SELECT FROM added WHERE added.source = asked.source AND added.id = asked.id);
+
+-- name: shipment_fingerprints
+-- Return the fingerprints under which units shipped were first stored.
+SELECT source, id, known.fingerprint
+  FROM shipments AS known
+  JOIN unnest($1::text[], $2::text[]) AS asked (source, id) USING (source, id);
+
+-- name: lock_sku
+-- Take the lock under which a SKU is counted; no row where the SKU is new.
+SELECT signals FROM sku_tallies WHERE sku = $1 FOR UPDATE;
+
+-- name: meet_sku
+-- Make the row that carries a SKU's lock.
+INSERT INTO sku_tallies (sku) VALUES ($1) ON CONFLICT (sku) DO NOTHING;
+
+-- name: lock_pending
+-- Take the lock of a SKU that waits for an evaluation; no row where it waits no longer.
+SELECT signals FROM sku_tallies
+ WHERE sku = $1 AND EXISTS (SELECT FROM pending_evaluations WHERE sku = $1)
+   FOR UPDATE OF sku_tallies;
+
+-- name: try_lock_pending
+-- The same; no row, too, where somebody else holds the lock.
+SELECT signals FROM sku_tallies
+ WHERE sku = $1 AND EXISTS (SELECT FROM pending_evaluations WHERE sku = $1)
+   FOR UPDATE OF sku_tallies SKIP LOCKED;
+
+-- name: mark_pending
+-- Ask for evaluations; of several requests for one SKU the earliest news is kept.
+INSERT INTO pending_evaluations AS known (sku, since_seq, since_time, marked_at)
+SELECT sku, since_seq, since_time, least($4, clock_timestamp())
+  FROM unnest($1::text[], $2::bigint[], $3::timestamptz[]) AS asked (sku, since_seq, since_time)
+ ORDER BY sku COLLATE "C"
+ON CONFLICT (sku) DO UPDATE SET
+    since_seq = least(known.since_seq, excluded.since_seq),
+    since_time = least(known.since_time, excluded.since_time);
+
+-- name: mark_scope_pending
+-- Ask for an evaluation of every SKU in a rule's scope that has a signal in the rule's window.
+INSERT INTO pending_evaluations AS known (sku, since_seq, since_time, marked_at)
+SELECT sku, 0, min(occurred_at), least($1, clock_timestamp())
+  FROM signals
+ WHERE occurred_at > $1::timestamptz - $2::interval AND judged_by IS NULL
+   AND ($3::text IS NULL OR sku = $3)
+   AND ($4::text IS NULL AND $5::text IS NULL OR sku IN (
+           SELECT sku FROM skus
+            WHERE ($4 IS NULL OR vendor = $4) AND ($5 IS NULL OR category = $5)))
+ GROUP BY sku
+ ORDER BY sku
+ON CONFLICT (sku) DO UPDATE SET
+    since_seq = 0,
+    since_time = least(known.since_time, excluded.since_time);
+
+-- name: take_pending
+-- Remove a request for an evaluation and return it.
+DELETE FROM pending_evaluations WHERE sku = $1 RETURNING sku, since_seq, since_time;
+
+-- name: note_failure
+-- Note that an evaluation failed; others get their turn before it is tried again.
+UPDATE pending_evaluations
+   SET attempts = attempts + 1, last_error = left($2, 1000), marked_at = clock_timestamp()
+ WHERE sku = $1;
+
+-- name: pending_skus
+-- List SKUs whose request nobody has dealt with for some time, oldest first.
+SELECT sku FROM pending_evaluations
+ WHERE marked_at <= clock_timestamp() - $1::interval
+ ORDER BY marked_at
+ LIMIT $2;
+
+-- name: has_pending
+-- Say whether a SKU waits for an evaluation.
+SELECT EXISTS (SELECT FROM pending_evaluations WHERE sku = $1);
+
+-- name: observed
+-- Return a SKU's signals that still count, in order: the window of every rule.
+SELECT sku, occurred_at, source, id, seq, kind, intent, severity, result, customer, lot, seller,
+       channel, country, may_assert_safety, acts_on_history
+  FROM signals
+ WHERE sku = $1 AND occurred_at >= coalesce($2::timestamptz + interval '1 microsecond', '-infinity')
+   AND (judged_by IS NULL OR judged_by = $3)
+ ORDER BY occurred_at, source, id;
+
+-- name: shipments
+-- Return a SKU's units shipped, in order; all of them, or those reported by a moment.
+SELECT sku, seller, channel, country, lot, shipped_at, units
+  FROM shipments
+ WHERE sku = $1 AND shipped_at >= coalesce($2::timestamptz + interval '1 microsecond', '-infinity')
+   AND ($3::timestamptz IS NULL OR received_at <= $3)
+ ORDER BY shipped_at, source, id;
+
+-- name: ensure_partitions
+-- Make the monthly partitions ahead of time; return how many were made.
+SELECT ensure_signal_partitions($1, 3);
+
+-- name: unplanned
+-- Count the signals that no monthly partition took.
+SELECT count(*) FROM signals_unplanned;

@@ -1,0 +1,152 @@
+"""Rules, suppressions, crossings and the governor's ledger on real PostgreSQL."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from freezeguard.detection.governor import Spent
+from freezeguard.domain.errors import InvalidInput
+from freezeguard.domain.reasons import Crossing, Reason, SignalKey
+from freezeguard.domain.rules import Rule, read_rule
+from freezeguard.domain.scope import Scope
+from freezeguard.ports.storage import Suppression, Transaction
+from freezeguard.storage.database import PostgresDatabase
+from tests.storage.makers import NOW, ago, case
+
+BODY: dict[str, Any] = {"id": "five", "family": "count", "bound": 5, "window": "30d"}
+
+
+async def put(database: PostgresDatabase, **more: Any) -> int:
+    return await database.run(lambda tx: tx.detection.put_rule(BODY | more, "person:ann", NOW))
+
+
+async def rules(database: PostgresDatabase) -> tuple[int, list[Rule]]:
+    return await database.run(lambda tx: tx.detection.rules())
+
+
+async def test_rules_are_versioned(database: PostgresDatabase) -> None:
+    """Each change is a new version; the current ones count, the old ones can be read for ever."""
+    none = await rules(database)
+    versions = [await put(database), await put(database, bound=6, mode="armed")]
+    await put(database, id="other")
+
+    current = await rules(database)
+    first = await database.run(lambda tx: tx.detection.rule_version("five", 1))
+    missing = await database.run(lambda tx: tx.detection.rule_version("five", 9))
+    bodies = await database.run(lambda tx: tx.detection.rule_bodies())
+    history = await database.run(lambda tx: tx.detection.rule_bodies("five"))
+
+    assert (0, []) == none
+    assert [1, 2] == versions
+    assert (3, [read_rule(BODY | {"bound": 6, "mode": "armed"}, 2),
+                read_rule(BODY | {"id": "other"}, 1)]) == current  # fmt: skip
+    assert read_rule(BODY, 1) == first
+    assert missing is None
+    assert [("five", 2, "armed"), ("other", 1, "shadow")] == [
+        (one["id"], one["version"], one["mode"]) for one in bodies
+    ]
+    assert [(2, 6), (1, 5)] == [(one["version"], one["bound"]) for one in history]
+    assert ("person:ann", NOW.isoformat()) == (history[0]["created_by"], history[0]["created_at"])
+
+
+async def test_two_changes_of_a_rule_both_count(database: PostgresDatabase) -> None:
+    """Changes that race get numbers of their own: none overwrites the other."""
+    versions = await asyncio.gather(*(put(database, bound=n) for n in range(2, 12)))
+
+    assert list(range(1, 11)) == sorted(versions)
+    assert 10 == (await rules(database))[0]
+
+
+async def test_suppressions_hold_until_they_end(database: PostgresDatabase) -> None:
+    """A suppression holds from its making until it expires or is ended, and never again."""
+    kept = Suppression(uuid4(), "relabelling", "ann", ago(hours=1), NOW + timedelta(hours=1),
+                       sku="kettle", rule_id="five")  # fmt: skip
+    expired = Suppression(uuid4(), "old", "ann", ago(hours=2), NOW, vendor="acme")
+    for one in (kept, expired):
+        await database.run(lambda tx, one=one: tx.detection.add_suppression(one))
+
+    held = await database.run(lambda tx: tx.detection.suppressions(NOW))
+    ends = [
+        await database.run(lambda tx, one=one: tx.detection.end_suppression(one, NOW))
+        for one in (kept.id, kept.id, expired.id, uuid4())
+    ]
+    after = await database.run(lambda tx: tx.detection.suppressions(NOW))
+
+    assert [kept] == held
+    assert [True, False, False, False] == ends
+    assert [] == after
+    assert 2 < (await rules(database))[0]
+
+
+async def test_a_suppression_names_what_it_suppresses(database: PostgresDatabase) -> None:
+    """A suppression of everything is refused in words."""
+    everything = Suppression(uuid4(), "x", "ann", NOW, NOW + timedelta(hours=1))
+
+    with pytest.raises(InvalidInput, match="names a SKU"):
+        await database.run(lambda tx: tx.detection.add_suppression(everything))
+
+
+async def test_the_same_crossing_is_recorded_once(database: PostgresDatabase) -> None:
+    """Whoever finds a crossing again adds nothing; another outcome of it is another line."""
+    key = SignalKey(NOW, "shop", "1")
+    reason = Reason("count", "five", 2, timedelta(days=30), 5, 5, 5, None, (key,), "5 complained.")
+    found = Crossing(Scope("kettle", lot="L"), "five", 2, "quality", "armed", "freeze", key, reason)
+    case_id = uuid4()
+
+    for outcome, at in (("freeze", ago(hours=1)), ("freeze", NOW), ("covered", NOW)):
+        await database.run(
+            lambda tx, o=outcome, at=at: tx.detection.add_crossing(uuid4(), found, at, o, case_id)
+        )
+    listed = await database.run(lambda tx: tx.detection.crossings("kettle"))
+
+    assert [("covered", NOW), ("freeze", ago(hours=1))] == [
+        (one["outcome"], NOW if one["known_at"] == NOW.isoformat() else ago(hours=1))
+        for one in listed
+    ]
+    assert reason.as_dict() == listed[0]["reason"]
+    assert ({"sku": "kettle", "lot": "L"}, str(case_id), "1") == (
+        listed[0]["scope"], listed[0]["case_id"], listed[0]["signal_id"]
+    )  # fmt: skip
+
+
+async def test_the_ledger_counts_what_was_spent(database: PostgresDatabase) -> None:
+    """Automatic freezes count by source, category, vendor and all, by lane, in the window."""
+    toys = case(vendor="acme", category="toys")
+    key = str(uuid4())
+
+    async def spend(tx: Transaction) -> None:
+        await tx.detection.spend(toys, ago(minutes=1), "shop", None)
+        await tx.detection.spend(case(vendor="other", category="toys"), NOW, "mail", None)
+        await tx.detection.spend(case(), NOW, None, key)
+        await tx.detection.spend(case(lane="safety", vendor="acme"), NOW, "shop", None)
+        await tx.detection.spend(toys, ago(minutes=11), "shop", None)
+
+    await database.run(spend)
+    since = ago(minutes=10)
+
+    async def spent(*asked: str | None) -> Spent:
+        return await database.run(lambda tx: tx.detection.spent(since, *asked))
+
+    assert Spent(1, 2, 1, 3) == await spent("quality", "shop", "toys", "acme")
+    assert Spent(0, 0, 0, 3) == await spent("quality", None, None, None)
+    assert Spent(1, 0, 1, 1) == await spent("safety", "shop", "toys", "acme")
+    assert 1 == await database.run(lambda tx: tx.detection.spent_by_key(key, since))
+    assert 0 == await database.run(lambda tx: tx.detection.spent_by_key(key, NOW))
+
+
+async def test_somebody_is_alerted_once_in_a_while(database: PostgresDatabase) -> None:
+    """However many ask at once, one is told to alert; after the pause another one."""
+    hour = timedelta(hours=1)
+
+    async def ask(at: Any, name: str = "budget") -> bool:
+        return await database.run(lambda tx: tx.detection.alert_once(name, at, hour))
+
+    together = await asyncio.gather(*(ask(NOW) for _ in range(8)))
+
+    assert 1 == sum(together)
+    assert [False, True, True] == [
+        await ask(NOW + timedelta(minutes=59)), await ask(NOW + hour), await ask(NOW, "other")
+    ]  # fmt: skip

@@ -1,0 +1,206 @@
+"""Hot queries keep using their indexes, also as plans that are made once for all arguments."""
+
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from freezeguard.storage.embedded import EmbeddedServer, OwnerAndRuntimeDsns, prepare_database
+from freezeguard.storage.migrations import migrate
+from freezeguard.storage.queries import queries
+from tests.storage.makers import NOW
+
+FILL = """
+    SELECT ensure_signal_partitions($1, 3);
+    INSERT INTO signals (sku, occurred_at, source, id, received_at, kind, intent, severity,
+                         may_assert_safety, acts_on_history)
+    SELECT 'sku-' || n % 600, $1 - n * interval '5 minutes', 'shop', n::text, $1, 'complaint',
+           'defect', 2, false, false
+      FROM generate_series(1, 12000) AS n;
+    INSERT INTO signal_identities (source, id, fingerprint, sku, occurred_at)
+    SELECT source, id, '', sku, occurred_at FROM signals;
+    INSERT INTO sku_tallies (sku, signals) SELECT sku, count(*) FROM signals GROUP BY sku;
+    INSERT INTO skus (sku, vendor, category, read_ahead_at, updated_at)
+    SELECT sku, 'v' || signals % 7, 'c', $1, $1 FROM sku_tallies;
+    INSERT INTO pending_evaluations (sku, since_seq, since_time, marked_at)
+    SELECT 'sku-' || n, n, $1, $1 + n * interval '1 second' FROM generate_series(1, 3000) AS n;
+    INSERT INTO catalogue_objects (sku, catalogue, remote_id, wanted, status, next_at)
+    SELECT 'sku-' || n, 'cat-' || n % 4, 'r', 'hard', 'confirmed', $1 + n * interval '1 second'
+      FROM generate_series(1, 6000) AS n;
+    INSERT INTO cases (id, sku, state, lane, version, evidence_revision, opened_by, opened_at,
+                       frozen_at, closed_at, reason)
+    SELECT gen_random_uuid(), 'sku-' || n, CASE WHEN n % 50 = 0 THEN 'frozen' ELSE 'expired' END,
+           'quality', 1, 1, 'detector', $1 - n * interval '1 minute', $1,
+           CASE WHEN n % 50 = 0 THEN NULL ELSE $1 END, '{}'
+      FROM generate_series(1, 6000) AS n;
+    INSERT INTO holds (id, case_id, sku, lane, level, soft, state, reason, since, revision,
+                       ended_at)
+    SELECT gen_random_uuid(), id, sku, 'quality', 'hard', false,
+           CASE WHEN state = 'frozen' THEN 'active' ELSE 'released' END, '', $1, 1,
+           CASE WHEN state = 'frozen' THEN NULL ELSE $1 END
+      FROM cases;
+    INSERT INTO case_events (case_id, sku, n, at, actor, command, to_state, version,
+                             evidence_revision)
+    SELECT id, sku, 1, $1, 'detector', 'freeze', 'frozen', 1, 1 FROM cases;
+    INSERT INTO clocks (id, case_id, sku, kind, started_at, due_at, stopped_at)
+    SELECT gen_random_uuid(), id, sku, 'confirm', $1, $1 + interval '1 day',
+           CASE WHEN state = 'frozen' THEN NULL ELSE $1 END FROM cases;
+    INSERT INTO manual_tasks (id, case_id, sku, catalogue, remote_id, task, instruction, opened_at,
+                              resolved_at)
+    SELECT gen_random_uuid(), id, sku, 'shop', 'r', 'stop', '', $1, $1 FROM cases;
+    INSERT INTO notices (id, case_id, sku, n, recipient, channel, kind, facts, language, time_zone,
+                         state, created_at, next_at)
+    SELECT gen_random_uuid(), id, sku, 1, 'vendor:acme', 'mail', 'frozen_confirmed', '{}', 'en',
+           'UTC', CASE WHEN state = 'frozen' THEN 'queued' ELSE 'sent' END, $1, $1 FROM cases;
+    INSERT INTO case_signals (case_id, sku, source, id, occurred_at, attached_at, counted)
+    SELECT cases.id, sku, source, signals.id, occurred_at, $1, true
+      FROM cases JOIN signals USING (sku);
+    INSERT INTO signal_texts (source, id, sku, text) SELECT source, id, sku, 'x' FROM signals;
+    INSERT INTO automatic_freezes (case_id, sku, at, lane)
+    SELECT id, sku, opened_at, 'quality' FROM cases;
+    INSERT INTO crossings (id, sku, scope, rule_id, rule_version, crossed_at, source, signal_id,
+                           known_at, outcome, reason)
+    SELECT gen_random_uuid(), sku, '{}', 'r', 1, $1, 'shop', sku, $1, 'freeze', '{}' FROM cases;
+    INSERT INTO shipments (source, id, fingerprint, sku, units, shipped_at, received_at)
+    SELECT 'wms', id, '', sku, 1, occurred_at, $1 FROM signals;
+    ANALYZE
+"""
+
+
+@pytest.fixture(scope="module")
+def big(postgres: EmbeddedServer) -> Iterator[OwnerAndRuntimeDsns]:
+    """A database with enough rows that reading a whole table would be a mistake."""
+    import asyncio
+
+    name = f"big_{uuid4().hex[:12]}"
+    yield asyncio.run(_filled(postgres, name))
+    asyncio.run(_dropped(postgres, name))
+
+
+async def _filled(postgres: EmbeddedServer, name: str) -> OwnerAndRuntimeDsns:
+    dsns = await prepare_database(postgres.endpoint, name)
+    await migrate(dsns.owner)
+    owner = await asyncpg.connect(dsns.owner)
+    for statement in FILL.replace("$1", f"'{NOW.isoformat()}'::timestamptz").split(";\n"):
+        await owner.execute(statement)
+    await owner.close()
+    return dsns
+
+
+async def _dropped(postgres: EmbeddedServer, name: str) -> None:
+    connection = await asyncpg.connect(postgres.endpoint.dsn("postgres"))
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+@pytest.fixture
+async def planner(big: OwnerAndRuntimeDsns) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(big.runtime)
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    yield connection
+    await connection.close()
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+async def plan_of(
+    planner: "asyncpg.Connection[asyncpg.Record]", noun: str, name: str, count: int
+) -> list[dict[str, Any]]:
+    """Return the nodes of the plan that serves all arguments alike."""
+    statement = f"plan_{name}"
+    await planner.execute(f"PREPARE {statement} AS {queries(noun)[name]}")
+    nulls = ", ".join(["NULL"] * count)
+    call = f"EXPLAIN (FORMAT JSON) EXECUTE {statement}" + (f" ({nulls})" if count else "")
+    found = await planner.fetchval(call)
+    return list(nodes(json.loads(found)[0]["Plan"]))
+
+
+# query -> how many parameters, the indexes that must serve it
+HOT: Sequence[tuple[str, str, int, set[str]]] = [
+    ("signals", "observed", 3, {"signals_history_pkey", "signals_2026_11_pkey"}),
+    ("signals", "shipments", 3, {"shipments_by_sku"}),
+    ("signals", "lock_sku", 1, {"sku_tallies_pkey"}),
+    ("signals", "lock_pending", 1, {"sku_tallies_pkey", "pending_evaluations_pkey"}),
+    ("signals", "try_lock_pending", 1, {"sku_tallies_pkey", "pending_evaluations_pkey"}),
+    ("signals", "take_pending", 1, {"pending_evaluations_pkey"}),
+    ("signals", "has_pending", 1, {"pending_evaluations_pkey"}),
+    ("signals", "pending_skus", 2, {"pending_evaluations_by_age"}),
+    ("signals", "fingerprints", 2, {"signal_identities_pkey"}),
+    ("cases", "lock_case", 1, {"cases_pkey"}),
+    ("cases", "open_of_sku", 1, {"cases_open_by_sku"}),
+    ("cases", "lock_open_of_sku", 1, {"cases_open_by_sku"}),
+    ("cases", "cases_of_sku", 1, {"cases_by_sku"}),
+    ("cases", "list_cases", 10, {"cases_by_time"}),
+    ("cases", "events", 1, {"case_events_pkey"}),
+    ("cases", "pullers", 1, {"case_events_pkey"}),
+    ("attachments", "attached", 1, {"case_signals_pkey", "signals_history_pkey"}),
+    ("attachments", "excerpts_of", 3, {"signal_texts_pkey"}),
+    ("attachments", "judge_attached", 1, {"case_signals_pkey", "signals_history_pkey"}),
+    ("duties", "claim_due_clocks", 3, {"clocks_due"}),
+    ("duties", "clocks", 1, {"clocks_by_case"}),
+    ("duties", "tasks", 1, {"manual_tasks_by_case"}),
+    ("holds", "holds_of_sku", 1, {"holds_in_force"}),
+    ("holds", "hold_of_case", 1, {"holds_one_per_case"}),
+    ("objects", "objects_of_sku", 1, {"catalogue_objects_pkey"}),
+    ("objects", "claim_due", 4, {"catalogue_objects_due"}),
+    ("objects", "seconds_until_due", 1, {"catalogue_objects_due"}),
+    ("objects", "settle", 19, {"catalogue_objects_pkey"}),
+    ("objects", "troubled", 0, {"catalogue_objects_troubled"}),
+    ("objects", "skus_to_read_ahead", 2, {"skus_to_read_ahead"}),
+    ("notices", "claim_due", 3, {"notices_due"}),
+    ("notices", "of_case", 1, {"notices_once"}),
+    ("detection", "spent", 5, {"automatic_freezes_by_time"}),
+    ("detection", "crossings", 1, {"crossings_once"}),
+    ("masterdata", "prelude", 1, {"skus_pkey", "pending_evaluations_pkey"}),
+    ("masterdata", "skus_after", 3, {"skus_by_change"}),
+]
+SMALL = {"instance", "people", "vendors", "held_set", "signals_unplanned"}
+
+
+@pytest.mark.parametrize(("noun", "name", "count", "indexes"), HOT)
+async def test_a_hot_query_uses_its_indexes(
+    noun: str,
+    name: str,
+    count: int,
+    indexes: set[str],
+    planner: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    """The one plan for all arguments reads no big table whole and uses the index meant for it."""
+    found = await plan_of(planner, noun, name, count)
+
+    whole = {
+        node["Relation Name"]
+        for node in found
+        if node["Node Type"] == "Seq Scan" and not node["Relation Name"].startswith("signals_20")
+    } - SMALL
+    used = {node["Index Name"] for node in found if "Index Name" in node}
+    assert set() == whole
+    assert indexes <= used
+
+
+async def test_a_window_reads_only_its_months(
+    big: OwnerAndRuntimeDsns, planner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """A window of days leaves the partitions of other months alone, years of history included."""
+    await planner.execute(f"PREPARE window_ AS {queries('signals')['observed']}")
+    since = (NOW - timedelta(days=3)).isoformat()
+
+    found = await planner.fetchval(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE window_ ('sku-7', '{since}', NULL)"
+    )
+    touched = {
+        node["Relation Name"]
+        for node in nodes(json.loads(found)[0]["Plan"])
+        if "Relation Name" in node and node["Actual Loops"]
+    }
+
+    assert "signals_2026_11" in touched
+    assert "signals_history" not in touched
