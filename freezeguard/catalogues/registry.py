@@ -1,0 +1,80 @@
+"""Opens the catalogues of a configuration, each by its kind.
+
+A kind is a function `(name, table) -> Catalogue` behind an entry point of the group
+`freezeguard.catalogues`. The kinds that we bring are known even where the package runs from a
+checkout and no entry points are registered.
+"""
+
+import difflib
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from freezeguard.catalogues.configuration import CatalogueConfigurationError
+from freezeguard.ports.catalogues import Catalogue
+
+GROUP = "freezeguard.catalogues"
+
+Open = Callable[[str, Mapping[str, Any]], Catalogue]
+"""Opens nothing yet: it checks the table and returns a catalogue that connects when it is used.
+Raises `CatalogueConfigurationError`."""
+
+BUILT_IN: Mapping[str, str] = {
+    "http": "freezeguard.catalogues.http:open_http_catalogue",
+}
+
+
+def open_catalogues(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Catalogue]:
+    """Open every `[catalogues.<name>]`.
+
+    Raises `CatalogueConfigurationError` with the problems of all of them together.
+    """
+    catalogues: dict[str, Catalogue] = {}
+    problems: list[tuple[str, str]] = []
+    for name, table in tables.items():
+        try:
+            catalogues[name] = open_catalogue(name, table)
+        except CatalogueConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise CatalogueConfigurationError(problems)
+    return catalogues
+
+
+def open_catalogue(name: str, table: Mapping[str, Any]) -> Catalogue:
+    """Open one catalogue. Raises `CatalogueConfigurationError`."""
+    place = f"catalogues.{name}"
+    if not isinstance(table, Mapping):
+        raise CatalogueConfigurationError([(place, "is not a table")])
+    wanted = table.get("kind")
+    known = kinds()
+    if not isinstance(wanted, str) or wanted not in known:
+        raise CatalogueConfigurationError([(f"{place}.kind", _which(wanted, known))])
+    return _load(place, known[wanted])(name, table)
+
+
+def kinds() -> dict[str, str]:
+    """Return every known kind with the function that opens it, as `module:function`.
+
+    What we bring can't be replaced by another package: a stop must not go astray because
+    something else was installed.
+    """
+    registered = {one.name: one.value for one in importlib.metadata.entry_points(group=GROUP)}
+    return {**registered, **BUILT_IN}
+
+
+def _load(place: str, target: str) -> Open:
+    try:
+        loaded = importlib.metadata.EntryPoint("", target, GROUP).load()
+    except (ImportError, AttributeError) as error:
+        text = f"the kind can't be loaded from {target}: {error}"
+        raise CatalogueConfigurationError([(f"{place}.kind", text)]) from error
+    return cast("Open", loaded)
+
+
+def _which(wanted: object, known: Mapping[str, str]) -> str:
+    if wanted is None:
+        return f"is missing; one of {', '.join(sorted(known))}"
+    text = f"{wanted!r} is not one of {', '.join(sorted(known))}"
+    close = difflib.get_close_matches(str(wanted), known, n=1)
+    return f"{text}; did you mean {close[0]}?" if close else text
