@@ -1,0 +1,92 @@
+"""Notices on the way from a remedy to a reinstatement: returned, asked for, void, rejected."""
+
+from typing import Literal
+
+from freezeguard.notices.letter import Body, Paragraph
+from freezeguard.notices.sections import (
+    about,
+    evidence,
+    intro,
+    intro_for,
+    listed,
+    long_text,
+    optional_time,
+    remedy,
+    rows,
+    section,
+)
+from freezeguard.notices.wording import Wording, clip
+from freezeguard.ports.notice_facts import (
+    ApprovalRejectedFacts,
+    ApprovalRequestedFacts,
+    ApprovalVoidedFacts,
+    RemedyReturnedFacts,
+)
+
+_SEVERAL = 30  # things that a remedy may lack; they are all named
+
+
+def remedy_returned(facts: RemedyReturnedFacts, say: Wording) -> Body:
+    """To the vendor: exactly what is missing, and nothing else."""
+    number = facts.get("round")
+    opening = [intro(facts, say, "remedy_returned.intro")]
+    if number is not None and number >= 2:
+        opening.append(Paragraph(say.say("remedy_returned.other_manager")))
+    missing = listed(say, facts["missing"], lambda one: say.word("missing", one), _SEVERAL)
+    count = rows(say, [("round", None if number is None else say.number(number))])
+    lacking = section(say, "missing", missing, count)
+    return tuple(opening), (lacking, about(facts, say))
+
+
+def approval_requested(facts: ApprovalRequestedFacts, say: Wording) -> Body:
+    """To the approvers: what they approve, on which evidence."""
+    revision = facts["evidence_revision"]
+    key = "second" if facts.get("second_needed") else "intro"
+    gaps = [*_gaps(facts, say, "unconfirmed"), *_gaps(facts, say, "waivers")]
+    asked = rows(
+        say,
+        [
+            ("evidence_revision", str(revision)),
+            ("requested_by", clip(facts.get("requested_by") or "")),
+            ("valid_until", optional_time(say, facts.get("valid_until"))),
+        ],
+    )
+    pinned = Paragraph(say.say("approval_requested.pinned", revision=str(revision)))
+    return (intro(facts, say, f"approval_requested.{key}"),), (
+        section(say, "approve", asked, listed(say, gaps, str), pinned),
+        section(say, "remedy", remedy(facts.get("remedy"), facts.get("verification"), say)),
+        *evidence(facts.get("evidence"), say),
+        about(facts, say),
+    )
+
+
+def _gaps(
+    facts: ApprovalRequestedFacts, say: Wording, name: Literal["unconfirmed", "waivers"]
+) -> list[str]:
+    return [say.say(f"approval_requested.{name}", name=one) for one in facts.get(name) or []]
+
+
+def approval_voided(facts: ApprovalVoidedFacts, say: Wording) -> Body:
+    """To both sides: the approval counts no more, and why."""
+    revision = facts.get("evidence_revision")
+    why = say.say("approval_voided.why", why=say.word("voided", facts["why"]).rstrip("."))
+    return (intro_for(facts, say, "approval_voided"), Paragraph(why)), (
+        section(
+            say,
+            "news",
+            listed(say, facts.get("news") or [], clip),
+            rows(say, [("evidence_revision", str(revision))]) if revision is not None else None,
+        ),
+        about(facts, say),
+    )
+
+
+def approval_rejected(facts: ApprovalRejectedFacts, say: Wording) -> Body:
+    """To owner and vendor: why not; the name of who decided is for staff only."""
+    why = say.say("approval_rejected.why", why=long_text(facts["why"]) or say.say("answer.unknown"))
+    by = facts.get("by") if facts["audience"] == "staff" else None
+    decided = rows(say, [("by", clip(by))]) if by else None
+    return (intro_for(facts, say, "approval_rejected"), Paragraph(why)), (
+        section(say, "why", decided),
+        about(facts, say),
+    )

@@ -1,0 +1,362 @@
+"""One function per kind of notice: from facts to a letter. The statement has its own module."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from freezeguard.notices.approvals import (
+    approval_rejected,
+    approval_requested,
+    approval_voided,
+    remedy_returned,
+)
+from freezeguard.notices.letter import Body, Letter, Link, Paragraph, Section
+from freezeguard.notices.sections import (
+    about,
+    by_hand,
+    catalogue_object,
+    catalogues_seen,
+    contact,
+    evidence,
+    intro,
+    intro_for,
+    listed,
+    long_text,
+    optional_time,
+    reason_rows,
+    remedy,
+    rows,
+    section,
+    steps,
+    title_of,
+    tried,
+)
+from freezeguard.notices.statement import refrozen, statement
+from freezeguard.notices.wording import Wording, clip
+from freezeguard.ports.notice_facts import (
+    BudgetSpentFacts,
+    CaseNoticeFacts,
+    ChangedFieldFacts,
+    ClosedFacts,
+    DegradedFacts,
+    DismissedFacts,
+    ExpiredFacts,
+    FalseAlarmFacts,
+    FrozenConfirmedFacts,
+    ManualTaskFacts,
+    NoticeFacts,
+    ReasonFacts,
+    ReleasedFacts,
+    ReleaseRefusedFacts,
+    SuspectedFacts,
+    WaitingFacts,
+)
+
+_SHORT = 80  # weight of SKU or title in a subject
+_SUBJECT = 300
+_URL = 500
+
+
+def letter_of(kind: str, facts: Mapping[str, Any], say: Wording) -> Letter:
+    """Word one notice. Raises KeyError for an unknown kind or a missing fact."""
+    opening, sections = _BODIES[kind](facts, say)
+    given = cast("NoticeFacts", facts)
+    name = clip(given["recipient"])
+    return Letter(
+        language=say.language,
+        subject=_subject(kind, facts, say),
+        greeting=say.say("frame.greeting", name=name)
+        if name
+        else say.say("frame.greeting_unknown"),
+        opening=(*opening, _link(facts, say)),
+        sections=(
+            *(one for one in (*sections, steps(given["steps"], say)) if one.blocks),
+            contact(given["contact"], say),
+        ),
+        footer=say.say("frame.footer", shop=clip(given["shop"]), zone=say.zone),
+    )
+
+
+def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
+    if "case" not in facts:
+        budget = cast("BudgetSpentFacts", facts)["budget"]
+        return clip(
+            say.say(f"subject.{kind}", of=_whose(budget["of"], budget["name"], say)), _SUBJECT
+        )
+    given = cast("CaseNoticeFacts", facts)
+    news = "soft" if kind == "statement_of_reasons" and facts.get("soft_until") else kind
+    called = [clip(given["scope"]["sku"], _SHORT), title_of(given, _SHORT)]
+    return clip(
+        say.say(
+            "subject.case",
+            case=clip(given["case"], _SHORT),
+            news=say.say(f"subject.{news}"),
+            product=" – ".join(one for one in called if one),
+        ),
+        _SUBJECT,
+    )
+
+
+def _link(facts: Mapping[str, Any], say: Wording) -> Link:
+    if "case" not in facts:
+        return Link(say.say("frame.open_queue"), clip(facts["link"], _URL))
+    return Link(
+        say.say("frame.open_case", case=clip(facts["case"], _SHORT)), clip(facts["link"], _URL)
+    )
+
+
+def _is_pull(reason: ReasonFacts) -> bool:
+    return bool(reason.get("reason_code"))
+
+
+def _why(reason: ReasonFacts, say: Wording) -> Section:
+    sentence = clip(reason["sentence"], 600)
+    return section(
+        say,
+        "why",
+        Paragraph(say.say("statement.reason", sentence=sentence)),
+        reason_rows(reason, say),
+    )
+
+
+def frozen_confirmed(facts: FrozenConfirmedFacts, say: Wording) -> Body:
+    """Every catalogue was read back: it can't be bought."""
+    seen = section(say, "catalogues", catalogues_seen(facts["catalogues"], say))
+    return (intro_for(facts, say, "frozen_confirmed"),), (about(facts, say), seen)
+
+
+def suspected(facts: SuspectedFacts, say: Wording) -> Body:
+    """To the owner: look, and agree or dismiss before it expires."""
+    expires = say.time(facts["expires_at"])
+    pause = "suspected.soft" if facts.get("soft_hold") else "suspected.open"
+    opening = [intro(facts, say, "suspected.intro")]
+    if facts.get("budget_spent"):
+        opening.append(Paragraph(say.say("suspected.budget")))
+    opening.append(Paragraph(say.say(pause, time=expires)))
+    asked = ", ".join(clip(name, 80) for name in (facts.get("asked") or [])[:10])
+    waiting = section(say, "todo", rows(say, [("expires", expires), ("asked", asked)]))
+    why = _why(facts["reason"], say)
+    return tuple(opening), (
+        about(facts, say, began="paused_since"),
+        why,
+        *evidence(facts.get("evidence"), say),
+        waiting,
+    )
+
+
+def expired(facts: ExpiredFacts, say: Wording) -> Body:
+    """Nobody agreed in time, or no new evidence came."""
+    origin = "pull" if _is_pull(facts["reason"]) else "rule"
+    sale = "soft" if facts.get("soft_hold") else "open"
+    opening = (
+        intro(facts, say, f"expired.{origin}"),
+        Paragraph(say.say(f"expired.{sale}")),
+        Paragraph(say.say("expired.kept")),
+    )
+    return opening, (about(facts, say, began="paused_on"), _why(facts["reason"], say))
+
+
+def dismissed(facts: DismissedFacts, say: Wording) -> Body:
+    """To who pulled: why it does not stay stopped."""
+    opening = [intro(facts, say, "dismissed.intro")]
+    if facts.get("soft_hold"):
+        opening.append(Paragraph(say.say("dismissed.soft")))
+    opening.append(Paragraph(say.say("dismissed.again")))
+    decision = [("why", long_text(facts["why"])), ("by", clip(facts.get("by") or ""))]
+    return tuple(opening), (
+        section(say, "why", rows(say, decision)),
+        about(facts, say, began="paused_on"),
+    )
+
+
+def degraded(facts: DegradedFacts, say: Wording) -> Body:
+    """To the owner: an object does not obey; what was tried, what to do by hand."""
+    return (intro(facts, say, "degraded.intro"),), (
+        catalogue_object(facts, say),
+        tried(facts, say),
+        by_hand(facts, say, "stop"),
+        about(facts, say),
+    )
+
+
+def release_refused(facts: ReleaseRefusedFacts, say: Wording) -> Body:
+    """To the owner: a catalogue did not take the SKU back."""
+    changed = facts.get("changed") or []
+    return (intro(facts, say, "release_refused.intro"),), (
+        catalogue_object(facts, say),
+        tried(facts, say, facts.get("tries")),
+        section(say, "changed", listed(say, changed, lambda one: _changed_line(one, say))),
+        by_hand(facts, say, "release"),
+        about(facts, say),
+    )
+
+
+def _changed_line(one: ChangedFieldFacts, say: Wording) -> str:
+    return say.say(
+        "release_refused.changed",
+        field=clip(one["field"], 80),
+        written=clip(one["written"], 120),
+        seen=clip(one["seen"], 120),
+    )
+
+
+def manual_task(facts: ManualTaskFacts, say: Wording) -> Body:
+    """A person has to do by hand what no call achieved."""
+    task = "release" if facts.get("task") == "release" else "stop"
+    work = [("task", say.word("task", task)), ("due", optional_time(say, facts.get("due")))]
+    return (intro(facts, say, "manual_task.intro"),), (
+        section(say, "todo", rows(say, work)),
+        by_hand(facts, say, task),
+        catalogue_object(facts, say),
+        tried(facts, say),
+        about(facts, say),
+    )
+
+
+def released(facts: ReleasedFacts, say: Wording) -> Body:
+    """On sale again, on probation."""
+    opening = [intro_for(facts, say, "released")]
+    if others := facts.get("waits_for"):
+        cases = ", ".join(clip(one, 40) for one in others[:10])
+        opening.append(Paragraph(say.say("released.waits", cases=cases)))
+    seen = facts.get("catalogues")
+    return tuple(opening), (
+        _probation(facts, say),
+        section(say, "catalogues", catalogues_seen(seen, say) if seen else None),
+        about(facts, say, began="stopped_on"),
+    )
+
+
+def _probation(facts: ReleasedFacts, say: Wording) -> Section:
+    terms = facts.get("probation")
+    if not terms:
+        return section(say, "probation")
+    return section(
+        say,
+        "probation",
+        Paragraph(say.say("released.probation")),
+        rows(
+            say,
+            [
+                ("until", say.time(terms["until"])),
+                ("units", say.number(terms["units"])),
+                ("cap", optional_time(say, terms.get("cap"))),
+            ],
+        ),
+    )
+
+
+def false_alarm(facts: FalseAlarmFacts, say: Wording) -> Body:
+    """Released, our mistake."""
+    code, since = facts["reason_code"], facts.get("since")
+    table = "false_alarm_code" if say.knows("false_alarm_code", code) else "reason_code"
+    opening = [
+        intro_for(facts, say, "false_alarm"),
+        Paragraph(say.say("false_alarm.why", why=say.word(table, code))),
+    ]
+    if comment := long_text(facts.get("comment")):
+        opening.append(Paragraph(comment))
+    if since:
+        times = {"since": say.time(since), "until": say.time(facts["at"])}
+        opening.append(Paragraph(say.say("false_alarm.stopped", **times)))
+    opening.append(Paragraph(say.say("false_alarm.counts")))
+    return tuple(opening), (about(facts, say, began="stopped_on"),)
+
+
+def closed(facts: ClosedFacts, say: Wording) -> Body:
+    """To everyone who was told of the freeze: how it ended, the cause and the fix."""
+    found = remedy(facts.get("remedy"), None, say) or Paragraph(say.say("closed.none"))
+    effect = facts.get("effectiveness")
+    outcome = rows(
+        say,
+        [
+            ("outcome", say.word("outcome", facts["outcome"])),
+            ("comment", long_text(facts.get("comment"))),
+        ],
+    )
+    return (intro(facts, say, "closed.intro"), outcome), (
+        section(say, "remedy", found),
+        section(
+            say,
+            "effect",
+            rows(
+                say,
+                [
+                    ("effect_units", say.number(effect["units"])),
+                    ("effect_complaints", say.number(effect["complaints"])),
+                    ("effect_days", _days(effect.get("days"), say)),
+                ],
+            )
+            if effect
+            else None,
+        ),
+        about(facts, say, began="stopped_on"),
+    )
+
+
+def _days(days: int | None, say: Wording) -> str | None:
+    return None if days is None else say.number(days)
+
+
+def budget_spent(facts: BudgetSpentFacts, say: Wording) -> Body:
+    """The governor stopped further automatic freezes."""
+    budget = facts["budget"]
+    whose = _whose(budget["of"], budget["name"], say)
+    figures = rows(
+        say,
+        [
+            ("budget_of", whose),
+            ("spent", say.number(budget["spent"])),
+            ("limit", say.number(budget["limit"])),
+            ("window", say.duration(budget["window"])),
+            ("resumes", optional_time(say, facts.get("resumes_at"))),
+        ],
+    )
+    opening = (
+        Paragraph(say.say("budget_spent.intro", of=whose)),
+        Paragraph(say.say("budget_spent.still")),
+    )
+    return opening, (section(say, "budget", figures), _waiting(facts, say))
+
+
+def _waiting(facts: BudgetSpentFacts, say: Wording) -> Section:
+    cases = facts["waiting"]
+    if not cases:
+        return section(say, "waiting", Paragraph(say.say("budget_spent.none")))
+    links = [
+        Link(say.say("frame.open_page", case=clip(one["case"], _SHORT)), clip(link, _URL))
+        for one in cases[:10]
+        if (link := one.get("link"))
+    ]
+    return section(say, "waiting", listed(say, cases, lambda one: _waiting_line(one, say)), *links)
+
+
+def _waiting_line(one: WaitingFacts, say: Wording) -> str:
+    sku, sentence = clip(one["sku"], 80), clip(one["sentence"])
+    return say.say("budget_spent.line", case=clip(one["case"], 40), sku=sku, sentence=sentence)
+
+
+def _whose(of: str, name: str, say: Wording) -> str:
+    if not say.knows("budget", of):
+        return clip(f"{of} {name}")
+    return say.say(f"budget.{of}", name=clip(name, 80))
+
+
+_BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
+    "statement_of_reasons": statement,
+    "frozen_confirmed": frozen_confirmed,
+    "suspected": suspected,
+    "expired": expired,
+    "dismissed": dismissed,
+    "degraded": degraded,
+    "remedy_returned": remedy_returned,
+    "approval_requested": approval_requested,
+    "approval_voided": approval_voided,
+    "approval_rejected": approval_rejected,
+    "released": released,
+    "release_refused": release_refused,
+    "refrozen": refrozen,
+    "false_alarm": false_alarm,
+    "closed": closed,
+    "budget_spent": budget_spent,
+    "manual_task": manual_task,
+}

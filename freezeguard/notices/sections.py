@@ -1,0 +1,360 @@
+"""Parts that several notices share: what it is about, why, the evidence, who to ask."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from freezeguard.domain.masking import mask
+from freezeguard.notices.letter import Block, Bullets, Paragraph, Quotes, Rows, Section
+from freezeguard.notices.wording import Wording, clip
+from freezeguard.ports.notice_facts import (
+    AttemptFacts,
+    CaseNoticeFacts,
+    CatalogueFacts,
+    ContactFacts,
+    EvidenceFacts,
+    ObjectNoticeFacts,
+    ReasonFacts,
+    RemedyFacts,
+    ScopeFacts,
+    StepFacts,
+    TallyFacts,
+    VerificationFacts,
+)
+
+_Entry = TypeVar("_Entry")
+
+_LISTED = 10  # entries of a list; the rest is counted
+_QUOTED = 5  # excerpts
+_EXCERPT = 400  # weight of an excerpt
+_LONG = 600  # weight of a text that somebody wrote at length
+_TITLE = 120
+_SKU = 1_200  # so that each SKU of 200 bytes is there in full
+_NARROWING = ("seller", "channel", "country", "lot")
+
+
+def product(facts: CaseNoticeFacts, say: Wording) -> str:
+    """Return how the text calls the product: title and SKU."""
+    sku = clip(facts["scope"]["sku"])
+    title = title_of(facts, _TITLE)
+    if not title:
+        return say.say("frame.product_untitled", sku=sku)
+    return say.say("frame.product", title=title, sku=sku)
+
+
+def title_of(facts: CaseNoticeFacts, limit: int) -> str:
+    """Return the title, empty where there is none but the SKU itself."""
+    title = facts["title"]
+    return "" if title == facts["scope"]["sku"] else clip(title, limit)
+
+
+def intro(facts: CaseNoticeFacts, say: Wording, key: str) -> Paragraph:
+    """Return the first sentence of a notice, which names the product."""
+    return Paragraph(say.say(key, product=product(facts, say)))
+
+
+def intro_for(facts: CaseNoticeFacts, say: Wording, table: str) -> Paragraph:
+    """Return the first sentence in the words for the vendor or for staff."""
+    return intro(facts, say, f"{table}.{facts['audience']}")
+
+
+def rows(say: Wording, pairs: Iterable[tuple[str, str | None]]) -> Rows:
+    """Return labelled facts; those without a value are left out."""
+    return Rows(tuple((say.say(f"label.{key}"), value) for key, value in pairs if value))
+
+
+def listed(
+    say: Wording, entries: Sequence[_Entry], line: Callable[[_Entry], str], limit: int = _LISTED
+) -> Bullets | None:
+    """Return a list, one `line` for each entry; what is beyond the limit is counted."""
+    shown = tuple(line(entry) for entry in entries[:limit])
+    rest = len(entries) - len(shown)
+    return Bullets((*shown, say.count("frame.more", rest)) if rest else shown) if shown else None
+
+
+def long_text(text: str | None) -> str | None:
+    """Return what somebody wrote, masked and shortened; None for nothing."""
+    return clip(mask(text[: 2 * _LONG]), _LONG) if text and text.strip() else None
+
+
+def optional_time(say: Wording, moment: str | None) -> str | None:
+    """Return a time in words, None for none."""
+    return say.time(moment) if moment else None
+
+
+def section(say: Wording, heading: str, *blocks: Block | None) -> Section:
+    """Return a section of those blocks that say something."""
+    there = tuple(block for block in blocks if block is not None and block != Rows(()))
+    return Section(say.say(f"heading.{heading}"), there)
+
+
+def about(
+    facts: CaseNoticeFacts, say: Wording, *, heading: str = "about", began: str = "since"
+) -> Section:
+    """Return what this is about: product, scope, when it began (`began`: a label), which case."""
+    lane = facts["lane"]
+    return section(
+        say,
+        heading,
+        rows(
+            say,
+            [
+                ("sku", clip(facts["scope"]["sku"], _SKU)),
+                ("title", title_of(facts, _TITLE)),
+                ("scope", scope_words(facts["scope"], say)),
+                (began, optional_time(say, facts.get("since"))),
+                ("lane", None if lane == "quality" else say.word("lane", lane)),
+                ("case", clip(facts["case"])),
+            ],
+        ),
+    )
+
+
+def scope_words(scope: ScopeFacts, say: Wording) -> str:
+    """Return what a scope is narrowed to, or that it is not."""
+    narrowed = [
+        say.say(f"scope.{name}", value=clip(value))
+        for name in _NARROWING
+        if isinstance(value := scope.get(name), str) and value
+    ]
+    return ", ".join(narrowed) or say.say("scope.all")
+
+
+def catalogues(entries: Sequence[CatalogueFacts], say: Wording) -> Bullets | None:
+    """Return the catalogues that were asked, with what each stops beyond the hold."""
+    return listed(say, entries, lambda one: _catalogue_line(one, say))
+
+
+def _catalogue_line(one: CatalogueFacts, say: Wording) -> str:
+    name, level = clip(one["name"]), one.get("level")
+    line = (
+        say.say("statement.catalogue_level", name=name, level=say.word("level", level))
+        if level
+        else say.say("statement.catalogue", name=name)
+    )
+    if wider := one.get("scope"):
+        line = say.say("statement.wider", catalogue=line, scope=scope_words(wider, say))
+    if siblings := one.get("siblings"):
+        line = say.say("statement.siblings", catalogue=line, skus=_enumerated(siblings, say))
+    return line
+
+
+def catalogues_seen(entries: Sequence[CatalogueFacts], say: Wording) -> Bullets | None:
+    """Return what the last read-back of each catalogue saw."""
+    return listed(say, entries, lambda one: _seen_line(one, say))
+
+
+def _seen_line(one: CatalogueFacts, say: Wording) -> str:
+    name, status = clip(one["name"]), say.word("status", one.get("status") or "confirmed")
+    if seen := one.get("seen_at"):
+        return say.say("frozen_confirmed.line", name=name, status=status, time=say.time(seen))
+    return say.say("frozen_confirmed.line_unseen", name=name, status=status)
+
+
+def reason_rows(reason: ReasonFacts, say: Wording) -> Rows | None:
+    """Return the figures behind a reason: a rule's, or a person's code and comment."""
+    if code := reason.get("reason_code"):
+        pull = [
+            ("reason_code", say.word("reason_code", code)),
+            ("comment", long_text(reason.get("comment"))),
+        ]
+        return rows(say, pull)
+    rule = _rule_name(reason)
+    if rule is None:
+        return None
+    family = reason.get("family") or "other"
+    observed = say.word("observed", family if say.knows("observed", family) else "other")
+    figures = rows(
+        say,
+        [
+            ("rule", rule),
+            ("window", _duration(reason.get("window"), say)),
+            ("bound", _figure(reason.get("bound"), family, say)),
+            ("customers", _count(reason.get("customers"), say, hide=family == _DISTINCT)),
+            ("exposure", _count(reason.get("exposure"), say)),
+        ],
+    )
+    seen = _figure(reason.get("observed"), family, say)
+    return Rows((*figures.pairs[:2], *(((observed, seen),) if seen else ()), *figures.pairs[2:]))
+
+
+_DISTINCT = "distinct_customers"
+
+
+def _rule_name(reason: ReasonFacts) -> str | None:
+    rule, version = reason.get("rule_id"), reason.get("rule_version")
+    if not rule:
+        return None
+    return clip(rule) if version is None else f"{clip(rule)} v{version}"
+
+
+def _duration(seconds: float | None, say: Wording) -> str | None:
+    return say.duration(seconds) if seconds else None
+
+
+def _figure(value: float | None, family: str, say: Wording) -> str | None:
+    if value is None:
+        return None
+    return say.percent(value) if family == "rate" else say.number(value)
+
+
+def _count(value: int | None, say: Wording, *, hide: bool = False) -> str | None:
+    return None if value is None or hide else say.number(value)
+
+
+def evidence(facts: EvidenceFacts | None, say: Wording) -> tuple[Section, ...]:
+    """Return the counted complaints as sums, and excerpts that name nobody."""
+    if not facts:
+        return ()
+    sums = section(
+        say,
+        "evidence",
+        rows(
+            say,
+            [
+                ("complaints", say.number(facts["complaints"])),
+                ("customers", _count(facts.get("customers"), say)),
+                ("first", optional_time(say, facts.get("first_at"))),
+                ("last", optional_time(say, facts.get("last_at"))),
+                ("intents", _tallies(facts.get("intents"), "intent", say)),
+                ("severities", _tallies(facts.get("severities"), "severity", say)),
+                ("lots", _tallies(facts.get("lots"), "lot", say)),
+            ],
+        ),
+    )
+    excerpts = facts.get("excerpts") or []
+    if not excerpts:
+        return (sums,)
+    quotes = Quotes(tuple(excerpt(one) for one in excerpts[:_QUOTED]))
+    return (sums, section(say, "excerpts", quotes))
+
+
+def excerpt(text: str) -> str:
+    """Return what a customer wrote, masked once more, shortened, with nothing to click on."""
+    masked = mask(text[: 2 * _EXCERPT])
+    unlinked = " ".join(_unlinked(word) for word in masked.split())
+    return clip(unlinked, _EXCERPT)
+
+
+def _unlinked(word: str) -> str:
+    lowered = word.lower()
+    return "[link]" if "://" in lowered or "www." in lowered else word
+
+
+def _tallies(tallies: Sequence[TallyFacts] | None, table: str, say: Wording) -> str | None:
+    if not tallies:
+        return None
+    shown = [
+        f"{say.word(table, clip(one['name'], 64))} {say.number(one['number'])}"
+        for one in tallies[:_LISTED]
+    ]
+    if len(tallies) > _LISTED:
+        shown.append(say.count("frame.more", len(tallies) - _LISTED))
+    return "; ".join(shown)
+
+
+def _enumerated(names: Sequence[str], say: Wording) -> str:
+    shown = [clip(name, 64) for name in names[:_LISTED]]
+    if len(names) > _LISTED:
+        shown.append(say.count("frame.more", len(names) - _LISTED))
+    return ", ".join(shown)
+
+
+def remedy(
+    facts: RemedyFacts | None, verification: VerificationFacts | None, say: Wording
+) -> Rows | None:
+    """Return cause and fix in the order of the form."""
+    cause = (facts or {}).get("cause") or {}
+    containment = (facts or {}).get("containment") or {}
+    branch = cause.get("branch")
+    found = rows(
+        say,
+        [
+            ("cause", long_text(cause.get("description"))),
+            ("branch", say.word("branch", branch) if branch else None),
+            ("proof", long_text(cause.get("proof"))),
+            ("own_stock", long_text(containment.get("own_stock"))),
+            ("vendor_stock", long_text(containment.get("vendor_stock"))),
+            ("in_transit", long_text(containment.get("in_transit"))),
+            ("corrective_action", long_text((facts or {}).get("corrective_action"))),
+            ("preventive_action", long_text((facts or {}).get("preventive_action"))),
+            ("verification", long_text((verification or {}).get("result"))),
+        ],
+    )
+    return found if found.pairs else None
+
+
+def catalogue_object(facts: ObjectNoticeFacts, say: Wording) -> Section:
+    """Return which object does not obey, and what its catalogue says."""
+    status = facts.get("status")
+    return section(
+        say,
+        "object",
+        rows(
+            say,
+            [
+                ("catalogue", clip(facts["catalogue"])),
+                ("object", clip(facts["remote_id"])),
+                ("status", say.word("status", status) if status else None),
+                ("selling", _yes_no(facts.get("selling"), say)),
+                ("seen_at", optional_time(say, facts.get("seen_at"))),
+                ("detail", clip(facts["detail"], _LONG)),
+            ],
+        ),
+    )
+
+
+def _yes_no(answer: bool | None, say: Wording) -> str:
+    return say.say("answer.unknown" if answer is None else f"answer.{'yes' if answer else 'no'}")
+
+
+def tried(facts: ObjectNoticeFacts, say: Wording, tries: int | None = None) -> Section:
+    """Return what was tried on an object, the latest last, and how often in all."""
+    return section(
+        say,
+        "tried",
+        rows(say, [("tries", say.number(tries))]) if tries is not None else None,
+        listed(say, facts.get("tried") or [], lambda one: _attempt_line(one, say)),
+    )
+
+
+def _attempt_line(one: AttemptFacts, say: Wording) -> str:
+    means, outcome, at = say.word("means", one["means"]), clip(one["outcome"]), one.get("at")
+    if not at:
+        return say.say("degraded.line", means=means, outcome=outcome)
+    return say.say("degraded.line_at", time=say.time(at), means=means, outcome=outcome)
+
+
+def by_hand(facts: ObjectNoticeFacts, say: Wording, task: str) -> Section:
+    """Return what a person has to do in the catalogue: its own instruction, or the usual one."""
+    instruction = facts.get("instruction")
+    text = clip(instruction, 2 * _LONG) if instruction else say.say(f"manual_task.{task}")
+    report = Paragraph(say.say("manual_task.report"))
+    return section(say, "by_hand", Paragraph(text), report)
+
+
+def steps(entries: Sequence[StepFacts], say: Wording) -> Section:
+    """Return what happens next, by when."""
+    return section(say, "steps", listed(say, entries, lambda one: _step_line(one, say)))
+
+
+def _step_line(one: StepFacts, say: Wording) -> str:
+    step, by = say.word("step", one["step"]), one.get("by")
+    words = say.say("frame.step_by", time=say.time(by), step=step) if by else step
+    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+
+
+def contact(facts: ContactFacts, say: Wording) -> Section:
+    """Return who answers questions."""
+    phone = facts.get("phone")
+    return section(
+        say,
+        "contact",
+        rows(
+            say,
+            [
+                ("name", clip(facts["name"])),
+                ("mail", clip(facts["address"])),
+                ("phone", clip(phone) if phone else None),
+            ],
+        ),
+    )

@@ -1,0 +1,172 @@
+"""The words of one language, told in one time zone. Words live in `words/<language>.toml`."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import structlog
+
+from freezeguard.notices.mime import one_line
+
+log = structlog.get_logger()
+
+DEFAULT_LANGUAGE = "en"
+VALUE_LIMIT = 300
+"""Weight (see `clip`) of a value in a row, and half of that of one in a sentence."""
+
+_MARGIN = 4
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
+
+
+class Wording:
+    """Says things in the reader's language and time zone.
+
+    A language without words falls back to English ("de-AT" first to "de"), an unknown time zone
+    to UTC: a notice that is worded less well beats one that is not sent.
+    """
+
+    def __init__(self, language: str, time_zone: str) -> None:
+        self.language = _known_language(language)
+        self._words = _words(self.language)
+        self._zone = _zone(time_zone)
+
+    @property
+    def zone(self) -> str:
+        """Return the name of the time zone in use."""
+        return self._zone.key
+
+    def say(self, key: str, **values: str | int) -> str:
+        """Return the sentence of `key` ("table.name") with its places filled."""
+        table, name = key.split(".")
+        return _filled(self._words[table][name], self._inline(values))
+
+    def count(self, key: str, number: int, **values: str | int) -> str:
+        """Return the sentence of `key` in the form for `number`, which fills the place {n}."""
+        table, name = key.split(".")
+        form = self._words[table][name]["one" if number == 1 else "other"]
+        return _filled(form, self._inline({"n": number, **values}))
+
+    def word(self, table: str, code: str) -> str:
+        """Return the words for a code, or the code itself where the language has none."""
+        known = self._words.get(table, {}).get(code)
+        return known if isinstance(known, str) else clip(code)
+
+    def knows(self, table: str, code: str) -> bool:
+        """Say whether the language has words for a code."""
+        return code in self._words.get(table, {})
+
+    def number(self, value: float) -> str:
+        """Write a number with the language's separators: 1,220 or 0.92."""
+        language = self._words["language"]
+        text = f"{int(value):,d}" if float(value).is_integer() else f"{value:,.4g}"
+        swapped = {",": language["thousands"], ".": language["decimal"]}
+        return "".join(swapped.get(character, character) for character in text)
+
+    def percent(self, fraction: float) -> str:
+        """Write a fraction as a percentage with two decimals at most."""
+        return f"{self.number(round(fraction * 100, 2))} %"
+
+    def duration(self, seconds: float) -> str:
+        """Write a duration in its largest whole unit: 30 days, 6 hours, 90 minutes."""
+        whole = int(seconds)
+        for size, unit in ((_DAY, "days"), (_HOUR, "hours"), (_MINUTE, "minutes")):
+            if whole % size == 0:
+                return self.count(f"duration.{unit}", whole // size)
+        return self.count("duration.seconds", whole)
+
+    def time(self, moment: str) -> str:
+        """Write an RFC 3339 time in the reader's zone, with the zone named."""
+        known = datetime.fromisoformat(moment)
+        if known.tzinfo is None:
+            raise ValueError(f"{moment!r} has no offset")
+        local = known.astimezone(self._zone)
+        language = self._words["language"]
+        places = {
+            "weekday": language["weekdays"][local.weekday()],
+            "day": str(local.day),
+            "month": language["months"][local.month - 1],
+            "year": str(local.year),
+            "hour": f"{local:%H}",
+            "minute": f"{local:%M}",
+            "zone": _zone_words(local),
+        }
+        return _filled(language["time"], places)
+
+    def _inline(self, values: Mapping[str, str | int]) -> dict[str, str]:
+        return {
+            name: self.number(value) if isinstance(value, int) else clip(value, 2 * VALUE_LIMIT)
+            for name, value in values.items()
+        }
+
+
+def clip(text: str, limit: int = VALUE_LIMIT) -> str:
+    """Return text as one line that weighs at most `limit`; a shortened one ends in an ellipsis.
+
+    The weight is that of the text in HTML, in bytes of UTF-8: what no text may exceed is the size
+    of a mail, and there an emoji weighs four and an ampersand five times as much as a letter.
+    """
+    line = one_line(text[: _MARGIN * limit])  # a huge text costs no more than a long one
+    if _weight(line) <= limit and len(text) <= _MARGIN * limit:
+        return line
+    kept, weight = 0, _weight("…")
+    for character in line:
+        weight += _weight(character)
+        if weight > limit:
+            break
+        kept += 1
+    return line[:kept] + "…"
+
+
+def _weight(text: str) -> int:
+    return len(escape(text).encode())
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return the languages that have words."""
+    folder = files("freezeguard.notices").joinpath("words")
+    names = (one.name for one in folder.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def _filled(sentence: str, places: Mapping[str, str]) -> str:
+    """Fill the places of our own sentence; braces inside the values mean nothing."""
+    return sentence.format_map(places)
+
+
+def _known_language(asked: str) -> str:
+    short = asked.replace("_", "-").split("-", maxsplit=1)[0].lower()
+    if _LANGUAGE.fullmatch(short) and short in languages():
+        return short
+    return DEFAULT_LANGUAGE
+
+
+@cache
+def _words(language: str) -> dict[str, dict[str, Any]]:
+    path = files("freezeguard.notices").joinpath("words", f"{language}.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        log.warning("notice_time_zone_unknown", time_zone=name)
+        return ZoneInfo("UTC")
+
+
+def _zone_words(local: datetime) -> str:
+    """Return "CET (UTC+01:00)", "UTC-03:00" where the zone has no abbreviation, or "UTC"."""
+    offset = f"UTC{local:%z}"[:6] + ":" + f"{local:%z}"[3:]
+    abbreviation = local.tzname() or ""
+    if abbreviation == "UTC":
+        return abbreviation
+    return f"{abbreviation} ({offset})" if abbreviation.isalpha() else offset

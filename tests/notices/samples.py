@@ -1,0 +1,333 @@
+"""Rich facts for every kind of notice, as they come out of the database."""
+
+from typing import Any
+
+SKU = "KETTLE-17/B (1.7 l) 🫖"
+SCOPE = {"sku": SKU, "seller": "Marketplace GmbH", "lot": "L2025-0312"}
+
+CASE: dict[str, Any] = {
+    "audience": "vendor",
+    "recipient": "Northwind Appliances B.V.",
+    "shop": "Example Shop",
+    "link": "https://freezeguard.example/cases/FG-1042",
+    "at": "2025-11-22T13:05:09.123456+00:00",
+    "contact": {
+        "name": "Quality desk",
+        "address": "quality@shop.example",
+        "phone": "+49 30 5550100",
+    },
+    "steps": [
+        {"step": "confirm_stop", "by": "2025-11-22T13:05:39+00:00"},
+        {"step": "acknowledge", "by": "2025-11-24T13:05:00+00:00"},
+        {"step": "propose_remedy"},
+    ],
+    "case": "FG-1042",
+    "lane": "quality",
+    "scope": SCOPE,
+    "title": "Electric kettle with temperature control, 1.7 litres",
+    "since": "2025-11-22T13:05:09.123456+00:00",
+}
+STAFF = {**CASE, "audience": "staff", "recipient": "Maria Keller"}
+
+RULE_REASON: dict[str, Any] = {
+    "family": "distinct_customers",
+    "rule_id": "five-customers",
+    "rule_version": 3,
+    "window": 2592000.0,
+    "observed": 5,
+    "bound": 5,
+    "customers": 5,
+    "exposure": 1220,
+    "counted": [
+        {"source": "helpdesk", "id": "secret-ticket-77", "occurred_at": "2025-11-22T13:05:09+00:00"}
+    ],
+    "sentence": "5 different customers complained within 30 days (threshold 5).",
+    "tightened": False,
+}
+RATE_REASON = {
+    **RULE_REASON,
+    "family": "rate",
+    "observed": 0.0092,
+    "bound": 0.005,
+    "customers": 11,
+    "tightened": True,
+    "sentence": "12 complaints from 11 different customers were made within 30 days among 1304"
+    " units shipped: 0.92% of units (threshold 0.50%), tightened because the sale was reinstated"
+    " a short time ago.",
+}
+PULL_REASON = {
+    "family": "pull",
+    "reason_code": "safety_hazard",
+    "comment": "Third caller today: the base melts. Reach me at jo.doe@shop.example.",
+    "by": "associate-secret-name",
+    "document": None,
+    "sentence": f"{SKU} was reported as a safety hazard.",
+}
+EVIDENCE: dict[str, Any] = {
+    "complaints": 6,
+    "customers": 5,
+    "first_at": "2025-11-03T08:12:00+00:00",
+    "last_at": "2025-11-22T13:05:09+00:00",
+    "intents": [{"name": "defect", "number": 4}, {"name": "overheats", "number": 2}],
+    "severities": [{"name": "major", "number": 5}, {"name": "critical", "number": 1}],
+    "lots": [{"name": "L2025-0312", "number": 5}, {"name": "L2025-0298", "number": 1}],
+    "excerpts": [
+        "The lid came off while pouring, see https://evil.example/kettle",
+        "Base got very hot & smelled <burnt>; mail me: anna.schmidt@example.org",
+    ],
+}
+CATALOGUES: list[dict[str, Any]] = [
+    {"name": "shop-de", "level": "hard"},
+    {
+        "name": "shop-fr",
+        "level": "hide",
+        "scope": {"sku": SKU, "seller": "Marketplace GmbH"},
+        "siblings": ["KETTLE-17/A", "KETTLE-17/C"],
+    },
+]
+SEEN = [
+    {"name": "shop-de", "status": "confirmed", "seen_at": "2025-11-22T13:05:11+00:00"},
+    {"name": "shop-fr", "status": "not_listed", "seen_at": "2025-11-22T13:05:12+00:00"},
+]
+REMEDY = {
+    "cause": {
+        "branch": "machine",
+        "description": "The rivet press lost pressure on line 2.",
+        "proof": "Press log of 10 to 12 March; 40 of 40 opened units show short rivets.",
+    },
+    "containment": {
+        "own_stock": "1,100 units of the lot sent back.",
+        "vendor_stock": "340 units set aside.",
+        "in_transit": "Two pallets stopped at the carrier.",
+    },
+    "corrective_action": "Rivets of the lot replaced, each unit tested.",
+    "preventive_action": "Pressure sensor stops the line.",
+}
+VERIFICATION = {"result": "50 of 50 reworked units held 80 N for 60 s."}
+OBJECT = {
+    "catalogue": "shop-fr",
+    "remote_id": "gid://1234567890",
+    "status": "refused",
+    "detail": "422 variant is part of an active promotion",
+    "instruction": "Open Products › Promotions, end the promotion, then unpublish the variant.",
+    "selling": True,
+    "seen_at": "2025-11-22T13:06:00+00:00",
+    "tried": [
+        {"means": "hard", "outcome": "422", "at": "2025-11-22T13:05:10+00:00"},
+        {
+            "means": "stock_zero",
+            "outcome": "written, still sold",
+            "at": "2025-11-22T13:05:30+00:00",
+        },
+        {"means": "deny_list", "outcome": "not configured"},
+    ],
+}
+STATEMENT = {**CASE, "reason": RULE_REASON, "catalogues": CATALOGUES, "evidence": EVIDENCE}
+ORDER = {
+    "authority": "Market Surveillance Authority",
+    "reference": "MSA/2025/4711",
+    "issued": "21 November 2025",
+    "document": "order-4711.pdf",
+}
+
+SAMPLES: dict[str, dict[str, Any]] = {
+    "statement_of_reasons": {**STATEMENT, "terms": "Seller Terms, section 7.2"},
+    "frozen_confirmed": {**CASE, "catalogues": SEEN},
+    "suspected": {
+        **STAFF,
+        "reason": PULL_REASON,
+        "expires_at": "2025-11-22T13:20:09+00:00",
+        "soft_hold": True,
+        "asked": ["Li Wei", "Ahmed Said"],
+        "evidence": EVIDENCE,
+    },
+    "expired": {**STAFF, "reason": PULL_REASON, "soft_hold": True},
+    "dismissed": {
+        **STAFF,
+        "why": "Two of the three callers had bought another kettle.",
+        "by": "Maria Keller",
+        "soft_hold": True,
+    },
+    "degraded": {**STAFF, **OBJECT},
+    "remedy_returned": {
+        **CASE,
+        "missing": ["in_transit", "proof", "photos of the press log of 11 March"],
+        "round": 2,
+    },
+    "approval_requested": {
+        **STAFF,
+        "remedy": REMEDY,
+        "verification": VERIFICATION,
+        "evidence_revision": 4,
+        "requested_by": "Maria Keller",
+        "second_needed": True,
+        "valid_until": "2025-11-23T13:05:00+00:00",
+        "unconfirmed": ["shop-fr/gid://1234567890"],
+        "waivers": ["outlet/77 until 1 December, by Maria Keller: closed shop"],
+        "evidence": EVIDENCE,
+    },
+    "approval_voided": {
+        **STAFF,
+        "why": "evidence",
+        "evidence_revision": 5,
+        "news": ["new lot L2025-0401", "severity rose to critical"],
+    },
+    "approval_rejected": {**STAFF, "why": "Only 50 units were tested.", "by": "Sam Roe"},
+    "released": {
+        **CASE,
+        "probation": {
+            "started_at": "2025-11-22T13:05:00+00:00",
+            "until": "2025-12-06T13:05:00+00:00",
+            "units": 200,
+            "cap": "2026-02-20T13:05:00+00:00",
+        },
+        "catalogues": [{**SEEN[0], "status": "idle"}],
+        "waits_for": ["FG-0990"],
+    },
+    "release_refused": {
+        **STAFF,
+        **OBJECT,
+        "tries": 3,
+        "changed": [{"field": "stock", "written": "0", "seen": "40"}],
+    },
+    "refrozen": {
+        **STATEMENT,
+        "reason": RATE_REASON,
+        "recurrence": 1,
+        "released_at": "2025-11-10T09:00:00+00:00",
+    },
+    "false_alarm": {
+        **CASE,
+        "reason_code": "wrong_item",
+        "comment": "The complaints were about the older model.",
+    },
+    "closed": {
+        **CASE,
+        "outcome": "closed_reinstated",
+        "remedy": REMEDY,
+        "effectiveness": {"units": 1460, "complaints": 1, "days": 16},
+    },
+    "budget_spent": {
+        "audience": "staff",
+        "recipient": "",
+        "shop": "Example Shop",
+        "link": "https://freezeguard.example/cases?state=suspected",
+        "at": "2025-11-22T13:05:00+00:00",
+        "contact": {"name": "Quality desk", "address": "quality@shop.example"},
+        "steps": [{"step": "review", "by": "2025-11-22T14:00:00+00:00"}],
+        "budget": {"of": "source", "name": "helpdesk", "spent": 20, "limit": 20, "window": 600.0},
+        "resumes_at": "2025-11-22T13:15:00+00:00",
+        "waiting": [
+            {
+                "case": "FG-1043",
+                "sku": "MUG-1",
+                "sentence": "9 different customers complained within 30 days (threshold 5).",
+                "link": "https://freezeguard.example/cases/FG-1043",
+            },
+            {"case": "FG-1044", "sku": "MUG-2", "sentence": "6 complaints within 1 day."},
+        ],
+    },
+    "manual_task": {**STAFF, **OBJECT, "task": "stop", "due": "2025-11-22T13:20:00+00:00"},
+}
+
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{kind: (kind, facts) for kind, facts in SAMPLES.items()},
+    "statement: person": (
+        "statement_of_reasons",
+        {
+            **STATEMENT,
+            "reason": {
+                **PULL_REASON,
+                "reason_code": "defective",
+                "sentence": f"{SKU} was reported as defective.",
+            },
+        },
+    ),
+    "statement: person, soft hold": (
+        "statement_of_reasons",
+        {**STATEMENT, "reason": PULL_REASON, "soft_until": "2025-11-22T13:20:09+00:00"},
+    ),
+    "statement: safety": (
+        "statement_of_reasons",
+        {
+            **STATEMENT,
+            "lane": "safety",
+            "reason": {
+                **RULE_REASON,
+                "family": "safety",
+                "observed": 1,
+                "bound": 1,
+                "sentence": "a trusted source reported a safety defect; one report is enough.",
+            },
+        },
+    ),
+    "statement: order": (
+        "statement_of_reasons",
+        {
+            **STATEMENT,
+            "lane": "authority",
+            "reason": {
+                **PULL_REASON,
+                "reason_code": "authority_order",
+                "comment": "",
+                "sentence": f"{SKU} is subject to an order of an authority.",
+            },
+            "order": ORDER,
+            "evidence": None,
+        },
+    ),
+    "statement: staff": ("statement_of_reasons", {**STATEMENT, **STAFF}),
+    "refrozen: staff": ("refrozen", {**SAMPLES["refrozen"], **STAFF}),
+    "frozen_confirmed: staff": ("frozen_confirmed", {**SAMPLES["frozen_confirmed"], **STAFF}),
+    "suspected: budget": (
+        "suspected",
+        {**SAMPLES["suspected"], "reason": RULE_REASON, "soft_hold": False, "budget_spent": True},
+    ),
+    "expired: rule": ("expired", {**STAFF, "reason": RULE_REASON}),
+    "approval_requested: first": (
+        "approval_requested",
+        {**SAMPLES["approval_requested"], "second_needed": False},
+    ),
+    "approval_voided: vendor": ("approval_voided", {**SAMPLES["approval_voided"], **CASE}),
+    "approval_rejected: vendor": ("approval_rejected", {**SAMPLES["approval_rejected"], **CASE}),
+    "released: staff": ("released", {**SAMPLES["released"], **STAFF}),
+    "false_alarm: staff": ("false_alarm", {**SAMPLES["false_alarm"], **STAFF}),
+    "closed: delisted": ("closed", {**CASE, "outcome": "delisted"}),
+    "statement: many and nameless": (
+        "statement_of_reasons",
+        {
+            **STATEMENT,
+            "title": "",
+            "scope": {"sku": SKU},
+            "catalogues": [{"name": f"shop-{place}"} for place in range(12)],
+            "contest_working_days": 1,
+            "evidence": {
+                **EVIDENCE,
+                "lots": [{"name": f"L{place}", "number": 1} for place in range(11)],
+            },
+        },
+    ),
+    "statement: order, 1 day": (
+        "statement_of_reasons",
+        {**STATEMENT, "lane": "authority", "order": ORDER, "contest_working_days": 1},
+    ),
+    "refrozen: twice": ("refrozen", {**SAMPLES["refrozen"], "recurrence": 2}),
+    "frozen_confirmed: unseen": (
+        "frozen_confirmed",
+        {**SAMPLES["frozen_confirmed"], "catalogues": [{"name": "shop-de"} for _ in range(11)]},
+    ),
+    "degraded: no instruction": ("degraded", {**SAMPLES["degraded"], "instruction": None}),
+    "budget_spent: quiet": (
+        "budget_spent",
+        {
+            **SAMPLES["budget_spent"],
+            "waiting": [],
+            "budget": {**SAMPLES["budget_spent"]["budget"], "of": "till"},
+        },
+    ),
+    "manual_task: release": (
+        "manual_task",
+        {**SAMPLES["manual_task"], "task": "release", "instruction": None},
+    ),
+}
+"""Every kind, and every text that a kind may choose."""
