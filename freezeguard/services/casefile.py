@@ -1,0 +1,100 @@
+"""One case with everything around it, for whoever may see it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from freezeguard.domain.authority import may_see
+from freezeguard.domain.case import possible_commands, unmet_guards, votes_cast
+from freezeguard.domain.enforcement import ObjectState
+from freezeguard.domain.errors import NotFound
+from freezeguard.domain.people import Actor, Person
+from freezeguard.domain.record import Case
+from freezeguard.domain.transitions import Command
+from freezeguard.ports.clock import Now
+from freezeguard.ports.storage import (
+    AttachedSignals,
+    CatalogueRow,
+    Clock,
+    Hold,
+    ManualTask,
+    Notice,
+    Transaction,
+)
+from freezeguard.services.casework import Casework
+
+EXCERPTS = 5
+_NOT_THE_VENDORS = frozenset({"by", "counted", "similar_cases"})
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A command that the reader may give now, and what it would still lack."""
+
+    command: Command
+    unmet: tuple[str, ...]
+    votes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Casefile:
+    """Everything about a case."""
+
+    case: Case
+    hold: Hold | None
+    evidence: AttachedSignals
+    objects: Sequence[tuple[CatalogueRow, ObjectState]]
+    notices: Sequence[Notice]
+    clocks: Sequence[Clock]
+    tasks: Sequence[ManualTask]
+    offers: Sequence[Offer]
+
+
+async def visible_case(tx: Transaction, case_id: UUID, actor: Actor, *, lock: bool = False) -> Case:
+    """Return a case that the actor may see. Raises NotFound, also for one that is not theirs."""
+    case = await tx.cases.get(case_id, lock=lock)
+    if case is None or not may_see(case, actor):
+        raise NotFound(f"There is no case {case_id}, or it is not yours.")
+    return case
+
+
+class Casefiles:
+    """Puts casefiles together."""
+
+    def __init__(self, casework: Casework, now: Now) -> None:
+        self._casework, self._now = casework, now
+
+    async def open(self, tx: Transaction, case: Case, actor: Actor) -> Casefile:
+        """Return everything about a case as this actor may see it."""
+        is_staff = not isinstance(actor, Person) or actor.is_staff
+        facts = await self._casework.facts(tx, case)
+        notices = await tx.notices.of_case(case.id)
+        now = self._now()
+        offers = [
+            Offer(
+                command,
+                unmet_guards(case, command, actor, now, facts),
+                votes_cast(case, command, actor, now, facts),
+            )
+            for command in possible_commands(case, actor)
+        ]
+        return Casefile(
+            case=case,
+            hold=await tx.holds.of_case(case.id),
+            evidence=await tx.cases.attached(case.id, excerpts=EXCERPTS if is_staff else 0),
+            objects=await self._casework.objects(tx, case),
+            notices=notices if is_staff else [one for one in notices if _to_vendor(one)],
+            clocks=await tx.cases.clocks(case.id),
+            tasks=await tx.cases.tasks(case.id) if is_staff else (),
+            offers=offers,
+        )
+
+
+def _to_vendor(notice: Notice) -> bool:
+    return notice.recipient.startswith("vendor:")
+
+
+def for_vendor(reason: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is not the vendor's: who pulled, whose complaints counted, other cases."""
+    return {key: value for key, value in reason.items() if key not in _NOT_THE_VENDORS}

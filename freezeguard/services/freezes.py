@@ -1,0 +1,182 @@
+"""Pulling the cord: what a pull means depends on who pulls and on what is already open."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from freezeguard.domain.case import stricter_lane
+from freezeguard.domain.errors import GuardFailed, NotAllowed
+from freezeguard.domain.people import Actor, MachineKey, Person, Right, Role, System, actor_name
+from freezeguard.domain.reasons import PullReason
+from freezeguard.domain.record import Case
+from freezeguard.domain.scope import Scope
+from freezeguard.domain.transitions import Command, State
+from freezeguard.ports.clock import NewId, Now
+from freezeguard.ports.storage import Prelude, Transaction
+from freezeguard.services.casework import Aftermath, Casework
+from freezeguard.services.evaluation import REFREEZABLE
+
+PULLERS = frozenset({Role.ASSOCIATE, Role.ANALYST, Role.MANAGER, Role.COMPLIANCE})
+
+
+class Freezes:
+    """Freezes ordered by people and by catalogue systems."""
+
+    def __init__(self, casework: Casework, now: Now, new_id: NewId) -> None:
+        self._casework, self._now, self._new_id = casework, now, new_id
+
+    async def pull(
+        self, tx: Transaction, scope: Scope, reason: PullReason, lane: str | None, actor: Actor
+    ) -> tuple[Aftermath, bool]:
+        """Pull the cord for a scope; say whether a case was opened by it.
+
+        On an open case that covers the scope: another associate seconds a suspicion, any pull
+        re-freezes a reinstated one, anything else leaves it as it is. Raises NotAllowed and
+        GuardFailed.
+        """
+        check_may_pull(actor)
+        wanted_lane = lane or ("safety" if reason.is_safety else "quality")
+        _check_lane(actor, wanted_lane, reason)
+        await tx.signals.lock_sku(scope.sku)
+        prelude = await tx.master.prelude(scope.sku)
+        if prelude.pending is not None:
+            await tx.signals.mark_pending([prelude.pending], self._now())
+        case = _covering(prelude.cases, scope)
+        if case is not None:
+            return await self._on_open_case(tx, case, reason, wanted_lane, actor), False
+        return await self._open(tx, scope, prelude, reason, wanted_lane, actor), True
+
+    async def _on_open_case(
+        self,
+        tx: Transaction,
+        case: Case,
+        reason: PullReason,
+        lane: str,
+        actor: Actor,
+    ) -> Aftermath:
+        if case.state is State.SUSPECTED:
+            pullers = await tx.cases.pullers(case.id)
+            acts = self._may_freeze_alone(actor, reason, lane) or _is_second(actor, pullers)
+        else:
+            acts = case.state in REFREEZABLE and isinstance(actor, Person)
+        if not acts:
+            return Aftermath(case)
+        arguments = self._arguments(case.scope, reason, stricter_lane(lane, case.lane))
+        if case.state is State.SUSPECTED:
+            # What raised the suspicion stays the reason; who agreed stands in the history.
+            arguments["reason"] = None if case.rule_id else arguments["reason"]
+        issuer, arguments = await self._within_budget(tx, actor, arguments)
+        if issuer is System.DETECTOR:
+            return Aftermath(case)
+        aftermath = await self._casework.execute(
+            tx, case, Command.FREEZE, arguments=arguments, actor=issuer
+        )
+        await self._spend(tx, aftermath, actor)
+        return aftermath
+
+    async def _open(
+        self,
+        tx: Transaction,
+        scope: Scope,
+        prelude: Prelude,
+        reason: PullReason,
+        lane: str,
+        actor: Actor,
+    ) -> Aftermath:
+        master = prelude.master
+        arguments = self._arguments(scope, reason, lane)
+        alone = self._may_freeze_alone(actor, reason, lane)
+        command = Command.FREEZE if alone else Command.SUSPECT
+        issuer, arguments = await self._within_budget(tx, actor, arguments)
+        if issuer is System.DETECTOR:
+            command = Command.SUSPECT
+        now = self._now()
+        if command is Command.SUSPECT:
+            arguments.setdefault("quiet_after", (now + timedelta(days=30)).isoformat())
+        seed = Case(
+            id=self._new_id(), scope=scope,
+            state=State.SUSPECTED if command is Command.SUSPECT else State.FREEZING,
+            lane=lane, opened_by=actor_name(actor), opened_at=now,
+            reason=arguments["reason"], vendor=master.vendor, category=master.category,
+            owner=prelude.owner,
+        )
+        aftermath = await self._casework.open(
+            tx, seed, command, arguments=arguments, actor=issuer, prelude=prelude
+        )
+        if command is Command.FREEZE:
+            await self._spend(tx, aftermath, actor)
+        return aftermath
+
+    async def _spend(self, tx: Transaction, aftermath: Aftermath, actor: Actor) -> None:
+        """Charge a machine key for a freeze that it ordered, by opening a case or by seconding."""
+        if isinstance(actor, MachineKey):
+            await tx.detection.spend(aftermath.case, self._now(), None, actor.id)
+
+    async def _within_budget(
+        self, tx: Transaction, actor: Actor, arguments: dict[str, Any]
+    ) -> tuple[Actor, dict[str, Any]]:
+        """A key beyond its budget only raises a suspicion, in the detector's name."""
+        if not isinstance(actor, MachineKey):
+            return actor, arguments
+        await tx.holds.reserve_revision()
+        window = self._casework.policy.budget.window
+        spent = await tx.detection.spent_by_key(actor.id, self._now() - window)
+        if spent < actor.freeze_budget:
+            return actor, arguments
+        said = f"{arguments['reason']['sentence']} The key's budget of freezes is spent."
+        return System.DETECTOR, {**arguments, "reason": {**arguments["reason"], "sentence": said}}
+
+    @staticmethod
+    def _may_freeze_alone(actor: Actor, reason: PullReason, lane: str) -> bool:
+        if not isinstance(actor, Person):
+            return True
+        by_role = bool(actor.roles & {Role.ANALYST, Role.COMPLIANCE, Role.MANAGER})
+        return by_role or reason.is_safety or lane == "authority"
+
+    @staticmethod
+    def _arguments(scope: Scope, reason: PullReason, lane: str) -> dict[str, Any]:
+        return {
+            "reason": reason.as_dict(str(scope)),
+            "reason_code": reason.reason_code,
+            "comment": reason.comment,
+            "document": reason.document,
+            "lane": lane,
+        }
+
+
+def check_may_pull(actor: Actor) -> None:
+    """Raise NotAllowed for whoever has no hand on the cord."""
+    if isinstance(actor, MachineKey) and Right.MAY_FREEZE in actor.rights:
+        return
+    if isinstance(actor, Person) and actor.roles & PULLERS:
+        return
+    raise NotAllowed(
+        "The cord is pulled by associates, analysts, managers and compliance, and by catalogue "
+        "keys with the right may_freeze."
+    )
+
+
+def _check_lane(actor: Actor, lane: str, reason: PullReason) -> None:
+    if isinstance(actor, MachineKey) and lane != "quality":
+        raise NotAllowed("A machine key freezes in the lane quality only.")
+    if lane == "authority":
+        if not (isinstance(actor, Person) and Role.COMPLIANCE in actor.roles):
+            raise NotAllowed("Only compliance registers an order of an authority.")
+        if not reason.document:
+            raise GuardFailed(["`document`: the order itself"])
+
+
+def _covering(cases: Iterable[Case], scope: Scope) -> Case | None:
+    """Return the case of exactly this scope, or else one that covers it."""
+    covering = [one for one in cases if one.scope.covers(scope)]
+    exact = [one for one in covering if one.scope == scope]
+    return next(iter(exact or covering), None)
+
+
+def _is_second(actor: Actor, pullers: Iterable[str]) -> bool:
+    """Say whether this associate is another one than whoever pulled first.
+
+    A suspicion that the detector or a catalogue raised has had its first opinion too.
+    """
+    return isinstance(actor, Person) and actor.id not in set(pullers)
+

@@ -1,0 +1,48 @@
+"""Which SKUs are registered: kept in memory so that a sale status can say `known`."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from freezeguard.ports.storage import Database, Transaction
+
+PAGE = 50_000
+
+
+class KnownSkus:
+    """A set of 64-bit hashes, a few dozen bytes per SKU.
+
+    Two SKUs may share a hash: one time in about 40 million at a million SKUs. That would answer
+    `known: true` for a SKU that is not registered, and nothing else.
+    """
+
+    def __init__(self, database: Database, hash_sku: Callable[[str], int]) -> None:
+        self._database, self._hash = database, hash_sku
+        self._known: set[int] = set()
+        self._last: tuple[datetime, str] | None = None
+
+    def __contains__(self, sku: str) -> bool:
+        return self._hash(sku) in self._known
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    async def follow(self) -> int:
+        """Take in SKUs registered since; return how many."""
+        count = 0
+        while True:
+            rows = await self._database.run(self._next_page)
+            if rows:
+                self._known.update(self._hash(sku) for _, sku in rows)
+                self._last = rows[-1]
+            count += len(rows)
+            if len(rows) < PAGE:
+                self._step_back()
+                return count
+
+    def _step_back(self) -> None:
+        """Look at the last minute again next time: a slow transaction may commit into it."""
+        if self._last is not None:
+            self._last = (self._last[0] - timedelta(minutes=1), "")
+
+    async def _next_page(self, tx: Transaction) -> list[tuple[datetime, str]]:
+        return await tx.master.skus_after(self._last, PAGE)

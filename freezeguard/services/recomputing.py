@@ -1,0 +1,197 @@
+"""Recomputes why a case froze: from the stored signals, the rule's version, what was known then.
+
+A signal was known if its number is not above the highest one that the case had attached by then:
+numbers are drawn under the lock of the SKU, so they follow the order in which a SKU's signals
+became known.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from freezeguard.detection.evaluation import Evidence, crossings
+from freezeguard.detection.windows import Observed
+from freezeguard.domain.errors import NotFound
+from freezeguard.domain.people import System
+from freezeguard.domain.policy import Policy
+from freezeguard.domain.reasons import Crossing
+from freezeguard.domain.record import Case
+from freezeguard.domain.rules import Rule
+from freezeguard.domain.transitions import Command, State
+from freezeguard.ports.storage import CaseEvent, Database, Transaction
+
+AUTOMATIC = frozenset({Command.FREEZE.value, Command.SUSPECT.value})
+INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RecomputedFreeze:
+    """One automatic freeze or suspicion: the stored reason, and what comes out today."""
+
+    at: datetime
+    rule_id: str
+    rule_version: int
+    stored: Mapping[str, Any]
+    recomputed: Mapping[str, Any] | None
+    differences: tuple[str, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Say whether the answer is the same."""
+        return not self.differences
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputation:
+    """All automatic freezes of a case. `from_all` is what the rule says to all that is known now.
+
+    It may be another complaint than the one that first triggered, where earlier ones arrived late.
+    """
+
+    case_id: UUID
+    sku: str
+    freezes: tuple[RecomputedFreeze, ...]
+    from_all: Crossing | None
+
+    @property
+    def is_same(self) -> bool:
+        """Say whether every stored reason came out again."""
+        return all(one.is_same for one in self.freezes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything in JSON types."""
+        freezes = [
+            {
+                "at": one.at.isoformat(), "rule": one.rule_id, "rule_version": one.rule_version,
+                "same": one.is_same, "differences": list(one.differences),
+                "stored": dict(one.stored), "recomputed": one.recomputed,
+            }
+            for one in self.freezes
+        ]
+        return {
+            "case": str(self.case_id), "sku": self.sku, "same": self.is_same,
+            "freezes": freezes,
+            "from_all": None if self.from_all is None else _crossing_as_dict(self.from_all),
+        }
+
+
+def _crossing_as_dict(crossing: Crossing) -> dict[str, Any]:
+    by = crossing.crossed_by
+    return {
+        "crossed_by": {"source": by.source, "id": by.id, "occurred_at": by.occurred_at.isoformat()},
+        "reason": crossing.reason.as_dict(),
+    }
+
+
+async def recompute(database: Database, case_id: UUID, now: datetime) -> Recomputation:
+    """Recompute every automatic freeze of a case. Raises NotFound."""
+
+    async def work(tx: Transaction) -> Recomputation:
+        case = await tx.cases.get(case_id)
+        if case is None:
+            raise NotFound(f"There is no case {case_id}.")
+        return await _recompute(tx, case, now)
+
+    return await database.run(work)
+
+
+async def _recompute(tx: Transaction, case: Case, now: datetime) -> Recomputation:
+    signals = await tx.signals.observed(case.scope.sku, None, also_judged_by=case.id)
+    events = await tx.cases.events(case.id)
+    found = [
+        await _recompute_one(tx, case, signals, events[:n], event)
+        for n, event in enumerate(events)
+        if _is_automatic(event)
+    ]
+    rule = await _rule(tx, found[-1].rule_id, found[-1].rule_version) if found else None
+    return Recomputation(
+        case.id, case.scope.sku, tuple(found),
+        None if rule is None else await _from_all(tx, case, rule, signals, now),
+    )
+
+
+def _is_automatic(event: CaseEvent) -> bool:
+    by_us = event.actor == System.DETECTOR.value and event.command in AUTOMATIC
+    return by_us and event.arguments.get("rule_id") is not None
+
+
+async def _rule(tx: Transaction, rule_id: str, version: int) -> Rule:
+    rule = await tx.detection.rule_version(rule_id, version)
+    if rule is None:
+        raise NotFound(f"There is no version {version} of the rule {rule_id}.")
+    return rule
+
+
+async def _recompute_one(
+    tx: Transaction,
+    case: Case,
+    signals: Sequence[Observed],
+    before: Sequence[CaseEvent],
+    event: CaseEvent,
+) -> RecomputedFreeze:
+    stored: Mapping[str, Any] = event.arguments["reason"]
+    rule = await _rule(tx, event.arguments["rule_id"], event.arguments["rule_version"])
+    known_seq = await tx.cases.known_seq(case.id, event.at)
+    known = [one for one in signals if known_seq is not None and one.seq <= known_seq]
+    shipments = await tx.signals.shipments(case.scope.sku, None, known_at=event.at)
+    evidence = Evidence(known, shipments)
+    if stored.get("tightened"):
+        lots, since = _after_the_fix(before)
+        post_fix = [one for one in known if not lots or one.scope.lot not in lots]
+        evidence = Evidence(post_fix, shipments, since, Policy().probation_bound_factor)
+    crossing = _at(rule, evidence, stored["counted"][-1])
+    recomputed = None if crossing is None else _plain(crossing.reason.as_dict())
+    return RecomputedFreeze(
+        event.at, rule.id, rule.version, stored, recomputed, _differences(stored, recomputed)
+    )
+
+
+def _after_the_fix(before: Sequence[CaseEvent]) -> tuple[set[str], datetime | None]:
+    """Return the lots that a remedy had given up, and since when the baseline counts."""
+    lots: set[str] = set()
+    since = None
+    for event in before:
+        if event.command == Command.PROPOSE_REMEDY.value:
+            lots = set(event.arguments.get("remedy", {}).get("affected_lots") or ())
+        if event.to_state == State.REINSTATING.value and event.from_state != event.to_state:
+            since = event.at
+    return lots, since
+
+
+def _at(rule: Rule, evidence: Evidence, crossed_by: Mapping[str, Any]) -> Crossing | None:
+    """Return the crossing by one complaint, None where it does not cross."""
+    moment = datetime.fromisoformat(crossed_by["occurred_at"])
+    key = (moment, crossed_by["source"], crossed_by["id"])
+    for crossing in crossings(rule, evidence, after=moment - INSTANT):
+        by = crossing.crossed_by
+        if (by.occurred_at, by.source, by.id) == key:
+            return crossing
+    return None
+
+
+def _plain(reason: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(reason))
+    return plain
+
+
+def _differences(
+    stored: Mapping[str, Any], recomputed: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    if recomputed is None:
+        return ("the complaint that crossed the bound does not cross it now",)
+    return tuple(
+        f"{name}: stored {stored.get(name)!r}, recomputed {recomputed.get(name)!r}"
+        for name in sorted({*stored, *recomputed})
+        if stored.get(name) != recomputed.get(name)
+    )
+
+
+async def _from_all(
+    tx: Transaction, case: Case, rule: Rule, signals: Sequence[Observed], now: datetime
+) -> Crossing | None:
+    shipments = await tx.signals.shipments(case.scope.sku, None, known_at=now)
+    found = crossings(rule, Evidence(signals, shipments))
+    return next((one for one in found if case.scope.covers(one.scope)), None)

@@ -1,0 +1,159 @@
+"""Brings what catalogues were seen to do back to the cases, as commands of the reconciler."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+import structlog
+
+from freezeguard.domain.effects import Notify, OpenTask
+from freezeguard.domain.enforcement import Status
+from freezeguard.domain.people import System
+from freezeguard.domain.record import Case
+from freezeguard.domain.transitions import Command, State
+from freezeguard.ports.clock import Now
+from freezeguard.ports.storage import CatalogueRow, Hold, Transaction
+from freezeguard.services.casework import Casework
+from freezeguard.services.directory import Directory
+
+log = structlog.get_logger()
+
+_FACTS: Mapping[Status, Command] = {
+    Status.REFUSED: Command.REFUSED,
+    Status.UNREACHABLE: Command.UNREACHABLE,
+    Status.DRIFTED: Command.DRIFTED,
+    Status.CONFIRMED: Command.CONFIRMED,
+    Status.NOT_LISTED: Command.CONFIRMED,
+}
+
+
+class Reconciliation:
+    """Tells cases what was seen. The caller holds the lock of the SKU."""
+
+    def __init__(self, directory: Directory, casework: Casework, now: Now) -> None:
+        self._directory, self._casework, self._now = directory, casework, now
+
+    async def stop_seen(
+        self, tx: Transaction, row: CatalogueRow, *, changed: bool, instruction: str | None
+    ) -> None:
+        """Tell every case that holds an object what became of the stop.
+
+        `instruction` is what a person must do by hand; whoever was asked is not asked again.
+        """
+        holds = await self._holds(tx, row)
+        if not any(one.state == "active" for one in holds):
+            # Nobody wants it stopped: an order from before its catalogue was last configured.
+            await self._casework.want_again(tx, row.sku)
+        for case in await self._cases(tx, holds):
+            told, ask = case, instruction
+            if instruction is not None and await self._is_asked(tx, case, row, "stop"):
+                ask = None
+            if case.is_open and (changed or ask is not None):
+                told = await self._fact(tx, case, row, ask)
+            if changed and row.status is Status.CONFIRMED:
+                await self._close_tasks(tx, told, row)
+            await self.advance(tx, told)
+
+    async def release_seen(self, tx: Transaction, row: CatalogueRow, *, refused: bool) -> None:
+        """Tell every case that releases an object what became of it."""
+        tries_allowed = self._casework.policy.release_tries
+        for case in await self._cases(tx, await self._holds(tx, row)):
+            told = case
+            asked = refused and await self._is_asked(tx, case, row, "release")
+            if refused and case.state is State.REINSTATING and not asked:
+                aftermath = await self._casework.execute(
+                    tx, case, Command.REFUSE_RELEASE, arguments=_seen(row),
+                    actor=System.RECONCILER,
+                )
+                told = aftermath.case
+            elif refused and case.is_final and not asked and row.attempts >= tries_allowed:
+                await self._ask_by_hand(tx, case, row)
+            await self.advance(tx, told)
+
+    async def advance(self, tx: Transaction, case: Case) -> bool:
+        """Confirm the freeze or the release of a case where everything was read back."""
+        if case.state not in {State.FREEZING, State.REINSTATING} and not case.is_final:
+            return False
+        objects = await self._casework.object_states(tx, case)
+        if case.state is State.FREEZING and all(one.is_stopped for one in objects):
+            await self._confirm(tx, case, Command.CONFIRM_FREEZE)
+            return True
+        if not all(one.is_released for one in objects):
+            return False
+        if case.state is State.REINSTATING:
+            await self._confirm(tx, case, Command.CONFIRM_RELEASE)
+            return True
+        if case.is_final and case.state is not State.DELISTED:
+            await self._casework.end_hold(tx, case.id)
+            return True
+        return False
+
+    async def _confirm(self, tx: Transaction, case: Case, command: Command) -> None:
+        await self._casework.execute(tx, case, command, arguments={}, actor=System.RECONCILER)
+        log.info(command.value, case_id=str(case.id), sku=case.scope.sku)
+
+    async def _fact(
+        self, tx: Transaction, case: Case, row: CatalogueRow, instruction: str | None
+    ) -> Case:
+        arguments: dict[str, Any] = _seen(row)
+        if instruction is not None:
+            arguments["instruction"] = instruction
+        command = _FACTS[row.status]
+        aftermath = await self._casework.execute(
+            tx, case, command, arguments=arguments, actor=System.RECONCILER
+        )
+        return aftermath.case
+
+    # --------------------------------------------------------------------------------- by hand
+
+    @staticmethod
+    async def _is_asked(
+        tx: Transaction, case: Case, row: CatalogueRow, task: Literal["stop", "release"]
+    ) -> bool:
+        """Say whether a person has been asked for this object and has not answered yet."""
+        where = (task, row.catalogue, row.remote_id)
+        return any(
+            (one.task, one.catalogue, one.remote_id) == where and one.resolved_at is None
+            for one in await tx.cases.tasks(case.id)
+        )
+
+    async def _close_tasks(self, tx: Transaction, case: Case, row: CatalogueRow) -> None:
+        """The object is stopped: nobody needs to do it by hand any more."""
+        by, note = System.RECONCILER.value, "read back as stopped"
+        for task in await tx.cases.tasks(case.id):
+            mine = task.catalogue == row.catalogue and task.remote_id in {row.remote_id, ""}
+            if mine and task.task == "stop" and task.resolved_at is None:
+                where = (task.catalogue, task.remote_id)
+                await tx.cases.close_tasks(case.id, "stop", where, by, note, self._now())
+
+    async def _ask_by_hand(self, tx: Transaction, case: Case, row: CatalogueRow) -> None:
+        text = f"Put {case.scope} back on sale in {row.catalogue} by hand: {row.detail}"
+        where = {"catalogue": row.catalogue, "remote_id": row.remote_id, "detail": row.detail}
+        await self._casework.ask(
+            tx, case, OpenTask("release", row.catalogue, row.remote_id, text),
+            Notify("release_refused", "owner", {**where, "instruction": text}),
+        )
+
+    # ------------------------------------------------------------------------------- concerned
+
+    async def _holds(self, tx: Transaction, row: CatalogueRow) -> list[Hold]:
+        outlet = self._directory.get(row.catalogue)
+        if outlet is None:
+            return []
+        return [one for one in await tx.holds.in_force(row.sku) if outlet.concerns(one.scope)]
+
+    @staticmethod
+    async def _cases(tx: Transaction, holds: Sequence[Hold]) -> list[Case]:
+        ids: dict[UUID, None] = {hold.case_id: None for hold in holds}
+        found = [await tx.cases.get(one, lock=True) for one in ids]
+        return [one for one in found if one is not None]
+
+
+def _seen(row: CatalogueRow) -> dict[str, Any]:
+    return {
+        "catalogue": row.catalogue,
+        "remote_id": row.remote_id,
+        "status": row.status.value,
+        "detail": row.detail,
+        "seen_at": None if row.seen_at is None else row.seen_at.isoformat(),
+    }

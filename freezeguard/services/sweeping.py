@@ -1,0 +1,285 @@
+"""Finds what somebody left behind: every replica looks, so that no single rescuer can fail."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from freezeguard.domain.enforcement import Status, Wanted
+from freezeguard.domain.errors import Unavailable
+from freezeguard.domain.transitions import State
+from freezeguard.ports.catalogues import CatalogueError
+from freezeguard.ports.clock import Now
+from freezeguard.ports.journal import Journal
+from freezeguard.ports.storage import CaseFilter, CatalogueRow, Database, Hold, Transaction
+from freezeguard.services.casework import Aftermath, Casework
+from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.enforcement import Enforcement
+from freezeguard.services.ingestion import Ingestion
+from freezeguard.services.reconciliation import Reconciliation
+
+log = structlog.get_logger()
+
+ABANDONED_AFTER = timedelta(seconds=1)
+PAGE = 200
+EVALUATIONS = 32
+"""Few at a time: other replicas sweep as well, and the list is soon out of date."""
+
+
+class Aftercare:
+    """What happens right after a commit: stops go out; cases with nothing to stop go on."""
+
+    def __init__(
+        self, database: Database, enforcement: Enforcement, reconciliation: Reconciliation
+    ) -> None:
+        self._database, self._enforcement = database, enforcement
+        self._reconciliation = reconciliation
+        self._running: set[asyncio.Task[None]] = set()
+
+    def take(self, aftermaths: Iterable[Aftermath]) -> None:
+        """Send the stops of what was just committed."""
+        for aftermath in aftermaths:
+            self._enforcement.start(aftermath.claims)
+            if aftermath.case.state is State.FREEZING and not aftermath.claims:
+                task = asyncio.create_task(self._advance_soon(aftermath.case.id))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+
+    async def _advance_soon(self, case_id: UUID) -> None:
+        try:
+            await self.advance(case_id)
+        except Exception:  # the sweeper comes by again
+            log.exception("advance_failed", case_id=str(case_id))
+
+    async def advance(self, case_id: UUID) -> bool:
+        """Confirm the freeze or the release of a case where that is due."""
+
+        async def work(tx: Transaction) -> bool:
+            case = await tx.cases.get(case_id)
+            if case is None:
+                return False
+            await tx.signals.lock_sku(case.scope.sku)
+            locked = await tx.cases.get(case_id, lock=True)
+            return locked is not None and await self._reconciliation.advance(tx, locked)
+
+        return await self._database.run(work)
+
+
+class Sweeper:
+    """Evaluations that nobody made, cases that nobody advanced, images that nobody saved."""
+
+    def __init__(
+        self, database: Database, ingestion: Ingestion, aftercare: Aftercare, journal: Journal,
+        now: Now,
+    ) -> None:
+        self._database, self._ingestion, self._aftercare = database, ingestion, aftercare
+        self._journal, self._now = journal, now
+        self._reached: dict[State, tuple[datetime, UUID] | None] = {}
+
+    async def sweep_evaluations(self) -> int:
+        """Evaluate SKUs whose request has waited too long; return how many were."""
+        skus = await self._database.run(
+            lambda tx: tx.signals.pending_skus(ABANDONED_AFTER, EVALUATIONS)
+        )
+        done = [await self._evaluated(sku) for sku in skus]
+        if any(done):
+            log.info("evaluations_swept", number=sum(done))
+        return sum(done)
+
+    async def _evaluated(self, sku: str) -> bool:
+        """Evaluate one SKU; one that fails, however oddly, must not keep the others waiting."""
+        try:
+            return await self._ingestion.evaluate_pending(sku, wait=False)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("evaluation_failed", sku=sku)
+            name = f"{type(error).__name__}: {error}"
+            await self._database.run(lambda tx: tx.signals.note_failure(sku, name))
+            return False
+
+    async def sweep_cases(self) -> int:
+        """Advance cases that wait for a read-back which has long been made."""
+        waiting = await self._database.run(self._waiting)
+        return sum([await self._advanced(one) for one in waiting])
+
+    async def _advanced(self, case_id: UUID) -> bool:
+        try:
+            return await self._aftercare.advance(case_id)
+        except Unavailable:
+            raise
+        except Exception:  # the others have their turn all the same
+            log.exception("advance_failed", case_id=str(case_id))
+            return False
+
+    async def _waiting(self, tx: Transaction) -> list[UUID]:
+        """Return the cases of this round; where there are many, the next round goes on."""
+        found: dict[UUID, None] = {}
+        for state in (State.FREEZING, State.REINSTATING):
+            before = self._reached.get(state)
+            cases = await tx.cases.listed(
+                CaseFilter(state=state.value, before=before, limit=PAGE)
+            )
+            more = len(cases) == PAGE
+            self._reached[state] = (cases[-1].opened_at, cases[-1].id) if more else None
+            found |= {one.id: None for one in cases}
+        found |= dict.fromkeys(await tx.holds.releasing_cases(PAGE))
+        return list(found)
+
+    # ------------------------------------------------------------------------------- journal
+
+    async def replay_journal(self) -> int:
+        """Save the before-images that could only be written to disk when they were taken."""
+        lines = await self._journal.lines()
+        images: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        for line in lines:
+            if line["what"] == "before_image":
+                images.setdefault((line["sku"], line["catalogue"]), []).append(line)
+        for (sku, catalogue), mine in images.items():
+            await self._database.run(partial(self._save, sku, catalogue, mine))
+        if lines:
+            await self._journal.drop(lines)
+            log.warning("journal_replayed", lines=len(lines))
+        return len(lines)
+
+    async def _save(
+        self, sku: str, catalogue: str, lines: list[Mapping[str, Any]], tx: Transaction
+    ) -> None:
+        """Save the images of one SKU; of several for one object the earliest is the truth."""
+        await tx.signals.lock_sku(sku)
+        rows = [one for one in await tx.objects.of_sku(sku) if one.catalogue == catalogue]
+        earliest: dict[str, Mapping[str, Any]] = {}
+        for line in sorted(lines, key=lambda one: str(one["at"])):
+            earliest.setdefault(line["remote_id"], line)
+        unresolved = next((one for one in rows if one.remote_id == ""), None)
+        if unresolved is not None:
+            found = [(remote_id, line["fields"], ()) for remote_id, line in earliest.items()]
+            await tx.objects.replace_unresolved(unresolved, found, self._now(), timedelta(0))
+            return
+        for row in rows:
+            journaled = earliest.get(row.remote_id)
+            if journaled is None:
+                continue
+            at = datetime.fromisoformat(journaled["at"])
+            if not await tx.objects.save_before_image(row, journaled["fields"], at):
+                await tx.objects.keep_earlier_image(row, journaled["fields"], at)
+
+
+class WantedSweep:
+    """Compares what holds want with what is asked of catalogues.
+
+    They differ where a catalogue was configured, or configured otherwise, while a hold was in
+    force.
+    """
+
+    def __init__(
+        self, database: Database, directory: Directory, casework: Casework,
+        enforcement: Enforcement,
+    ) -> None:
+        self._database, self._directory = database, directory
+        self._casework, self._enforcement = casework, enforcement
+
+    async def run_once(self) -> int:
+        """Ask again where something differs; return for how many SKUs."""
+        _, holds = await self._database.run(lambda tx: tx.holds.all_in_force())
+        by_sku: dict[str, list[Hold]] = {}
+        for hold in holds:
+            by_sku.setdefault(hold.scope.sku, []).append(hold)
+        skus, asked = sorted(by_sku), 0
+        for start in range(0, len(skus), PAGE):
+            page = skus[start : start + PAGE]
+            rows = await self._database.run(partial(self._wanted_of, page))
+            differing = [sku for sku in page if self._differs(by_sku[sku], rows.get(sku, {}))]
+            for sku in differing:
+                await self._ask_again(sku)
+            asked += len(differing)
+        return asked
+
+    @staticmethod
+    async def _wanted_of(skus: list[str], tx: Transaction) -> dict[str, dict[str, set[Wanted]]]:
+        found: dict[str, dict[str, set[Wanted]]] = {}
+        for sku, catalogue, wanted in await tx.objects.wanted_of(skus):
+            found.setdefault(sku, {}).setdefault(catalogue, set()).add(wanted)
+        return found
+
+    def _differs(self, holds: list[Hold], asked: Mapping[str, set[Wanted]]) -> bool:
+        for outlet in self._directory.outlets.values():
+            wanted = outlet.wanted(holds)
+            known: set[Wanted] = asked.get(outlet.name) or {"sellable"}
+            if known != {wanted}:
+                return True
+        return False
+
+    async def _ask_again(self, sku: str) -> None:
+        async def work(tx: Transaction) -> list[CatalogueRow]:
+            await tx.signals.lock_sku(sku)
+            return await self._casework.want_again(tx, sku)
+
+        claims = await self._database.run(work)
+        log.warning("wanted_again", sku=sku, stops=len(claims))
+        self._enforcement.start(claims)
+
+
+class ReadAhead:
+    """Looks up before-images before they are needed, so that a stop can go out at once."""
+
+    def __init__(
+        self, database: Database, directory: Directory, enforcement: Enforcement, now: Now,
+        *, parallel: int = 4,
+    ) -> None:
+        self._database, self._directory = database, directory
+        self._enforcement, self._now = enforcement, now
+        self._room = {name: asyncio.Semaphore(parallel) for name in directory.outlets}
+
+    async def run_once(self, limit: int = PAGE) -> int:
+        """Read ahead for the SKUs whose images are oldest; return how many SKUs that were."""
+        outlets = list(self._directory.outlets.values())
+        if not outlets:
+            return 0
+        age = min(one.image_max_age for one in outlets)
+        older_than = self._now() - age * 0.8
+        skus = await self._database.run(
+            lambda tx: tx.objects.skus_to_read_ahead(older_than, limit)
+        )
+        await asyncio.gather(*(self._read(sku, outlets) for sku in skus))
+        return len(skus)
+
+    async def _read(self, sku: str, outlets: list[Outlet]) -> None:
+        await asyncio.gather(*(self._read_in(sku, outlet) for outlet in outlets))
+        await self._database.run(lambda tx: tx.objects.mark_read_ahead(sku, self._now()))
+
+    async def _read_in(self, sku: str, outlet: Outlet) -> None:
+        async with self._room[outlet.name]:
+            breaker = self._enforcement.breakers[outlet.name]
+            if not breaker.is_open and breaker.pause_left(self._now()) == 0:
+                await self._look_up(sku, outlet)
+
+    async def _look_up(self, sku: str, outlet: Outlet) -> None:
+        deadline = self._enforcement.pace.call_deadline
+        revision = await self._database.run(partial(self._revision_at_rest, sku, outlet.name))
+        if revision is None:
+            return
+        try:
+            found = await outlet.catalogue.lookup(sku, deadline=deadline)
+        except CatalogueError as error:
+            log.info("read_ahead_failed", sku=sku, catalogue=outlet.name, error=error.detail)
+            return
+        objects = [(one.remote_id, one.fields, one.takes_along) for one in found]
+        await self._database.run(
+            lambda tx: tx.objects.refresh_image(
+                sku, outlet.name, objects, self._now(), revision=revision
+            )
+        )
+
+    @staticmethod
+    async def _revision_at_rest(sku: str, catalogue: str, tx: Transaction) -> int | None:
+        """Return the revision of a SKU's objects; None where some are, or may be, stopped."""
+        rows = [one for one in await tx.objects.of_sku(sku) if one.catalogue == catalogue]
+        at_rest = {Status.IDLE, Status.NOT_LISTED}
+        if any(one.wanted != "sellable" or one.status not in at_rest for one in rows):
+            return None
+        return max((one.wanted_revision for one in rows), default=0)
