@@ -1,0 +1,70 @@
+"""What handlers work with: the services, put together once by the composition root."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from freezeguard.domain.errors import Unavailable
+from freezeguard.domain.people import Actor
+from freezeguard.domain.record import Case
+from freezeguard.ports.clock import NewId, Now
+from freezeguard.ports.storage import Database
+from freezeguard.services.access import Access
+from freezeguard.services.casefile import Casefile, Casefiles
+from freezeguard.services.casework import Aftermath, Casework
+from freezeguard.services.commands import Commands
+from freezeguard.services.freezes import Freezes
+from freezeguard.services.heldset import HeldSet
+from freezeguard.services.ingestion import Ingestion
+from freezeguard.services.rulebook import RuleBook
+
+READS_AFTER_A_COMMAND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One named check of readiness; `heard_at` is when it was last known to be well."""
+
+    ok: bool
+    detail: str = ""
+    heard_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything that handlers need."""
+
+    database: Database
+    ingestion: Ingestion
+    casework: Casework
+    casefiles: Casefiles
+    freezes: Freezes
+    commands: Commands
+    held: HeldSet
+    rules: RuleBook
+    access: Access
+    aftercare: Callable[[Iterable[Aftermath]], None]
+    known_skus: Callable[[str], bool]
+    hash_customer: Callable[[str], bytes]
+    mask: Callable[[str], str]
+    checks: Callable[[], dict[str, CheckResult]]
+    metrics: Callable[[], bytes]
+    now: Now
+    new_id: NewId
+    keep_alive: float = 15.0
+
+    async def casefile(self, case: Case, actor: Actor) -> Casefile:
+        """Read a case whose command was just committed.
+
+        A moment's crowd at the database must not answer "unavailable" for what is done: whoever
+        repeats the command would be told of a conflict with themselves. Raises Unavailable only
+        where the database stays away.
+        """
+        for _ in range(READS_AFTER_A_COMMAND - 1):
+            try:
+                return await self.database.run(lambda tx: self.casefiles.open(tx, case, actor))
+            except Unavailable:
+                continue
+        return await self.database.run(
+            lambda tx: self.casefiles.open(tx, case, actor), urgent=True
+        )

@@ -1,0 +1,452 @@
+"""What the service answers, resource by resource."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from freezeguard.domain.transitions import Command, State
+
+Lane = Literal["quality", "safety", "authority"]
+
+
+class Output(BaseModel):
+    """An answer: never changed once it was made."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ScopeOut(Output):
+    """A SKU, optionally narrowed; an absent field means "all"."""
+
+    model_config = ConfigDict(title="Scope")
+
+    sku: str
+    seller: str | None = None
+    channel: str | None = None
+    country: str | None = None
+    lot: str | None = None
+
+
+class RejectedItem(Output):
+    """One item of a batch that was not accepted."""
+
+    index: int = Field(description="Position in the batch, from 0; the line in NDJSON.")
+    code: str
+    detail: str
+    pointer: str | None = Field(None, description="JSON pointer into the item.")
+
+
+class Accepted(Output):
+    """What became of a batch. Everything accepted is durable."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[RejectedItem]
+
+
+class RejectedSignalOut(Output):
+    """A signal that was not accepted, kept as it came (masked)."""
+
+    id: str
+    received_at: datetime
+    source: str | None
+    index: int
+    code: str
+    detail: str
+    body: str
+
+
+class RejectedSignals(Output):
+    """A page of rejected signals, newest first."""
+
+    items: list[RejectedSignalOut]
+    next: str | None
+
+
+class HoldOut(Output):
+    """One hold as readers see it."""
+
+    model_config = ConfigDict(title="Hold")
+
+    id: str
+    case: str
+    lane: Lane
+    scope: ScopeOut
+    level: Literal["hide", "hard"]
+    reason: str
+    since: datetime
+    revision: int
+
+
+class SaleStatus(Output):
+    """Whether a SKU may be sold."""
+
+    sku: str
+    known: bool
+    status: Literal["sellable", "frozen"]
+    revision: int = Field(description="Revision of the held set that this answer is from.")
+    as_of: datetime = Field(description="When this replica last heard from the database.")
+    holds: list[HoldOut]
+
+
+class SaleStatuses(Output):
+    """The same for a cart or a page."""
+
+    items: list[SaleStatus]
+
+
+class HeldSetOut(Output):
+    """The whole held set."""
+
+    model_config = ConfigDict(title="HeldSet")
+
+    revision: int
+    as_of: datetime
+    items: list[HoldOut]
+
+
+class ObjectOut(Output):
+    """Whether one catalogue object obeys."""
+
+    model_config = ConfigDict(title="CatalogueObject")
+
+    catalogue: str
+    remote_id: str
+    wanted: Literal["sellable", "hide", "hard"]
+    status: str
+    detail: str
+    seen_sellable: bool | None
+    seen_side: str | None
+    seen_at: datetime | None
+    sent_at: datetime | None
+    attempts: int
+    fallbacks: list[str]
+    enforced_scope: ScopeOut | None = Field(
+        None, description="Where the catalogue can't stop the exact scope: the wider one."
+    )
+    takes_along: list[str]
+    held_by_other: str | None = Field(None, description="A case whose hold keeps it stopped.")
+
+
+class NoticeOut(Output):
+    """One notice and whether it arrived."""
+
+    model_config = ConfigDict(title="Notice")
+
+    id: str
+    n: int
+    kind: str
+    recipient: str
+    channel: str
+    state: str
+    attempts: int
+    created_at: datetime | None
+    sent_at: datetime | None
+    last_error: str | None
+
+
+class ClockOut(Output):
+    """One clock of a case."""
+
+    model_config = ConfigDict(title="Clock")
+
+    kind: str
+    started_at: datetime
+    due_at: datetime
+    stopped_at: datetime | None
+    fired_at: datetime | None
+
+
+class TaskOut(Output):
+    """Something to be done by hand."""
+
+    model_config = ConfigDict(title="ManualTask")
+
+    id: str
+    catalogue: str
+    remote_id: str
+    task: Literal["stop", "release"]
+    instruction: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+    note: str | None
+
+
+class EvidenceOut(Output):
+    """The signals of a case as sums; excerpts are masked and for staff only."""
+
+    model_config = ConfigDict(title="Evidence")
+
+    signals: int
+    customers: int
+    first_at: datetime | None
+    last_at: datetime | None
+    by_intent: dict[str, int]
+    by_severity: dict[str, int]
+    by_lot: dict[str, int]
+    excerpts: list[str]
+
+
+class CommandOut(Output):
+    """A command that the caller may give now."""
+
+    model_config = ConfigDict(title="AvailableCommand")
+
+    command: Command
+    arguments: dict[str, Any] = Field(description="JSON Schema of its arguments.")
+    unmet: list[str] = Field(description="What would still be missing without arguments.")
+    votes: int = Field(description="People who have agreed already, for two-person commands.")
+
+
+class CaseSummary(Output):
+    """A case in a list."""
+
+    id: str
+    number: int
+    scope: ScopeOut
+    state: State
+    lane: Lane
+    degraded: bool
+    version: int
+    evidence_revision: int
+    recurrence: int
+    owner: str | None
+    vendor: str | None
+    vendor_status: str
+    category: str | None
+    opened_at: datetime
+    frozen_at: datetime | None
+    closed_at: datetime | None
+    reason: dict[str, Any]
+
+
+class CaseOut(CaseSummary):
+    """A case, whole."""
+
+    model_config = ConfigDict(title="Case")
+
+    outcome: str | None
+    opened_by: str
+    reinstated_at: datetime | None
+    diagnosis: dict[str, Any] | None
+    remedy: dict[str, Any] | None
+    remedy_author: str | None
+    remedy_rounds: int
+    verification: dict[str, Any] | None
+    approval_requested_at: datetime | None
+    approval_requested_by: str | None
+    probation: dict[str, Any] | None
+    contact_cost: str
+    hold: HoldOut | None
+    evidence: EvidenceOut
+    enforcement: list[ObjectOut]
+    notices: list[NoticeOut]
+    clocks: list[ClockOut]
+    tasks: list[TaskOut]
+    available_commands: list[CommandOut]
+
+
+class CaseList(Output):
+    """A page of cases, newest first."""
+
+    items: list[CaseSummary]
+    next: str | None
+
+
+class EventOut(Output):
+    """One line of a case's history."""
+
+    model_config = ConfigDict(title="CaseEvent")
+
+    n: int
+    at: datetime
+    actor: str
+    command: str
+    from_state: str | None
+    to_state: str
+    version: int
+    evidence_revision: int
+    arguments: dict[str, Any]
+
+
+class Timeline(Output):
+    """The history of a case, oldest first."""
+
+    items: list[EventOut]
+    next: str | None
+
+
+class RuleOut(Output):
+    """One rule in its current version."""
+
+    model_config = ConfigDict(title="RuleVersion")
+
+    id: str
+    version: int
+    mode: Literal["armed", "shadow", "off"]
+    created_by: str
+    created_at: datetime
+    body: dict[str, Any]
+
+
+class RuleList(Output):
+    """Every rule."""
+
+    items: list[RuleOut]
+    next: str | None
+
+
+class SuppressionOut(Output):
+    """One suppression."""
+
+    model_config = ConfigDict(title="SuppressionRecord")
+
+    id: str
+    sku: str | None
+    vendor: str | None
+    category: str | None
+    rule: str | None
+    cause: str
+    author: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class SuppressionList(Output):
+    """Every suppression in force."""
+
+    items: list[SuppressionOut]
+    next: str | None
+
+
+class SkuOut(Output):
+    """Master data of a SKU."""
+
+    model_config = ConfigDict(title="SkuRecord")
+
+    sku: str
+    title: str | None
+    vendor: str | None
+    category: str | None
+    gtin: str | None
+    price: str | None
+    owner: str | None
+
+
+class VendorOut(Output):
+    """Master data of a vendor."""
+
+    model_config = ConfigDict(title="VendorRecord")
+
+    vendor: str
+    name: str
+    contacts: dict[str, list[str]]
+    language: str
+    time_zone: str
+
+
+class PersonOut(Output):
+    """A person."""
+
+    model_config = ConfigDict(title="PersonRecord")
+
+    id: str
+    name: str
+    roles: list[str]
+    email: str | None
+    vendor: str | None
+    areas: list[str]
+    language: str
+    time_zone: str
+    active: bool
+
+
+class PersonWithToken(PersonOut):
+    """A person as just registered, with a token where one was asked for; shown this once."""
+
+    token: str | None
+
+
+class KeyOut(Output):
+    """A machine key or personal token, without its secret."""
+
+    model_config = ConfigDict(title="KeyRecord")
+
+    id: str
+    name: str
+    person: str | None
+    rights: list[str]
+    source: str | None
+    freeze_budget: int
+    created_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewKey(KeyOut):
+    """A machine key with its secret, shown this once: null where the answer is repeated."""
+
+    secret: str | None
+
+
+class KeyList(Output):
+    """Every key and token."""
+
+    items: list[KeyOut]
+    next: str | None
+
+
+class SourceOut(Output):
+    """A feed."""
+
+    model_config = ConfigDict(title="SourceRecord")
+
+    source: str
+    name: str
+    trust: float
+    false_alarms: int
+
+
+class AuditEntry(Output):
+    """One line of the record."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    why: str
+    details: dict[str, Any]
+
+
+class AuditPage(Output):
+    """A page of the record, newest first."""
+
+    items: list[AuditEntry]
+    next: str | None
+
+
+class CheckOut(Output):
+    """One named check of readiness."""
+
+    model_config = ConfigDict(title="Check")
+
+    ok: bool
+    detail: str
+    age_seconds: float | None = None
+
+
+class Readiness(Output):
+    """Whether traffic may come here."""
+
+    ready: bool
+    checks: dict[str, CheckOut]
+
+
+class Liveness(Output):
+    """The process runs; nothing else was asked."""
+
+    live: bool
+    version: str

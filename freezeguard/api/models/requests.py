@@ -1,0 +1,218 @@
+"""What people and catalogue systems send beside signals and master data."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from freezeguard.api.models.fields import (
+    WINDOW_PATTERN,
+    Country,
+    Input,
+    Label,
+    Moment,
+    Name,
+    NumberCursor,
+    PlaceCursor,
+    Revision,
+    Sku,
+    Text,
+    Title,
+    Whole,
+)
+from freezeguard.domain.scope import NARROWING
+from freezeguard.domain.signals import Kind
+from freezeguard.domain.transitions import Command, State
+
+ReasonCode = Literal[
+    "defective",
+    "wrong_item",
+    "mislabelled",
+    "safety_injury",
+    "safety_hazard",
+    "authority_order",
+    "other",
+]
+Window = Field(
+    "30d", pattern=WINDOW_PATTERN, examples=["30d"], description="Up to ten years."
+)
+
+
+Bound = Annotated[float, Field(gt=0, le=1_000_000, strict=True)]
+
+
+class ScopeIn(Input):
+    """A SKU, optionally narrowed; an absent field means "all"."""
+
+    model_config = ConfigDict(title="ScopeOfFreeze")
+
+    sku: Sku
+    seller: Name | None = None
+    channel: Name | None = None
+    country: Country | None = None
+    lot: Name | None = None
+
+
+class FreezeIn(Input):
+    """Pull the cord."""
+
+    model_config = ConfigDict(title="Freeze")
+
+    scope: ScopeIn
+    reason_code: ReasonCode
+    comment: Text = ""
+    lane: Literal["quality", "safety", "authority"] | None = None
+    document: Name | None = Field(None, description="For an authority's order: its reference.")
+
+
+class CommandIn(BaseModel):
+    """A command on a case. What else it needs depends on it; see `available_commands`."""
+
+    model_config = ConfigDict(title="CaseCommand", extra="allow", frozen=True)
+
+    command: Command
+    version: Revision | None = Field(
+        None, description="The version that you saw; required but for `comment`."
+    )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Return what the command was given beside its name and the version."""
+        return self.__pydantic_extra__ or {}
+
+
+class CartIn(Input):
+    """A cart or a page of SKUs."""
+
+    model_config = ConfigDict(title="Cart")
+
+    skus: list[Sku] = Field(min_length=1, max_length=1000)
+
+
+def _rates_are_per_unit(schema: dict[str, Any]) -> None:
+    schema["if"] = {"properties": {"family": {"const": "rate"}}, "required": ["family"]}
+    schema["then"] = {
+        "properties": {
+            "bound": {"maximum": 1}, "min_units": {"type": "integer", "minimum": 1},
+        },
+        "required": ["min_units"],
+    }
+
+
+def _sku_comes_first(schema: dict[str, Any]) -> None:
+    for kind in schema["anyOf"]:
+        if kind.get("type") == "array":
+            kind["prefixItems"] = [{"const": "sku"}]
+            kind["items"] = {"enum": list(NARROWING)}
+
+
+def _names_what_it_holds_back(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [
+        {"properties": {name: {"type": "string"}}, "required": [name]}
+        for name in ("sku", "vendor", "category")
+    ]
+
+
+class RuleScopeIn(Input):
+    """Where a rule applies; empty: everywhere."""
+
+    model_config = ConfigDict(title="RuleScope")
+
+    category: Name | None = None
+    vendor: Name | None = None
+    sku: Sku | None = None
+
+
+class RuleBody(Input):
+    """When signals are enough. `bound` is in the unit of the family."""
+
+    model_config = ConfigDict(title="RuleBody", json_schema_extra=_rates_are_per_unit)
+
+    family: Literal["count", "distinct_customers", "rate", "safety"]
+    scope: RuleScopeIn | None = None
+    kinds: list[Kind] | None = Field(None, max_length=5)
+    intents: list[Label] | None = Field(None, max_length=50)
+    window: str = Window
+    bound: Bound = 1
+    look: Bound | None = Field(None, description="Less than `bound`.")
+    min_units: Annotated[int, Whole(0, 1_000_000_000)] | None = None
+    min_customers: Annotated[int, Whole(0, 1_000_000)] | None = None
+    hold_scope: list[Literal["sku", "seller", "channel", "country", "lot"]] | None = Field(
+        None, min_length=1, max_length=5, json_schema_extra=_sku_comes_first
+    )
+    lane: Literal["quality", "safety"] | None = None
+    mode: Literal["armed", "shadow", "off"] = "shadow"
+
+
+class RuleIn(RuleBody):
+    """A new rule, with its id."""
+
+    model_config = ConfigDict(title="Rule")
+
+    id: Label
+
+
+class SuppressionIn(Input):
+    """Hold detection back, for a cause and until a moment. Never for safety."""
+
+    model_config = ConfigDict(
+        title="Suppression", json_schema_extra=_names_what_it_holds_back
+    )
+
+    sku: Sku | None = None
+    vendor: Name | None = None
+    category: Name | None = None
+    rule: Label | None = None
+    cause: Text = Field(min_length=1)
+    expires_at: Moment = Field(description="Within a year from now.")
+
+
+class ScopeQuery(Input):
+    """Narrow a question; an absent field means *any*."""
+
+    seller: Name | None = None
+    channel: Name | None = None
+    country: Country | None = None
+    lot: Name | None = None
+
+
+class SkuQuery(ScopeQuery):
+    """The same with the SKU among the parameters."""
+
+    sku: Sku
+
+
+class HoldsQuery(Input):
+    """Ask for the held set of another moment."""
+
+    at: Moment | None = None
+
+
+class PageQuery(Input):
+    """Which page."""
+
+    limit: int = Field(50, ge=1, le=200)
+    cursor: PlaceCursor | None = None
+
+
+class LinesQuery(Input):
+    """Which part of a numbered record."""
+
+    limit: int = Field(50, ge=1, le=200)
+    cursor: NumberCursor | None = None
+
+
+class CasesQuery(PageQuery):
+    """Which cases."""
+
+    state: State | None = None
+    sku: Sku | None = None
+    vendor: Name | None = None
+    owner: Name | None = None
+    open: bool | None = Field(None, description="Only cases that are not final.")
+    overdue: bool | None = Field(None, description="Only cases with a clock past its time.")
+
+
+class AuditQuery(LinesQuery):
+    """Which part of the record."""
+
+    subject: Title | None = Field(None, description="Such as `sku:KETTLE-17/blue`.")

@@ -1,0 +1,161 @@
+"""Turns what services return into answers; leaves out what is not the reader's."""
+
+from typing import Any
+
+from freezeguard.api.models.answers import (
+    CaseOut,
+    CaseSummary,
+    ClockOut,
+    CommandOut,
+    EvidenceOut,
+    HoldOut,
+    NoticeOut,
+    ObjectOut,
+    ScopeOut,
+    TaskOut,
+)
+from freezeguard.api.models.commands import argument_schema
+from freezeguard.domain.enforcement import ObjectState
+from freezeguard.domain.people import Actor, Person
+from freezeguard.domain.record import Case
+from freezeguard.ports.storage import CatalogueRow, Clock, Hold, ManualTask, Notice
+from freezeguard.services.casefile import Casefile, for_vendor
+
+
+def present_case(file: Casefile, actor: Actor) -> CaseOut:
+    """Return a casefile as this reader may see it."""
+    case, evidence = file.case, file.evidence
+    return CaseOut(
+        **_summary(case, actor),
+        outcome=case.outcome,
+        opened_by=case.opened_by if _is_staff(actor) else "",
+        reinstated_at=case.reinstated_at,
+        diagnosis=_plain(case.diagnosis) if _is_staff(actor) else None,
+        remedy=_plain(case.remedy),
+        remedy_author=case.remedy_author,
+        remedy_rounds=case.remedy_rounds,
+        verification=_plain(case.verification),
+        approval_requested_at=case.approval_requested_at,
+        approval_requested_by=case.approval_requested_by,
+        probation=_plain(case.probation),
+        contact_cost=str(case.contact_cost),
+        hold=None if file.hold is None else present_hold(file.hold),
+        evidence=EvidenceOut(
+            signals=evidence.total,
+            customers=evidence.customers,
+            first_at=evidence.first_at,
+            last_at=evidence.last_at,
+            by_intent=dict(evidence.by_intent),
+            by_severity=dict(evidence.by_severity),
+            by_lot=dict(evidence.by_lot),
+            excerpts=list(evidence.excerpts),
+        ),
+        enforcement=[_object(row, state) for row, state in file.objects],
+        notices=[_notice(one) for one in file.notices],
+        clocks=[_clock(one) for one in file.clocks],
+        tasks=[_task(one) for one in file.tasks],
+        available_commands=[
+            CommandOut(
+                command=one.command,
+                arguments=argument_schema(one.command),
+                unmet=list(one.unmet),
+                votes=one.votes,
+            )
+            for one in file.offers
+        ],
+    )
+
+
+def present_summary(case: Case, actor: Actor) -> CaseSummary:
+    """Return a case as it stands in a list."""
+    return CaseSummary(**_summary(case, actor))
+
+
+def _summary(case: Case, actor: Actor) -> dict[str, Any]:
+    return {
+        "id": str(case.id),
+        "number": case.number,
+        "scope": ScopeOut(**case.scope.as_dict()),
+        "state": case.state,
+        "lane": case.lane,
+        "degraded": case.degraded,
+        "version": case.version,
+        "evidence_revision": case.evidence_revision,
+        "recurrence": case.recurrence,
+        "owner": case.owner,
+        "vendor": case.vendor,
+        "vendor_status": case.vendor_status,
+        "category": case.category,
+        "opened_at": case.opened_at,
+        "frozen_at": case.frozen_at,
+        "closed_at": case.closed_at,
+        "reason": dict(case.reason) if _is_staff(actor) else for_vendor(case.reason),
+    }
+
+
+def _is_staff(actor: Actor) -> bool:
+    return not isinstance(actor, Person) or actor.is_staff
+
+
+def _plain(value: Any) -> dict[str, Any] | None:
+    return None if value is None else dict(value)
+
+
+def present_hold(hold: Hold) -> HoldOut:
+    """Return a hold as readers see it."""
+    return HoldOut.model_validate(hold.as_dict())
+
+
+def _object(row: CatalogueRow, state: ObjectState) -> ObjectOut:
+    return ObjectOut(
+        catalogue=row.catalogue,
+        remote_id=row.remote_id,
+        wanted=row.wanted,
+        status=row.status.value,
+        detail=row.detail,
+        seen_sellable=row.seen_sellable,
+        seen_side=row.seen_side,
+        seen_at=row.seen_at,
+        sent_at=row.sent_at,
+        attempts=row.attempts,
+        fallbacks=list(row.fallbacks),
+        enforced_scope=_wider(state),
+        takes_along=list(row.takes_along),
+        held_by_other=state.held_by_other,
+    )
+
+
+def _wider(state: ObjectState) -> ScopeOut | None:
+    widened = state.enforced_scope
+    return None if widened is None else ScopeOut(**widened.as_dict())
+
+
+def _notice(one: Notice) -> NoticeOut:
+    return NoticeOut(
+        id=str(one.id), n=one.n, kind=one.kind, recipient=one.recipient, channel=one.channel,
+        state=one.state, attempts=one.attempts, created_at=one.created_at, sent_at=one.sent_at,
+        last_error=one.last_error,
+    )
+
+
+def _clock(one: Clock) -> ClockOut:
+    return ClockOut(
+        kind=one.kind, started_at=one.started_at, due_at=one.due_at, stopped_at=one.stopped_at,
+        fired_at=one.fired_at,
+    )
+
+
+def _task(one: ManualTask) -> TaskOut:
+    return TaskOut.model_validate(
+        {
+            "id": str(one.id),
+            "catalogue": one.catalogue,
+            "remote_id": one.remote_id,
+            "task": one.task,
+            "instruction": one.instruction,
+            "opened_at": one.opened_at,
+            "resolved_at": one.resolved_at,
+            "resolved_by": one.resolved_by,
+            "note": one.note,
+        }
+    )

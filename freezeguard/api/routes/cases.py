@@ -1,0 +1,172 @@
+"""Cases: the queue, one case whole, its history, and commands on it."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from freezeguard.api.access import Access
+from freezeguard.api.context import Context
+from freezeguard.api.cursors import read_cursor, read_number, write_cursor
+from freezeguard.api.models.answers import CaseList, CaseOut, EventOut, Timeline
+from freezeguard.api.models.commands import arguments_of
+from freezeguard.api.models.requests import CasesQuery, CommandIn, LinesQuery
+from freezeguard.api.presenting import present_case, present_summary
+from freezeguard.api.refusals import InvalidFields, field_errors
+from freezeguard.api.routing import AnyRoute, Call, Reply, Route
+from freezeguard.domain.errors import NotFound
+from freezeguard.domain.people import Actor, Person, actor_name
+from freezeguard.domain.transitions import Command
+from freezeguard.ports.storage import CaseEvent, CaseFilter, Transaction
+from freezeguard.services.casefile import for_vendor, visible_case
+from freezeguard.services.casework import Aftermath
+from freezeguard.services.evaluation import Evaluated
+
+READERS = Access.person() | Access.catalogue()
+
+
+class Cases:
+    """Handlers of cases."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def listed(self, call: Call[CasesQuery]) -> Reply:
+        """List cases; a vendor's person sees the vendor's own."""
+        context, query, actor = self._context, call.query, call.who
+        own = actor.vendor if isinstance(actor, Person) and not actor.is_staff else None
+        wanted = CaseFilter(
+            state=None if query.state is None else query.state.value,
+            sku=query.sku,
+            vendor=query.vendor if own is None else own,
+            owner=query.owner,
+            open_only=bool(query.open),
+            overdue_at=context.now() if query.overdue else None,
+            known_to_vendor=own is not None,
+            before=read_cursor(query.cursor),
+            limit=query.limit + 1,
+        )
+        if own is not None and query.vendor not in {None, own}:
+            return Reply(CaseList(items=[], next=None))
+        found = await context.database.run(lambda tx: tx.cases.listed(wanted))
+        page = found[: query.limit]
+        after = write_cursor(page[-1].opened_at, page[-1].id) if len(found) > len(page) else None
+        return Reply(CaseList(items=[present_summary(one, actor) for one in page], next=after))
+
+    async def one(self, call: Call[None]) -> Reply:
+        """Return one case whole."""
+        context, actor, case_id = self._context, call.who, _case_id(call.path["id"])
+
+        async def work(tx: Transaction) -> CaseOut:
+            await tx.one_moment()  # state, objects, tasks and notices fit together
+            case = await visible_case(tx, case_id, actor)
+            return present_case(await context.casefiles.open(tx, case, actor), actor)
+
+        case = await context.database.run(work)
+        return Reply(case)
+
+    async def timeline(self, call: Call[LinesQuery]) -> Reply:
+        """Return the history of a case."""
+        actor, case_id = call.who, _case_id(call.path["id"])
+        after = read_number(call.query.cursor) or 0
+
+        async def work(tx: Transaction) -> list[CaseEvent]:
+            await visible_case(tx, case_id, actor)
+            return await tx.cases.events(case_id)
+
+        events = [one for one in await self._context.database.run(work) if one.n > after]
+        page = events[: call.query.limit]
+        more = str(page[-1].n) if len(events) > len(page) else None
+        return Reply(Timeline(items=[_event(one, actor) for one in page], next=more))
+
+    async def command(self, call: Call[None, CommandIn]) -> Reply:
+        """Run a command and return the case."""
+        context, actor, body = self._context, call.who, call.body
+        case_id = _case_id(call.path["id"])
+        arguments = await self._arguments(case_id, body, actor)
+
+        async def work(tx: Transaction) -> tuple[Aftermath, Evaluated | None]:
+            return await context.commands.run(
+                tx, case_id, body.command, version=body.version, arguments=arguments, actor=actor
+            )
+
+        aftermath, evaluated = await context.database.run(work)
+        context.aftercare([aftermath, *(evaluated.aftermaths if evaluated else ())])
+        file = await context.casefile(aftermath.case, actor)
+        return Reply(present_case(file, actor))
+
+    async def _arguments(self, case_id: UUID, body: CommandIn, actor: Actor) -> dict[str, Any]:
+        """Check the types of a command's arguments; whatever else refuses it comes first."""
+        try:
+            checked = arguments_of(body.command).model_validate(dict(body.arguments))
+        except ValidationError as refused:
+            await self._context.database.run(
+                lambda tx: self._context.commands.refuse_first(
+                    tx, case_id, body.command, version=body.version, actor=actor
+                )
+            )
+            raise InvalidFields(field_errors(refused)) from None
+        return checked.model_dump(mode="json", exclude_none=True)
+
+
+def _case_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"There is no case {text}.") from None
+
+
+def _event(one: CaseEvent, actor: Actor) -> EventOut:
+    is_staff = not isinstance(actor, Person) or actor.is_staff
+    arguments, by = dict(one.arguments), one.actor
+    if not is_staff:
+        arguments = for_vendor(arguments)
+        if "reason" in arguments and isinstance(arguments["reason"], dict):
+            arguments["reason"] = for_vendor(arguments["reason"])
+        staff = by.startswith("person:") and by != actor_name(actor)
+        by = "the shop" if staff else by
+    return EventOut(
+        n=one.n, at=one.at, actor=by, command=one.command, from_state=one.from_state,
+        to_state=one.to_state, version=one.version, evidence_revision=one.evidence_revision,
+        arguments=arguments,
+    )
+
+
+def routes(context: Context) -> list[AnyRoute]:
+    """Return the routes of cases."""
+    cases = Cases(context)
+    later = ", ".join(
+        sorted({"waive", "delist", "appeal", "widen", "narrow", "merge", "hand_off"})
+    )
+    return [
+        Route(
+            method="GET", path="/v1/cases", handler=cases.listed, tag="Cases",
+            summary="List cases", who=READERS, query=CasesQuery, result=CaseList,
+        ),
+        Route(
+            method="GET", path="/v1/cases/{id}", handler=cases.one, tag="Cases",
+            summary="One case, with evidence, enforcement, notices, clocks and what you may do",
+            who=READERS, result=CaseOut, errors=("not_found",),
+        ),
+        Route(
+            method="GET", path="/v1/cases/{id}/timeline", handler=cases.timeline, tag="Cases",
+            summary="The history of a case", who=READERS, query=LinesQuery, result=Timeline,
+            errors=("not_found",),
+        ),
+        Route(
+            method="POST", path="/v1/cases/{id}/commands", handler=cases.command, tag="Cases",
+            summary="Give a command",
+            description="Refused in this order: 404 unknown or not yours, 403 not_allowed, 409 "
+            "version_conflict, 409 illegal_transition, 422 guard_failed with what is missing. "
+            f"Commands of a later release ({later} and others) answer 409 not_available_yet.",
+            who=Access.person(), body=CommandIn, result=CaseOut,
+            errors=(
+                "not_found", "not_allowed", "version_conflict", "illegal_transition",
+                "not_available_yet", "guard_failed",
+            ),
+            examples={
+                "approve": {"command": "approve", "version": 7, "evidence_revision": 2},
+                "comment": {"command": Command.COMMENT.value, "comment": "Samples are on the way."},
+            },
+        ),
+    ]

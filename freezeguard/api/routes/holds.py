@@ -1,0 +1,177 @@
+"""May I sell this? Answered from memory; and the held set as a snapshot and a stream."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from freezeguard.api.access import Access
+from freezeguard.api.context import Context
+from freezeguard.api.models.answers import HeldSetOut, SaleStatus, SaleStatuses
+from freezeguard.api.models.requests import CartIn, HoldsQuery, ScopeQuery, SkuQuery
+from freezeguard.api.routing import AnyRoute, Call, Media, Reply, Route
+from freezeguard.domain.errors import InvalidInput
+from freezeguard.domain.scope import NARROWING
+from freezeguard.ports.storage import HoldChange
+
+log = structlog.get_logger()
+
+READERS = Access.catalogue() | Access.staff()
+
+_EVENT: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["event", "id", "data"],
+    "properties": {
+        "event": {"enum": ["snapshot", "hold", "release"]},
+        "id": {"type": "string", "pattern": "^[0-9]+$", "description": "The revision."},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "A HeldSet in a snapshot, else a Hold and when it changed: `at`.",
+        },
+    },
+}
+
+
+class Holds:
+    """Handlers of the held set."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def by_path(self, call: Call[ScopeQuery]) -> Reply:
+        """Answer for one SKU in the address."""
+        asked = call.query
+        fields = {
+            name: value for name in NARROWING if (value := getattr(asked, name)) is not None
+        } if asked.model_fields_set else {}
+        return self._status(call.path["sku"], fields)
+
+    async def by_query(self, call: Call[SkuQuery]) -> Reply:
+        """Answer for one SKU in the query."""
+        fields = {
+            name: value for name in NARROWING if (value := getattr(call.query, name)) is not None
+        }
+        return self._status(call.query.sku, fields)
+
+    def _status(self, sku: str, asked: Mapping[str, str]) -> Reply:
+        known = self._context.known_skus(sku)
+        body = self._answer(sku, asked, known)
+        return Reply(body, etag=f'"{self._context.held.revision}-{"known" if known else "new"}"')
+
+    def _answer(self, sku: str, asked: Mapping[str, str], is_known: bool) -> bytes:
+        held = self._context.held
+        holds = held.of_sku(sku, asked)
+        known = "true" if is_known else "false"
+        status = "frozen" if holds else "sellable"
+        as_of = held.as_of.isoformat() if held.as_of else ""
+        head = (
+            f'{{"sku":{json.dumps(sku)},"known":{known},"status":"{status}",'
+            f'"revision":{held.revision},"as_of":"{as_of}","holds":'
+        )
+        return (head + (json.dumps(list(holds)) if holds else "[]") + "}").encode()
+
+    async def cart(self, call: Call[None, CartIn]) -> Reply:
+        """Answer for a cart or a page."""
+        known = self._context.known_skus
+        answers = b",".join(self._answer(sku, {}, known(sku)) for sku in call.body.skus)
+        return Reply(b'{"items":[' + answers + b"]}")
+
+    async def snapshot(self, call: Call[HoldsQuery]) -> Reply:
+        """Return the whole held set, now or at a moment."""
+        held = self._context.held
+        if call.query.at is not None:
+            moment = min(call.query.at, self._context.now())
+            revision, holds = await held.at(moment)
+            return Reply(_set(revision, moment, holds), compress=True)
+        holds = held.all_holds()
+        body = _set(held.revision, held.as_of, holds)
+        return Reply(body, etag=f'"{held.revision}"', compress=True)
+
+    async def stream(self, call: Call[None]) -> web.StreamResponse:
+        """Follow the held set by server-sent events."""
+        last = _last_event_id(call.request)
+        response = await call.open_stream("text/event-stream")
+        try:
+            async for event in self._events(last):
+                await response.write(event)
+        except ConnectionError:
+            log.info("stream_left", request_id=call.request_id)
+        return response
+
+    async def _events(self, last: int | None) -> AsyncIterator[bytes]:
+        held = self._context.held
+        missed = None if last is None else await held.changes_since(last)
+        if last is None or missed is None:
+            last = held.revision
+            yield _event("snapshot", last, _set(last, held.as_of, held.all_holds()))
+        else:
+            for change in missed:
+                last = change.revision
+                yield _change(change)
+        async for fresh in held.stream(last, self._context.keep_alive):
+            yield b": still here\n\n" if fresh is None else _change(fresh)
+
+
+def _set(revision: int, as_of: datetime | None, holds: list[Mapping[str, Any]]) -> bytes:
+    body = {"revision": revision, "as_of": as_of.isoformat() if as_of else None, "items": holds}
+    return json.dumps(body).encode()
+
+
+def _change(change: HoldChange) -> bytes:
+    body = {**change.hold, "at": change.at.isoformat()}
+    return _event(change.change, change.revision, json.dumps(body).encode())
+
+
+def _event(name: str, revision: int, data: bytes) -> bytes:
+    return b"event: %s\nid: %d\ndata: %s\n\n" % (name.encode(), revision, data)
+
+
+def _last_event_id(request: web.Request) -> int | None:
+    sent = request.headers.get("Last-Event-ID")
+    if not sent:
+        return None
+    if not sent.isascii() or not sent.isdigit() or len(sent) > 18:
+        raise InvalidInput("Last-Event-ID is a revision: a whole number.",
+                           code="invalid_parameter")
+    return int(sent)
+
+
+def routes(context: Context) -> list[AnyRoute]:
+    """Return the routes of sale status and held set."""
+    holds = Holds(context)
+    absent = "An absent field means any: frozen if any hold overlaps the question."
+    return [
+        Route(
+            method="GET", path="/v1/sale-status/{sku}", handler=holds.by_path, tag="Sale status",
+            summary="May this SKU be sold?", description=absent, who=READERS, query=ScopeQuery,
+            result=SaleStatus, errors=("unavailable",),
+        ),
+        Route(
+            method="GET", path="/v1/sale-status", handler=holds.by_query, tag="Sale status",
+            summary="The same with the SKU as a parameter", description=absent, who=READERS,
+            query=SkuQuery, result=SaleStatus, errors=("unavailable",),
+        ),
+        Route(
+            method="POST", path="/v1/sale-status", handler=holds.cart, tag="Sale status",
+            summary="May these SKUs be sold?", description="A cart or a page, up to 1,000.",
+            who=READERS, body=CartIn, result=SaleStatuses, errors=("unavailable",),
+        ),
+        Route(
+            method="GET", path="/v1/holds", handler=holds.snapshot, tag="Sale status",
+            summary="The whole held set", description="With `at`: as it was at that moment.",
+            who=READERS, query=HoldsQuery, result=HeldSetOut, errors=("unavailable",),
+        ),
+        Route(
+            method="GET", path="/v1/holds/stream", handler=holds.stream, tag="Sale status",
+            summary="Follow the held set",
+            description="Server-sent events snapshot, hold and release; `id` is the revision, "
+            "`Last-Event-ID` resumes. A comment every 15 s keeps the connection alive.",
+            who=READERS,
+            result=Media("text/event-stream", "snapshot, hold and release events", _EVENT),
+            errors=("unavailable",),
+        ),
+    ]

@@ -1,0 +1,163 @@
+"""SKUs, vendors and sources."""
+
+from freezeguard.api import batches
+from freezeguard.api.access import Access
+from freezeguard.api.batches import Parsed
+from freezeguard.api.context import Context
+from freezeguard.api.models.answers import Accepted, SkuOut, SourceOut, VendorOut
+from freezeguard.api.models.masterdata import SkuIn, SkuRow, SourceIn, VendorIn
+from freezeguard.api.routes.signals import answer
+from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
+from freezeguard.domain.errors import NotFound
+from freezeguard.domain.people import Role, actor_name
+from freezeguard.ports.storage import Sku, Transaction, Vendor
+from freezeguard.services.importing import register_skus
+
+ADMIN = Access.staff(Role.ADMIN)
+READERS = Access.staff() | Access.catalogue()
+
+
+class MasterData:
+    """Handlers of master data."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def put_sku(self, call: Call[None, SkuIn]) -> Reply:
+        """Register a SKU, or replace what is known of it."""
+        sku = Sku(call.path["sku"], **call.body.model_dump())
+        await self._store([sku], actor_name(call.who))
+        return Reply(_sku(sku))
+
+    async def read_skus(self, body: bytes, media_type: str, request: object) -> Parsed[SkuRow]:
+        """Read a body of SKUs."""
+        del request
+        return batches.parse_skus(body, media_type, self._context.now())
+
+    async def post_skus(self, call: Call[None, Parsed[SkuRow]]) -> Reply:
+        """Register SKUs in bulk."""
+        parsed = call.body
+        rows = {item.sku: Sku(**item.model_dump()) for _, item in parsed.items}
+        if rows:
+            await self._store(list(rows.values()), actor_name(call.who))
+        return answer(len(parsed.items), 0, parsed.rejected)
+
+    async def _store(self, skus: list[Sku], by: str) -> None:
+        now = self._context.now()
+        await self._context.database.run(lambda tx: register_skus(tx, skus, by, now))
+
+    async def get_sku(self, call: Call[None]) -> Reply:
+        """Return what is known of a SKU."""
+        wanted = call.path["sku"]
+        found = await self._context.database.run(lambda tx: tx.master.sku(wanted))
+        if found is None:
+            raise NotFound(f"SKU {wanted} is not registered.")
+        return Reply(_sku(found))
+
+    async def put_vendor(self, call: Call[None, VendorIn]) -> Reply:
+        """Register a vendor, or replace what is known of it."""
+        sent, now = call.body, self._context.now()
+        contacts = tuple({"channel": "mail", "address": one} for one in sent.contacts.email)
+        vendor = Vendor(call.path["vendor"], sent.name, contacts, sent.language, sent.time_zone)
+
+        async def work(tx: Transaction) -> None:
+            await tx.master.put_vendor(vendor, now)
+            await tx.record.write(
+                now, actor_name(call.who), "put_vendor", f"vendor:{vendor.vendor}"
+            )
+
+        await self._context.database.run(work)
+        return Reply(_vendor(vendor))
+
+    async def get_vendor(self, call: Call[None]) -> Reply:
+        """Return what is known of a vendor."""
+        wanted = call.path["vendor"]
+        found = await self._context.database.run(lambda tx: tx.master.vendor(wanted))
+        if found is None:
+            raise NotFound(f"Vendor {wanted} is not registered.")
+        return Reply(_vendor(found))
+
+    async def put_source(self, call: Call[None, SourceIn]) -> Reply:
+        """Register a feed."""
+        sent, now, source = call.body, self._context.now(), call.path["source"]
+
+        async def work(tx: Transaction) -> SourceOut:
+            await tx.master.put_source(source, sent.title or source, sent.trust, now)
+            await tx.record.write(now, actor_name(call.who), "put_source", f"source:{source}")
+            return SourceOut.model_validate(await tx.master.source(source))
+
+        return Reply(await self._context.database.run(work))
+
+    async def get_source(self, call: Call[None]) -> Reply:
+        """Return what is known of a feed."""
+        wanted = call.path["source"]
+        found = await self._context.database.run(lambda tx: tx.master.source(wanted))
+        if found is None:
+            raise NotFound(f"Source {wanted} is not registered.")
+        return Reply(SourceOut.model_validate(found))
+
+
+def _sku(one: Sku) -> SkuOut:
+    return SkuOut(
+        sku=one.sku, title=one.title, vendor=one.vendor, category=one.category, gtin=one.gtin,
+        price=one.price, owner=one.owner,
+    )
+
+
+def _vendor(one: Vendor) -> VendorOut:
+    mails = [str(entry["address"]) for entry in one.contacts if entry.get("channel") == "mail"]
+    return VendorOut(
+        vendor=one.vendor, name=one.name, contacts={"email": mails}, language=one.language,
+        time_zone=one.time_zone,
+    )
+
+
+def routes(context: Context) -> list[AnyRoute]:
+    """Return the routes of master data."""
+    data = MasterData(context)
+    return [
+        Route(
+            method="PUT", path="/v1/skus/{sku}", handler=data.put_sku, tag="Master data",
+            summary="Register a SKU", who=ADMIN | Access.catalogue(), body=SkuIn, result=SkuOut,
+            description="Its before-images are read ahead, so that a later stop goes out at once.",
+        ),
+        Route(
+            method="POST", path="/v1/skus", handler=data.post_skus, tag="Master data",
+            summary="Register SKUs in bulk", who=ADMIN | Access.catalogue(), status=202,
+            body=CustomBody(
+                data.read_skus,
+                {
+                    "application/json": SkuRow | list[SkuRow],
+                    "application/x-ndjson": {"type": "string"},
+                    "application/jsonl": {"type": "string"},
+                    "application/x-jsonlines": {"type": "string"},
+                },
+                {"one SKU": {"sku": "KETTLE-17/blue", "title": "Kettle", "vendor": "acme"}},
+            ),
+            result=Accepted,
+            errors=("nothing_accepted", "too_many_rejected", "too_many"),
+        ),
+        Route(
+            method="GET", path="/v1/skus/{sku}", handler=data.get_sku, tag="Master data",
+            summary="Master data of a SKU", who=READERS, result=SkuOut, errors=("not_found",),
+        ),
+        Route(
+            method="PUT", path="/v1/vendors/{vendor}", handler=data.put_vendor, tag="Master data",
+            summary="Register a vendor", who=ADMIN, body=VendorIn, result=VendorOut,
+        ),
+        Route(
+            method="GET", path="/v1/vendors/{vendor}", handler=data.get_vendor, tag="Master data",
+            summary="Master data of a vendor", who=Access.staff(), result=VendorOut,
+            errors=("not_found",),
+        ),
+        Route(
+            method="PUT", path="/v1/sources/{source}", handler=data.put_source,
+            tag="Master data", summary="Register a feed", who=ADMIN, body=SourceIn,
+            result=SourceOut,
+        ),
+        Route(
+            method="GET", path="/v1/sources/{source}", handler=data.get_source,
+            tag="Master data", summary="Master data of a feed", who=Access.staff(),
+            result=SourceOut, errors=("not_found",),
+        ),
+    ]

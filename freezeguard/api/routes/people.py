@@ -1,0 +1,128 @@
+"""People, personal tokens and machine keys."""
+
+from uuid import UUID
+
+from freezeguard.api.access import Access
+from freezeguard.api.context import Context
+from freezeguard.api.models.answers import KeyList, KeyOut, NewKey, PersonOut
+from freezeguard.api.models.masterdata import KeyIn, PersonIn
+from freezeguard.api.routing import AnyRoute, Call, Reply, Route
+from freezeguard.domain.errors import NotFound
+from freezeguard.domain.people import Person, Role, actor_name
+from freezeguard.ports.storage import Credential, Transaction
+from freezeguard.services.access import Issued
+
+ADMIN = Access.staff(Role.ADMIN)
+
+
+class People:
+    """Handlers of people and keys."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def put(self, call: Call[None, PersonIn]) -> Reply:
+        """Register a person, or change one."""
+        context, sent = self._context, call.body
+        person = Person(
+            id=call.path["id"], name=sent.name, roles=frozenset(sent.roles), email=sent.email,
+            vendor=sent.vendor, areas=frozenset(sent.areas), time_zone=sent.time_zone,
+            language=sent.language,
+        )
+        by = actor_name(call.who)
+        await context.database.run(lambda tx: context.access.add_person(tx, person, by))
+        await context.access.refresh()
+        return Reply(_person(person, active=True))
+
+    async def get(self, call: Call[None]) -> Reply:
+        """Return a person."""
+        wanted = call.path["id"]
+        found = await self._context.database.run(lambda tx: tx.people.person(wanted))
+        if found is None:
+            raise NotFound(f"There is no person {wanted}.")
+        return Reply(_person(found[0], active=found[1]))
+
+    async def keys(self, call: Call[None]) -> Reply:
+        """List keys and tokens, without their secrets."""
+        del call
+        found = await self._context.database.run(lambda tx: tx.people.credentials())
+        return Reply(KeyList(items=[_key(one) for one in found], next=None))
+
+    async def issue(self, call: Call[None, KeyIn]) -> Reply:
+        """Issue a machine key; its secret is shown this once."""
+        context, sent, by = self._context, call.body, actor_name(call.who)
+
+        async def work(tx: Transaction) -> Issued:
+            return await context.access.issue_key(
+                tx, sent.name, sent.rights, sent.source, sent.freeze_budget, by
+            )
+
+        issued = await context.database.run(work)
+        await context.access.refresh()
+        record = _key(issued.credential).model_dump()
+        shown, kept = NewKey(**record, secret=issued.secret), NewKey(**record, secret=None)
+        return Reply(shown, 201, kept=kept)
+
+    async def revoke(self, call: Call[None]) -> Reply:
+        """Revoke a key or token."""
+        context, text = self._context, call.path["id"]
+
+        async def work(tx: Transaction) -> bool:
+            known = {str(one.id): one for one in await tx.people.credentials()}
+            return text in known and await context.access.revoke(tx, known[text], call.who)
+
+        if not _is_uuid(text) or not await context.database.run(work):
+            raise NotFound(f"There is no key {text} in force.")
+        await context.access.refresh()
+        return Reply(None, 204)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _person(one: Person, *, active: bool) -> PersonOut:
+    return PersonOut(
+        id=one.id, name=one.name, roles=sorted(one.roles), email=one.email, vendor=one.vendor,
+        areas=sorted(one.areas), language=one.language, time_zone=one.time_zone, active=active,
+    )
+
+
+def _key(one: Credential) -> KeyOut:
+    return KeyOut(
+        id=str(one.id), name=one.name, person=one.person, rights=list(one.rights),
+        source=one.source, freeze_budget=one.freeze_budget, created_at=one.created_at,
+        expires_at=one.expires_at, revoked_at=one.revoked_at,
+    )
+
+
+def routes(context: Context) -> list[AnyRoute]:
+    """Return the routes of people and keys."""
+    people = People(context)
+    return [
+        Route(
+            method="PUT", path="/v1/people/{id}", handler=people.put, tag="People and keys",
+            summary="Register a person", who=ADMIN, body=PersonIn, result=PersonOut,
+            description="Personal tokens are issued on the command line: freezeguard people add.",
+        ),
+        Route(
+            method="GET", path="/v1/people/{id}", handler=people.get, tag="People and keys",
+            summary="One person", who=ADMIN, result=PersonOut, errors=("not_found",),
+        ),
+        Route(
+            method="GET", path="/v1/keys", handler=people.keys, tag="People and keys",
+            summary="List keys and tokens", who=ADMIN, result=KeyList,
+        ),
+        Route(
+            method="POST", path="/v1/keys", handler=people.issue, tag="People and keys",
+            summary="Issue a machine key", who=ADMIN, body=KeyIn, result=NewKey, status=201,
+        ),
+        Route(
+            method="DELETE", path="/v1/keys/{id}", handler=people.revoke, tag="People and keys",
+            summary="Revoke a key or token", who=ADMIN, status=204, errors=("not_found",),
+        ),
+    ]
