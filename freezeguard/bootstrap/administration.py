@@ -1,0 +1,197 @@
+"""What an administrator does directly in the database: people, tokens, keys, vendors.
+
+It works beside a running service: replicas hear of every change within a second.
+"""
+
+import os
+import pwd
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from freezeguard.bootstrap.database import check_role, ensure_instance, reach_database
+from freezeguard.bootstrap.settings import Settings
+from freezeguard.bootstrap.surroundings import new_id, new_secret, utc_now
+from freezeguard.domain.errors import InvalidInput, NotFound
+from freezeguard.domain.people import Person, Right, Role
+from freezeguard.ports.storage import Credential, Database, Transaction, Vendor
+from freezeguard.services.access import Access, Issued
+from freezeguard.storage.database import PostgresDatabase
+
+FIRST_ADMIN = "admin"
+FIRST_TOKEN_LIFETIME = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """Changes of people, keys and vendors; `by` is whose name stands in the record."""
+
+    database: Database
+    access: Access
+    by: str
+
+    async def add_person(self, person: Person, *, change: bool) -> None:
+        """Register a person, or change one. Raises InvalidInput or NotFound."""
+
+        async def work(tx: Transaction) -> None:
+            known = await tx.people.person(person.id)
+            if known is not None and not change:
+                raise InvalidInput(f"There is a person {person.id!r} already; --change changes it.")
+            if known is None and change:
+                raise NotFound(f"There is no person {person.id!r}.")
+            await self.access.add_person(tx, person, self.by)
+
+        await self.database.run(work)
+
+    async def issue_token(self, person_id: str, name: str, lifetime: timedelta | None) -> Issued:
+        """Issue a further token to a person who may sign in."""
+
+        async def work(tx: Transaction) -> Issued:
+            await _active_person(tx, person_id)
+            expires_at = None if lifetime is None else utc_now() + lifetime
+            return await self.access.issue_token(
+                tx, person_id, name, self.by, expires_at=expires_at
+            )
+
+        return await self.database.run(work)
+
+    async def deactivate(self, person_id: str) -> None:
+        """Keep a person from signing in. Their name stays in every record."""
+
+        async def work(tx: Transaction) -> None:
+            person = await _active_person(tx, person_id)
+            if (await tx.people.instance()).get("default_owner") == person_id:
+                raise InvalidInput(f"{person_id!r} is the default owner; choose another one first.")
+            await self.access.add_person(tx, person, self.by, active=False)
+
+        await self.database.run(work)
+
+    async def people(self) -> tuple[list[tuple[Person, bool]], str | None]:
+        """Return everybody with whether they may sign in, and who is the default owner."""
+
+        async def work(tx: Transaction) -> tuple[list[tuple[Person, bool]], str | None]:
+            instance = await tx.people.instance()
+            return await tx.people.people(), instance.get("default_owner")
+
+        return await self.database.run(work)
+
+    async def set_default_owner(self, person_id: str) -> None:
+        """Set who owns cases that nobody else does."""
+
+        async def work(tx: Transaction) -> None:
+            person = await _active_person(tx, person_id)
+            if not person.is_staff:
+                raise InvalidInput(f"{person_id!r} belongs to a vendor.")
+            await tx.people.set_default_owner(person_id)
+            await tx.record.write(
+                utc_now(), self.by, "set_default_owner", f"person:{person_id}"
+            )
+
+        await self.database.run(work)
+
+    async def issue_key(
+        self, name: str, rights: Iterable[Right], source: str | None, freeze_budget: int
+    ) -> Issued:
+        """Issue a machine key."""
+        return await self.database.run(
+            lambda tx: self.access.issue_key(tx, name, rights, source, freeze_budget, self.by)
+        )
+
+    async def credentials(self) -> list[Credential]:
+        """Return every key and token, revoked and expired ones too."""
+        return await self.database.run(lambda tx: tx.people.credentials())
+
+    async def revoke(self, credential_id: str) -> Credential:
+        """Revoke a key or token; replicas refuse it within a second."""
+
+        async def work(tx: Transaction) -> Credential:
+            known = {str(one.id): one for one in await tx.people.credentials()}
+            found = known.get(_uuid_text(credential_id))
+            if found is None or not await self.access.revoke(tx, found, self.by):
+                raise NotFound(f"There is no key {credential_id} in force.")
+            return found
+
+        return await self.database.run(work)
+
+    async def put_vendor(self, vendor: Vendor) -> None:
+        """Register a vendor, or replace what is known of it."""
+
+        async def work(tx: Transaction) -> None:
+            now = utc_now()
+            await tx.master.put_vendor(vendor, now)
+            await tx.record.write(now, self.by, "put_vendor", f"vendor:{vendor.vendor}")
+
+        await self.database.run(work)
+
+    async def vendor(self, vendor: str) -> Vendor:
+        """Return what is known of a vendor. Raises NotFound."""
+        found = await self.database.run(lambda tx: tx.master.vendor(vendor))
+        if found is None:
+            raise NotFound(f"Vendor {vendor!r} is not registered.")
+        return found
+
+
+async def _active_person(tx: Transaction, person_id: str) -> Person:
+    found = await tx.people.person(person_id)
+    if found is None or not found[1]:
+        raise NotFound(f"There is no person {person_id!r} who may sign in.")
+    return found[0]
+
+
+def _uuid_text(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return ""
+
+
+def operator_name() -> str:
+    """Return who is at the command line, as the record names them."""
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # an account that this machine has no name for, as in containers
+        return f"cli:{os.getuid()}"
+
+
+@asynccontextmanager
+async def open_administration(settings: Settings) -> AsyncIterator[Administration]:
+    """Reach the database with as little as administration needs."""
+    async with reach_database(settings) as dsns:
+        await check_role(dsns.runtime, allow_owner=settings.allow_owner_role)
+        database = await PostgresDatabase.connect(dsns.runtime, min_size=1, max_size=2, reserved=1)
+        try:
+            await ensure_instance(database, utc_now())
+            access = Access(database, utc_now, new_id, new_secret)
+            yield Administration(database, access, operator_name())
+        finally:
+            await database.close()
+
+
+async def first_start(database: Database, access: Access) -> str | None:
+    """Make the person `admin` where there is nobody yet; return a token for it, this once.
+
+    The token is good for a day. Of replicas that start together for the first time, one makes it.
+    """
+    by = operator_name()
+
+    async def work(tx: Transaction) -> str | None:
+        if await tx.people.people():
+            return None
+        person = Person(FIRST_ADMIN, "Administrator", frozenset({Role.ADMIN}))
+        # Storing a person takes the lock that orders changes of access; what is there after it
+        # counts.
+        await access.add_person(tx, person, by)
+        if await tx.people.credentials():
+            return None
+        await tx.people.set_default_owner(FIRST_ADMIN)
+        issued = await access.issue_token(
+            tx, FIRST_ADMIN, "first start", by, expires_at=utc_now() + FIRST_TOKEN_LIFETIME
+        )
+        return issued.secret
+
+    token = await database.run(work)
+    if token is not None:
+        await access.refresh()
+    return token

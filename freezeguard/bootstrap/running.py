@@ -1,0 +1,92 @@
+"""Runs one replica until it is told to stop."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+from freezeguard.bootstrap.administration import first_start
+from freezeguard.bootstrap.service import open_service
+from freezeguard.bootstrap.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What whoever started a replica has to know; `admin_token` at the very first start only."""
+
+    url: str
+    admin_token: str | None
+    unsafe: tuple[str, ...]
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, on uvloop where that is installed."""
+    if find_spec("uvloop") is None:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=import_module("uvloop").new_event_loop) as runner:
+        return runner.run(work)
+
+
+async def serve(settings: Settings, announce: Callable[[Started], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was begun; a second signal ends at once."""
+    stop = asyncio.Event()
+    with ended_by_signals(stop):
+        async with open_service(settings) as service, service.serving():
+            token = await first_start(service.database, service.access)
+            announce(Started(service.url, token, unsafe_for_production(settings)))
+            await stop.wait()
+
+
+@contextlib.contextmanager
+def ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set `stop` at the first SIGTERM or SIGINT; end the process at the second."""
+    loop = asyncio.get_running_loop()
+
+    def heard(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, heard, number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def unsafe_for_production(settings: Settings) -> tuple[str, ...]:
+    """Say what is fit for a trial and not for a shop, each with its remedy."""
+    found = []
+    if settings.database_url is None:
+        found.append(
+            "The database is embedded, on this machine only: set FREEZEGUARD_DATABASE_URL to a "
+            "PostgreSQL that is backed up."
+        )
+    if settings.allow_owner_role:
+        found.append("allow_owner_role is on: nothing keeps the service from changing history.")
+    if settings.mail.host is None:
+        found.append("No mail server is set, so notices wait: set FREEZEGUARD_MAIL__HOST.")
+    elif settings.mail.security == "none" and not is_this_machine(settings.mail.host):
+        found.append("Mail leaves unencrypted: set FREEZEGUARD_MAIL__SECURITY to starttls or tls.")
+    if not settings.catalogues:
+        found.append("No catalogue is configured, so nothing is stopped: see docs/catalogues.md.")
+    if not is_this_machine(settings.host):
+        found.append(
+            f"It listens on {settings.host} without TLS: put a proxy that ends TLS in front."
+        )
+    return tuple(found)
+
+
+def is_this_machine(host: str) -> bool:
+    """Say whether a host name means this machine alone."""
+    return host in {"localhost", "::1"} or host.startswith("127.")

@@ -1,0 +1,340 @@
+"""Builds one replica of the service, runs it, and closes it in order."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from freezeguard.api import bodies
+from freezeguard.api.app import Api, build_api
+from freezeguard.api.context import CheckResult, Context
+from freezeguard.api.idempotency import Idempotency
+from freezeguard.api.slowclients import Patience
+from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
+from freezeguard.bootstrap.metrics import PrometheusMetrics
+from freezeguard.bootstrap.settings import Settings
+from freezeguard.bootstrap.surroundings import hash_sku, jitter, new_id, new_secret, utc_now
+from freezeguard.catalogues.registry import open_catalogues
+from freezeguard.detection.watch import Watch
+from freezeguard.domain.masking import mask
+from freezeguard.notices.mail import MailServer, MailTransport
+from freezeguard.notices.render import render
+from freezeguard.ports.catalogues import Catalogue
+from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer
+from freezeguard.services.casefile import Casefiles
+from freezeguard.services.casework import TOPIC_HOLDS, TOPIC_NOTICES, TOPIC_OBJECTS, Casework
+from freezeguard.services.commands import Commands
+from freezeguard.services.delivery import Delivery, Sender
+from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.enforcement import Enforcement
+from freezeguard.services.evaluation import Evaluation
+from freezeguard.services.freezes import Freezes
+from freezeguard.services.heldset import HeldSet
+from freezeguard.services.ingestion import Ingestion
+from freezeguard.services.knownskus import KnownSkus
+from freezeguard.services.pace import Pace
+from freezeguard.services.reconciliation import Reconciliation
+from freezeguard.services.rulebook import TOPIC_RULES, RuleBook
+from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedSweep
+from freezeguard.services.telling import House, Telling
+from freezeguard.services.timers import Timers
+from freezeguard.storage.database import PostgresDatabase
+from freezeguard.storage.idempotency import PostgresIdempotency
+from freezeguard.storage.journal import FileJournal
+from freezeguard.storage.listener import Listener
+from freezeguard.workers.supervision import Crew
+
+log = structlog.get_logger()
+
+PARTITIONS_AHEAD_CHECK = 3600.0
+FORGET_EVERY = 600.0
+STALE_AFTER = 10.0
+
+
+@dataclass
+class Service:
+    """One replica, built and not yet running; `run` is what makes it work."""
+
+    settings: Settings
+    database: PostgresDatabase
+    directory: Directory
+    catalogues: Mapping[str, Catalogue]
+    access: Access
+    rules: RuleBook
+    held: HeldSet
+    known: KnownSkus
+    casework: Casework
+    evaluation: Evaluation
+    ingestion: Ingestion
+    enforcement: Enforcement
+    reconciliation: Reconciliation
+    aftercare: Aftercare
+    sweeper: Sweeper
+    wanted_sweep: WantedSweep
+    read_ahead: ReadAhead
+    delivery: Delivery
+    timers: Timers
+    listener: Listener
+    metrics: PrometheusMetrics
+    context: Context
+    api: Api
+    crew: Crew = field(default_factory=Crew)
+    url: str = ""
+
+    # ---------------------------------------------------------------------------- running
+
+    async def warm_up(self) -> None:
+        """Read what must be known before the first request is answered."""
+        await self.database.run(lambda tx: tx.signals.ensure_partitions(utc_now()))
+        await self.access.refresh()
+        await self.rules.refresh()
+        await self.held.load()
+        await self.known.follow()
+        for catalogue in self.catalogues.values():
+            await _warm(catalogue)
+
+    def start_workers(self) -> None:
+        """Start every loop of this replica."""
+        every = self.settings.workers
+        crew = self.crew
+        crew.hire("quick lane", self.ingestion.run_quick)
+        crew.hire("bulk lane", self.ingestion.run_bulk)
+        crew.hire("evaluator", self.ingestion.run_evaluator)
+        crew.hire("listener", self.listener.run)
+        step = crew.hire_stepping
+        step("held set", self._follow_held_set, TOPIC_HOLDS, poll=every.poll)
+        step("access", _quiet(self.access.refresh), TOPIC_ACCESS, poll=every.poll)
+        step("rules", _quiet(self.rules.refresh), TOPIC_RULES, poll=every.poll)
+        step("suppressions", _idle(self.rules.revive), TOPIC_RULES, poll=every.poll)
+        step("known skus", _idle(self.known.follow), TOPIC_OBJECTS, poll=every.poll * 5)
+        step("sweep evaluations", self.sweeper.sweep_evaluations, poll=every.sweep)
+        step("sweep cases", _idle(self.sweeper.sweep_cases), poll=every.sweep)
+        step("sweep wanted", _idle(self.wanted_sweep.run_once), poll=every.sweep * 30)
+        step("journal", _idle(self.sweeper.replay_journal), poll=every.sweep * 10)
+        step("timers", self.timers.fire_due, poll=every.timers)
+        step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
+        step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
+        step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
+        step("kept answers", self._forget_answers, poll=FORGET_EVERY)
+        for name in self.directory.outlets:
+            step(f"catalogue {name}", partial(self._work_due, name), TOPIC_OBJECTS, poll=0.25)
+
+    async def _work_due(self, name: str) -> int:
+        return await self.enforcement.work_due(name)
+
+    async def _follow_held_set(self) -> int:
+        await self.held.follow()
+        self.metrics.set("held_set_revision", self.held.revision)
+        return 0
+
+    async def _partitions(self) -> int:
+        return await self.database.run(lambda tx: tx.signals.ensure_partitions(utc_now()))
+
+    async def _forget_answers(self) -> int:
+        return await PostgresIdempotency(self.database).forget(utc_now())
+
+    def topic_heard(self, topic: str) -> None:
+        """Wake whoever waits for a topic."""
+        self.crew.ring(topic)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator["Service"]:
+        """Run every loop; on the way out, finish what was begun."""
+        await self.warm_up()
+        try:
+            self.start_workers()
+            yield self
+        finally:
+            await self.crew.dismiss()
+            await self.enforcement.drain(self.settings.limits.drain_seconds)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["Service"]:
+        """Serve HTTP and run every loop; on the way out, finish what was begun."""
+        settings, limits = self.settings, self.settings.limits
+        patience = Patience(head=limits.header_seconds, idle=limits.idle_seconds)
+        async with self.working():
+            runner = self.api.runner(patience, limits.drain_seconds)
+            try:
+                await runner.setup()
+                site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+                await site.start()
+                self.url = _url(settings.host, runner.addresses[0][1])
+                log.info("service_started", url=self.url)
+                yield self
+            finally:
+                log.info("service_stopping")
+                self.held.close()
+                await runner.cleanup()
+
+    # ------------------------------------------------------------------------------ checks
+
+    def checks(self) -> dict[str, CheckResult]:
+        """Answer each named check of readiness; reads memory only."""
+        now = utc_now()
+        held_age = None if self.held.as_of is None else (now - self.held.as_of).total_seconds()
+        fresh = held_age is not None and held_age < STALE_AFTER
+        return {
+            "database": CheckResult(fresh, "" if fresh else "not heard of", self.held.as_of),
+            "held_set": CheckResult(self.held.is_ready, "", self.held.as_of),
+            "rules": CheckResult(self.rules.revision >= 0),
+            "keys": CheckResult(self.access.is_ready),
+            "workers": CheckResult(self.crew.is_whole),
+        }
+
+
+def _url(host: str, port: int) -> str:
+    name = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _idle(step: Any) -> Any:
+    """Let a step that always finds something wait for its turn all the same."""
+
+    async def once() -> int:
+        await step()
+        return 0
+
+    return once
+
+
+_quiet = _idle
+
+
+async def _warm(catalogue: Catalogue) -> None:
+    """Open a connection ahead where the connector can; the first stop must not pay for it."""
+    warm = getattr(catalogue, "warm", None)
+    if warm is not None:
+        await warm()
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """Reach the database, build the service, and close everything afterwards."""
+    async with AsyncExitStack() as stack:
+        dsns = await stack.enter_async_context(reach_database(settings))
+        yield await _open(settings, dsns, stack)
+
+
+async def _open(settings: Settings, dsns: Dsns, stack: AsyncExitStack) -> Service:
+    await check_role(dsns.runtime, allow_owner=settings.allow_owner_role)
+    database = await PostgresDatabase.connect(
+        dsns.runtime, min_size=3, max_size=settings.limits.pool
+    )
+    stack.push_async_callback(database.close)
+    customer_key = await ensure_instance(database, utc_now())
+    catalogues = open_catalogues(settings.catalogues)
+    for catalogue in catalogues.values():
+        stack.push_async_callback(catalogue.close)
+    transport = _transport(settings)
+    if transport is not None:
+        stack.push_async_callback(transport.close)
+    return build(settings, database, dsns.runtime, catalogues, transport, customer_key)
+
+
+def _transport(settings: Settings) -> MailTransport | None:
+    mail = settings.mail
+    if mail.host is None:
+        return None
+    password = None if mail.password is None else mail.password.get_secret_value()
+    return MailTransport(
+        MailServer(
+            mail.host, mail.port, mail.security, mail.user, password, ca_file=mail.ca_file
+        )
+    )
+
+
+def _outlets(settings: Settings, catalogues: Mapping[str, Catalogue]) -> list[Outlet]:
+    return [
+        Outlet(
+            catalogue,
+            level=settings.catalogues[name].get("level", "hard"),
+            sells=settings.catalogues[name].get("scope", {}),
+            image_max_age=settings.image_max_age,
+        )
+        for name, catalogue in catalogues.items()
+    ]
+
+
+def build(
+    settings: Settings,
+    database: PostgresDatabase,
+    dsn: str,
+    catalogues: Mapping[str, Catalogue],
+    transport: MailTransport | None,
+    customer_key: bytes,
+) -> Service:
+    """Put the parts together; opens nothing."""
+    metrics = PrometheusMetrics()
+    directory = Directory(_outlets(settings, catalogues))
+    shop = settings.shop
+    house = House(
+        shop.name, settings.public_url or _url(settings.host, settings.port),
+        shop.contact_name, shop.contact_address, shop.terms,
+    )
+    telling = Telling(directory, house, new_id)
+    casework = Casework(directory, telling, settings.to_policy(), utc_now, new_id)
+    rules = RuleBook(database, utc_now)
+    evaluation = Evaluation(rules, casework, telling, utc_now, new_id)
+    reconciliation = Reconciliation(directory, casework, utc_now)
+    journal = FileJournal(settings.data_dir / "journal.ndjson")
+    enforcement = Enforcement(
+        database, directory, reconciliation, journal, utc_now, new_id,
+        Pace(**settings.pace.model_dump(), jitter=jitter), metrics,
+    )
+    aftercare = Aftercare(database, enforcement, reconciliation)
+    ingestion = Ingestion(
+        database, rules, evaluation, Watch(()), utc_now, aftercare.take, metrics
+    )
+    access = Access(database, utc_now, new_id, new_secret)
+    held, known = HeldSet(database, utc_now), KnownSkus(database, hash_sku)
+    mail = settings.mail
+    service: list[Service] = []
+    context = Context(
+        database=database,
+        ingestion=ingestion,
+        casework=casework,
+        casefiles=Casefiles(casework, utc_now),
+        freezes=Freezes(casework, utc_now, new_id),
+        commands=Commands(casework, evaluation, utc_now),
+        held=held,
+        rules=rules,
+        access=access,
+        aftercare=aftercare.take,
+        known_skus=known.__contains__,
+        hash_customer=partial(hash_customer, customer_key),
+        mask=mask,
+        checks=lambda: service[0].checks(),  # noqa: PLW0108 - it is built below
+        metrics=metrics.text,
+        now=utc_now,
+        new_id=new_id,
+        keep_alive=settings.limits.keep_alive_seconds,
+    )
+    api = build_api(
+        context,
+        new_request_id=lambda: str(new_id()),
+        idempotency=Idempotency(PostgresIdempotency(database), utc_now),
+        pace=bodies.Pace(seconds=settings.limits.body_seconds),
+    )
+    built = Service(
+        settings=settings, database=database, directory=directory, catalogues=catalogues,
+        access=access, rules=rules, held=held, known=known, casework=casework,
+        evaluation=evaluation, ingestion=ingestion, enforcement=enforcement,
+        reconciliation=reconciliation, aftercare=aftercare,
+        sweeper=Sweeper(database, ingestion, aftercare, journal, utc_now),
+        wanted_sweep=WantedSweep(database, directory, casework, enforcement),
+        read_ahead=ReadAhead(database, directory, enforcement, utc_now),
+        delivery=Delivery(
+            database, transport, render, Sender(mail.sender, mail.domain, mail.reply_to),
+            utc_now, new_id, jitter, metrics,
+        ),
+        timers=Timers(database, casework, telling, utc_now, new_id),
+        listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
+        metrics=metrics, context=context, api=api,
+    )
+    service.append(built)
+    return built

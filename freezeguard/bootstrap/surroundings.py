@@ -1,0 +1,35 @@
+"""The clock, fresh ids and chance: what everything else is given as arguments."""
+
+import random
+import secrets
+import time
+from datetime import UTC, datetime
+from hashlib import blake2b
+from uuid import UUID
+
+from freezeguard.domain.ids import uuid7
+
+
+def utc_now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    """Return a fresh time-ordered identifier."""
+    return uuid7(time.time_ns() // 1_000_000, secrets.randbits(74))
+
+
+def new_secret() -> str:
+    """Return 256 random bits as text."""
+    return secrets.token_urlsafe(32)
+
+
+def jitter() -> float:
+    """Return a factor between 0.8 and 1.2, so that replicas don't march in step."""
+    return random.uniform(0.8, 1.2)  # noqa: S311 - nothing secret
+
+
+def hash_sku(sku: str) -> int:
+    """Return 64 bits that stand for a SKU."""
+    return int.from_bytes(blake2b(sku.encode(), digest_size=8).digest())

@@ -1,0 +1,49 @@
+"""`freezeguard freeze`: pull the cord."""
+
+from typing import Annotated
+
+import typer
+
+from freezeguard.cli import remote
+from freezeguard.cli.failures import reported
+from freezeguard.cli.options import AsJson, examples
+from freezeguard.cli.output import print_json
+
+HELP = examples(
+    "freezeguard freeze KETTLE-17 --comment 'Third caller today: the handle breaks off.'",
+    "freezeguard freeze KETTLE-17 --reason safety_injury --lot L-0921",
+    text="Stop the sale of a SKU. One associate pauses it for 15 minutes and asks for a second "
+    "opinion; a second associate, a safety reason, a manager or an analyst freezes it. On an open "
+    "case it seconds a suspicion, or freezes again what was reinstated. Reasons: defective, "
+    "wrong_item, mislabelled, safety_injury, safety_hazard, authority_order, other.",
+)
+
+
+def freeze(
+    sku: Annotated[str, typer.Argument(metavar="SKU", help="What is not to be sold.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Reason code.")] = "defective",
+    comment: Annotated[str, typer.Option(help="What happened, in your words.")] = "",
+    lot: Annotated[str | None, typer.Option(help="Only this lot.")] = None,
+    seller: Annotated[str | None, typer.Option(help="Only this seller.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
+    country: Annotated[str | None, typer.Option(help="Only this country.")] = None,
+    lane: Annotated[str | None, typer.Option(help="quality, safety or authority.")] = None,
+    document: Annotated[str | None, typer.Option(help="Reference of an order.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pull the cord."""
+    with reported(as_json=as_json):
+        scope = {"sku": sku, "lot": lot, "seller": seller, "channel": channel, "country": country}
+        body = {
+            "scope": {name: value for name, value in scope.items() if value is not None},
+            "reason_code": reason, "comment": comment, "lane": lane, "document": document,
+        }
+        sent = {name: value for name, value in body.items() if value is not None}
+        case = remote.ask("POST", "/v1/freezes", body=sent)
+        if as_json:
+            print_json(case)
+            return
+        print(f"{sku}: the case is {case['state']}.")
+        print(f"{remote.service_url()}/v1/cases/{case['id']}")
+        print(f"Follow it: freezeguard cases show {case['id']}")

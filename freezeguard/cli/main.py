@@ -1,0 +1,72 @@
+"""The command line: every command with its module. Exit codes: `freezeguard.cli.failures`."""
+
+from typing import Annotated
+
+import typer
+
+from freezeguard import __version__
+from freezeguard.cli import (
+    cases,
+    catalogues,
+    demo,
+    doctor,
+    freeze,
+    imports,
+    keys,
+    migrate,
+    people,
+    rules,
+    serve,
+    status,
+    vendors,
+)
+
+app = typer.Typer(
+    name="freezeguard",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help loads no drawing library
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Stops the sale of a defective SKU within seconds, checks that it really stopped, and "
+    "lets people reinstate it on evidence.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"freezeguard {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Take options that stand before the command."""
+
+
+app.command("serve", help=serve.HELP, short_help="Run the service.")(serve.serve)
+app.command("demo", help=demo.HELP, short_help="The main job end to end.")(demo.demo)
+app.command("status", help=status.HELP, short_help="Is it well? May a SKU be sold?")(status.status)
+app.command("freeze", help=freeze.HELP, short_help="Stop the sale of a SKU.")(freeze.freeze)
+app.add_typer(cases.app, name="cases", help="The queue, one case, commands on it.")
+app.add_typer(rules.app, name="rules", help="When complaints are enough.")
+app.add_typer(imports.signals_app, name="signals", help="Complaints and other signals.")
+app.add_typer(imports.units_app, name="units", help="Units shipped.")
+app.add_typer(imports.skus_app, name="skus", help="Master data of SKUs.")
+app.add_typer(vendors.app, name="vendors", help="Who supplies SKUs.")
+app.add_typer(people.app, name="people", help="Who may sign in.")
+app.add_typer(keys.app, name="keys", help="Credentials of machines.")
+app.add_typer(catalogues.app, name="catalogues", help="Do they answer?")
+app.command("doctor", help=doctor.HELP, short_help="What is wrong, and the remedy.")(doctor.doctor)
+app.command("migrate", help=migrate.HELP, short_help="Bring the schema up to date.")(
+    migrate.migrate
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

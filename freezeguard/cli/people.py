@@ -1,0 +1,199 @@
+"""`freezeguard people`: who may sign in, and who owns what nobody else does."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from freezeguard.cli.database import administer, print_secret
+from freezeguard.cli.failures import reported
+from freezeguard.cli.options import AsJson, examples
+
+if TYPE_CHECKING:
+    from freezeguard.domain.people import Person
+    from freezeguard.services.access import Issued
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+PersonId = Annotated[str, typer.Argument(help="Short name, as it stands in every record: ann.")]
+Days = Annotated[
+    int | None, typer.Option(min=1, max=3650, help="The token ends after so many days.")
+]
+
+
+@app.command(
+    "add",
+    short_help="Register a person and issue a token.",
+    help=examples(
+        "freezeguard people add ann --name 'Ann Lee' --role manager --area kitchen",
+        "freezeguard people add vera --name 'Vera Voss' --role vendor --vendor acme",
+        "freezeguard people add ann --name 'Ann Lee' --role manager --role analyst --change",
+        text="Register a person. Prints their first token, this once; with --change it replaces "
+        "what is known of a person and issues none. Roles: associate, analyst, manager, "
+        "compliance, finance, auditor, admin, vendor.",
+    ),
+)
+def add(
+    person_id: PersonId,
+    *,
+    name: Annotated[str, typer.Option(help="Full name.")],
+    role: Annotated[list[str], typer.Option(help="Repeat it for several.")],
+    email: Annotated[str | None, typer.Option(help="Where they are told.")] = None,
+    vendor: Annotated[str | None, typer.Option(help="For the role vendor: which.")] = None,
+    area: Annotated[
+        list[str] | None, typer.Option(help="Category that a manager answers for; none: all.")
+    ] = None,
+    time_zone: Annotated[str, typer.Option(help="For working hours.")] = "UTC",
+    language: Annotated[str, typer.Option(help="Of notices.")] = "en",
+    change: Annotated[bool, typer.Option("--change", help="Replace what is known.")] = False,
+    days: Days = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register a person."""
+    with reported(as_json=as_json):
+        person = _person(
+            person_id, name=name, roles=role, email=email, vendor=vendor, areas=area or [],
+            time_zone=time_zone, language=language,
+        )
+        issued = administer(lambda admin: _add(admin, person, change, days))
+        _show_person(person, issued, as_json=as_json)
+
+
+def _person(person_id: str, **fields: Any) -> "Person":
+    from pydantic import TypeAdapter
+
+    from freezeguard.api.models.fields import Name
+    from freezeguard.api.models.masterdata import PersonIn
+    from freezeguard.domain.people import Person
+
+    sent = PersonIn(**fields)
+    return Person(
+        TypeAdapter(Name).validate_python(person_id), sent.name, frozenset(sent.roles),
+        sent.email, sent.vendor, frozenset(sent.areas), sent.time_zone, sent.language,
+    )
+
+
+async def _add(admin: Any, person: "Person", change: bool, days: int | None) -> "Issued | None":
+    await admin.add_person(person, change=change)
+    return None if change else await admin.issue_token(person.id, "first", _lifetime(days))
+
+
+def _lifetime(days: int | None) -> timedelta | None:
+    return None if days is None else timedelta(days=days)
+
+
+def _show_person(person: "Person", issued: "Issued | None", *, as_json: bool) -> None:
+    from freezeguard.cli.output import print_json
+
+    if as_json:
+        secret = {} if issued is None else {"token": issued.secret}
+        print_json({"person": person.id, "roles": sorted(person.roles), **secret})
+    elif issued is None:
+        print(f"{person.id} is changed.")
+    else:
+        print_secret(issued, f"{person.id} is registered. Their token, shown this once:")
+
+
+@app.command(
+    "list",
+    short_help="List people.",
+    help=examples(
+        "freezeguard people list", "freezeguard people list --json",
+        text="List everybody with their roles.",
+    ),
+)
+def list_people(*, as_json: AsJson = False) -> None:
+    """List people."""
+    from freezeguard.cli.output import print_json, print_table
+
+    with reported(as_json=as_json):
+        people, default_owner = administer(lambda admin: admin.people())
+        if as_json:
+            items = [_plain(person, active, default_owner) for person, active in people]
+            print_json({"items": items, "default_owner": default_owner})
+            return
+        print_table(
+            ("person", "name", "roles", "vendor", "areas", "e-mail", "signs in", "owns rest"),
+            [
+                (one.id, one.name, sorted(one.roles), one.vendor, sorted(one.areas), one.email,
+                 active, one.id == default_owner)
+                for one, active in people
+            ],
+        )
+
+
+def _plain(person: "Person", active: bool, default_owner: str | None) -> dict[str, Any]:
+    return {
+        "person": person.id, "name": person.name, "roles": sorted(person.roles),
+        "vendor": person.vendor, "areas": sorted(person.areas), "email": person.email,
+        "time_zone": person.time_zone, "language": person.language, "active": active,
+        "default_owner": person.id == default_owner,
+    }
+
+
+@app.command(
+    "token",
+    short_help="Issue a further token.",
+    help=examples(
+        "freezeguard people token ann --name laptop --days 90",
+        "export FREEZEGUARD_TOKEN=$(freezeguard people token ann)",
+        text="Issue a further token to a person; it is printed this once.",
+    ),
+)
+def token(
+    person_id: PersonId,
+    *,
+    name: Annotated[str, typer.Option(help="What it is for.")] = "further",
+    days: Days = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue a further token."""
+    from freezeguard.cli.output import print_json
+
+    with reported(as_json=as_json):
+        issued = administer(lambda admin: admin.issue_token(person_id, name, _lifetime(days)))
+        if as_json:
+            print_json({"person": person_id, "id": issued.credential.id, "token": issued.secret})
+        else:
+            print_secret(issued, f"A token of {person_id}, shown this once:")
+
+
+@app.command(
+    "default-owner",
+    short_help="Set who owns the rest.",
+    help=examples(
+        "freezeguard people default-owner ann",
+        text="Set who owns cases whose SKU has no owner and whose category has no manager.",
+    ),
+)
+def default_owner(person_id: PersonId, *, as_json: AsJson = False) -> None:
+    """Set the default owner."""
+    _done(
+        as_json=as_json, person_id=person_id, work="set_default_owner",
+        words="owns cases that nobody else does.",
+    )
+
+
+@app.command(
+    "deactivate",
+    short_help="Keep a person from signing in.",
+    help=examples(
+        "freezeguard people deactivate ann",
+        text="Keep a person from signing in; their name stays in every record. "
+        "`people add --change` lets them in again.",
+    ),
+)
+def deactivate(person_id: PersonId, *, as_json: AsJson = False) -> None:
+    """Keep a person from signing in."""
+    _done(as_json=as_json, person_id=person_id, work="deactivate", words="can't sign in any more.")
+
+
+def _done(*, as_json: bool, person_id: str, work: str, words: str) -> None:
+    from freezeguard.cli.output import print_json
+
+    with reported(as_json=as_json):
+        administer(lambda admin: getattr(admin, work)(person_id))
+        if as_json:
+            print_json({"person": person_id, "done": work})
+        else:
+            print(f"{person_id} {words}")

@@ -1,0 +1,120 @@
+"""Talks to a running service by HTTP: `FREEZEGUARD_URL`, signed in by `FREEZEGUARD_TOKEN`."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from freezeguard.cli.failures import Exit, Failure
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
+    from urllib.parse import SplitResult
+
+URL_VARIABLE, TOKEN_VARIABLE = "FREEZEGUARD_URL", "FREEZEGUARD_TOKEN"
+DEFAULT_URL = "http://127.0.0.1:8080"
+DEADLINE = 30.0
+PAGE = 200
+
+
+def service_url() -> str:
+    """Return where the service is."""
+    return os.environ.get(URL_VARIABLE, DEFAULT_URL).rstrip("/")
+
+
+def ask(
+    method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
+) -> Any:
+    """Send one request; return the decoded answer. Raises Failure for every other one."""
+    status, answer = exchange(method, path, query=query, body=body)
+    if status >= 400:
+        raise _refusal(status, answer)
+    return answer
+
+
+def pages(path: str, query: Mapping[str, Any], limit: int) -> Iterator[Any]:
+    """Yield up to `limit` entries of a list, page after page."""
+    cursor: str | None = None
+    while limit > 0:
+        wanted = {**query, "limit": min(limit, PAGE), "cursor": cursor}
+        answer = ask("GET", path, query=wanted)
+        yield from answer["items"]
+        limit -= len(answer["items"])
+        cursor = answer["next"]
+        if cursor is None:
+            return
+
+
+def segment(text: str) -> str:
+    """Return text as one segment of a path."""
+    from urllib.parse import quote
+
+    return quote(text, safe="")
+
+
+def exchange(
+    method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
+) -> tuple[int, Any]:
+    """Send one request; return status and decoded answer. Raises Failure where nobody answers."""
+    from http.client import HTTPException
+    from urllib.parse import urlencode, urlsplit
+
+    place = urlsplit(service_url())
+    connection = _connect(place)
+    given = {name: value for name, value in (query or {}).items() if value is not None}
+    target = place.path + path + ("?" + urlencode(given) if given else "")
+    try:
+        connection.request(
+            method, target, None if body is None else json.dumps(body).encode(), _headers()
+        )
+        answer = connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text else None
+    except (OSError, HTTPException) as error:
+        words = str(error) or type(error).__name__
+        raise Failure(
+            Exit.UNREACHABLE, "unreachable",
+            f"No service answers at {service_url()} ({words}). Start one with "
+            f"`freezeguard serve`, or say where it is in {URL_VARIABLE}.",
+        ) from None
+    except ValueError:
+        raise Failure(
+            Exit.UNREACHABLE, "not_freezeguard", f"What answers at {service_url()} speaks no JSON."
+        ) from None
+    finally:
+        connection.close()
+
+
+def _connect(place: "SplitResult") -> "HTTPConnection":
+    import ssl
+    from http.client import HTTPConnection, HTTPSConnection
+
+    try:
+        host, port = place.hostname, place.port
+    except ValueError:
+        host, port = None, None
+    if host is None or place.scheme not in {"http", "https"}:
+        raise Failure(Exit.USAGE, "invalid_url", f"{URL_VARIABLE} is no http or https URL.")
+    if place.scheme == "https":
+        return HTTPSConnection(host, port, timeout=DEADLINE, context=ssl.create_default_context())
+    return HTTPConnection(host, port, timeout=DEADLINE)
+
+
+def _headers() -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    token = os.environ.get(TOKEN_VARIABLE)
+    return headers if token is None else {**headers, "Authorization": f"Bearer {token}"}
+
+
+def _refusal(status: int, answer: Any) -> Failure:
+    problem = answer if isinstance(answer, dict) else {}
+    code = str(problem.get("code", status))
+    lines = [str(problem.get("detail") or problem.get("title") or f"The service says {status}.")]
+    lines += [f"  - {one}" for one in problem.get("missing", [])]
+    if status == 401:
+        lines.append(
+            f"Put your token into {TOKEN_VARIABLE}; an administrator issues one by "
+            "`freezeguard people token`."
+        )
+    away = status in {502, 503, 504}
+    return Failure(Exit.UNREACHABLE if away else Exit.REFUSED, code, "\n".join(lines))

@@ -1,0 +1,118 @@
+"""`freezeguard rules`: when complaints are enough."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from freezeguard.cli import remote
+from freezeguard.cli.failures import Exit, Failure, reported
+from freezeguard.cli.options import AsJson, examples
+from freezeguard.cli.output import print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command(
+    "list",
+    short_help="List rules.",
+    help=examples(
+        "freezeguard rules list", "freezeguard rules list --json",
+        text="List every rule in its current version.",
+    ),
+)
+def list_rules(*, as_json: AsJson = False) -> None:
+    """List rules."""
+    with reported(as_json=as_json):
+        found = remote.ask("GET", "/v1/rules")["items"]
+        if as_json:
+            print_json({"items": found})
+            return
+        print_table(
+            ("rule", "version", "mode", "family", "bound", "window", "scope", "by"),
+            [
+                (one["id"], one["version"], one["mode"], one["body"].get("family"),
+                 one["body"].get("bound"), one["body"].get("window"),
+                 _scope(one["body"].get("scope")), one["created_by"])
+                for one in found
+            ],
+        )
+
+
+def _scope(scope: dict[str, str] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (scope or {}).items()) or "everywhere"
+
+
+@app.command(
+    "set",
+    short_help="Store a new version of a rule.",
+    help=examples(
+        "freezeguard rules set five --family distinct_customers --window 30d --bound 5 "
+        "--mode shadow",
+        "freezeguard rules set returns --family rate --bound 0.05 --min-units 200 --window 90d",
+        "freezeguard rules set five --file rule.toml",
+        text="Store a new version of a rule; the earlier ones are kept. What is not given has its "
+        "default, whatever an earlier version said. Families: count, distinct_customers, rate, "
+        "safety. Modes: armed, shadow (only records what it would have done), off.",
+    ),
+)
+def set_rule(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="Its identifier.")],
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="JSON or TOML; options win over it."),
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="How it counts.")] = None,
+    window: Annotated[str | None, typer.Option(help="As in 30d, 6h.")] = None,
+    bound: Annotated[float | None, typer.Option(help="In the unit of its family.")] = None,
+    look: Annotated[float | None, typer.Option(help="Lower bound that only suspects.")] = None,
+    mode: Annotated[str | None, typer.Option(help="armed, shadow or off.")] = None,
+    lane: Annotated[str | None, typer.Option(help="quality or safety.")] = None,
+    min_units: Annotated[int | None, typer.Option(help="For rates: least units shipped.")] = None,
+    min_customers: Annotated[int | None, typer.Option(help="For rates: least customers.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Kinds that count; repeat it.")] = None,
+    intent: Annotated[list[str] | None, typer.Option(help="Intents that count; repeat it.")] = None,
+    category: Annotated[str | None, typer.Option(help="Only for this category.")] = None,
+    vendor: Annotated[str | None, typer.Option(help="Only for this vendor.")] = None,
+    sku: Annotated[str | None, typer.Option(help="Only for this SKU.")] = None,
+    hold: Annotated[
+        list[str] | None, typer.Option(help="Narrow the hold by lot, seller …; repeat it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store a new version of a rule."""
+    with reported(as_json=as_json):
+        scope = {"category": category, "vendor": vendor, "sku": sku}
+        given = {
+            "family": family, "window": window, "bound": bound, "look": look, "mode": mode,
+            "lane": lane, "min_units": min_units, "min_customers": min_customers, "kinds": kind,
+            "intents": intent, "hold_scope": ["sku", *hold] if hold else None,
+            "scope": _without_nothing(scope) or None,
+        }
+        body = {**_read(file), **_without_nothing(given)}
+        body.pop("id", None)
+        stored = remote.ask("PUT", f"/v1/rules/{remote.segment(rule)}", body=body)
+        if as_json:
+            print_json(stored)
+        else:
+            print(f"{stored['id']} is {stored['mode']}, version {stored['version']}.")
+
+
+def _without_nothing(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value not in (None, [])}
+
+
+def _read(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    text = file.read_text(encoding="utf-8")
+    try:
+        found = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+    except ValueError as error:
+        raise Failure(Exit.USAGE, "invalid_file", f"{file} can't be read: {error}") from None
+    if not isinstance(found, dict):
+        raise Failure(Exit.USAGE, "invalid_file", f"{file} holds no object.")
+    return found

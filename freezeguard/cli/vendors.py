@@ -1,0 +1,76 @@
+"""`freezeguard vendors`: who supplies SKUs, and where they are told."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from freezeguard.cli.database import administer
+from freezeguard.cli.failures import reported
+from freezeguard.cli.options import AsJson, examples
+
+if TYPE_CHECKING:
+    from freezeguard.ports.storage import Vendor
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+VendorId = Annotated[str, typer.Argument(metavar="VENDOR", help="Its identifier: acme.")]
+
+
+@app.command(
+    "put",
+    short_help="Register a vendor.",
+    help=examples(
+        "freezeguard vendors put acme --name 'Acme Ltd' --email quality@acme.example",
+        text="Register a vendor, or replace what is known of it. Statements of reasons go to its "
+        "addresses.",
+    ),
+)
+def put(
+    vendor: VendorId,
+    *,
+    name: Annotated[str, typer.Option(help="Its name.")],
+    email: Annotated[
+        list[str] | None, typer.Option(help="Where it is told; repeat it for several.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Of notices.")] = "en",
+    time_zone: Annotated[str, typer.Option(help="For times in notices.")] = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Register a vendor."""
+    with reported(as_json=as_json):
+        from freezeguard.api.models.masterdata import Contacts, VendorIn
+        from freezeguard.ports.storage import Vendor
+
+        sent = VendorIn(
+            name=name, contacts=Contacts(email=email or []), language=language,
+            time_zone=time_zone,
+        )
+        contacts = tuple({"channel": "mail", "address": one} for one in sent.contacts.email)
+        one = Vendor(vendor, sent.name, contacts, sent.language, sent.time_zone)
+        administer(lambda admin: admin.put_vendor(one))
+        _show(one, as_json=as_json)
+
+
+@app.command(
+    "show",
+    short_help="Show a vendor.",
+    help=examples("freezeguard vendors show acme", text="Show what is known of a vendor."),
+)
+def show(vendor: VendorId, *, as_json: AsJson = False) -> None:
+    """Show a vendor."""
+    with reported(as_json=as_json):
+        _show(administer(lambda admin: admin.vendor(vendor)), as_json=as_json)
+
+
+def _show(one: "Vendor", *, as_json: bool) -> None:
+    from freezeguard.cli.output import print_facts, print_json
+
+    facts: dict[str, Any] = {
+        "vendor": one.vendor, "name": one.name,
+        "email": [str(contact["address"]) for contact in one.contacts],
+        "language": one.language, "time_zone": one.time_zone,
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)

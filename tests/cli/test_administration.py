@@ -1,0 +1,116 @@
+"""People, tokens, keys, vendors and migrations, straight in the database."""
+
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+
+from freezeguard.storage.embedded import EmbeddedServer, prepare_database
+from tests.cli.shell import Shell, bare_environment
+
+ANN = ("people", "add", "ann", "--name", "Ann Lee", "--role", "manager", "--area", "kitchen")
+
+
+async def test_a_person_is_registered_once_and_their_token_is_alone_on_stdout(
+    shell: Shell,
+) -> None:
+    """Stdout is the token and nothing else, so that it can be piped; a repeat is refused."""
+    first = await shell.run(*ANN)
+    again = await shell.run(*ANN, "--json")
+    listed = (await shell.run("people", "list", "--json")).document
+
+    assert first.out.startswith("fgp_")
+    assert 1 == len(first.out.splitlines())
+    assert (4, "invalid_input") == (again.code, again.document["error"]["code"])
+    assert ["kitchen"] == listed["items"][0]["areas"]
+
+
+async def test_who_is_deactivated_has_no_token_that_works(
+    shell: Shell, dsns: object
+) -> None:
+    """A deactivated person's tokens are gone from what replicas read; their name is kept."""
+    await shell.run(*ANN)
+    done = await shell.run("people", "deactivate", "ann")
+    token = await shell.run("people", "token", "ann")
+    people = (await shell.run("people", "list", "--json")).document["items"]
+
+    assert 0 == done.code
+    assert 4 == token.code
+    assert [("ann", False)] == [(one["person"], one["active"]) for one in people]
+
+
+async def test_the_default_owner_must_be_somebody_who_can_act(shell: Shell) -> None:
+    """Nobody, and a vendor's person, can't own what nobody owns; nor can the owner vanish."""
+    await shell.run(*ANN)
+    await shell.run("people", "add", "vera", "--name", "V", "--role", "vendor", "--vendor", "acme")
+    nobody, vendor = await asyncio.gather(
+        shell.run("people", "default-owner", "nobody"),
+        shell.run("people", "default-owner", "vera"),
+    )
+    ann = await shell.run("people", "default-owner", "ann")
+    gone = await shell.run("people", "deactivate", "ann")
+
+    assert [4, 4, 0, 4] == [nobody.code, vendor.code, ann.code, gone.code]
+
+
+async def test_a_key_is_issued_listed_without_its_secret_and_revoked(shell: Shell) -> None:
+    """The secret is shown this once; a revoked key can't be revoked again."""
+    made = (await shell.run(
+        "keys", "create", "helpdesk", "--right", "source", "--source", "helpdesk", "--json"
+    )).document
+    revoked = await shell.run("keys", "revoke", made["id"])
+    again = await shell.run("keys", "revoke", made["id"])
+    listed = await shell.run("keys", "list", "--json")
+
+    assert [0, 4] == [revoked.code, again.code]
+    assert listed.document["items"][0]["revoked_at"] is not None
+    assert made["secret"] not in listed.out
+
+
+async def test_rights_that_do_not_belong_together_are_a_usage_error(shell: Shell) -> None:
+    """A source key without a source is refused before the database is asked."""
+    ran = await shell.run("keys", "create", "x", "--right", "source")
+
+    assert 2 == ran.code
+    assert "source goes with" in ran.err
+
+
+async def test_every_change_has_the_name_of_whoever_typed_it(shell: Shell, dsns: object) -> None:
+    """The record says who was at the command line."""
+    await shell.run("vendors", "put", "acme", "--name", "Acme", "--email", "q@acme.example")
+    connection = await asyncpg.connect(shell.environment["FREEZEGUARD_DATABASE_URL"])
+    actors = await connection.fetch("SELECT DISTINCT actor FROM audit")
+    await connection.close()
+
+    assert [True] == [one["actor"].startswith("cli:") for one in actors]
+
+
+async def test_a_plan_changes_nothing_and_migrating_twice_applies_once(
+    postgres: EmbeddedServer, tmp_path: Path
+) -> None:
+    """`--plan` shows what is pending; then it is applied; then nothing is."""
+    dsns = await prepare_database(postgres.endpoint, f"fg_{uuid4().hex[:16]}")
+    shell = Shell(tmp_path, bare_environment(
+        tmp_path, FREEZEGUARD_DATABASE_URL=dsns.runtime, FREEZEGUARD_MIGRATION_URL=dsns.owner
+    ))
+    unmigrated = await shell.run("people", "list", "--json")
+    planned = (await shell.run("migrate", "--plan", "--json")).document
+    applied = (await shell.run("migrate", "--json")).document
+    left = (await shell.run("migrate", "--plan", "--json")).document
+
+    assert (4, "database_unfit") == (unmigrated.code, unmigrated.document["error"]["code"])
+    assert planned["pending"] == applied["applied"]
+    assert applied["applied"]
+    assert [] == left["pending"]
+
+
+async def test_a_database_that_is_away_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    """Nobody at the address: exit code 3, and no traceback."""
+    environment = bare_environment(
+        tmp_path, FREEZEGUARD_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none"
+    )
+    ran = await Shell(tmp_path, environment).run("people", "list")
+
+    assert 3 == ran.code
+    assert "Traceback" not in ran.err
