@@ -1,0 +1,141 @@
+"""Nobody sees or changes what is not theirs."""
+
+import json
+from uuid import uuid4
+
+import pytest
+
+from tests.acceptance.steps import pull, timeline
+from tests.rig import Rig
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WAYS = ("", "/timeline")
+
+
+async def _frozen(rig: Rig, sku: str):
+    await pull(rig, "alba", sku)
+    await pull(rig, "bert", sku, status=200)
+    await rig.complain(sku, 1, text="It broke in my hands.")
+    return await rig.in_state(sku, "frozen")
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_another_vendors_case_does_not_exist(rig: Rig, sku: str, way):
+    """What is not theirs and what is not there look the same, down to the words."""
+    case = await _frozen(rig, sku)
+    nowhere = str(uuid4())
+
+    theirs = await rig.call("GET", f"/v1/cases/{case['id']}{way}", "vito")
+    missing = await rig.call("GET", f"/v1/cases/{nowhere}{way}", "vito")
+
+    assert [404, 404] == [theirs.status, missing.status]
+    assert missing.body["detail"].replace(nowhere, case["id"]) == theirs.body["detail"]
+
+
+async def test_lists_show_a_vendor_its_own(rig: Rig, sku: str):
+    """A rival's list is empty however it asks; the vendor's own list has the case."""
+    case = await _frozen(rig, sku)
+
+    for asked in ({}, {"sku": sku}, {"vendor": "acme"}, {"vendor": "acme", "sku": sku}):
+        rivals = await rig.call("GET", "/v1/cases", "vito", params=asked)
+        assert [] == rivals.body["items"]
+    own = await rig.call("GET", "/v1/cases", "vera", params={"sku": sku})
+    assert [case["id"]] == [one["id"] for one in own.body["items"]]
+
+
+async def test_a_vendor_never_sees_a_suspicion(rig: Rig, sku: str):
+    """Suspicions stay inside the shop, also those that came to nothing."""
+    case = await pull(rig, "alba", sku)
+    for state in ("suspected", "closed_false_alarm"):
+        listed = await rig.call("GET", "/v1/cases", "vera", params={"sku": sku})
+        one = await rig.call("GET", f"/v1/cases/{case['id']}", "vera")
+
+        assert ([], 404) == (listed.body["items"], one.status)
+        if state == "suspected":
+            await rig.done(case, "dismiss", "owen", reason="A carton.")
+
+
+async def test_a_vendor_sees_sums_and_no_names(rig: Rig, sku: str):
+    """No quotation, no customer, no colleague's name and no one else's mail reaches a vendor."""
+    case = await _frozen(rig, sku)
+    await rig.done(case, "comment", "vera", comment="Samples are on the way.")
+
+    seen = await rig.case(case["id"], "vera")
+    history = await timeline(rig, case, "vera")
+
+    assert 1 == seen["evidence"]["signals"]
+    assert [] == seen["evidence"]["excerpts"]
+    assert {"vendor:acme"} == {one["recipient"] for one in seen["notices"]}
+    names = {"detector", "reconciler", "the shop", "person:vera"}
+    assert names == {one["actor"] for one in history}
+    everything = json.dumps([seen, history])
+    for secret in ("alba", "bert", "in my hands", "customer-"):
+        assert secret not in everything, secret
+
+
+async def test_staff_sees_everything_and_an_auditor_changes_nothing(rig: Rig, sku: str):
+    """An auditor reads evidence and history; every command is refused."""
+    case = await _frozen(rig, sku)
+
+    seen = await rig.case(case["id"], "audi")
+    refused = await rig.command(seen, "accept_ownership", "audi")
+
+    assert ["It broke in my hands."] == seen["evidence"]["excerpts"]
+    assert ["comment"] == [one["command"] for one in seen["available_commands"]]
+    assert (403, "not_allowed") == (refused.status, refused.body["code"])
+
+
+async def test_an_admin_is_no_approver(rig: Rig, sku: str):
+    """An admin is not exempt: no freeze, no approval, no false alarm."""
+    case = await rig.to_awaiting_approval(sku)
+
+    for command in ("approve", "declare_false_alarm", "freeze", "reject_approval"):
+        refused = await rig.command(case, command, "root")
+        assert (403, "not_allowed") == (refused.status, refused.body["code"])
+
+
+@pytest.mark.parametrize("who", ["source", "safety", None])
+async def test_others_see_no_case(rig: Rig, sku: str, who):
+    """A source's key sees no case, and a stranger sees nothing."""
+    case = await _frozen(rig, sku)
+
+    answers = [
+        await rig.call("GET", path, who)
+        for path in ("/v1/cases", f"/v1/cases/{case['id']}", f"/v1/cases/{case['id']}/timeline")
+    ]
+
+    assert {401 if who is None else 403} == {one.status for one in answers}
+
+
+async def test_a_catalogue_key_reads_and_never_commands(rig: Rig, sku: str):
+    """A catalogue system may read a case; only people give commands."""
+    case = await _frozen(rig, sku)
+
+    read = await rig.call("GET", f"/v1/cases/{case['id']}", "catalogue")
+    refused = await rig.command(case, "comment", "catalogue", comment="hello")
+
+    assert (200, []) == (read.status, read.body["available_commands"])
+    assert (403, "not_allowed") == (refused.status, refused.body["code"])
+
+
+async def test_what_is_offered_is_what_is_allowed(rig: Rig, sku: str):
+    """Each person is offered the commands that the state and their roles allow, and no others."""
+    case = await _frozen(rig, sku)
+    expected = {
+        "owen": {"accept_ownership", "comment", "declare_false_alarm", "resolve_task"},
+        "mara": {"comment", "declare_false_alarm"},
+        "miro": {"comment"},
+        "alba": {"comment"},
+        "quin": {"comment", "declare_false_alarm"},
+        "cora": {"comment", "declare_false_alarm"},
+        "vera": {"comment"},
+        "root": {"comment"},
+    }
+
+    offered = {
+        who: {one["command"] for one in (await rig.case(case["id"], who))["available_commands"]}
+        for who in expected
+    }
+
+    assert expected == offered

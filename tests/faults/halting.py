@@ -1,0 +1,101 @@
+"""A replica that halts at one point: `python -m tests.faults.halting --settings FILE --at POINT`.
+
+Prints its address as `serve --json` does, and a line `halted` whenever it gets to the point. There
+it stays, unless `--gate FILE` names a file: it goes on once that exists. Killing a replica that has
+halted is killing it at exactly that point.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from freezeguard.bootstrap.logging import configure_logging
+from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.settings import Settings
+
+POINTS = ("evaluation", "stop ready", "stop applied", "restore ready", "notice sent")
+
+UNDER_WAY: set[asyncio.Future[Any]] = set()
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+async def halt(gate: Path | None) -> None:
+    """Say so, and stay until the gate is open."""
+    say("halted")
+    while gate is None or not await asyncio.to_thread(gate.exists):
+        await asyncio.sleep(0.01)
+
+
+def place(service: Service, point: str, gate: Path | None) -> None:
+    """Have the replica halt at a point."""
+    match point:
+        case "evaluation":
+
+            async def evaluate(sku: str, **_: bool) -> bool:
+                await halt(gate)
+                return False
+
+            service.ingestion.evaluate_pending = evaluate  # type: ignore[method-assign]
+        case "stop ready":
+            for catalogue in service.catalogues.values():
+                catalogue.stop = partial(_halt_then, catalogue.stop, gate)
+        case "stop applied":
+            for catalogue in service.catalogues.values():
+                catalogue.stop = partial(_then_halt, catalogue.stop, gate)
+        case "restore ready":
+            for catalogue in service.catalogues.values():
+                catalogue.restore = partial(_halt_then, catalogue.restore, gate)
+        case "notice sent":
+            transport = service.delivery._transport
+            transport.send = partial(_then_halt, transport.send, gate)
+
+
+async def _then_halt(
+    call: Callable[..., Awaitable[Any]], gate: Path | None, *arguments: Any, **more: Any
+) -> Any:
+    answer = await call(*arguments, **more)
+    await halt(gate)
+    return answer
+
+
+async def _halt_then(
+    call: Callable[..., Awaitable[Any]], gate: Path | None, *arguments: Any, **more: Any
+) -> Any:
+    """Halt, then call for sure: like a command that has left already, no deadline takes it back."""
+
+    async def go_on() -> Any:
+        await halt(gate)
+        return await call(*arguments, **more)
+
+    under_way = asyncio.ensure_future(go_on())
+    UNDER_WAY.add(under_way)
+    under_way.add_done_callback(UNDER_WAY.discard)
+    return await asyncio.shield(under_way)
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--at", choices=POINTS, required=True)
+    parser.add_argument("--gate", type=Path)
+    asked = parser.parse_args()
+    configure_logging("json", "info")
+    settings = Settings(**json.loads(asked.settings.read_text()))
+    async with open_service(settings) as service:
+        place(service, asked.at, asked.gate)
+        async with service.serving():
+            say(json.dumps({"url": service.url}))
+            await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,248 @@
+"""Kill -9 at exactly the points where something has happened and is not on record yet."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+from freezeguard.ports.notices import message_id_for
+from freezeguard.storage.embedded import OwnerAndRuntimeDsns
+from tests.acceptance.steps import (
+    approve,
+    ask_for_approval,
+    cannot_be_bought,
+    is_sold_again,
+    pull,
+    reaches,
+    timeline,
+)
+from tests.faults.observing import newest, seen, shop_calls, statuses
+from tests.faults.stage import Stage, a_stage, said_by
+from tests.rig import Rig, ServiceProcess, until
+
+CALM = {"verify_every": 2.0}
+RECOVERY = 10.0
+"""Seconds after a restart until a crossing must have stopped its SKU; a lease is 5 s."""
+
+
+async def killed_when_halted(replica: ServiceProcess) -> None:
+    """Kill a replica once it has got to its point."""
+    assert "halted" == await said_by(replica)
+    await replica.kill()
+
+
+async def test_killed_between_commit_and_evaluation(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
+    """Answered 202, never evaluated, no further signal: the next replica finds the crossing."""
+    skus = tuple(f"LEFT-{n}" for n in range(5))
+    async with a_stage(dsns, tmp_path, skus=skus) as stage:
+        rig = stage.rig
+        doomed = await stage.halting("doomed", "evaluation")
+        batch = [rig.complaint(sku, f"customer-{n}") for sku in skus for n in range(5)]
+        answer = await rig.call("POST", "/v1/signals", "source", json=batch)
+        assert (202, len(batch)) == (answer.status, answer.body["accepted"])
+        await killed_when_halted(doomed)
+        assert [{"cases": 0}] == await stage.sql("SELECT count(*) AS cases FROM cases")
+        assert sorted(skus) == await rig.shop.sellable()
+
+        await stage.replica("heir")
+        for sku in skus:
+            await _stopped(rig, sku)
+            case = await rig.in_state(sku, "frozen", seconds=RECOVERY)
+            assert 5 == case["evidence"]["signals"]
+            assert 1 == len(await rig.cases(sku))
+
+
+async def test_killed_after_the_stop_before_it_was_recorded(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path
+):
+    """One case, one stop repeated, and the before-image is that of before the first stop."""
+    async with a_stage(dsns, tmp_path, skus=("HALF-DONE",)) as stage:
+        rig, sku = stage.rig, "HALF-DONE"
+        before = await rig.shop.product(sku)
+        doomed = await stage.halting("doomed", "stop applied")
+        await rig.complain(sku)
+        await killed_when_halted(doomed)
+        await cannot_be_bought(rig, sku)
+        assert 1 == len(await shop_calls(rig, sku, "stop"))
+
+        await stage.replica("heir")
+        case = await rig.in_state(sku, "frozen", seconds=RECOVERY)
+        assert 1 == len(await rig.cases(sku))
+        assert 2 == len(await shop_calls(rig, sku, "stop"))
+        await approve(rig, await ask_for_approval(rig, case), "mara")
+        await is_sold_again(rig, sku)
+        assert before == {**await rig.shop.product(sku), "stock": before["stock"]}
+
+
+async def test_released_before_the_stop_was_recorded(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
+    """Stopped by a replica that died, dismissed at once: the stop nobody knows of is taken back."""
+    async with a_stage(dsns, tmp_path, skus=("UNKNOWN-STOP",)) as stage:
+        rig, sku = stage.rig, "UNKNOWN-STOP"
+        before = await rig.shop.product(sku)
+        doomed = await stage.halting("doomed", "stop applied")
+        case = await pull(rig, "alba", sku)
+        await killed_when_halted(doomed)
+        await stage.replica("heir")
+        await rig.done(case, "dismiss", "owen", reason="wrong product")
+        await is_sold_again(rig, sku, seconds=RECOVERY)
+        assert before == {**await rig.shop.product(sku), "stock": before["stock"]}
+
+
+async def test_killed_after_a_mail_before_it_was_recorded(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path
+):
+    """No notice is lost; one comes twice, with the same Message-ID, and order is kept."""
+    async with a_stage(dsns, tmp_path, skus=("MAILED",)) as stage:
+        rig = stage.rig
+        doomed = await stage.halting("doomed", "notice sent")
+        await rig.complain("MAILED")
+        await killed_when_halted(doomed)
+        assert 1 == len(rig.mailbox.messages)
+
+        # The lease of a notice is 30 s; here it has run out.
+        await stage.sql("UPDATE notices SET lease_until = now() WHERE lease_until IS NOT NULL")
+        await stage.replica("heir")
+        await rig.in_state("MAILED", "frozen", seconds=RECOVERY)
+
+        async def all_sent() -> bool:
+            (left,) = await stage.sql("SELECT count(*) FROM notices WHERE state = 'queued'")
+            return left["count"] == 0
+
+        await until(all_sent, "every notice sent", seconds=20)
+        ids = [str(one["Message-ID"]) for one in rig.mailbox.messages]
+        (notices,) = await stage.sql("SELECT count(*) FROM notices WHERE state = 'sent'")
+        assert notices["count"] == len(set(ids)) == len(ids) - 1
+        assert 2 == ids.count(ids[0])
+        to_vendor = [str(one["Message-ID"]) for one in rig.mailbox.to("quality@acme.example")]
+        in_order = await stage.sql(
+            "SELECT id FROM notices WHERE recipient = 'vendor:acme' AND state = 'sent' ORDER BY n"
+        )
+        wanted = [message_id_for(str(one["id"]), "localhost") for one in in_order]
+        assert wanted == list(dict.fromkeys(to_vendor))
+
+
+async def _stopped(rig: Rig, sku: str) -> None:
+    async def refused() -> bool:
+        return not (await rig.shop.buy(sku)).ok
+
+    await until(refused, f"{sku} not buyable", seconds=RECOVERY)
+
+
+# ------------------------------------------------------------------------------------ zombies
+
+
+async def test_a_zombie_with_a_restore_in_its_hands(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
+    """Stopped by the system for longer than its lease; meanwhile frozen anew; then it wakes up.
+
+    Its restore reaches the shop after the new stop. The SKU ends stopped within seconds, the case
+    says what happened, and nothing of the old order is carried on.
+    """
+    await _wake_the_dead(dsns, tmp_path, fences=False)
+
+
+async def test_a_zombie_whose_restore_the_shop_itself_refuses(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path
+):
+    """A shop that looks at the fencing revision never sells in between."""
+    await _wake_the_dead(dsns, tmp_path, fences=True)
+
+
+async def _wake_the_dead(dsns: OwnerAndRuntimeDsns, place: Path, *, fences: bool) -> None:
+    skus = tuple(f"ZOMBIE-{n}" for n in range(6))
+    arguments = ("--fences",) if fences else ()
+    async with a_stage(dsns, place, skus=skus, shop_arguments=arguments, pace=CALM) as stage:
+        rig, gate = stage.rig, place / "gate"
+        zombie = await stage.halting("zombie", "restore ready", gate)
+        for sku in skus:
+            case = await reaches(rig, await pull(rig, "owen", sku), "frozen")
+            await rig.done(case, "declare_false_alarm", "owen", reason_code="wrong_item")
+        for _ in skus:
+            assert "halted" == await said_by(zombie)
+        zombie.process.send_signal(signal.SIGSTOP)
+
+        await stage.replica("living")
+        frozen = {sku: await _pulled(rig, sku) for sku in skus}
+        for sku in skus:
+            frozen[sku] = await reaches(rig, frozen[sku], "frozen", seconds=RECOVERY)
+            await cannot_be_bought(rig, sku)
+        await _leases_over(stage)
+
+        gate.touch()
+        zombie.process.send_signal(signal.SIGCONT)
+        for sku in skus:
+            await _landed(rig, sku)
+        for sku in skus:
+            await _stopped(rig, sku)
+            if not fences:
+                await _drift_recorded(rig, sku)
+            case = await seen(rig, sku, "confirmed", lambda one: statuses(one) == ["confirmed"])
+            assert frozen[sku]["id"] == case["id"]
+            await cannot_be_bought(rig, sku)
+
+
+async def _pulled(rig: Rig, sku: str) -> dict[str, Any]:
+    """Pull the cord: in the old case, or in a new one where its release has been taken over.
+
+    The zombie may hold a lock in the database; that ends with its transaction, after some seconds.
+    """
+    body = {"scope": {"sku": sku}, "reason_code": "defective", "comment": "It broke again."}
+
+    async def accepted() -> dict[str, Any] | None:
+        answer = await rig.call("POST", "/v1/freezes", "mara", json=body)
+        assert answer.status in {200, 201, 503}, answer.body
+        return None if answer.status == 503 else answer.body
+
+    return dict(await until(accepted, f"{sku} pulled", seconds=RECOVERY))
+
+
+async def _drift_recorded(rig: Rig, sku: str) -> None:
+    async def recorded() -> bool:
+        events = await timeline(rig, await newest(rig, sku))
+        return "drifted" in [one["command"] for one in events]
+
+    await until(recorded, f"{sku}: drift in the history")
+
+
+async def _leases_over(stage: Stage) -> None:
+    """Wait until the lease that the zombie holds has run out, or was taken over."""
+
+    async def over() -> bool:
+        (running,) = await stage.sql(
+            "SELECT count(*) FROM catalogue_objects WHERE lease_until > now() + interval '1 s'"
+        )
+        return running["count"] == 0
+
+    await until(over, "leases over", seconds=15)
+
+
+async def _landed(rig: Rig, sku: str) -> None:
+    """Wait until the zombie's restore has reached the shop, whatever came of it."""
+
+    async def there() -> bool:
+        return len(await shop_calls(rig, sku, "restore")) >= 1
+
+    await until(there, f"restore of {sku} at the shop")
+
+
+async def test_a_zombie_with_a_stop_in_its_hands(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
+    """A stop that lands after its pull was dismissed and released is taken back within seconds."""
+    async with a_stage(dsns, tmp_path, skus=("LATE-STOP",), pace=CALM) as stage:
+        rig, sku, gate = stage.rig, "LATE-STOP", tmp_path / "gate"
+        zombie = await stage.halting("zombie", "stop ready", gate)
+        case = await pull(rig, "alba", sku)
+        assert "halted" == await said_by(zombie)
+        zombie.process.send_signal(signal.SIGSTOP)
+        await stage.replica("living")
+        await seen(rig, sku, "stopped", lambda one: statuses(one) == ["confirmed"], seconds=15)
+        await rig.done(await newest(rig, sku), "dismiss", "owen", reason="wrong product")
+        await is_sold_again(rig, sku)
+
+        gate.touch()
+        zombie.process.send_signal(signal.SIGCONT)
+
+        async def landed_and_taken_back() -> bool:
+            operations = [one["operation"] for one in await shop_calls(rig, sku, "stop", "restore")]
+            return operations[-2:] == ["stop", "restore"] and operations.count("stop") == 2
+
+        await until(landed_and_taken_back, "taken back", seconds=15)
+        assert (await rig.shop.buy(sku)).ok
+        assert "closed_false_alarm" == (await rig.case(case["id"]))["state"]
