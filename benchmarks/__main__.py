@@ -1,0 +1,52 @@
+"""Every benchmark, one after the other, with the conditions they ran under."""
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from benchmarks import freeze_path, ingest, reads
+
+QUICK = {"freeze": (2, 10, [0]), "ingest": (2, 10, 1_000_000), "reads": (2, 4_000, 100_000)}
+WHOLE = {
+    "freeze": (5, 40, [0, 1_000, 5_000]),
+    "ingest": (5, 40, 1_000_000),
+    "reads": (5, 20_000, 100_000),
+}
+
+
+def conditions() -> str:
+    """Return what the figures were measured on."""
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    return (
+        f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {platform.system()} "
+        f"{platform.machine()}, load {load} (1, 5, 15 minutes)"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("only", nargs="*", choices=[*WHOLE, []], help="leave out the others")
+    parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works")
+    asked = parser.parse_args()
+    sizes = QUICK if asked.quick else WHOLE
+    wanted: dict[str, Coroutine[Any, Any, None]] = {}
+    for name, (module, size) in {
+        "freeze": (freeze_path, sizes["freeze"]),
+        "ingest": (ingest, sizes["ingest"]),
+        "reads": (reads, sizes["reads"]),
+    }.items():
+        if not asked.only or name in asked.only:
+            wanted[name] = module.main(*size)
+    print(conditions(), flush=True)
+    for work in wanted.values():
+        asyncio.run(work)
+    print(conditions())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
