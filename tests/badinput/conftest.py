@@ -21,11 +21,12 @@ from tests.rig import Rig, register_skus, shop_with_service
 SKUS = 80
 FURTHER = (
     Person("fina", "Fina Finance", frozenset({Role.FINANCE}), "fina@shop.example"),
+    Person("tina", "Tina Tiny", frozenset({Role.VENDOR}), "tina@tiny.example", vendor="tiny"),
     Person("omni", "Omni Staff", frozenset(Role) - {Role.VENDOR}, "omni@shop.example"),
 )
 GONE = Person("gone", "Gus Gone", frozenset({Role.ADMIN}), "gone@shop.example")
 ODD = (
-    "KETTLE-17/blue", "a//b///", "two  words", "100%", "%2F%zz", "a+b=c&d?e#f", "☕ émoji 🫖👩‍👩‍👧",
+    "KETTLE-18/blue", "a//b///", "two  words", "100%", "%2F%zz", "a+b=c&d?e#f", "☕ émoji 🫖👩‍👩‍👧",
     "..", "{sku}", "quote\"and'back\\slash`", "é" * 100, "null", "日本語/商品 №5",
     "\u202eolleh\u2069",
 )
@@ -46,11 +47,11 @@ async def rig(postgres: EmbeddedServer, place: Path) -> AsyncIterator[Rig]:
         shop_with_service(dsns, place, seed=SKUS, skus=ODD, register=False) as running,
     ):
         await register_skus(running, tuple(await running.shop.sellable()))
-        await _let_in_further(running)
+        await let_in_further(running)
         yield running
 
 
-async def _let_in_further(rig: Rig) -> None:
+async def let_in_further(rig: Rig) -> None:
     """Add who the usual cast lacks, and credentials that must not work any more."""
     service = rig.service
     assert service is not None

@@ -14,7 +14,7 @@ from tests.rig import Answer, Rig
 STAFF = frozenset(
     {"root", "owen", "mara", "miro", "alba", "bert", "quin", "cora", "audi", "fina", "omni"}
 )
-PEOPLE = STAFF | {"vera", "vito"}
+PEOPLE = STAFF | {"vera", "vito", "tina"}
 FEEDS, SHOPS = frozenset({"source", "safety"}), frozenset({"catalogue", "freezer"})
 EVERYBODY = PEOPLE | FEEDS | SHOPS
 ADMIN = frozenset({"root", "omni"})

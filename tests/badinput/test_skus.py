@@ -96,8 +96,8 @@ async def test_a_person_pulls_the_cord_on_an_odd_sku(rig: Rig):
 
 async def test_a_lower_case_escape_means_the_same_sku(rig: Rig):
     """%2f is %2F, and a letter may be escaped as well."""
-    sku = "KETTLE-17/blue"
-    addresses = ("KETTLE-17%2Fblue", "KETTLE-17%2fblue", "%4BETTLE-17%2Fblue")
+    sku = "KETTLE-18/blue"
+    addresses = ("KETTLE-18%2Fblue", "KETTLE-18%2fblue", "%4BETTLE-18%2Fblue")
     answers = [await ask(rig, "GET", f"/v1/skus/{one}", "omni") for one in addresses]
 
     assert [sku] * 3 == [one.body["sku"] for one in answers]

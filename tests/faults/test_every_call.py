@@ -1,8 +1,8 @@
 """Each call of one freeze and release fails once; the database fails by chance; all converge."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -17,51 +17,82 @@ from tests.rig import Rig, shop_with_service, until
 
 CALLS = ("lookup", "stop", "read_back", "restore")
 MODES = ("refused", "lost before", "lost after")
-MOST_CALLS = 9
-"""A freeze and a release make about so many calls; more of them verify."""
+CALLS_OF_A_STOP = 3
+"""Stop, read back, verify; where nothing is known beforehand, one look-up more."""
+CALLS_OF_A_RELEASE = 4
+"""Look how it is, restore, look again, read back as a buyer."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which call of which phase fails, and how."""
+
+    phase: str
+    n: int
+    mode: str
 
 
 class EveryCall:
-    """Fails one call of each SKU: the n-th, before or after the far side has acted."""
+    """Fails one call of each SKU: the n-th of a phase, before or after the far side has acted."""
 
-    def __init__(self, plans: dict[str, tuple[int, str]]) -> None:
+    def __init__(self, plans: dict[str, Plan]) -> None:
         self._plans = plans
         self._made: dict[str, int] = dict.fromkeys(plans, 0)
+        self._phase = dict.fromkeys(plans, "stop")
         self.failed: set[str] = set()
 
     def around(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """Return the call, failing where that is planned."""
 
         async def planned(sku: str, *arguments: Any, **more: Any) -> Any:
-            n, mode = self._plans.get(sku, (0, ""))
-            self._made[sku] = self._made.get(sku, 0) + 1
-            if self._made[sku] != n:
+            plan = self._plans[sku]
+            self._made[sku] += 1
+            if (self._phase[sku], self._made[sku]) != (plan.phase, plan.n):
                 return await call(sku, *arguments, **more)
             self.failed.add(sku)
-            if mode == "refused":
+            if plan.mode == "refused":
                 raise CatalogueError("planned refusal", recoverable=False)
-            if mode == "lost after":
+            if plan.mode == "lost after":
                 await call(sku, *arguments, **more)
             raise CatalogueError("planned loss", recoverable=True)
 
         return planned
 
+    async def release_next(self, sku: str) -> None:
+        """Wait for a failure that was planned for the stop; then count the calls of the release."""
 
-async def all_there_and_back(rig: Rig, skus: Iterable[str]) -> None:
-    """Freeze and release every SKU, some at a time."""
+        async def over() -> bool:
+            return self._plans[sku].phase != "stop" or sku in self.failed
+
+        await until(over, f"the planned call of {sku} made", seconds=20)
+        self._phase[sku], self._made[sku] = "release", 0
+
+
+async def at_once(_: str) -> None:
+    """Nothing to wait for between freeze and release."""
+
+
+async def all_there_and_back(
+    rig: Rig, skus: Iterable[str], between: Callable[[str], Awaitable[None]] = at_once
+) -> None:
+    """Freeze and release every SKU, some at a time; `between` the two something may be awaited."""
     before = {sku: await rig.shop.product(sku) for sku in skus}
     room = asyncio.Semaphore(8)
 
     async def one(sku: str) -> None:
         async with room:
-            await _there_and_back(rig, sku, before[sku])
+            await _there_and_back(rig, sku, before[sku], between)
 
     await asyncio.gather(*(one(sku) for sku in before))
 
 
-async def _there_and_back(rig: Rig, sku: str, before: dict[str, Any]) -> None:
+async def _there_and_back(
+    rig: Rig, sku: str, before: dict[str, Any], between: Callable[[str], Awaitable[None]]
+) -> None:
     """Freeze a SKU, see it refused, release it, see it as it was."""
     await rig.complain(sku)
+    await rig.in_state(sku, "frozen", seconds=30)
+    await between(sku)
     case = await rig.in_state(sku, "frozen", seconds=30)
     assert not (await rig.shop.buy(sku)).ok
     people = ("mara", "quin") if case["recurrence"] else ("mara",)
@@ -74,10 +105,14 @@ async def _there_and_back(rig: Rig, sku: str, before: dict[str, Any]) -> None:
 async def test_whichever_call_fails_it_converges(
     dsns: OwnerAndRuntimeDsns, tmp_path, is_cold: bool
 ):
-    """The n-th call of a freeze and release is refused or lost, for every n: all end well."""
+    """The n-th call of a stop or a release is refused or lost, for every n: all end well."""
+    phases = {"stop": CALLS_OF_A_STOP + is_cold, "release": CALLS_OF_A_RELEASE}
+    every_plan = [
+        Plan(phase, n + 1, mode)
+        for phase, calls in phases.items() for n, mode in product(range(calls), MODES)
+    ]
     plans = {
-        f"N-{n}-{MODES.index(mode)}": (n, mode)
-        for n, mode in product(range(1, MOST_CALLS + 1), MODES)
+        f"{one.phase}-{one.n}-{MODES.index(one.mode)}".upper(): one for one in every_plan
     }
     async with shop_with_service(
         dsns, tmp_path, skus=tuple(plans), policy={"probation_time": "1h"}
@@ -90,47 +125,53 @@ async def test_whichever_call_fails_it_converges(
         catalogue = rig.service.catalogues["shop"]
         for name in CALLS:
             setattr(catalogue, name, every.around(getattr(catalogue, name)))
-        await all_there_and_back(rig, plans)
+        await all_there_and_back(rig, plans, every.release_next)
         assert set(plans) == every.failed
         for sku in plans:
             assert 1 == len(await rig.cases(sku))
 
 
 class Capricious:
-    """The database as enforcement sees it: fails by chance, before its work or after its commit."""
+    """The database as enforcement sees it: every fifth transaction fails.
 
-    def __init__(self, database: Any, chance: random.Random) -> None:
-        self._database, self._chance = database, chance
-        self.failures = 0
+    In turn before its work and after its commit.
+    """
+
+    def __init__(self, database: Any) -> None:
+        self._database, self._runs = database, 0
+        self.failures = {"before the work": 0, "after the commit": 0}
 
     async def run(self, work: Any, **more: Any) -> Any:
-        fate = self._chance.random()
-        if fate < 0.06:
-            self.failures += 1
-            raise Unavailable("planned: before the work")
+        self._runs += 1
+        fate = self._runs % 10
+        if fate == 5:
+            self._fail("before the work")
         result = await self._database.run(work, **more)
-        if fate < 0.12:
-            self.failures += 1
-            raise Unavailable("planned: after the commit")
+        if fate == 0:
+            self._fail("after the commit")
         return result
+
+    def _fail(self, where: str) -> None:
+        self.failures[where] += 1
+        raise Unavailable(f"planned: {where}")
 
 
 async def test_a_capricious_database_delays_and_breaks_nothing(
     dsns: OwnerAndRuntimeDsns, tmp_path
 ):
-    """An eighth of enforcement's transactions fail, half of them after they were committed."""
-    skus = tuple(f"CHANCE-{n}" for n in range(12))
+    """Every fifth of enforcement's transactions fails, half of them after they were committed."""
+    skus = tuple(f"CAPRICE-{n}" for n in range(12))
     async with shop_with_service(
         dsns, tmp_path, skus=skus, policy={"probation_time": "1h"}
     ) as rig:
         assert rig.service is not None
         enforcement = rig.service.enforcement
-        capricious = Capricious(rig.service.database, random.Random(7))
+        capricious = Capricious(rig.service.database)
         for part in (enforcement._stopping, enforcement._releasing):
             part._database = capricious
         enforcement._calls.database = capricious
         await all_there_and_back(rig, skus)
-        assert capricious.failures > len(skus)
+        assert min(capricious.failures.values()) >= 3
 
 
 # ------------------------------------------------------------------------------ the journal

@@ -33,6 +33,8 @@ REPEATS = 4
 """Signals of one SKU beyond its distinct customers: the same customers again."""
 RECOVERY, SLACK = 10.0, 3
 """Seconds of undisturbed service within which a crossing must have stopped its SKU."""
+SLOWEST_MAIL = 5
+"""Notices per second that one replica sends at least."""
 OPEN_BUDGET = {"per_source": 10**6, "per_category": 10**6, "per_vendor": 10**6, "shop": 10**6}
 
 
@@ -172,7 +174,7 @@ def make_signals(chance: random.Random, number: int) -> list[dict[str, Any]]:
     now = datetime.now(UTC).isoformat()
     made: list[dict[str, Any]] = []
     for n in itertools.count():
-        crosses = n % 3 == 0
+        crosses = n % 5 == 0
         customers = chance.choice(CUSTOMERS_OF_CROSSING if crosses else CUSTOMERS_BELOW)
         sku = f"{'CROSS' if crosses else 'BELOW'}-{n:05}"
         who = [*range(customers), *(chance.randrange(customers) for _ in range(REPEATS))]
@@ -278,11 +280,15 @@ async def _notices(storm: Storm, *, wait_for_leases: bool) -> dict[str, Any]:
     if not wait_for_leases:  # a lease is 30 s: here it has run out
         await storm.stage.sql("UPDATE notices SET lease_until = now() WHERE state = 'queued'")
 
-    async def all_sent() -> bool:
-        left = await storm.stage.sql("SELECT count(*) AS n FROM notices WHERE state <> 'sent'")
-        return left == [{"n": 0}]
+    async def left() -> int:
+        (row,) = await storm.stage.sql("SELECT count(*) AS n FROM notices WHERE state <> 'sent'")
+        return int(row["n"])
 
-    await until(all_sent, "every notice sent", seconds=90 if wait_for_leases else 30)
+    async def all_sent() -> bool:
+        return await left() == 0
+
+    deadline = 30 + await left() / SLOWEST_MAIL
+    await until(all_sent, "every notice sent", seconds=deadline + 60 * wait_for_leases)
     notices = await storm.stage.sql("SELECT id, case_id, recipient, n FROM notices ORDER BY n")
     arrived = [str(one["Message-ID"]) for one in storm.stage.rig.mailbox.messages]
     wanted = {message_id_for(str(one["id"]), "localhost"): one for one in notices}
