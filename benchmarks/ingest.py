@@ -59,8 +59,8 @@ async def by_copy(database: PostgresDatabase, batches: list[list[Signal]]) -> fl
     return len(batches) * SIZE / (time.perf_counter() - begun)
 
 
-async def main(rounds: int, batches: int, skus: int) -> None:
-    feed = Feed(skus, seed=Random(7).randrange(10**6))
+async def main(rounds: int, batches: int, skus: int, skew: float = 1) -> None:
+    feed = Feed(skus, seed=Random(7).randrange(10**6), skew=skew)
     async with stage(shop_skus=10, registered=0) as on:
         database = await PostgresDatabase.connect(on.owner, min_size=1)
         copied: list[float] = []

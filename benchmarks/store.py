@@ -40,15 +40,16 @@ Batch = list[Signal]
 class Feed:
     """Signals as a shop sends them: skewed over SKUs, most with a text, no two alike."""
 
-    def __init__(self, skus: int, seed: int) -> None:
+    def __init__(self, skus: int, seed: int, skew: float = 3) -> None:
         self._random, self._skus, self._made = Random(seed), skus, 0
+        self._skew = skew
 
     def batch(self, size: int) -> Batch:
         return [self._one() for _ in range(size)]
 
     def _one(self) -> Signal:
         self._made += 1
-        number = int(self._skus * self._random.random() ** 3)
+        number = int(self._skus * self._random.random() ** self._skew)
         return Signal(
             source="contact-centre", id=f"T-{self._made:012}", kind=Kind.COMPLAINT,
             sku=f"SKU-{number:08}", severity=Severity.MAJOR, intent="defect",

@@ -1,5 +1,8 @@
 """Metrics for Prometheus, prefix `freezeguard_`. No label names a SKU or a customer."""
 
+from collections.abc import Callable
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from freezeguard import __version__
@@ -9,7 +12,7 @@ _FAST = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 3
 
 _COUNTERS = {
     "signals_received": ("Signals received.", ("result",)),
-    "freezes": ("Freezes ordered.", ("by",)),
+    "freezes": ("Sales stopped, for the first time or again.", ("lane",)),
     "catalogue_requests": ("Calls to catalogues.", ("catalogue", "outcome")),
     "catalogue_drift": ("Objects found on sale although stopped.", ("catalogue",)),
     "notices": ("Delivery attempts of notices.", ("channel", "result")),
@@ -33,6 +36,7 @@ class PrometheusMetrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._children: dict[tuple[Any, ...], Any] = {}
         self._counters = {
             name: Counter(_PREFIX + name, help_, labels, registry=self._registry)
             for name, (help_, labels) in _COUNTERS.items()
@@ -52,18 +56,29 @@ class PrometheusMetrics:
 
     def count(self, name: str, number: float = 1, **labels: str) -> None:
         """Add to a counter."""
-        counter = self._counters[name]
-        (counter.labels(**labels) if labels else counter).inc(number)
+        self._child(self._counters, name, labels).inc(number)
 
     def time(self, name: str, seconds: float, **labels: str) -> None:
         """Add to a histogram."""
-        histogram = self._histograms[name]
-        (histogram.labels(**labels) if labels else histogram).observe(seconds)
+        self._child(self._histograms, name, labels).observe(seconds)
 
     def set(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
-        gauge = self._gauges[name]
-        (gauge.labels(**labels) if labels else gauge).set(value)
+        self._child(self._gauges, name, labels).set(value)
+
+    def follow(self, name: str, value: Callable[[], float]) -> None:
+        """Have a gauge read a value whenever somebody asks for it."""
+        self._gauges[name].set_function(value)
+
+    def _child(self, metrics: dict[str, Any], name: str, labels: dict[str, str]) -> Any:
+        """Return a metric for its labels; the library's own way to it is slow."""
+        if not labels:
+            return metrics[name]
+        key = (name, *labels.items())
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metrics[name].labels(**labels)
+        return child
 
     def text(self) -> bytes:
         """Return everything in the text format of Prometheus."""

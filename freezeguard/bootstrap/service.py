@@ -1,5 +1,6 @@
 """Builds one replica of the service, runs it, and closes it in order."""
 
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ from freezeguard.api import bodies
 from freezeguard.api.app import Api, build_api
 from freezeguard.api.context import CheckResult, Context
 from freezeguard.api.idempotency import Idempotency
+from freezeguard.api.routing import AnyRoute
 from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.bootstrap.surroundings import hash_sku, jitter, new_id, new_secret, utc_now
+from freezeguard.bootstrap.surroundings import jitter, new_id, new_secret, request_ids, utc_now
 from freezeguard.catalogues.registry import open_catalogues
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
@@ -102,13 +104,14 @@ class Service:
         every = self.settings.workers
         crew = self.crew
         crew.hire("quick lane", self.ingestion.run_quick)
-        crew.hire("bulk lane", self.ingestion.run_bulk)
+        for one in ("bulk lane", "second bulk lane"):  # one converts while the other one waits
+            crew.hire(one, self.ingestion.run_bulk)
         crew.hire("evaluator", self.ingestion.run_evaluator)
         crew.hire("listener", self.listener.run)
         step = crew.hire_stepping
-        step("held set", self._follow_held_set, TOPIC_HOLDS, poll=every.poll)
-        step("access", _quiet(self.access.refresh), TOPIC_ACCESS, poll=every.poll)
-        step("rules", _quiet(self.rules.refresh), TOPIC_RULES, poll=every.poll)
+        step("held set", _idle(self.held.follow), TOPIC_HOLDS, poll=every.poll)
+        step("access", _idle(self.access.refresh), TOPIC_ACCESS, poll=every.poll)
+        step("rules", _idle(self.rules.refresh), TOPIC_RULES, poll=every.poll)
         step("suppressions", _idle(self.rules.revive), TOPIC_RULES, poll=every.poll)
         step("known skus", _idle(self.known.follow), TOPIC_OBJECTS, poll=every.poll * 5)
         step("sweep evaluations", self.sweeper.sweep_evaluations, poll=every.sweep)
@@ -125,11 +128,6 @@ class Service:
 
     async def _work_due(self, name: str) -> int:
         return await self.enforcement.work_due(name)
-
-    async def _follow_held_set(self) -> int:
-        await self.held.follow()
-        self.metrics.set("held_set_revision", self.held.revision)
-        return 0
 
     async def _partitions(self) -> int:
         return await self.database.run(lambda tx: tx.signals.ensure_partitions(utc_now()))
@@ -175,9 +173,7 @@ class Service:
 
     def checks(self) -> dict[str, CheckResult]:
         """Answer each named check of readiness; reads memory only."""
-        now = utc_now()
-        held_age = None if self.held.as_of is None else (now - self.held.as_of).total_seconds()
-        fresh = held_age is not None and held_age < STALE_AFTER
+        fresh = _age(self.held) < STALE_AFTER
         return {
             "database": CheckResult(fresh, "" if fresh else "not heard of", self.held.as_of),
             "held_set": CheckResult(self.held.is_ready, "", self.held.as_of),
@@ -185,6 +181,15 @@ class Service:
             "keys": CheckResult(self.access.is_ready),
             "workers": CheckResult(self.crew.is_whole),
         }
+
+
+def _observe(metrics: PrometheusMetrics, route: AnyRoute, status: int, seconds: float) -> None:
+    metrics.time("request_seconds", seconds, route=route.name, status=str(status))
+
+
+def _age(held: HeldSet) -> float:
+    """Return the seconds since the held set was last heard of; infinite before the first time."""
+    return math.inf if held.as_of is None else (utc_now() - held.as_of).total_seconds()
 
 
 def _url(host: str, port: int) -> str:
@@ -200,9 +205,6 @@ def _idle(step: Any) -> Any:
         return 0
 
     return once
-
-
-_quiet = _idle
 
 
 async def _warm(catalogue: Catalogue) -> None:
@@ -286,12 +288,12 @@ def build(
         database, directory, reconciliation, journal, utc_now, new_id,
         Pace(**settings.pace.model_dump(), jitter=jitter), metrics,
     )
-    aftercare = Aftercare(database, enforcement, reconciliation)
+    aftercare = Aftercare(database, enforcement, reconciliation, metrics)
     ingestion = Ingestion(
         database, rules, evaluation, Watch(()), utc_now, aftercare.take, metrics
     )
     access = Access(database, utc_now, new_id, new_secret)
-    held, known = HeldSet(database, utc_now), KnownSkus(database, hash_sku)
+    held, known = HeldSet(database, utc_now), KnownSkus(database, hash, utc_now)
     mail = settings.mail
     service: list[Service] = []
     context = Context(
@@ -316,10 +318,14 @@ def build(
     )
     api = build_api(
         context,
-        new_request_id=lambda: str(new_id()),
+        new_request_id=request_ids(),
         idempotency=Idempotency(PostgresIdempotency(database), utc_now),
+        observe=partial(_observe, metrics),
         pace=bodies.Pace(seconds=settings.limits.body_seconds),
     )
+    metrics.follow("held_skus", lambda: held.number_of_skus)
+    metrics.follow("held_set_revision", lambda: held.revision)
+    metrics.follow("held_set_age_seconds", lambda: _age(held))
     built = Service(
         settings=settings, database=database, directory=directory, catalogues=catalogues,
         access=access, rules=rules, held=held, known=known, casework=casework,

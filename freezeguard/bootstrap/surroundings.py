@@ -3,8 +3,9 @@
 import random
 import secrets
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from hashlib import blake2b
+from itertools import count
 from uuid import UUID
 
 from freezeguard.domain.ids import uuid7
@@ -30,6 +31,10 @@ def jitter() -> float:
     return random.uniform(0.8, 1.2)  # noqa: S311 - nothing secret
 
 
-def hash_sku(sku: str) -> int:
-    """Return 64 bits that stand for a SKU."""
-    return int.from_bytes(blake2b(sku.encode(), digest_size=8).digest())
+def request_ids() -> Callable[[], str]:
+    """Return what names requests: 64 random bits of this replica, then a number of its own.
+
+    Nothing secret hangs on it, and asking the system for chance costs each request dearly.
+    """
+    replica, numbers = secrets.token_hex(8), count(1)
+    return lambda: f"{replica}-{next(numbers):x}"

@@ -37,12 +37,14 @@ LEASE = timedelta(seconds=5)
 class Aftermath:
     """A command's outcome, and the catalogue objects to work on once it is committed.
 
+    `stops_sale` says that a hold was set that does not lapse by itself.
     `evidence` and `rows` are what the command has seen of the case's signals and objects, so that
     notices need not look again.
     """
 
     case: Case
     claims: list[CatalogueRow] = field(default_factory=list)
+    stops_sale: bool = False
     evidence: AttachedSignals | None = None
     rows: list[CatalogueRow] | None = None
     prelude: Prelude | None = None
@@ -279,6 +281,7 @@ class Casework:
         held = [*others, hold]
         aftermath.rows, claims = await self._want(tx, case.scope.sku, revision, held, rows)
         aftermath.claims += claims
+        aftermath.stops_sale = not effect.soft
 
     async def _release_hold(self, tx: Transaction, aftermath: Aftermath) -> None:
         """Readers still see the hold; catalogues may sell again unless another hold covers them."""

@@ -46,6 +46,11 @@ class HeldSet:
         """Say whether a first snapshot was taken."""
         return self.as_of is not None
 
+    @property
+    def number_of_skus(self) -> int:
+        """Return how many SKUs are held."""
+        return len(self._by_sku)
+
     async def load(self) -> None:
         """Take the first snapshot."""
         revision, holds = await self._database.run(lambda tx: tx.holds.all_in_force())

@@ -3,9 +3,15 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from freezeguard.ports.clock import Now
 from freezeguard.ports.storage import Database, Transaction
 
-PAGE = 50_000
+PAGE = 5_000
+"""SKUs that are taken in at a stretch: requests are answered in between."""
+
+SETTLED = timedelta(minutes=2)
+"""After so long a change is seen by every reader: what commits late, or under a clock that is
+late, is not passed over. Younger changes are read again each time."""
 
 
 class KnownSkus:
@@ -15,8 +21,8 @@ class KnownSkus:
     `known: true` for a SKU that is not registered, and nothing else.
     """
 
-    def __init__(self, database: Database, hash_sku: Callable[[str], int]) -> None:
-        self._database, self._hash = database, hash_sku
+    def __init__(self, database: Database, hash_sku: Callable[[str], int], now: Now) -> None:
+        self._database, self._hash, self._now = database, hash_sku, now
         self._known: set[int] = set()
         self._last: tuple[datetime, str] | None = None
 
@@ -27,7 +33,7 @@ class KnownSkus:
         return len(self._known)
 
     async def follow(self) -> int:
-        """Take in SKUs registered since; return how many."""
+        """Take in SKUs registered since; return how many were read."""
         count = 0
         while True:
             rows = await self._database.run(self._next_page)
@@ -40,9 +46,9 @@ class KnownSkus:
                 return count
 
     def _step_back(self) -> None:
-        """Look at the last minute again next time: a slow transaction may commit into it."""
+        """Begin the next time with what is not settled yet."""
         if self._last is not None:
-            self._last = (self._last[0] - timedelta(minutes=1), "")
+            self._last = min(self._last, (self._now() - SETTLED, ""))
 
     async def _next_page(self, tx: Transaction) -> list[tuple[datetime, str]]:
         return await tx.master.skus_after(self._last, PAGE)

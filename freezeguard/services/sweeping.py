@@ -15,6 +15,7 @@ from freezeguard.domain.transitions import State
 from freezeguard.ports.catalogues import CatalogueError
 from freezeguard.ports.clock import Now
 from freezeguard.ports.journal import Journal
+from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.storage import CaseFilter, CatalogueRow, Database, Hold, Transaction
 from freezeguard.services.casework import Aftermath, Casework
 from freezeguard.services.directory import Directory, Outlet
@@ -34,16 +35,22 @@ class Aftercare:
     """What happens right after a commit: stops go out; cases with nothing to stop go on."""
 
     def __init__(
-        self, database: Database, enforcement: Enforcement, reconciliation: Reconciliation
+        self,
+        database: Database,
+        enforcement: Enforcement,
+        reconciliation: Reconciliation,
+        metrics: Metrics,
     ) -> None:
         self._database, self._enforcement = database, enforcement
-        self._reconciliation = reconciliation
+        self._reconciliation, self._metrics = reconciliation, metrics
         self._running: set[asyncio.Task[None]] = set()
 
     def take(self, aftermaths: Iterable[Aftermath]) -> None:
         """Send the stops of what was just committed."""
         for aftermath in aftermaths:
             self._enforcement.start(aftermath.claims)
+            if aftermath.stops_sale:
+                self._metrics.count("freezes", lane=aftermath.case.lane)
             if aftermath.case.state is State.FREEZING and not aftermath.claims:
                 task = asyncio.create_task(self._advance_soon(aftermath.case.id))
                 self._running.add(task)

@@ -23,6 +23,9 @@ SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "4s",
     # our statements are short: compiling them costs more than it saves
     "jit": "off",
+    # planning anew costs more than most of our statements; tests/storage/test_plans.py looks at
+    # what is planned
+    "plan_cache_mode": "force_generic_plan",
     # a statement whose client was killed must not keep its locks
     "client_connection_check_interval": "1s",
 }

@@ -12,6 +12,9 @@ log = structlog.get_logger()
 
 Step = Callable[[], Awaitable[object]]
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+BREATH = 0.002
+"""Seconds between a notification and the work that it wakes: what the commit behind it ordered of
+this very replica, a stop above all, goes out first."""
 
 
 @dataclass(slots=True)
@@ -19,9 +22,16 @@ class Bell:
     """Wakes a loop. NOTIFY rings it; the loop also looks by itself every `poll` seconds."""
 
     event: asyncio.Event = field(default_factory=asyncio.Event)
+    is_ringing: bool = False
 
     def ring(self) -> None:
-        """Wake whoever waits."""
+        """Wake whoever waits, in a moment; what rings meanwhile is heard with it."""
+        if not self.is_ringing:
+            self.is_ringing = True
+            asyncio.get_running_loop().call_later(BREATH, self._wake)
+
+    def _wake(self) -> None:
+        self.is_ringing = False
         self.event.set()
 
     async def wait(self, seconds: float) -> None:

@@ -15,6 +15,8 @@ from freezeguard.domain.signals import (
     fingerprint,
 )
 
+_SEVERITIES = {one.word: one for one in Severity}
+
 MAX_EXTRA = 16 * 1024
 NEED_A_RESULT = frozenset({Kind.INSPECTION, Kind.TELEMETRY})
 
@@ -135,7 +137,7 @@ class SignalIn(BaseModel):
             kind=self.kind,
             sku=self.sku,
             occurred_at=self.occurred_at,
-            severity=Severity[self.severity.upper()],
+            severity=_SEVERITIES[self.severity],
             intent=self.intent,
             observed_at=self.observed_at,
             result=self.result,

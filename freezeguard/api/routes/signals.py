@@ -26,8 +26,11 @@ from freezeguard.api.models.units import UnitsIn
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
 from freezeguard.domain.errors import WrongSource
 from freezeguard.domain.people import Actor, MachineKey, Right, Role
-from freezeguard.domain.signals import fingerprint
+from freezeguard.domain.signals import Signal, fingerprint
 from freezeguard.ports.storage import RejectedSignal, UnitsShipped
+
+STRETCH = 25
+"""Signals that are converted before others may run."""
 
 CONFLICT = "The same id was sent before with another body; it is not counted."
 
@@ -53,19 +56,31 @@ class Signals:
         """Store a batch; answer only once all of it is durable."""
         context, parsed, key = self._context, call.body, call.who
         _check_source(key, [item.source for _, item in parsed.items])
-        may_assert = isinstance(key, MachineKey) and Right.MAY_ASSERT_SAFETY in key.rights
-        signals = [
-            item.to_domain(
-                hash_customer=context.hash_customer, mask=context.mask, may_assert_safety=may_assert
-            )
-            for _, item in parsed.items
-        ]
-        prints = [item.fingerprint for _, item in parsed.items]
+        signals, prints = await self._to_domain(parsed, key)
         receipt = await context.ingestion.submit(signals, prints)
         conflicts = [conflict_of(*parsed.items[position]) for position in receipt.conflicts]
         rejected = sorted([*parsed.rejected, *conflicts], key=lambda one: one.index)
         await keep(context, rejected, key)
         return answer(len(receipt.accepted), len(receipt.duplicates), rejected)
+
+    async def _to_domain(
+        self, parsed: Parsed[SignalIn], key: Actor
+    ) -> tuple[list[Signal], list[bytes]]:
+        """Return the signals as they are stored, and their fingerprints.
+
+        Others may run in between: a single complaint must not wait for a batch.
+        """
+        context = self._context
+        may_assert = isinstance(key, MachineKey) and Right.MAY_ASSERT_SAFETY in key.rights
+        signals, prints = [], []
+        for place, (_, item) in enumerate(parsed.items, 1):
+            signals.append(item.to_domain(
+                hash_customer=context.hash_customer, mask=context.mask, may_assert_safety=may_assert
+            ))
+            prints.append(item.fingerprint)
+            if place % STRETCH == 0:
+                await asyncio.sleep(0)
+        return signals, prints
 
     async def rejected(self, call: Call[PageQuery]) -> Reply:
         """List what was not accepted; a source key sees its own."""
