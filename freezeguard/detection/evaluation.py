@@ -1,7 +1,7 @@
 """From signals to crossings. The same code serves live, shadow, preview and backtest."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from freezeguard.detection.explain import sentence
@@ -17,7 +17,7 @@ from freezeguard.detection.windows import (
 )
 from freezeguard.domain.reasons import Crossing, Reason
 from freezeguard.domain.rules import Rule
-from freezeguard.domain.scope import Scope
+from freezeguard.domain.scope import NARROWING, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,34 @@ class Evidence:
     shipments: Sequence[Shipment] = ()
     since: datetime | None = None
     factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What a reinstatement changed: since when, without which lots, bounds tightened by what."""
+
+    since: datetime | None
+    lots: frozenset[str]
+    factor: float
+
+
+def after_the_fix(
+    rule: Rule,
+    scope: Scope,
+    signals: Sequence[Observed],
+    shipments: Sequence[Shipment],
+    fix: Fix,
+) -> tuple[Rule, Evidence]:
+    """Return a rule and its evidence as they count on probation, for the scope of the case.
+
+    Only what the case covers speaks, and neither complaints nor units of the lots that the remedy
+    gave up. The rule counts within the case's own scope where its own is wider.
+    """
+    narrowed = (*rule.hold_scope[1:], *scope.narrowing())
+    hold_scope = ("sku", *(name for name in NARROWING if name in narrowed))
+    post_fix = [one for one in signals if scope.covers(one.scope) and one.scope.lot not in fix.lots]
+    shipped = [one for one in shipments if one.scope.lot not in fix.lots]
+    return replace(rule, hold_scope=hold_scope), Evidence(post_fix, shipped, fix.since, fix.factor)
 
 
 def crossings(rule: Rule, evidence: Evidence, *, after: datetime | None = None) -> list[Crossing]:

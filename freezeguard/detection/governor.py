@@ -36,6 +36,25 @@ def exhausted(spent: Spent, budget: Budget, lane: str) -> str | None:
     return next((name for name, used, limit in limits if used >= limit), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Whose budget an automatic freeze spends: of a lane and a source."""
+
+    lane: str
+    source: str
+
+
+def charge_for(lane: str, counted: Sequence[Observed]) -> Charge:
+    """Return what a freeze of a lane spends.
+
+    The larger budget of safety is open to sources only that may assert it; whoever else a rule of
+    that lane counts spends the ordinary ones.
+    """
+    source = source_to_charge(counted)
+    trusted = any(one.may_assert_safety for one in counted if one.source == source)
+    return Charge("quality" if lane == "safety" and not trusted else lane, source)
+
+
 def source_to_charge(counted: Sequence[Observed]) -> str:
     """Return the source that brought most of the counted signals; of equals, the newest one's.
 

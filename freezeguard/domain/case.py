@@ -21,6 +21,7 @@ from freezeguard.domain.effects import (
     LookAgain,
     Notify,
     OpenTask,
+    Reader,
     ReleaseHold,
     ScoreFalseAlarm,
     SetHold,
@@ -123,6 +124,8 @@ def take_news(case: Case, known: Mapping[str, Any], news: Sequence[str], lane: s
         case, evidence_revision=case.evidence_revision + 1, known_evidence=known, lane=lane
     )
     effects: tuple[Effect, ...] = (VoidVotes("the evidence has changed"),)
+    if lane != case.lane:
+        effects = (*effects, SetHold("hard"))  # readers see the stricter lane
     return Decision(after, case.state, "news", {"news": list(news), "lane": lane}, effects)
 
 
@@ -229,14 +232,16 @@ def _no_approval() -> dict[str, Any]:
 
 
 def _confirm_freeze(move: Move) -> Outcome:
-    degraded = is_degraded(move.facts.objects)
-    told: list[Effect] = [
+    return {"degraded": is_degraded(move.facts.objects)}, _told_of_the_stop()
+
+
+def _told_of_the_stop() -> list[Effect]:
+    return [
         StopClocks(("confirm",)),
         CloseTasks("stop"),
         Notify("frozen_confirmed", "vendor"),
         Notify("frozen_confirmed", "owner"),
     ]
-    return {"degraded": degraded}, told
 
 
 def _fact(move: Move) -> Outcome:
@@ -251,6 +256,8 @@ def _fact(move: Move) -> Outcome:
             OpenTask("stop", seen["catalogue"], seen["remote_id"], instruction),
             Notify("manual_task", "owner", {**seen, "instruction": instruction}),
         ]
+    if move.facts.awaits_confirmation and all(one.is_stopped for one in move.facts.objects):
+        effects += _told_of_the_stop()  # somebody took the case over before it was confirmed
     return {"degraded": degraded}, effects
 
 
@@ -271,7 +278,10 @@ def _accept_ownership(move: Move) -> Outcome:
 
 
 def _propose_remedy(move: Move) -> Outcome:
-    return {"remedy": move.arguments["remedy"], "remedy_author": move.person}, []
+    """The owner judges it; from the third round on another manager does."""
+    judge: Reader = "owner" if move.case.remedy_rounds < 2 else "approvers"
+    told: list[Effect] = [Notify("remedy_proposed", judge)]
+    return {"remedy": move.arguments["remedy"], "remedy_author": move.person}, told
 
 
 def _return_remedy(move: Move) -> Outcome:

@@ -59,7 +59,11 @@ def _is_degraded(move: Move) -> bool:
 
 
 def live_votes(move: Move) -> tuple[Vote, ...]:
-    """Return earlier votes of other people that still count: same evidence, not expired."""
+    """Return earlier votes of other people that still count.
+
+    They saw the same evidence and the same objects that do not obey, have not expired, and their
+    voters may still vote.
+    """
     return tuple(vote for vote in _counting_votes(move) if vote.person != move.person)
 
 
@@ -70,7 +74,16 @@ def _counting_votes(move: Move) -> tuple[Vote, ...]:
         if vote.command == move.command
         and vote.evidence_revision == move.case.evidence_revision
         and move.now < vote.expires_at
+        and vote.may_vote
+        and _not_confirmed(move) <= vote.unconfirmed
     )
+
+
+def _not_confirmed(move: Move) -> set[str]:
+    """Return the objects that an approval must name: nobody approves past what still sells."""
+    if move.command is not Command.APPROVE or not _is_degraded(move):
+        return set()
+    return {one.name for one in move.facts.objects if not one.is_stopped}
 
 
 def is_last_vote(move: Move) -> bool:
@@ -231,12 +244,19 @@ def _not_authority(move: Move) -> tuple[str, ...]:
     return ()
 
 
+def _no_news_pending(move: Move) -> tuple[str, ...]:
+    if move.facts.news_pending:
+        return ("new signals have just arrived and are not evaluated yet",)
+    return ()
+
+
 def _probation_over(move: Move) -> tuple[str, ...]:
     facts = move.facts
     return probation.unmet(move.case, facts.probation, facts.policy, move.now)
 
 
 GUARDS: Mapping[Command, tuple[Guard, ...]] = {
+    Command.EXPIRE: (_no_news_pending,),
     Command.DISMISS: (_reason_given, _second_person_dismisses),
     Command.FREEZE: (_may_freeze, _order_has_document),
     Command.CONFIRM_FREEZE: (_all_stopped,),
@@ -254,7 +274,7 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
         _unconfirmed_named,
     ),
     Command.CONFIRM_RELEASE: (_all_released,),
-    Command.COMPLETE_PROBATION: (_probation_over,),
+    Command.COMPLETE_PROBATION: (_no_news_pending, _probation_over),
     Command.DECLARE_FALSE_ALARM: (_false_alarm_code, _not_twice, _owner_among_voters),
 }
 

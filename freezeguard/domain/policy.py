@@ -22,6 +22,7 @@ class Policy:
 
     `baseline_floor` is the defect rate (defects per unit) below which an item counts as sound
     whatever its own history: with fewer than 150 units even zero defects can't show less than 2 %.
+    `news_customers` is how many new customers void an approval where no rule's bound says so.
     """
 
     soft_hold: bool = True
@@ -34,5 +35,6 @@ class Policy:
     probation_bound_factor: float = 0.5
     baseline_floor: float = 0.01
     release_tries: int = 3
+    news_customers: int = 5
     confirm_within: timedelta = timedelta(seconds=30)
     budget: Budget = field(default_factory=Budget)

@@ -83,6 +83,7 @@ PERSON_SENTENCES: Mapping[str, str] = {
 """What each reason code of a person's pull says in words."""
 
 SAFETY_REASON_CODES = frozenset({"safety_injury", "safety_hazard"})
+AUTHORITY_REASON_CODE = "authority_order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,13 @@ class PullReason:
     def is_safety(self) -> bool:
         """Say whether one associate alone may freeze for this reason."""
         return self.reason_code in SAFETY_REASON_CODES
+
+    @property
+    def lane(self) -> str:
+        """Return the mildest lane that this reason allows: an injury is no matter of quality."""
+        if self.reason_code == AUTHORITY_REASON_CODE:
+            return "authority"
+        return "safety" if self.is_safety else "quality"
 
     def as_dict(self, sku: str) -> dict[str, Any]:
         """Return the reason in JSON types."""

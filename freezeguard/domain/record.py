@@ -81,13 +81,19 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """The first vote of a two-person command."""
+    """The first vote of a two-person command.
+
+    `may_vote` says whether the voter is still one of those whom the command asks; `unconfirmed`
+    are the objects that the vote names as not confirmed.
+    """
 
     command: str
     person: str
     is_approver: bool
     evidence_revision: int
     expires_at: datetime
+    may_vote: bool = True
+    unconfirmed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,8 @@ class Facts:
     """What a decision needs to know beside the case itself.
 
     `pullers` are the persons whose pull opened or seconded the suspicion; `news_pending` says
-    that signals of the SKU are stored and not evaluated yet.
+    that signals of the SKU are stored and not evaluated yet; `awaits_confirmation` that nobody
+    has been told yet that the freeze is read back everywhere.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -117,4 +124,5 @@ class Facts:
     pullers: tuple[str, ...] = ()
     open_tasks: tuple[tuple[str, str], ...] = ()
     news_pending: bool = False
+    awaits_confirmation: bool = False
     probation: ProbationRecord = field(default_factory=ProbationRecord)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from math import ceil
 from typing import Any, Literal
 
 from freezeguard.domain.errors import InvalidInput
@@ -78,6 +79,13 @@ class Rule:
     def __post_init__(self) -> None:
         for problem in _problems(self):
             raise problem
+
+    @property
+    def needs_customers(self) -> int:
+        """Return how many customers must have spoken; 0 where the rule asks for none by number."""
+        if self.family is Family.RATE:
+            return self.min_customers
+        return ceil(self.bound)
 
 
 def _problems(rule: Rule) -> Iterable[InvalidInput]:

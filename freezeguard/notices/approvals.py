@@ -20,10 +20,20 @@ from freezeguard.ports.notice_facts import (
     ApprovalRejectedFacts,
     ApprovalRequestedFacts,
     ApprovalVoidedFacts,
+    RemedyProposedFacts,
     RemedyReturnedFacts,
 )
 
 _SEVERAL = 30  # things that a remedy may lack; they are all named
+
+
+def remedy_proposed(facts: RemedyProposedFacts, say: Wording) -> Body:
+    """To whoever judges it: the remedy, whole."""
+    opening = [intro(facts, say, "remedy_proposed.intro")]
+    if facts["other_manager"]:
+        opening.append(Paragraph(say.say("remedy_proposed.other_manager")))
+    proposed = section(say, "remedy", remedy(facts["remedy"], None, say))
+    return tuple(opening), (proposed, about(facts, say))
 
 
 def remedy_returned(facts: RemedyReturnedFacts, say: Wording) -> Body:

@@ -7,6 +7,7 @@ from freezeguard.notices.approvals import (
     approval_rejected,
     approval_requested,
     approval_voided,
+    remedy_proposed,
     remedy_returned,
 )
 from freezeguard.notices.letter import Body, Letter, Link, Paragraph, Section
@@ -348,6 +349,7 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "expired": expired,
     "dismissed": dismissed,
     "degraded": degraded,
+    "remedy_proposed": remedy_proposed,
     "remedy_returned": remedy_returned,
     "approval_requested": approval_requested,
     "approval_voided": approval_voided,

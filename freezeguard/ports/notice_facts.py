@@ -283,6 +283,13 @@ class VerificationFacts(TypedDict):
     result: NotRequired[str | None]
 
 
+class RemedyProposedFacts(CaseNoticeFacts):
+    """`remedy_proposed`, to whoever judges it; `other_manager`: the owner has returned two."""
+
+    remedy: RemedyFacts
+    other_manager: bool
+
+
 class RemedyReturnedFacts(CaseNoticeFacts):
     """`remedy_returned`, to the vendor: exactly what is `missing`, as codes or words.
 
@@ -404,6 +411,7 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "expired": ExpiredFacts,
         "dismissed": DismissedFacts,
         "degraded": DegradedFacts,
+        "remedy_proposed": RemedyProposedFacts,
         "remedy_returned": RemedyReturnedFacts,
         "approval_requested": ApprovalRequestedFacts,
         "approval_voided": ApprovalVoidedFacts,

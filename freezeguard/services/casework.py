@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from freezeguard.domain import effects as fx
+from freezeguard.domain.authority import accepts
 from freezeguard.domain.case import Decision, decide, open_case
 from freezeguard.domain.enforcement import ObjectState
 from freezeguard.domain.people import Actor, actor_name
 from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case, Facts, Vote
-from freezeguard.domain.transitions import Command, State
+from freezeguard.domain.transitions import Command, State, find_row
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import (
     AttachedSignals,
@@ -114,22 +115,38 @@ class Casework:
         votes = await tx.cases.votes(case.id, now)
         tasks = await tx.cases.tasks(case.id)
         on_probation = case.state is State.PROBATION
+        taken_over = case.in_frozen_phase and case.state not in {State.FREEZING, State.FROZEN}
         facts = Facts(
             policy=self.policy,
             objects=await self.object_states(tx, case),
-            votes=tuple([await self._with_authority(tx, case, vote) for vote, _ in votes]),
+            votes=tuple([await self._as_of_now(tx, case, vote, cast) for vote, cast in votes]),
             pullers=await tx.cases.pullers(case.id),
             open_tasks=tuple((t.catalogue, t.remote_id) for t in tasks if t.resolved_at is None),
             news_pending=await tx.signals.has_pending(case.scope.sku),
+            awaits_confirmation=taken_over and await self._awaits_confirmation(tx, case),
         )
         if not on_probation:
             return facts
         return replace(facts, probation=await tx.cases.probation_record(case, now))
 
-    async def _with_authority(self, tx: Transaction, case: Case, vote: Vote) -> Vote:
+    @staticmethod
+    async def _awaits_confirmation(tx: Transaction, case: Case) -> bool:
+        clocks = await tx.cases.clocks(case.id)
+        return any(one.kind == "confirm" and one.stopped_at is None for one in clocks)
+
+    async def _as_of_now(
+        self, tx: Transaction, case: Case, vote: Vote, cast: Mapping[str, Any]
+    ) -> Vote:
+        """Return a vote with what its voter may do now: roles may have changed since."""
         found = await tx.people.person(vote.person)
-        approves = found is not None and found[1] and found[0].manages(case.category)
-        return replace(vote, is_approver=approves)
+        row = find_row(Command(vote.command), case.state)
+        voter = found[0] if found is not None and found[1] else None
+        return replace(
+            vote,
+            is_approver=voter is not None and voter.manages(case.category),
+            may_vote=voter is not None and row is not None and accepts(row, case, voter),
+            unconfirmed=frozenset(cast.get("unconfirmed") or ()),
+        )
 
     async def object_states(self, tx: Transaction, case: Case) -> tuple[ObjectState, ...]:
         """Return the catalogue objects that a case's hold concerns, as the case sees them."""
@@ -281,7 +298,7 @@ class Casework:
         held = [*others, hold]
         aftermath.rows, claims = await self._want(tx, case.scope.sku, revision, held, rows)
         aftermath.claims += claims
-        aftermath.stops_sale = not effect.soft
+        aftermath.stops_sale = not effect.soft and (earlier is None or bool(claims))
 
     async def _release_hold(self, tx: Transaction, aftermath: Aftermath) -> None:
         """Readers still see the hold; catalogues may sell again unless another hold covers them."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from freezeguard.domain.case import decide
+from freezeguard.domain.case import decide, stricter_lane
 from freezeguard.domain.errors import GuardFailed, InvalidInput, NotFound
 from freezeguard.domain.people import Actor, Person, actor_name
 from freezeguard.domain.reasons import PullReason
@@ -107,6 +107,6 @@ class Commands:
             )
             if case.rule_id is None or (not case.in_frozen_phase and case.frozen_at):
                 prepared["reason"] = pull.as_dict(str(case.scope))
-            if pull.is_safety:
-                prepared.setdefault("lane", "safety")
+            if pull.lane != "quality":
+                prepared["lane"] = stricter_lane(prepared.get("lane") or "quality", pull.lane)
         return prepared

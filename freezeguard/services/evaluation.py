@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 import structlog
 
-from freezeguard.detection.evaluation import Evidence, crossings
-from freezeguard.detection.governor import exhausted, source_to_charge
+from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
+from freezeguard.detection.governor import Charge, charge_for, exhausted
 from freezeguard.detection.windows import Observed, Shipment, moment_before
 from freezeguard.domain.case import stricter_lane, take_news
 from freezeguard.domain.evidence import take_in
@@ -40,6 +40,7 @@ from freezeguard.services.telling import EXCERPTS, Telling
 
 log = structlog.get_logger()
 
+COUNTING = frozenset({Family.COUNT.value, Family.DISTINCT_CUSTOMERS.value, Family.SAFETY.value})
 REFREEZABLE = frozenset({State.REINSTATING, State.PROBATION, State.APPEALED})
 
 
@@ -75,6 +76,11 @@ class _Look:
     def news(self) -> list[Observed]:
         """Return the signals that nobody has evaluated yet."""
         return [one for one in self.signals if one.seq >= self.pending.since_seq]
+
+    @property
+    def before_news(self) -> datetime:
+        """Return a moment: a window that ends by then shows nothing new."""
+        return moment_before(self.pending.since_time, timedelta(microseconds=1))
 
     def replace_case(self, case: Case) -> None:
         """Take over the newest version of a case."""
@@ -126,7 +132,8 @@ class Evaluation:
         awaiting = case.state is State.AWAITING_APPROVAL
         earlier = await look.tx.cases.attached_customers(case.id) if awaiting else set()
         await look.tx.cases.attach(case, covered, frozenset(), look.now)
-        known, news = self._material(case, covered, earlier)
+        bound = self._news_bound(look, case)
+        known, news = self._material(case, covered, earlier, bound)
         if case.in_frozen_phase and news:
             await self._raise_evidence(look, case, known, news, case.lane)
         elif known != dict(case.known_evidence):
@@ -144,15 +151,32 @@ class Evaluation:
         )
 
     def _material(
-        self, case: Case, covered: Sequence[Observed], earlier: set[bytes]
+        self, case: Case, covered: Sequence[Observed], earlier: set[bytes], bound: int
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
         speaking = [one for one in covered if counts_against_the_item(
             one.kind, one.intent, one.result)]
         awaiting = case.state is State.AWAITING_APPROVAL
         return take_in(
             case.known_evidence, witnesses(speaking), counts_customers=awaiting,
-            earlier_customers=earlier, bound=int(case.reason.get("bound") or 0),
+            earlier_customers=earlier, bound=bound,
         )
+
+    def _news_bound(self, look: _Look, case: Case) -> int:
+        """Return how many new customers are material: the bound of the rule that froze the case.
+
+        A rate is no number of customers, and a pull has no bound: there, the least that any rule
+        of this SKU asks for counts, else what the shop's policy says. Never nothing.
+        """
+        if case.reason.get("family") in COUNTING:
+            return max(1, ceil(float(case.reason["bound"])))
+        master = look.master
+        rules = self._rules.for_sku(master.sku, master.vendor, master.category)
+        asked = [
+            one.needs_customers
+            for one in rules
+            if one.mode == "armed" and one.family is not Family.SAFETY
+        ]
+        return min(filter(None, asked), default=self._casework.policy.news_customers)
 
     async def _raise_evidence(
         self, look: _Look, case: Case, known: dict[str, Any], news: Sequence[str], lane: str
@@ -173,24 +197,38 @@ class Evaluation:
     async def _apply_rule(self, look: _Look, rule: Rule) -> None:
         for case in [one for one in look.cases if one.state in REFREEZABLE]:
             await self._tightened(look, rule, case)
-        # A window that ends before the news began shows nothing new.
-        before_news = moment_before(look.pending.since_time, timedelta(microseconds=1))
         evidence = Evidence(look.signals, look.shipments)
-        for crossing in crossings(rule, evidence, after=before_news):
+        for crossing in crossings(rule, evidence, after=look.before_news):
             await self._current_or_historical(look, rule, evidence, crossing)
 
     async def _tightened(self, look: _Look, rule: Rule, case: Case) -> None:
-        """On probation half the bound is enough, and only what was shipped after the fix counts."""
-        if rule.mode != "armed":
+        """On probation half the bound is enough, and only what was shipped after the fix counts.
+
+        One safety signal is enough whatever was fixed: whoever was hurt was hurt.
+        """
+        if rule.mode != "armed" or self._suppressed(look, rule):
             return
-        old_lots = set((case.remedy or {}).get("affected_lots") or ())
-        factor = self._casework.policy.probation_bound_factor
-        post_fix = [one for one in look.signals if one.scope.lot not in old_lots or not old_lots]
-        evidence = Evidence(post_fix, look.shipments, case.reinstated_at, factor)
-        for crossing in crossings(rule, evidence):
+        if rule.family is Family.SAFETY:
+            found = self._current(look, rule, Evidence(look.signals))
+        else:
+            lots = frozenset((case.remedy or {}).get("affected_lots") or ())
+            factor = self._casework.policy.probation_bound_factor
+            fix = Fix(case.reinstated_at, lots, factor)
+            found = crossings(
+                *after_the_fix(rule, case.scope, look.signals, look.shipments, fix)
+            )
+        for crossing in found:
             if crossing.bound_kind == "freeze" and case.scope.covers(crossing.scope):
                 await self._freeze_again(look, case, crossing)
                 return
+
+    def _current(self, look: _Look, rule: Rule, evidence: Evidence) -> list[Crossing]:
+        """Return the crossings by the news that are not historical."""
+        return [
+            one
+            for one in crossings(rule, evidence, after=look.before_news)
+            if one.crossed_at > look.now - rule.window or self._acts_on_history(look, one)
+        ]
 
     async def _current_or_historical(
         self, look: _Look, rule: Rule, evidence: Evidence, crossing: Crossing
@@ -211,7 +249,7 @@ class Evaluation:
         return any(one.key == crossing.crossed_by and one.acts_on_history for one in look.signals)
 
     async def _act(self, look: _Look, rule: Rule, crossing: Crossing) -> None:
-        case = next((one for one in look.cases if one.scope.covers(crossing.scope)), None)
+        case = _concerned(look.cases, crossing.scope)
         if crossing.mode == "shadow":
             await self._note(look, crossing, "shadow", None)
         elif case is not None and case.state in REFREEZABLE:
@@ -220,6 +258,8 @@ class Evaluation:
             await self._covered(look, case, crossing)
         elif self._suppressed(look, rule):
             await self._note(look, crossing, "suppressed", None)
+        elif case is not None and await look.tx.cases.pullers(case.id):
+            await self._second(look, rule, crossing, case)
         elif crossing.bound_kind == "look":
             if case is None:
                 await self._suspect(look, rule, crossing, "suspect")
@@ -245,50 +285,67 @@ class Evaluation:
     async def _freeze(
         self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None
     ) -> None:
-        counted = self._counted(look, crossing)
-        source = source_to_charge(counted)
-        spent_budget = await self._exhausted(look, crossing, source)
+        charge = charge_for(crossing.lane, self._counted(look, crossing))
+        spent_budget = await self._exhausted(look, charge)
         if spent_budget is not None:
             await self._over_budget(look, rule, crossing, suspected, spent_budget)
             return
-        arguments = self._arguments(crossing, counted)
         if suspected is None:
+            arguments = self._arguments(crossing, self._counted(look, crossing))
             aftermath = await self._open(look, Command.FREEZE, crossing, arguments)
+            await self._frozen(look, crossing, aftermath)
         else:
-            await self._attach_counted(look, suspected, crossing)
-            aftermath = await self._casework.execute(
-                look.tx, suspected, Command.FREEZE, arguments=arguments, actor=System.DETECTOR
-            )
-            look.replace_case(aftermath.case)
-        await look.tx.detection.spend(aftermath.case, look.now, source, None)
+            aftermath = await self._freeze_in(look, suspected, crossing)
+        await self._spend(look, aftermath.case, charge)
+
+    async def _second(self, look: _Look, rule: Rule, crossing: Crossing, case: Case) -> None:
+        """A person has pulled, and a bound is crossed, be it the lower one: two opinions agree.
+
+        No budget holds that back: a feed alone has not brought it about.
+        """
+        log.info("pull_seconded", sku=case.scope.sku, case_id=str(case.id), rule_id=rule.id)
+        await self._freeze_in(look, case, crossing)
+
+    async def _freeze_again(self, look: _Look, case: Case, crossing: Crossing) -> None:
+        """A re-freeze spends a budget and is held back by none: the case has had its human."""
+        charge = charge_for(crossing.lane, self._counted(look, crossing))
+        aftermath = await self._freeze_in(look, case, crossing)
+        await self._spend(look, aftermath.case, charge)
+
+    async def _freeze_in(self, look: _Look, case: Case, crossing: Crossing) -> Aftermath:
+        """Freeze in a case that is open already."""
+        arguments = self._arguments(crossing, self._counted(look, crossing))
+        await self._attach_counted(look, case, crossing)
+        aftermath = await self._casework.execute(
+            look.tx, case, Command.FREEZE, arguments=arguments, actor=System.DETECTOR
+        )
+        look.replace_case(aftermath.case)
+        await self._frozen(look, crossing, aftermath)
+        return aftermath
+
+    async def _frozen(self, look: _Look, crossing: Crossing, aftermath: Aftermath) -> None:
         await self._note(look, crossing, "freeze", aftermath.case)
         look.result.aftermaths.append(aftermath)
         log.info(
-            "sku_frozen", sku=look.master.sku, case_id=str(aftermath.case.id), rule_id=rule.id,
-            rule_version=rule.version, observed=crossing.reason.observed,
+            "sku_frozen", sku=look.master.sku, case_id=str(aftermath.case.id),
+            rule_id=crossing.rule_id, rule_version=crossing.rule_version,
+            observed=crossing.reason.observed,
         )
 
-    async def _freeze_again(self, look: _Look, case: Case, crossing: Crossing) -> None:
-        """A re-freeze is not held back by any budget: the case has had its human already."""
-        counted = self._counted(look, crossing)
-        await self._attach_counted(look, case, crossing)
-        aftermath = await self._casework.execute(
-            look.tx, case, Command.FREEZE, arguments=self._arguments(crossing, counted),
-            actor=System.DETECTOR,
-        )
-        look.replace_case(aftermath.case)
-        await self._note(look, crossing, "freeze", aftermath.case)
-        look.result.aftermaths.append(aftermath)
-
-    async def _exhausted(self, look: _Look, crossing: Crossing, source: str) -> str | None:
+    async def _exhausted(self, look: _Look, charge: Charge) -> str | None:
         budget = self._casework.policy.budget
         # The lock that orders the held set also orders spending: no two freezes share one place.
         await look.tx.holds.reserve_revision()
         spent = await look.tx.detection.spent(
-            look.now - budget.window, crossing.lane, source, look.master.category,
+            look.now - budget.window, charge.lane, charge.source, look.master.category,
             look.master.vendor,
         )
-        return exhausted(spent, budget, crossing.lane)
+        return exhausted(spent, budget, charge.lane)
+
+    @staticmethod
+    async def _spend(look: _Look, case: Case, charge: Charge) -> None:
+        charged = replace(case, lane=charge.lane)
+        await look.tx.detection.spend(charged, look.now, charge.source, None)
 
     async def _over_budget(
         self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None, budget: str
@@ -407,6 +464,16 @@ def _still_to_say(rules: Sequence[Rule], cases: Sequence[Case]) -> tuple[Rule, .
     return tuple(
         one for one in rules if one.mode == "armed" and stricter_lane(lane, one.lane) != lane
     )
+
+
+def _concerned(cases: Sequence[Case], scope: Scope) -> Case | None:
+    """Return the case that a crossing concerns: one that stops its scope, else exactly its own.
+
+    A mere suspicion of more stops nothing yet, and a crossing for a part must not freeze it all.
+    """
+    covering = [one for one in cases if one.scope.covers(scope)]
+    stopping = [one for one in covering if one.state is not State.SUSPECTED]
+    return next(iter(stopping or [one for one in covering if one.scope == scope]), None)
 
 
 def _reach(rules: Sequence[Rule]) -> timedelta:

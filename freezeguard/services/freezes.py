@@ -1,20 +1,27 @@
 """Pulling the cord: what a pull means depends on who pulls and on what is already open."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
+from freezeguard.detection.windows import Observed
 from freezeguard.domain.case import stricter_lane
 from freezeguard.domain.errors import GuardFailed, NotAllowed
+from freezeguard.domain.evidence import take_in
 from freezeguard.domain.people import Actor, MachineKey, Person, Right, Role, System, actor_name
 from freezeguard.domain.reasons import PullReason
 from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.storage import Prelude, Transaction
+from freezeguard.ports.storage import AttachedSignals, Prelude, Transaction, witnesses
 from freezeguard.services.casework import Aftermath, Casework
-from freezeguard.services.evaluation import REFREEZABLE
+from freezeguard.services.evaluation import REFREEZABLE, in_sums
+from freezeguard.services.telling import EXCERPTS
+
+LATELY = timedelta(days=30)
+"""How old a complaint may be to become evidence of a pull."""
 
 PULLERS = frozenset({Role.ASSOCIATE, Role.ANALYST, Role.MANAGER, Role.COMPLIANCE})
 
@@ -35,7 +42,7 @@ class Freezes:
         GuardFailed.
         """
         check_may_pull(actor)
-        wanted_lane = lane or ("safety" if reason.is_safety else "quality")
+        wanted_lane = stricter_lane(lane or "quality", reason.lane)
         _check_lane(actor, wanted_lane, reason)
         await tx.signals.lock_sku(scope.sku)
         prelude = await tx.master.prelude(scope.sku)
@@ -100,8 +107,16 @@ class Freezes:
             reason=arguments["reason"], vendor=master.vendor, category=master.category,
             owner=prelude.owner,
         )
+        earlier = await _earlier(tx, scope, now)
+        known, _ = take_in({}, witnesses(earlier), counts_customers=False)
+
+        async def attach(case: Case) -> AttachedSignals:
+            await tx.cases.attach(case, earlier, frozenset(), now)
+            return in_sums(earlier, await tx.cases.excerpts_of(earlier, EXCERPTS))
+
         aftermath = await self._casework.open(
-            tx, seed, command, arguments=arguments, actor=issuer, prelude=prelude
+            tx, replace(seed, known_evidence=known), command, arguments=arguments, actor=issuer,
+            attach=attach, prelude=prelude,
         )
         if command is Command.FREEZE:
             await self._spend(tx, aftermath, actor)
@@ -144,6 +159,12 @@ class Freezes:
         }
 
 
+async def _earlier(tx: Transaction, scope: Scope, now: datetime) -> list[Observed]:
+    """Return what was complained of lately and not judged yet: a pull rarely comes first."""
+    signals = await tx.signals.observed(scope.sku, now - LATELY)
+    return [one for one in signals if scope.covers(one.scope)]
+
+
 def check_may_pull(actor: Actor) -> None:
     """Raise NotAllowed for whoever has no hand on the cord."""
     if isinstance(actor, MachineKey) and Right.MAY_FREEZE in actor.rights:
@@ -167,10 +188,14 @@ def _check_lane(actor: Actor, lane: str, reason: PullReason) -> None:
 
 
 def _covering(cases: Iterable[Case], scope: Scope) -> Case | None:
-    """Return the case of exactly this scope, or else one that covers it."""
+    """Return the case of exactly this scope, or else one that covers it and stops it.
+
+    A suspicion of more is another matter: whoever stops a part has said nothing of the rest.
+    """
     covering = [one for one in cases if one.scope.covers(scope)]
     exact = [one for one in covering if one.scope == scope]
-    return next(iter(exact or covering), None)
+    stopping = [one for one in covering if one.state is not State.SUSPECTED]
+    return next(iter(exact or stopping), None)
 
 
 def _is_second(actor: Actor, pullers: Iterable[str]) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from freezeguard.detection.evaluation import Evidence, crossings
+from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
 from freezeguard.detection.windows import Observed
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import System
@@ -139,9 +139,7 @@ async def _recompute_one(
     shipments = await tx.signals.shipments(case.scope.sku, None, known_at=event.at)
     evidence = Evidence(known, shipments)
     if stored.get("tightened"):
-        lots, since = _after_the_fix(before)
-        post_fix = [one for one in known if not lots or one.scope.lot not in lots]
-        evidence = Evidence(post_fix, shipments, since, Policy().probation_bound_factor)
+        rule, evidence = after_the_fix(rule, case.scope, known, shipments, _fix(before))
     crossing = _at(rule, evidence, stored["counted"][-1])
     recomputed = None if crossing is None else _plain(crossing.reason.as_dict())
     return RecomputedFreeze(
@@ -149,16 +147,16 @@ async def _recompute_one(
     )
 
 
-def _after_the_fix(before: Sequence[CaseEvent]) -> tuple[set[str], datetime | None]:
+def _fix(before: Sequence[CaseEvent]) -> Fix:
     """Return the lots that a remedy had given up, and since when the baseline counts."""
-    lots: set[str] = set()
+    lots: frozenset[str] = frozenset()
     since = None
     for event in before:
         if event.command == Command.PROPOSE_REMEDY.value:
-            lots = set(event.arguments.get("remedy", {}).get("affected_lots") or ())
+            lots = frozenset(event.arguments.get("remedy", {}).get("affected_lots") or ())
         if event.to_state == State.REINSTATING.value and event.from_state != event.to_state:
             since = event.at
-    return lots, since
+    return Fix(since, lots, Policy().probation_bound_factor)
 
 
 def _at(rule: Rule, evidence: Evidence, crossed_by: Mapping[str, Any]) -> Crossing | None:

@@ -85,6 +85,7 @@ NEXT_STEPS: Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
     ("degraded", "staff"): (("retry", None),),
     ("manual_task", "staff"): (("resolve_task", None),),
     ("release_refused", "staff"): (("resolve_task", None),),
+    ("remedy_proposed", "staff"): (("judge_remedy", None),),
     ("remedy_returned", "vendor"): (("propose_remedy", None),),
     ("approval_requested", "staff"): (("decide_approval", None),),
     ("released", "vendor"): (("probation_ends", "until"),),
@@ -322,6 +323,7 @@ def _own_facts(kind: str, case: Case) -> dict[str, Any]:
             "requested_by": case.approval_requested_by,
         },
         "approval_voided": {"evidence_revision": case.evidence_revision},
+        "remedy_proposed": {"remedy": case.remedy, "other_manager": case.remedy_rounds >= 2},
         "remedy_returned": {"round": case.remedy_rounds},
         "released": {"probation": case.probation},
         "closed": {

@@ -16,6 +16,7 @@ from tests.acceptance.steps import (
     mails_arrived,
     moves,
     open_cart,
+    pull,
     reaches,
     ship,
     timeline,
@@ -248,6 +249,53 @@ async def test_enough_new_customers_are_news(rig: Rig, sku: str):
     assert ("diagnosing", case["evidence_revision"] + 1) == (
         voided["state"], voided["evidence_revision"],
     )
+
+
+async def test_enough_new_customers_are_news_to_a_pull_too(rig: Rig, sku: str):
+    """A pull has no bound: the least that any rule asks for voids its approval."""
+    case = await reaches(rig, await pull(rig, "quin", sku), "frozen")
+    case = await ask_for_approval(rig, case)
+    await rig.complain(sku, 4)
+    case = await rig.case(case["id"])
+    if case["state"] == "diagnosing":  # the first complaint brought a new cause along
+        case = await ask_for_approval(rig, case)
+    await rig.complain(sku, 4)
+    assert "awaiting_approval" == (await rig.case(case["id"]))["state"]
+
+    await rig.complain(sku, 1)
+
+    assert "diagnosing" == (await rig.case(case["id"]))["state"]
+
+
+async def test_whoever_takes_over_early_still_hears_of_the_stop(rig: Rig, sku: str):
+    """Owned before it was read back: the confirmation reaches vendor and owner all the same."""
+    await rig.shop.faults(skus=[sku], slow=0.5)
+    case = await pull(rig, "quin", sku)
+    case = await rig.done(case, "accept_ownership", "owen")
+    await rig.shop.no_faults()
+
+    async def told():
+        arrived = await mails_arrived(rig, case)
+        return "frozen_confirmed" in arrived["vendor:acme"] and arrived
+
+    arrived = await until(told, "the stop confirmed")
+    assert ["statement_of_reasons", "frozen_confirmed"] == arrived["vendor:acme"]
+    overdue = await rig.call("GET", "/v1/cases", "owen", params={"sku": sku, "overdue": "true"})
+    assert [] == overdue.body["items"]
+
+
+async def test_a_remedy_is_announced_to_whoever_judges_it(rig: Rig, sku: str):
+    """The owner hears of each proposal, the other managers of the third, which is theirs."""
+    case = await reaches(rig, await pull(rig, "quin", sku), "frozen")
+    case = await rig.done(case, "accept_ownership", "owen")
+    for _ in range(2):
+        case = await rig.done(case, "propose_remedy", "vera", remedy=REMEDY)
+        case = await rig.done(case, "return_remedy", "owen", missing=["the proof"])
+    case = await rig.done(case, "propose_remedy", "vera", remedy=REMEDY)
+
+    arrived = await mails_arrived(rig, case)
+    assert 3 == arrived["person:owen"].count("remedy_proposed")
+    assert 1 == arrived["person:mara"].count("remedy_proposed")
 
 
 async def test_a_rejected_approval_goes_back_with_its_reason(rig: Rig, sku: str):

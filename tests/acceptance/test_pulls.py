@@ -205,6 +205,60 @@ async def test_an_order_of_an_authority_needs_compliance_and_its_document(rig: R
     assert (409, "illegal_transition") == (refused.status, refused.body["code"])
 
 
+async def test_no_lane_makes_a_reason_milder(rig: Rig, sku: str):
+    """An order is an order and an injury an injury, whatever lane the request names, or none."""
+    for who, reason, more, status in (
+        ("mara", "authority_order", {}, 403),
+        ("cora", "authority_order", {"lane": "quality"}, 422),
+        ("freezer", "authority_order", {}, 403),
+        ("freezer", "safety_injury", {"lane": "quality"}, 403),
+    ):
+        body = {"scope": {"sku": sku}, "reason_code": reason, **more}
+        assert status == (await rig.call("POST", "/v1/freezes", who, json=body)).status, reason
+    assert [] == await rig.cases(sku)
+
+    case = await pull(rig, "alba", sku, "safety_injury", lane="quality")
+
+    assert ("freezing", "safety") == (case["state"], case["lane"])
+
+
+async def test_a_suspicion_of_everything_is_not_a_stop_of_a_part(rig: Rig, sku: str):
+    """Who stops one country has said nothing of the others: a case and a hold of its own."""
+    wide = await pull(rig, "alba", sku)
+
+    part = await pull(rig, "mara", sku, scope={"country": "DE"})
+
+    assert part["id"] != wide["id"]
+    assert (sku, "DE", None) == tuple(part["scope"][name] for name in ("sku", "country", "lot"))
+    assert "suspected" == (await rig.case(wide["id"]))["state"]
+
+
+async def test_the_detector_seconds_a_pull(rig: Rig, sku: str):
+    """A person and a crossed bound are two opinions: it freezes, and does not lapse."""
+    case = await pull(rig, "alba", sku)
+    await rig.complain(sku, 5)
+
+    case = await reaches(rig, case, "frozen")
+
+    assert "five-customers" == case["reason"]["rule_id"]
+    assert [("suspect", "suspected"), ("freeze", "freezing"), ("confirm_freeze", "frozen")] == (
+        await moves(rig, case)
+    )
+
+
+async def test_earlier_complaints_are_evidence_of_a_pull(rig: Rig, sku: str):
+    """What was said before the pull belongs to its case, and a false alarm judges it as well."""
+    await rig.complain(sku, 4, lot="L-7")
+    case = await reaches(rig, await pull(rig, "mara", sku), "frozen")
+    assert (4, 4) == (case["evidence"]["signals"], case["evidence"]["customers"])
+
+    case = await rig.done(case, "declare_false_alarm", "owen", reason_code="wrong_item")
+    await reaches(rig, case, "closed_false_alarm")
+    await rig.complain(sku, 1)
+
+    assert 1 == len(await rig.cases(sku))
+
+
 async def test_a_pull_on_a_frozen_sku_changes_nothing(rig: Rig, sku: str):
     """Who pulls where the sale is stopped already gets the case, as it is."""
     case = await reaches(rig, await pull(rig, "mara", sku), "frozen")

@@ -117,6 +117,7 @@ class Desk:
                     Vote(
                         effect.command, effect.person, approves, effect.evidence_revision,
                         effect.expires_at,
+                        unconfirmed=frozenset(effect.arguments.get("unconfirmed") or ()),
                     )
                 )
             case fx.VoidVotes():

@@ -52,9 +52,28 @@ def test_when_a_second_approver_is_needed(case, objects):
     assert State.AWAITING_APPROVAL is first.case.state
     assert first.case.reinstated_at is None
     second = give(
-        case, Command.APPROVE, COL, approval(**named), Facts(objects=objects, votes=(vote("mia"),))
+        case, Command.APPROVE, COL, approval(**named),
+        Facts(objects=objects, votes=(vote("mia", unconfirmed=frozenset(named["unconfirmed"])),)),
     )
     assert State.REINSTATING is second.case.state
+
+
+def test_a_vote_past_what_still_sells_does_not_count():
+    """Given while everything was stopped: once an object refuses, that person must look again."""
+    named = approval(unconfirmed=[REFUSED.name])
+    facts = Facts(objects=(REFUSED,), votes=(vote("mia"),))
+
+    second = give(SAFETY, Command.APPROVE, COL, named, facts)
+
+    assert State.AWAITING_APPROVAL is second.case.state
+    again = give(SAFETY, Command.APPROVE, MIA, named, facts)
+    assert ["mia"] == [one.person for one in again.effects if isinstance(one, fx.CastVote)]
+
+
+def test_the_vote_of_somebody_who_may_not_vote_any_more_does_not_count():
+    """A role that was taken away meanwhile takes the first vote along."""
+    left = vote("col", is_approver=False, may_vote=False)
+    assert State.AWAITING_APPROVAL is _approve(SAFETY, MIA, left).case.state
 
 
 def test_the_first_vote_is_a_row_of_its_own():

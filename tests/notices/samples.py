@@ -149,6 +149,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "soft_hold": True,
     },
     "degraded": {**STAFF, **OBJECT},
+    "remedy_proposed": {**STAFF, "remedy": REMEDY, "other_manager": True},
     "remedy_returned": {
         **CASE,
         "missing": ["in_transit", "proof", "photos of the press log of 11 March"],
