@@ -34,8 +34,8 @@ def _what(rule: Rule, view: View, sample: Sample, bound: float, period: str) -> 
             )
         case Family.SAFETY:
             if view.newest.kind is Kind.RECALL:
-                return "a trusted source reported a recall; one report is enough"
-            return "a trusted source reported a safety defect; one report is enough"
+                return "A trusted source reported a recall; one report is enough"
+            return "A trusted source reported a safety defect; one report is enough"
 
 
 def _number(count: int, noun: str) -> str:

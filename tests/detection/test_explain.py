@@ -36,11 +36,11 @@ def _sentence(by, stream, **evidence):
         ),
         (
             rule(Family.SAFETY), [signal(1, **GRAVE)],
-            "a trusted source reported a safety defect; one report is enough.",
+            "A trusted source reported a safety defect; one report is enough.",
         ),
         (
             rule(Family.SAFETY), [signal(1, **GRAVE | {"kind": Kind.RECALL})],
-            "a trusted source reported a recall; one report is enough.",
+            "A trusted source reported a recall; one report is enough.",
         ),
     ],
 )

@@ -258,7 +258,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
                 "family": "safety",
                 "observed": 1,
                 "bound": 1,
-                "sentence": "a trusted source reported a safety defect; one report is enough.",
+                "sentence": "A trusted source reported a safety defect; one report is enough.",
             },
         },
     ),
