@@ -47,6 +47,7 @@ CREATE TABLE instance (
     default_owner    text COLLATE "C" REFERENCES people (id),
     access_revision  bigint NOT NULL DEFAULT 0, -- rises with every change of people and keys
     rules_revision   bigint NOT NULL DEFAULT 0, -- rises with every change of rules and suppressions
+    marked_revision  bigint NOT NULL DEFAULT 0, -- rules up to here led to the evaluations they need
     created_at       timestamptz NOT NULL
 );
 
@@ -240,9 +241,10 @@ CREATE TABLE crossings (
     reason       jsonb NOT NULL
 );
 CREATE INDEX crossings_by_sku ON crossings (sku, rule_id, known_at);
--- The same complaint crosses the same bound once.
+-- The same complaint crosses the same bound once. The scope as a hash: with the longest names in
+-- it a row would not fit into the index, and the freeze would fail with it.
 CREATE UNIQUE INDEX crossings_once ON crossings
-    (sku, scope, rule_id, rule_version, source, signal_id, outcome);
+    (sku, jsonb_hash_extended(scope, 0), rule_id, rule_version, source, signal_id, outcome);
 
 -- The governor's ledger: automatic freezes that spent a budget.
 CREATE TABLE automatic_freezes (

@@ -1,5 +1,6 @@
 """Builds one replica of the service, runs it, and closes it in order."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -55,6 +56,7 @@ log = structlog.get_logger()
 PARTITIONS_AHEAD_CHECK = 3600.0
 FORGET_EVERY = 600.0
 STALE_AFTER = 10.0
+WARM_SECONDS = 3.0
 
 
 @dataclass
@@ -96,8 +98,7 @@ class Service:
         await self.rules.refresh()
         await self.held.load()
         await self.known.follow()
-        for catalogue in self.catalogues.values():
-            await _warm(catalogue)
+        await asyncio.gather(*(_warm(name, one) for name, one in self.catalogues.items()))
 
     def start_workers(self) -> None:
         """Start every loop of this replica."""
@@ -124,6 +125,7 @@ class Service:
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
         for name in self.directory.outlets:
+            step(f"read ahead {name}", partial(self.read_ahead.catch_up, name), poll=every.poll * 5)
             step(f"catalogue {name}", partial(self._work_due, name), TOPIC_OBJECTS, poll=0.25)
 
     async def _work_due(self, name: str) -> int:
@@ -207,11 +209,20 @@ def _idle(step: Any) -> Any:
     return once
 
 
-async def _warm(catalogue: Catalogue) -> None:
-    """Open a connection ahead where the connector can; the first stop must not pay for it."""
+async def _warm(name: str, catalogue: Catalogue) -> None:
+    """Open a connection ahead where the connector can; the first stop must not pay for it.
+
+    One that is away keeps nobody from starting: signals are taken and stops tried all the same.
+    """
     warm = getattr(catalogue, "warm", None)
-    if warm is not None:
-        await warm()
+    if warm is None:
+        return
+    try:
+        async with asyncio.timeout(WARM_SECONDS):
+            await warm()
+    except Exception as error:  # noqa: BLE001 - whatever a connector raises
+        reason = str(error) or type(error).__name__
+        log.warning("catalogue_not_warmed", catalogue=name, error=reason)
 
 
 @asynccontextmanager
@@ -336,9 +347,9 @@ def build(
         read_ahead=ReadAhead(database, directory, enforcement, utc_now),
         delivery=Delivery(
             database, transport, render, Sender(mail.sender, mail.domain, mail.reply_to),
-            utc_now, new_id, jitter, metrics,
+            telling, utc_now, new_id, jitter, metrics,
         ),
-        timers=Timers(database, casework, telling, utc_now, new_id),
+        timers=Timers(database, casework, telling, new_id),
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
         metrics=metrics, context=context, api=api,
     )

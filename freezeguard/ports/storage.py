@@ -6,7 +6,7 @@ work must therefore have no effect beside the transaction. Statements see what i
 they start (READ COMMITTED): lock first, then look, in separate calls.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -355,6 +355,13 @@ class Signals(Protocol):
         """Take the lock under which a SKU is counted; return how many signals it has."""
         ...
 
+    async def lock_without_signals(self, skus: Collection[str]) -> set[str]:
+        """Lock those SKUs that have no signal yet, and return them.
+
+        Whoever stores a first signal of one of them sees what this transaction has stored.
+        """
+        ...
+
     async def lock_pending(self, sku: str, *, wait: bool) -> int | None:
         """Take the same lock of a SKU that waits for an evaluation; return the same number.
 
@@ -367,9 +374,13 @@ class Signals(Protocol):
         ...
 
     async def mark_scope_pending(
-        self, scope: RuleScope, window: timedelta, now: datetime
-    ) -> int:
-        """Ask for an evaluation of every SKU in a scope with a signal in the window before now."""
+        self, scope: RuleScope, window: timedelta, now: datetime, *, after: str, limit: int
+    ) -> str | None:
+        """Ask for an evaluation of SKUs in a scope with a signal in the window before now.
+
+        Looks at the next `limit` SKUs after one, `""` at first. Return the last one looked at,
+        None where no more are left.
+        """
         ...
 
     async def take_pending(self, sku: str) -> Pending | None:
@@ -379,7 +390,14 @@ class Signals(Protocol):
     async def note_failure(self, sku: str, error: str) -> None: ...
 
     async def pending_skus(self, older_than: timedelta, limit: int) -> list[str]:
-        """Return SKUs whose request nobody has dealt with for that long, oldest first."""
+        """Take up SKUs whose request nobody has dealt with for that long, oldest first.
+
+        They move behind the others: a request that fails or is passed over keeps none waiting.
+        """
+        ...
+
+    async def count_pending(self) -> int:
+        """Return how many SKUs wait for an evaluation."""
         ...
 
     async def has_pending(self, sku: str) -> bool: ...
@@ -389,7 +407,7 @@ class Signals(Protocol):
     ) -> list[Observed]:
         """Return the signals made after a moment that still count, in order.
 
-        `also_judged_by` includes those that this case has judged.
+        `also_judged_by` includes those that this case has judged, or has as its evidence.
         """
         ...
 
@@ -485,8 +503,14 @@ class Cases(Protocol):
     async def clocks(self, case_id: UUID) -> list[Clock]: ...
 
     async def claim_due_clocks(
-        self, now: datetime, lease: timedelta, limit: int
-    ) -> list[Clock]: ...
+        self, now: datetime | None, lease: timedelta, limit: int
+    ) -> list[Clock]:
+        """Claim clocks that are due, new ones first; `now` is the database's unless it is given."""
+        ...
+
+    async def moment_if_due(self, clock_id: UUID) -> datetime | None:
+        """Return the database's moment where a clock is still to fire; None where it is not."""
+        ...
 
     async def mark_fired(self, clock_id: UUID, now: datetime) -> None: ...
 
@@ -564,6 +588,13 @@ class Objects(Protocol):
     async def claim_due(
         self, catalogue: str, lease: timedelta, token: UUID, limit: int
     ) -> list[CatalogueRow]: ...
+
+    async def claim_unseen(
+        self, catalogue: str, lease: timedelta, token: UUID, limit: int, now: datetime,
+        age: timedelta,
+    ) -> list[CatalogueRow]:
+        """Claim objects that are confirmed as stopped by a read-back too far from `now`."""
+        ...
 
     async def seconds_until_due(self, catalogue: str) -> float | None: ...
 
@@ -652,6 +683,12 @@ class Detection(Protocol):
         """Store a new version; return its number. Raises the revision of all rules."""
         ...
 
+    async def marked_revision(self) -> int:
+        """Return up to which revision of the rules all that they concern was asked for."""
+        ...
+
+    async def note_marked(self, revision: int) -> None: ...
+
     async def suppressions(self, now: datetime) -> list[Suppression]: ...
 
     async def ended_suppressions(self, since: datetime, now: datetime) -> list[Suppression]:
@@ -702,8 +739,11 @@ class Notices(Protocol):
 
     async def failed(
         self, notice: Notice, error: str, *, retry_in: float | None
-    ) -> None:
-        """Note a failed attempt; without `retry_in` the notice has bounced for good."""
+    ) -> bool:
+        """Note a failed attempt; without `retry_in` the notice has bounced for good.
+
+        False where the lease was lost: nothing is noted.
+        """
         ...
 
     async def of_case(self, case_id: UUID) -> list[Notice]: ...

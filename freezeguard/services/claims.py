@@ -20,7 +20,7 @@ from freezeguard.ports.storage import CatalogueRow, Database, Transaction
 from freezeguard.services.breaker import Breaker
 from freezeguard.services.casework import LEASE
 from freezeguard.services.directory import Outlet
-from freezeguard.services.pace import LONGEST_RETRY_AFTER, Pace
+from freezeguard.services.pace import Pace
 from freezeguard.services.reconciliation import Reconciliation
 
 log = structlog.get_logger()
@@ -96,19 +96,24 @@ class Calls:
 
         A call that `restores` goes out only while its order is the newest one.
         """
-        if (wait := self.breakers[claim.outlet.name].pause_left(self.now())) > 0:
+        name = claim.outlet.name
+        if (wait := self.breakers[name].pause_left(asyncio.get_running_loop().time())) > 0:
             raise Paused(wait)
         await self._secure(claim, restores=restores)
-        name, outcome = claim.outlet.name, "answered"
+        return await self.call(name, call)
+
+    async def call(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Make one call to a catalogue; the breaker hears of its outcome. Raises CatalogueError."""
+        outcome = "answered"
         try:
             answer = await self._within_deadline(call)
         except CatalogueError as error:
             outcome = "unreachable" if error.recoverable else "refused"
-            await self._note_failure(claim, error)
+            await self._note_failure(name, error)
             raise
         finally:
             self.metrics.count("catalogue_requests", catalogue=name, outcome=outcome)
-        await self._note_answer(claim)
+        await self._note_answer(name)
         return answer
 
     async def _within_deadline(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -126,19 +131,16 @@ class Calls:
             reason = f"the connector itself failed: {type(error).__name__}"
             raise CatalogueError(reason, recoverable=False) from error
 
-    async def _note_failure(self, claim: Claim, error: CatalogueError) -> None:
+    async def _note_failure(self, name: str, error: CatalogueError) -> None:
         if not error.recoverable:
-            await self._note_answer(claim)  # it said no, so it is there
+            await self._note_answer(name)  # it said no, so it is there
             return
-        asked = error.retry_after
-        pause = None if asked is None else min(asked, LONGEST_RETRY_AFTER)
-        name = claim.outlet.name
-        if self.breakers[name].failed(self.now(), pause):
+        now = asyncio.get_running_loop().time()
+        if self.breakers[name].failed(now, error.retry_after):
             log.error("breaker_opened", catalogue=name, error=error.detail)
             self.metrics.set("breaker_open", 1, catalogue=name)
 
-    async def _note_answer(self, claim: Claim) -> None:
-        name = claim.outlet.name
+    async def _note_answer(self, name: str) -> None:
         if not self.breakers[name].answered():
             return
         log.warning("breaker_closed", catalogue=name)

@@ -13,6 +13,7 @@ import structlog
 
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
+from freezeguard.ports.catalogues import Found
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.metrics import Metrics
@@ -20,13 +21,15 @@ from freezeguard.ports.storage import CatalogueRow, Database
 from freezeguard.services.breaker import Breaker
 from freezeguard.services.casework import LEASE
 from freezeguard.services.claims import Calls, Claim, LeaseLost, Paused
-from freezeguard.services.directory import Directory
+from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.pace import Pace
 from freezeguard.services.reconciliation import Reconciliation
 from freezeguard.services.releasing import Releasing
 from freezeguard.services.stopping import Stopping
 
 log = structlog.get_logger()
+
+OUT_OF_SIGHT = "the catalogue does not answer; nobody has seen for long that it is still stopped"
 
 
 class Enforcement:
@@ -54,6 +57,7 @@ class Enforcement:
         }
         self._due: dict[str, set[asyncio.Task[None]]] = {name: set() for name in self._room}
         self._running: set[asyncio.Task[None]] = set()
+        self._all_seen_at = dict.fromkeys(self._room, float("-inf"))
 
     # ---------------------------------------------------------------------------- starting
 
@@ -72,26 +76,51 @@ class Enforcement:
         """Claim what is due in one catalogue and begin to work on it; return how many objects.
 
         Half of the calls at a time are left to stops that have just been ordered. Where the
-        other half is taken, it waits for one to end. What our own breaker holds back is left to
-        other replicas, but for one object at a time as a probe.
+        other half is taken, it waits for one to end.
         """
-        busy, breaker = self._due[catalogue], self.breakers[catalogue]
-        most = max(1, self.pace.parallel_calls // 2)
+        busy, most = self._due[catalogue], max(1, self.pace.parallel_calls // 2)
         if len(busy) >= most:
             await asyncio.wait(
                 busy, timeout=LEASE.total_seconds(), return_when=asyncio.FIRST_COMPLETED
             )
-        if len(busy) >= most or breaker.holds_back(self._now()):
+        if len(busy) >= most:
             return 0
-        token, room = self._new_id(), 1 if breaker.is_open else most - len(busy)
-        rows = await self._database.run(
-            lambda tx: tx.objects.claim_due(catalogue, LEASE, token, room)
-        )
+        rows = await self._claim(catalogue, most - len(busy))
         for row in rows:
             task = self._begin(row)
             busy.add(task)
             task.add_done_callback(busy.discard)
         return len(rows)
+
+    async def _claim(self, catalogue: str, room: int) -> list[CatalogueRow]:
+        """Claim up to so many objects that are due.
+
+        What our own breaker holds back is left to other replicas, but for one object at a time as
+        a probe, and for what no replica has seen for long.
+        """
+        breaker, now = self.breakers[catalogue], asyncio.get_running_loop().time()
+        if breaker.is_open or breaker.holds_back(now):
+            if unseen := await self._claim_unseen(catalogue, room):
+                return unseen
+            room = 0 if breaker.holds_back(now) else 1
+        if room == 0:
+            return []
+        token = self._new_id()
+        return await self._database.run(
+            lambda tx: tx.objects.claim_due(catalogue, LEASE, token, room)
+        )
+
+    async def _claim_unseen(self, catalogue: str, room: int) -> list[CatalogueRow]:
+        """Claim stopped objects whose read-back is too old; once all are seen, have a rest."""
+        now, token, age = asyncio.get_running_loop().time(), self._new_id(), self.pace.unseen_after
+        if now < self._all_seen_at[catalogue] + self.pace.verify_every / 2:
+            return []
+        rows = await self._database.run(
+            lambda tx: tx.objects.claim_unseen(catalogue, LEASE, token, room, self._now(), age)
+        )
+        if not rows:
+            self._all_seen_at[catalogue] = now
+        return rows
 
     def _begin(
         self, row: CatalogueRow, ordered_at: datetime | None = None
@@ -137,7 +166,8 @@ class Enforcement:
     async def _turn(self, claim: Claim) -> list[Claim]:
         row = claim.row
         untried = row.status is Status.PENDING and row.attempts == 0 and row.wanted != "sellable"
-        wait = self.breakers[claim.outlet.name].wait(self._now(), first_try=untried)
+        now = asyncio.get_running_loop().time()
+        wait = self.breakers[claim.outlet.name].wait(now, first_try=untried)
         if wait > 0:
             await self._postpone(claim, wait)
             return []
@@ -148,7 +178,26 @@ class Enforcement:
 
     async def _postpone(self, claim: Claim, wait: float) -> None:
         """A breaker is open or the far side asked for a pause: visible, and not counted."""
-        if claim.row.status is Status.PENDING:
+        row = claim.row
+        if row.status is Status.PENDING:
             claim.learn(status=Status.UNREACHABLE, detail="waiting for the catalogue")
+        elif row.status is Status.CONFIRMED and self._is_unseen(row):
+            claim.learn(status=Status.UNREACHABLE, detail=OUT_OF_SIGHT, attempts=0,
+                        failing_since=self._now())
         pause = max(wait + 0.05, self.pace.retry_in(claim.row.attempts))
         await self._calls.settle(claim, pause)
+
+    def _is_unseen(self, row: CatalogueRow) -> bool:
+        """Say whether the last read-back is too old; one from the future is: a clock was set."""
+        return row.seen_at is None or abs(self._now() - row.seen_at) > self.pace.unseen_after
+
+    # ------------------------------------------------------------------------- looking ahead
+
+    def may_look_ahead(self, catalogue: str) -> bool:
+        """Say whether a look-up that nobody waits for may be made now."""
+        return self.breakers[catalogue].spares(asyncio.get_running_loop().time())
+
+    async def look_ahead(self, outlet: Outlet, sku: str) -> tuple[Found, ...]:
+        """Look up a SKU that nobody works on. Raises CatalogueError."""
+        return await self._calls.call(outlet.name, lambda: outlet.catalogue.lookup(
+            sku, deadline=self.pace.call_deadline))

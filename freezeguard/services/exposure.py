@@ -21,15 +21,16 @@ async def store_units(
     Return what became of each, and the SKUs to evaluate.
 
     A rate rule is silent below its minimum of units, so that units reported after the complaints
-    may be what makes it speak.
+    may be what makes it speak. A SKU without complaints has nothing to say; its first one waits
+    for our commit, and sees the units.
     """
     stored = await tx.signals.store_shipments(shipments, now)
-    skus: list[str] = []
-    if rules.needs_exposure():
-        news = [
-            Pending(shipments[position].sku, NO_NEWS, shipments[position].shipped_at)
-            for position in stored[0]
-        ]
-        await tx.signals.mark_pending(news, now)
-        skus = sorted({one.sku for one in news})
-    return stored, skus
+    shipped = [shipments[position] for position in stored[0]]
+    if not shipped or not rules.needs_exposure():
+        return stored, []
+    quiet = await tx.signals.lock_without_signals({one.sku for one in shipped})
+    news = [
+        Pending(one.sku, NO_NEWS, one.shipped_at) for one in shipped if one.sku not in quiet
+    ]
+    await tx.signals.mark_pending(news, now)
+    return stored, sorted({one.sku for one in news})

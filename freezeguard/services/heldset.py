@@ -6,9 +6,10 @@ first snapshot is not ready, and says so instead of "sellable".
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +34,7 @@ class HeldSet:
 
     def __init__(self, database: Database, now: Now) -> None:
         self._database, self._now = database, now
-        self._holds: dict[UUID, tuple[str, Mapping[str, Any]]] = {}
+        self._holds: dict[str, dict[UUID, Mapping[str, Any]]] = {}
         self._by_sku: dict[str, HeldSku] = {}
         self._changes: deque[HoldChange] = deque(maxlen=RING)
         self._moved = asyncio.Event()
@@ -54,9 +55,10 @@ class HeldSet:
     async def load(self) -> None:
         """Take the first snapshot."""
         revision, holds = await self._database.run(lambda tx: tx.holds.all_in_force())
-        self._holds = {one.id: (one.scope.sku, one.as_dict()) for one in holds}
-        self._by_sku = {}
-        for sku in {sku for sku, _ in self._holds.values()}:
+        self._holds, self._by_sku = {}, {}
+        for one in holds:
+            self._holds.setdefault(one.scope.sku, {})[one.id] = one.as_dict()
+        for sku in self._holds:
             self._rebuild(sku)
         self.revision, self.as_of = revision, self._now()
 
@@ -78,10 +80,11 @@ class HeldSet:
     def _take_in(self, change: HoldChange) -> None:
         if change.revision <= self.revision:
             return
+        mine = self._holds.setdefault(change.sku, {})
         if change.change == "hold":
-            self._holds[change.hold_id] = (change.sku, change.hold)
+            mine[change.hold_id] = change.hold
         else:
-            self._holds.pop(change.hold_id, None)
+            mine.pop(change.hold_id, None)
         self.revision = change.revision
         self._rebuild(change.sku)
         self._changes.append(change)
@@ -89,11 +92,12 @@ class HeldSet:
         self._moved = asyncio.Event()
 
     def _rebuild(self, sku: str) -> None:
-        mine = [hold for held, hold in self._holds.values() if held == sku]
+        mine = self._holds[sku]
         if mine:
-            ordered = sorted(mine, key=lambda hold: (hold["since"], hold["id"]))
+            ordered = sorted(mine.values(), key=lambda hold: (hold["since"], hold["id"]))
             self._by_sku[sku] = HeldSku(tuple(ordered))
         else:
+            del self._holds[sku]
             self._by_sku.pop(sku, None)
 
     # ------------------------------------------------------------------------------- questions
@@ -126,16 +130,30 @@ class HeldSet:
     # -------------------------------------------------------------------------------- following
 
     async def changes_since(self, revision: int) -> list[HoldChange] | None:
-        """Return the changes after a revision; None where only a new snapshot can help."""
-        if revision > self.revision or revision < 0:
+        """Return the changes after a revision; None where only a new snapshot can help.
+
+        Raises Unavailable where the reader knows more than we do and the database can't be asked:
+        an older snapshot would set free what the reader has seen held.
+        """
+        if revision > self.revision and not await self._has_been(revision):
             return None
         if self._changes and self._changes[0].revision <= revision + 1:
-            return [one for one in self._changes if one.revision > revision]
+            return self._fresh(revision)
         if revision == self.revision:
             return []
         limit = RING
         changes = await self._database.run(lambda tx: tx.holds.changes_after(revision, limit))
         return changes if len(changes) < limit else None
+
+    async def _has_been(self, revision: int) -> bool:
+        """Say whether there was a revision that we have not heard of; follows what is new.
+
+        There was none where the database was restored from a backup, or the reader made it up.
+        """
+        await self.follow()
+        if revision <= self.revision:
+            return True
+        return revision <= await self._database.run(lambda tx: tx.holds.current_revision())
 
     def close(self) -> None:
         """End every stream: the replica is about to stop, and readers go to another."""
@@ -168,8 +186,11 @@ class HeldSet:
         is_full = len(self._changes) == self._changes.maxlen
         return is_full and self._changes[0].revision > last + 1
 
-    def _fresh(self, last: int) -> Iterable[HoldChange]:
-        return [one for one in self._changes if one.revision > last]
+    def _fresh(self, last: int) -> list[HoldChange]:
+        """Return the changes after a revision; looks at these only, not at the whole ring."""
+        found = list(takewhile(lambda one: one.revision > last, reversed(self._changes)))
+        found.reverse()
+        return found
 
 
 def scope_of(hold: Mapping[str, Any]) -> Scope:

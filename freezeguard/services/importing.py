@@ -6,7 +6,7 @@ The end is reached when every signal is evaluated and every stop that came of it
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from freezeguard.domain.errors import InvalidInput, Unavailable
 from freezeguard.domain.signals import Signal
@@ -76,9 +76,9 @@ class Importing:
 
     async def _unsettled(self) -> Unsettled:
         async def work(tx: Transaction) -> Unsettled:
-            waiting = await tx.signals.pending_skus(timedelta(0), MANY)
+            waiting = await tx.signals.count_pending()
             freezing = CaseFilter(state=State.FREEZING.value, limit=MANY)
-            return Unsettled(len(waiting), len(await tx.cases.listed(freezing)))
+            return Unsettled(waiting, len(await tx.cases.listed(freezing)))
 
         return await self._database.run(work)
 

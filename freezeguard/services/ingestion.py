@@ -157,25 +157,40 @@ class Ingestion:
         while True:
             group = await lane.take()
             try:
-                await self._commit(group, evaluate=evaluate)
+                await self._commit_or_refuse(group, evaluate=evaluate)
             except asyncio.CancelledError:
                 _refuse(group, Unavailable("The service is stopping; send the signals again."))
                 raise
-            except FreezeguardError as error:
-                await self._commit_singly(group, error, evaluate=evaluate)
 
-    async def _commit_singly(
-        self, group: list[_Submission], error: FreezeguardError, *, evaluate: bool
-    ) -> None:
-        """One poisoned submission must not take its neighbours along."""
-        if len(group) == 1 or isinstance(error, Unavailable):
+    async def _commit_or_refuse(self, group: list[_Submission], *, evaluate: bool) -> None:
+        """Commit a group; one poisoned submission must not take its neighbours along."""
+        try:
+            await self._commit(group, evaluate=evaluate)
+        except Unavailable as error:
             _refuse(group, error)
-            return
-        for submission in group:
+        except Exception as error:  # noqa: BLE001 - tried again, and raised where it stays
+            log.warning("group_failed", submissions=len(group), error=_words(error))
+            for submission in group:
+                await self._commit_alone(submission, evaluate=evaluate)
+
+    async def _commit_alone(self, submission: _Submission, *, evaluate: bool) -> None:
+        """Commit one submission, without its evaluation where that is what fails; else refuse it.
+
+        An evaluation left out is the sweeper's, and fails there where others don't have to wait.
+        """
+        failure: Exception | None = None
+        for inline in (True, False) if evaluate else (False,):
             try:
-                await self._commit([submission], evaluate=evaluate)
-            except FreezeguardError as own:
-                _refuse([submission], own)
+                await self._commit([submission], evaluate=inline)
+            except Unavailable as error:
+                _refuse([submission], error)
+            except Exception as error:  # noqa: BLE001 - tried again, or raised to the sender
+                log.warning("submission_failed", evaluated=inline, error=_words(error))
+                failure = error
+                continue
+            return
+        if failure is not None:
+            _refuse([submission], failure)
 
     async def _commit(self, group: list[_Submission], *, evaluate: bool) -> None:
         signals = [one for submission in group for one in submission.signals]
@@ -334,17 +349,20 @@ class Ingestion:
 
         try:
             evaluated = await self._database.run(work)
-        except Unavailable:
-            raise
-        except OWN_FAULTS as error:
+        except Exception as error:
             log.exception("evaluation_failed", sku=sku)
-            name = f"{type(error).__name__}: {error}"
-            await self._database.run(lambda tx: tx.signals.note_failure(sku, name))
+            words = _words(error)
+            # Raises Unavailable where the database is away; else it was about this SKU.
+            await self._database.run(lambda tx: tx.signals.note_failure(sku, words))
             return False
         if evaluated is None:
             return False
         self._settle(evaluated)
         return True
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _second(signal: Signal) -> int:

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 LONGEST_RETRY_AFTER = 60.0
 """Seconds: a far side may ask for a pause, but not switch us off."""
+UNSEEN = 3
+"""Verifications that may be missed before nobody can say any more that a sale is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,11 @@ class Pace:
     fall_back_after: int = 3
     parallel_calls: int = 16
     jitter: Callable[[], float] = lambda: 1.0
+
+    @property
+    def unseen_after(self) -> timedelta:
+        """Return the age from which on a read-back tells nothing about the present."""
+        return timedelta(seconds=UNSEEN * self.verify_every)
 
     def retry_in(self, attempts: int, asked: float | None = None) -> float:
         """Return the pause after so many failed attempts: doubling, jittered, bounded.

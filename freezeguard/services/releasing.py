@@ -4,7 +4,7 @@ Towards *sold again* every command needs the newest order: a freeze that came me
 the fields that our stops wrote are touched, and only where they are still as the stops left them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import structlog
 from freezeguard.domain.enforcement import Status
 from freezeguard.ports.catalogues import CatalogueError, Found, Level, Observation
 from freezeguard.ports.storage import CatalogueRow, Transaction
-from freezeguard.services.claims import Calls, Claim, saw
+from freezeguard.services.claims import Calls, Claim, Paused, saw
 from freezeguard.services.stopping import UNSURE
 
 log = structlog.get_logger()
@@ -51,14 +51,12 @@ class Releasing:
         if present is None:
             await self._released(claim, "it is listed there no longer")
         elif conflict := conflict_in(claim.row, present.fields):
-            if claim.before.status is Status.IDLE:  # changed since it was released: not by us
-                await self._at_rest(claim, claim.row.detail)
-            else:
-                await self._by_hand(claim, conflict)
+            await self._leave_to_others(claim, conflict)
         elif _is_as_before(claim.row, present.fields) and await self._is_lifted(claim):
             await self._look_as_buyer(claim)
+        elif conflict := await self._conflict_in_hindsight(claim, present.fields):
+            await self._leave_to_others(claim, conflict)
         else:
-            await self._learn_what_was_written(claim)
             await self._restore(claim)
 
     async def _present(self, claim: Claim) -> Found | None:
@@ -76,6 +74,33 @@ class Releasing:
         return await self._calls.ask(claim, lambda: claim.outlet.catalogue.read_back(
             row.sku, row.remote_id, deadline=self._pace.call_deadline))
 
+    async def _conflict_in_hindsight(self, claim: Claim, found: Mapping[str, Any]) -> str:
+        """Learn what our unanswered commands wrote, and compare it with the fields as found.
+
+        To learn it they are repeated. Where that went over what somebody else has written, the
+        repetition is taken back.
+        """
+        if claim.row.written is not None and not _unsure_means(claim.row):
+            return ""
+        await self._learn_what_was_written(claim)
+        conflict = conflict_in(claim.row, found)
+        if conflict:
+            await self._put_back_as_found(claim, found)
+        return conflict
+
+    async def _put_back_as_found(self, claim: Claim, found: Mapping[str, Any]) -> None:
+        row, unsure = claim.row, _unsure_means(claim.row)
+        fields = {key: found[key] for key in row.written or {} if key in found}
+        try:
+            await self._send_restore(claim, fields, unsure)
+            claim.learn(fallbacks=tuple(one for one in row.fallbacks if not one.endswith(UNSURE)))
+        except (CatalogueError, Paused) as error:
+            # What stands there now is ours, so a later try restores it: to what was found.
+            log.warning("not_put_back", sku=row.sku, catalogue=row.catalogue, error=str(error))
+            theirs = {key: found[key] for key in _changed(row, found) if key in found}
+            claim.learn(before_image={**(row.before_image or {}), **theirs})
+            await self._database.run(lambda tx: tx.objects.amend_image(row, theirs))
+
     async def _learn_what_was_written(self, claim: Claim) -> None:
         """Repeat what may have been done and was never recorded: its answer names the fields."""
         row, catalogue = claim.row, claim.outlet.catalogue
@@ -87,7 +112,7 @@ class Releasing:
             written |= await self._calls.ask(claim, lambda: catalogue.stop(
                 row.sku, row.remote_id, level, revision=row.wanted_revision, deadline=deadline,
             ), restores=True)
-        for means in [one.removesuffix(UNSURE) for one in row.fallbacks if one.endswith(UNSURE)]:
+        for means in _unsure_means(row):
             written |= await self._repeat_means(claim, means)
         claim.learn(written=written)
 
@@ -102,15 +127,18 @@ class Releasing:
         row = claim.row
         image = {key: (row.before_image or {})[key] for key in row.written or {}}
         claim.has_sent = True
-        await self._send_restore(claim, image)
+        await self._send_restore(claim, image, [one.removesuffix(UNSURE) for one in row.fallbacks])
         present = await self._present(claim)
         if present is not None and any(present.fields.get(key) != image[key] for key in image):
             raise CatalogueError(NOT_RESTORED, recoverable=False)
         await self._look_as_buyer(claim)
 
-    async def _send_restore(self, claim: Claim, image: Mapping[str, Any]) -> None:
+    async def _send_restore(
+        self, claim: Claim, image: Mapping[str, Any], in_force: Sequence[str]
+    ) -> None:
+        """Lift the further means that are in force, the newest first, and write fields back."""
         row, catalogue = claim.row, claim.outlet.catalogue
-        for means in [one.removesuffix(UNSURE) for one in reversed(row.fallbacks)]:
+        for means in reversed(in_force):
             await self._lift(claim, means, image)
         await self._calls.ask(claim, lambda: catalogue.restore(
             row.sku, row.remote_id, image, revision=row.wanted_revision,
@@ -137,6 +165,13 @@ class Releasing:
             await self._released(claim, SOLD_OUT)
 
     # --------------------------------------------------------------------------------- outcomes
+
+    async def _leave_to_others(self, claim: Claim, conflict: str) -> None:
+        """Somebody else has written since: their values stay."""
+        if claim.before.status is Status.IDLE:  # changed since it was released: not by us
+            await self._at_rest(claim, claim.row.detail)
+        else:
+            await self._by_hand(claim, conflict)
 
     async def _by_hand(self, claim: Claim, reason: str) -> None:
         """A person decides, and says so by `resolve_task`."""
@@ -198,6 +233,11 @@ def _may_be_stopped(row: CatalogueRow) -> bool:
     return row.written is not None or row.sent_at is not None or bool(row.fallbacks)
 
 
+def _unsure_means(row: CatalogueRow) -> list[str]:
+    """Return the further means of which nobody knows whether they are in force."""
+    return [one.removesuffix(UNSURE) for one in row.fallbacks if one.endswith(UNSURE)]
+
+
 def _is_as_before(row: CatalogueRow, present: Mapping[str, Any]) -> bool:
     """Say whether the fields that were written, all where nobody knows which, are as before."""
     image = row.before_image or {}
@@ -211,12 +251,19 @@ def conflict_in(row: CatalogueRow, present: Mapping[str, Any]) -> str:
     That is a field that is neither as the stop left it nor as it was before, or whose state
     before the stop nobody knows.
     """
-    image = row.before_image
-    if image is None:
+    if row.before_image is None:
         return "nobody knows how it was before the stop"
-    changed = [
+    return "; ".join(
         f"{key} is {present.get(key)!r}, the stop wrote {value!r}"
+        for key, value in _changed(row, present).items()
+    )
+
+
+def _changed(row: CatalogueRow, present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what our stops wrote into fields that are neither so any more nor as before."""
+    image = row.before_image or {}
+    return {
+        key: value
         for key, value in sorted((row.written or {}).items())
         if key not in image or present.get(key) not in (value, image[key])
-    ]
-    return "; ".join(changed)
+    }

@@ -1,7 +1,10 @@
 """Finds what somebody left behind: every replica looks, so that no single rescuer can fail."""
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -29,6 +32,10 @@ ABANDONED_AFTER = timedelta(seconds=1)
 PAGE = 200
 EVALUATIONS = 32
 """Few at a time: other replicas sweep as well, and the list is soon out of date."""
+MOMENT = 1.0
+"""Seconds for which a round of reading ahead waits for catalogues slower than the fastest."""
+MOST_LEFT = 50_000
+"""SKUs still to be read in a catalogue; of more, the oldest are looked up when they are stopped."""
 
 
 class Aftercare:
@@ -201,10 +208,19 @@ class WantedSweep:
             page = skus[start : start + PAGE]
             rows = await self._database.run(partial(self._wanted_of, page))
             differing = [sku for sku in page if self._differs(by_sku[sku], rows.get(sku, {}))]
-            for sku in differing:
-                await self._ask_again(sku)
-            asked += len(differing)
+            asked += sum([await self._asked(sku) for sku in differing])
         return asked
+
+    async def _asked(self, sku: str) -> bool:
+        """Ask for one SKU; one that fails, however oddly, must not keep the others waiting."""
+        try:
+            await self._ask_again(sku)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("wanted_again_failed", sku=sku)
+            return False
+        return True
 
     @staticmethod
     async def _wanted_of(skus: list[str], tx: Transaction) -> dict[str, dict[str, set[Wanted]]]:
@@ -231,16 +247,28 @@ class WantedSweep:
         self._enforcement.start(claims)
 
 
+@dataclass(slots=True)
+class _Round:
+    """One round of reading ahead: it ends, on the event loop's clock, soon after the first."""
+
+    ends_at: float = math.inf
+
+
 class ReadAhead:
-    """Looks up before-images before they are needed, so that a stop can go out at once."""
+    """Looks up before-images before they are needed, so that a stop can go out at once.
+
+    A round waits only a moment for catalogues that are slower than the fastest: what they had no
+    time for is left over, and caught up with while further rounds go on.
+    """
 
     def __init__(
         self, database: Database, directory: Directory, enforcement: Enforcement, now: Now,
         *, parallel: int = 4,
     ) -> None:
         self._database, self._directory = database, directory
-        self._enforcement, self._now = enforcement, now
-        self._room = {name: asyncio.Semaphore(parallel) for name in directory.outlets}
+        self._enforcement, self._now, self._parallel = enforcement, now, parallel
+        self._left = {name: deque[str](maxlen=MOST_LEFT) for name in directory.outlets}
+        self._reading = {name: asyncio.Lock() for name in directory.outlets}
 
     async def run_once(self, limit: int = PAGE) -> int:
         """Read ahead for the SKUs whose images are oldest; return how many SKUs that were."""
@@ -252,29 +280,59 @@ class ReadAhead:
         skus = await self._database.run(
             lambda tx: tx.objects.skus_to_read_ahead(older_than, limit)
         )
-        await asyncio.gather(*(self._read(sku, outlets) for sku in skus))
+        this = _Round()
+        await asyncio.gather(*(self._read_page(outlet, skus, this) for outlet in outlets))
+        await asyncio.gather(*(self._mark(sku) for sku in skus))
         return len(skus)
 
-    async def _read(self, sku: str, outlets: list[Outlet]) -> None:
-        await asyncio.gather(*(self._read_in(sku, outlet) for outlet in outlets))
+    async def catch_up(self, catalogue: str) -> int:
+        """Read for a moment what rounds have left over; return how many SKUs that were."""
+        this = _Round(asyncio.get_running_loop().time() + MOMENT)
+        async with self._reading[catalogue]:
+            return await self._read_left(self._directory.outlets[catalogue], this)
+
+    async def _mark(self, sku: str) -> None:
         await self._database.run(lambda tx: tx.objects.mark_read_ahead(sku, self._now()))
 
-    async def _read_in(self, sku: str, outlet: Outlet) -> None:
-        async with self._room[outlet.name]:
-            breaker = self._enforcement.breakers[outlet.name]
-            if not breaker.is_open and breaker.pause_left(self._now()) == 0:
-                await self._look_up(sku, outlet)
+    async def _read_page(self, outlet: Outlet, skus: Iterable[str], this: _Round) -> None:
+        left, reading = self._left[outlet.name], self._reading[outlet.name]
+        is_behind = bool(left) or reading.locked()
+        left.extend(skus)
+        if is_behind:
+            return
+        async with reading:
+            await self._read_left(outlet, this)
+        this.ends_at = min(this.ends_at, asyncio.get_running_loop().time() + MOMENT)
+
+    async def _read_left(self, outlet: Outlet, this: _Round) -> int:
+        return sum(await asyncio.gather(
+            *(self._read_some(outlet, this) for _ in range(self._parallel))
+        ))
+
+    async def _read_some(self, outlet: Outlet, this: _Round) -> int:
+        left, number = self._left[outlet.name], 0
+        now = asyncio.get_running_loop().time
+        while left and now() < this.ends_at and self._enforcement.may_look_ahead(outlet.name):
+            await self._read(left.popleft(), outlet)
+            number += 1
+        return number
+
+    async def _read(self, sku: str, outlet: Outlet) -> None:
+        """Read one SKU in one catalogue; one that fails, however oddly, stops no other."""
+        try:
+            await self._look_up(sku, outlet)
+        except CatalogueError as error:
+            log.info("read_ahead_failed", sku=sku, catalogue=outlet.name, error=error.detail)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("read_ahead_failed", sku=sku, catalogue=outlet.name)
 
     async def _look_up(self, sku: str, outlet: Outlet) -> None:
-        deadline = self._enforcement.pace.call_deadline
         revision = await self._database.run(partial(self._revision_at_rest, sku, outlet.name))
         if revision is None:
             return
-        try:
-            found = await outlet.catalogue.lookup(sku, deadline=deadline)
-        except CatalogueError as error:
-            log.info("read_ahead_failed", sku=sku, catalogue=outlet.name, error=error.detail)
-            return
+        found = await self._enforcement.look_ahead(outlet, sku)
         objects = [(one.remote_id, one.fields, one.takes_along) for one in found]
         await self._database.run(
             lambda tx: tx.objects.refresh_image(

@@ -46,6 +46,12 @@ class PostgresDetection:
         )
         return int(version)
 
+    async def marked_revision(self) -> int:
+        return int(await self._connection.fetchval(SQL["marked_revision"]) or 0)
+
+    async def note_marked(self, revision: int) -> None:
+        await self._connection.execute(SQL["note_marked"], revision)
+
     async def suppressions(self, now: datetime) -> list[Suppression]:
         rows = await self._connection.fetch(SQL["suppressions"], now)
         return [Suppression(*row) for row in rows]

@@ -36,11 +36,16 @@ class Duties:
         return [Clock(*row) for row in await self._connection.fetch(SQL["clocks"], case_id)]
 
     async def claim_due_clocks(
-        self, now: datetime, lease: timedelta, limit: int
+        self, now: datetime | None, lease: timedelta, limit: int
     ) -> list[Clock]:
         await self._writes.before_reading("clocks")
         rows = await self._connection.fetch(SQL["claim_due_clocks"], now, lease, limit)
         return sorted((Clock(*row) for row in rows), key=lambda one: (one.due_at, one.id))
+
+    async def moment_if_due(self, clock_id: UUID) -> datetime | None:
+        await self._writes.before_reading("clocks")
+        moment: datetime | None = await self._connection.fetchval(SQL["moment_if_due"], clock_id)
+        return moment
 
     async def mark_fired(self, clock_id: UUID, now: datetime) -> None:
         await self._writes.before_reading("clocks")

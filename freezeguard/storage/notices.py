@@ -37,10 +37,11 @@ class PostgresNotices:
     async def sent(self, notice: Notice, now: datetime) -> None:
         await self._connection.execute(SQL["sent"], notice.id, now)
 
-    async def failed(self, notice: Notice, error: str, *, retry_in: float | None) -> None:
-        await self._connection.execute(
+    async def failed(self, notice: Notice, error: str, *, retry_in: float | None) -> bool:
+        noted = await self._connection.fetchval(
             SQL["failed"], notice.id, notice.lease_token, error, retry_in
         )
+        return noted is not None
 
     async def of_case(self, case_id: UUID) -> list[Notice]:
         await self._writes.before_reading("notices")

@@ -48,6 +48,15 @@ class PostgresObjects:
         rows = await self._connection.fetch(SQL["claim_due"], catalogue, lease, token, limit)
         return [object_of(one) for one in rows]
 
+    async def claim_unseen(
+        self, catalogue: str, lease: timedelta, token: UUID, limit: int, now: datetime,
+        age: timedelta,
+    ) -> list[CatalogueRow]:  # fmt: skip
+        rows = await self._connection.fetch(
+            SQL["claim_unseen"], catalogue, lease, token, limit, now, age
+        )
+        return [object_of(one) for one in rows]
+
     async def seconds_until_due(self, catalogue: str) -> float | None:
         seconds = await self._connection.fetchval(SQL["seconds_until_due"], catalogue)
         return None if seconds is None else max(0.0, seconds)

@@ -1,7 +1,7 @@
 """Signals, their identities, texts and tallies; units shipped; what must be evaluated."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -16,7 +16,7 @@ from freezeguard.ports.storage import Json, Pending, RejectedSignal, StoredBatch
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.queries import queries
 from freezeguard.storage.repeats import first_and_later, tell_apart
-from freezeguard.storage.rows import affected, in_json_types, scope_of
+from freezeguard.storage.rows import in_json_types, scope_of
 
 SQL = queries("signals")
 
@@ -192,6 +192,10 @@ class PostgresSignals:
             count = await self._connection.fetchval(SQL["lock_sku"], sku)
         return int(count)
 
+    async def lock_without_signals(self, skus: Collection[str]) -> set[str]:
+        rows = await self._connection.fetch(SQL["lock_without_signals"], list(skus))
+        return {row["sku"] for row in rows}
+
     async def lock_pending(self, sku: str, *, wait: bool) -> int | None:
         query = "lock_pending" if wait else "try_lock_pending"
         count = await self._connection.fetchval(SQL[query], sku)
@@ -210,12 +214,17 @@ class PostgresSignals:
         )  # fmt: skip
 
     async def mark_scope_pending(
-        self, scope: RuleScope, window: timedelta, now: datetime
-    ) -> int:
-        status = await self._connection.execute(
-            SQL["mark_scope_pending"], now, window, scope.sku, scope.vendor, scope.category
+        self, scope: RuleScope, window: timedelta, now: datetime, *, after: str, limit: int
+    ) -> str | None:
+        skus = [scope.sku] if scope.sku is not None else await self._tallied(after, limit)
+        await self._connection.execute(
+            SQL["mark_scope_pending"], now, window, skus, scope.vendor, scope.category
         )
-        return affected(status)
+        return skus[-1] if scope.sku is None and len(skus) == limit else None
+
+    async def _tallied(self, after: str, limit: int) -> list[str]:
+        rows = await self._connection.fetch(SQL["tallied_skus"], after, limit)
+        return [row["sku"] for row in rows]
 
     async def take_pending(self, sku: str) -> Pending | None:
         row = await self._connection.fetchrow(SQL["take_pending"], sku)
@@ -227,6 +236,9 @@ class PostgresSignals:
     async def pending_skus(self, older_than: timedelta, limit: int) -> list[str]:
         rows = await self._connection.fetch(SQL["pending_skus"], older_than, limit)
         return [row["sku"] for row in rows]
+
+    async def count_pending(self) -> int:
+        return int(await self._connection.fetchval(SQL["count_pending"]))
 
     async def has_pending(self, sku: str) -> bool:
         return bool(await self._connection.fetchval(SQL["has_pending"], sku))

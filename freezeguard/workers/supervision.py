@@ -45,9 +45,13 @@ class Bell:
 
 
 async def forever(name: str, work: Step) -> None:
-    """Run work that only returns by failing; start it again after a growing pause."""
-    pause = FIRST_PAUSE
+    """Run work that only returns by failing; start it again after a growing pause.
+
+    The pause is short again once the work has run for longer than the longest one.
+    """
+    pause, clock = FIRST_PAUSE, asyncio.get_running_loop().time
     while True:
+        begun = clock()
         try:
             await work()
         except asyncio.CancelledError:
@@ -58,6 +62,8 @@ async def forever(name: str, work: Step) -> None:
             log.exception("worker_failed", worker=name)
         else:
             return
+        if clock() - begun > LONGEST_PAUSE:
+            pause = FIRST_PAUSE
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
 

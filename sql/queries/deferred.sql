@@ -59,7 +59,8 @@ WITH new_holds AS (
            id uuid, sku text, scope jsonb, rule_id text, rule_version integer,
            crossed_at timestamptz, source text, signal_id text, known_at timestamptz,
            outcome text, case_id uuid, reason jsonb)
-    ON CONFLICT (sku, scope, rule_id, rule_version, source, signal_id, outcome) DO NOTHING
+    ON CONFLICT (sku, jsonb_hash_extended(scope, 0), rule_id, rule_version, source, signal_id,
+                 outcome) DO NOTHING
 ), spending AS (
     INSERT INTO automatic_freezes (case_id, sku, at, lane, source, category, vendor, credential)
     SELECT case_id, sku, at, lane, source, category, vendor, credential

@@ -35,6 +35,14 @@ INSERT INTO rules (id, version, body, mode, created_by, created_at)
 SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5 FROM rules WHERE id = $1
 RETURNING version;
 
+-- name: marked_revision
+-- Return up to which revision of the rules all that they concern was asked for.
+SELECT marked_revision FROM instance;
+
+-- name: note_marked
+-- Note that all was asked for that the rules of a revision concern.
+UPDATE instance SET marked_revision = $1 WHERE marked_revision < $1;
+
 -- name: suppressions
 -- Return the suppressions that hold at a moment.
 SELECT id, cause, author, created_at, expires_at, sku, vendor, category, rule_id, ended_at

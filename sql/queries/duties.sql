@@ -14,16 +14,23 @@ SELECT id, case_id, sku, kind, started_at, due_at, stopped_at, fired_at
  ORDER BY started_at, id;
 
 -- name: claim_due_clocks
--- Claim clocks that are due and have not fired.
+-- Claim clocks due by the database's clock, or at $1, that have not fired; untried ones first.
 UPDATE clocks SET lease_until = clock_timestamp() + $2::interval
  WHERE ctid = ANY (ARRAY(
            SELECT ctid FROM clocks
-            WHERE stopped_at IS NULL AND paused_at IS NULL AND due_at <= $1 AND fired_at IS NULL
+            WHERE stopped_at IS NULL AND paused_at IS NULL
+              AND due_at <= coalesce($1::timestamptz, statement_timestamp()) AND fired_at IS NULL
               AND (lease_until IS NULL OR lease_until <= clock_timestamp())
-            ORDER BY due_at
+            ORDER BY lease_until NULLS FIRST, due_at
             LIMIT $3
               FOR UPDATE SKIP LOCKED))
 RETURNING id, case_id, sku, kind, started_at, due_at, stopped_at, fired_at;
+
+-- name: moment_if_due
+-- Return the present moment where a clock is due and has not fired; no row where it is not.
+SELECT clock_timestamp() FROM clocks
+ WHERE id = $1 AND stopped_at IS NULL AND paused_at IS NULL AND fired_at IS NULL
+   AND due_at <= clock_timestamp();
 
 -- name: mark_fired
 -- Note that a clock has fired.

@@ -38,13 +38,14 @@ UPDATE notices
  WHERE id = $1 AND state = 'queued';
 
 -- name: failed
--- Note a failed attempt of whoever holds the lease; without a delay the notice has bounced.
+-- Note a failed attempt of whoever holds the lease, if any; without a delay the notice has bounced.
 UPDATE notices
    SET state = CASE WHEN $4::float8 IS NULL THEN 'bounced' ELSE state END,
        attempts = attempts + 1, last_error = left($3, 1000),
        next_at = clock_timestamp() + make_interval(secs => $4),
        lease_until = NULL, lease_token = NULL
- WHERE id = $1 AND lease_token = $2 AND state = 'queued';
+ WHERE id = $1 AND lease_token = $2 AND state = 'queued'
+RETURNING id;
 
 -- name: of_case
 -- Return the notices of a case, in order.

@@ -58,6 +58,23 @@ UPDATE catalogue_objects AS known
               FOR UPDATE SKIP LOCKED))
 RETURNING known.*;
 
+-- name: claim_unseen
+-- Claim objects that are confirmed as stopped by a read-back older than an age, due or not. One
+-- from the future tells no more: somebody's clock was set back since.
+UPDATE catalogue_objects AS known
+   SET next_at = at + $2::interval, lease_until = at + $2::interval, lease_token = $3
+  FROM (SELECT clock_timestamp() AS at) AS clock
+ WHERE known.ctid = ANY (ARRAY(
+           SELECT ctid FROM catalogue_objects
+            WHERE catalogue = $1 AND next_at IS NOT NULL AND status = 'confirmed'
+              AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+              AND (seen_at BETWEEN $5::timestamptz - $6::interval
+                               AND $5::timestamptz + $6::interval) IS NOT TRUE
+            ORDER BY next_at
+            LIMIT $4
+              FOR UPDATE SKIP LOCKED))
+RETURNING known.*;
+
 -- name: seconds_until_due
 -- Return the seconds until the next object of a catalogue is due; null where none ever is.
 SELECT extract(epoch FROM min(greatest(next_at, lease_until)) - clock_timestamp())::float8

@@ -125,6 +125,16 @@ SELECT signals FROM sku_tallies WHERE sku = $1 FOR UPDATE;
 -- Make the row that carries a SKU's lock.
 INSERT INTO sku_tallies (sku) VALUES ($1) ON CONFLICT (sku) DO NOTHING;
 
+-- name: lock_without_signals
+-- Lock the SKUs that have no signal yet, in order, and return them; no other row is touched.
+INSERT INTO sku_tallies AS known (sku)
+SELECT sku FROM unnest($1::text[]) AS asked (sku)
+ WHERE coalesce((SELECT signals FROM sku_tallies AS seen WHERE seen.sku = asked.sku), 0) = 0
+ ORDER BY sku COLLATE "C"
+-- whoever stores a first signal right now is waited for, and the number looked at again
+ON CONFLICT (sku) DO UPDATE SET signals = known.signals WHERE known.signals = 0
+RETURNING sku;
+
 -- name: lock_pending
 -- Take the lock of a SKU that waits for an evaluation; no row where it waits no longer.
 SELECT signals FROM sku_tallies
@@ -147,18 +157,24 @@ ON CONFLICT (sku) DO UPDATE SET
     since_seq = least(known.since_seq, excluded.since_seq),
     since_time = least(known.since_time, excluded.since_time);
 
+-- name: tallied_skus
+-- Return the next SKUs that have a tally, in order.
+SELECT sku FROM sku_tallies WHERE sku > $1 ORDER BY sku LIMIT $2;
+
 -- name: mark_scope_pending
--- Ask for an evaluation of every SKU in a rule's scope that has a signal in the rule's window.
+-- Ask for an evaluation of those SKUs that lie in a rule's scope and have a signal in its window.
 INSERT INTO pending_evaluations AS known (sku, since_seq, since_time, marked_at)
-SELECT sku, 0, min(occurred_at), least($1, clock_timestamp())
-  FROM signals
- WHERE occurred_at > $1::timestamptz - $2::interval AND judged_by IS NULL
-   AND ($3::text IS NULL OR sku = $3)
-   AND ($4::text IS NULL AND $5::text IS NULL OR sku IN (
-           SELECT sku FROM skus
-            WHERE ($4 IS NULL OR vendor = $4) AND ($5 IS NULL OR category = $5)))
- GROUP BY sku
- ORDER BY sku
+SELECT asked.sku, 0, earliest.occurred_at, least($1, clock_timestamp())
+  FROM unnest($3::text[]) AS asked (sku)
+  LEFT JOIN skus ON skus.sku = asked.sku
+ -- one look at the primary key per SKU and month: no index starts with a time
+ CROSS JOIN LATERAL (
+       SELECT occurred_at FROM signals
+        WHERE signals.sku = asked.sku AND occurred_at > $1::timestamptz - $2::interval
+          AND judged_by IS NULL
+        ORDER BY occurred_at LIMIT 1) AS earliest
+ WHERE ($4::text IS NULL OR vendor = $4) AND ($5::text IS NULL OR category = $5)
+ ORDER BY asked.sku COLLATE "C"
 ON CONFLICT (sku) DO UPDATE SET
     since_seq = 0,
     since_time = least(known.since_time, excluded.since_time);
@@ -174,23 +190,39 @@ UPDATE pending_evaluations
  WHERE sku = $1;
 
 -- name: pending_skus
--- List SKUs whose request nobody has dealt with for some time, oldest first.
-SELECT sku FROM pending_evaluations
- WHERE marked_at <= clock_timestamp() - $1::interval
- ORDER BY marked_at
- LIMIT $2;
+-- Take up SKUs whose request nobody has dealt with for some time, oldest first.
+WITH oldest AS (
+    SELECT sku, marked_at FROM pending_evaluations
+     WHERE marked_at <= statement_timestamp() - $1::interval
+     ORDER BY marked_at
+     LIMIT $2
+       FOR UPDATE SKIP LOCKED
+), moved AS (
+    -- behind the others, whatever comes of it: no set of requests can starve the rest
+    UPDATE pending_evaluations SET marked_at = clock_timestamp()
+     WHERE sku = ANY (ARRAY(SELECT sku FROM oldest))
+)
+SELECT sku FROM oldest ORDER BY marked_at;
+
+-- name: count_pending
+-- Count the SKUs that wait for an evaluation.
+SELECT count(*) FROM pending_evaluations;
 
 -- name: has_pending
 -- Say whether a SKU waits for an evaluation.
 SELECT EXISTS (SELECT FROM pending_evaluations WHERE sku = $1);
 
 -- name: observed
--- Return a SKU's signals that still count, in order: the window of every rule.
+-- Return a SKU's signals that still count, in order: the window of every rule. With $3, also those
+-- that this case has judged, or had as its evidence before another case judged them.
 SELECT sku, occurred_at, source, id, seq, kind, intent, severity, result, customer, lot, seller,
        channel, country, may_assert_safety, acts_on_history
   FROM signals
  WHERE sku = $1 AND occurred_at >= coalesce($2::timestamptz + interval '1 microsecond', '-infinity')
-   AND (judged_by IS NULL OR judged_by = $3)
+   AND (judged_by IS NULL OR judged_by = $3 OR EXISTS (
+       SELECT FROM case_signals AS evidence
+        WHERE evidence.case_id = $3 AND evidence.source = signals.source
+          AND evidence.id = signals.id))
  ORDER BY occurred_at, source, id;
 
 -- name: shipments

@@ -1,7 +1,11 @@
 """False alarms: released, read back, closed without probation; the evidence never counts again."""
 
+from datetime import UTC, datetime
+from uuid import UUID
+
 import pytest
 
+from freezeguard.services.recomputing import recompute
 from tests.acceptance.conftest import SAFETY
 from tests.acceptance.steps import (
     body_of,
@@ -125,6 +129,21 @@ async def test_a_dismissed_suspicion_is_judged_too(rig: Rig, take_sku):
 
     assert ["closed_false_alarm"] == [one["state"] for one in await rig.cases(sku)]
     await can_be_bought(rig, sku)
+
+
+async def test_another_cases_judgement_leaves_a_freeze_explained(rig: Rig, sku: str):
+    """A suspicion of one lot is dismissed: the freeze by its complaints stays explained."""
+    suspicion = await pull(rig, "alba", sku, scope={"lot": "L-7"})
+    await rig.complain(sku, 5, lot="L-7")
+    frozen = await rig.in_state(sku, "frozen")
+    assert frozen["id"] != suspicion["id"]
+
+    suspicion = await rig.case(suspicion["id"])
+    await rig.done(suspicion, "dismiss", "owen", reason="The lot was never sold here.")
+
+    assert rig.service is not None
+    again = await recompute(rig.service.database, UUID(frozen["id"]), datetime.now(UTC))
+    assert (1, True) == (len(again.freezes), again.is_same), again.as_dict()
 
 
 async def test_the_vendor_is_told_that_it_was_innocent(rig: Rig, sku: str):

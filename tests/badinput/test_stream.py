@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 
+from freezeguard.domain.errors import Unavailable
 from tests.badinput.conftest import further_replica
 from tests.badinput.operations import ask, encoded, wrong_with
 from tests.rig import Rig, until
@@ -147,6 +148,43 @@ async def test_an_unknown_revision_means_a_new_snapshot(rig: Rig, revision: str)
 
     assert "snapshot" == first["event"]
     assert int(first["id"]) < int(revision)
+
+
+async def test_a_replica_that_lags_sets_no_reader_back(rig: Rig, sku: str):
+    """A reader who has seen more than the replica gets no older snapshot: that would unfreeze."""
+    assert rig.service is not None
+    async with further_replica(rig, keep_alive_seconds=0.1) as replica:
+        await replica.crew.dismiss()
+        await freeze(rig, sku)
+        await seen_by(rig, sku, "frozen")
+        last = rig.service.held.revision
+        lagging = replica.held.revision
+        async with following(rig, last, url=replica.url) as events:
+            first = await events.next(comments=True)
+
+    assert lagging < last
+    assert {"": "still here"} == first
+    await release(rig, sku)
+
+
+async def test_a_replica_that_lags_and_cannot_ask_says_so(rig: Rig):
+    """Without the database nobody knows what the reader has seen: 503, to be tried again soon."""
+
+    class Away:
+        async def run(self, *_: Any, **__: Any) -> Any:
+            raise Unavailable("The database is away.", retry_after=2)
+
+    async with further_replica(rig) as replica:
+        replica.held._database = Away()  # type: ignore[assignment]
+        ahead = {"Last-Event-ID": str(replica.held.revision + 1)}
+        known = str(replica.held.revision)
+        answer = await rig.call("GET", "/v1/holds/stream", "catalogue", headers=ahead,
+                                url=replica.url)
+        async with following(rig, known, url=replica.url):
+            pass
+
+    assert (503, "unavailable") == (answer.status, answer.body["code"])
+    assert "2" == answer.headers["Retry-After"]
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 19, "0x10", "snapshot", "1,2"])

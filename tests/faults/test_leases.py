@@ -1,6 +1,7 @@
 """Leases and late commands: what is asked of a claim before each call, and what losers leave."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from freezeguard.services.claims import Calls, Claim, LeaseLost, Paused
 from freezeguard.services.directory import Outlet
 from freezeguard.services.pace import Pace
 from freezeguard.storage.database import PostgresDatabase
+from tests.rig import until
 from tests.storage.makers import hold, open_case
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -118,10 +120,11 @@ async def test_a_pause_that_another_object_was_asked_for_holds_in_the_middle_of_
     """Between its stop and its read-back the far side asked somebody for a pause: it gets it."""
     row = await wanted(database, token=uuid4())
     calls, call = calls_on(database), answer()
-    calls.breakers[SHOP].failed(NOW, 7)
+    calls.breakers[SHOP].failed(asyncio.get_running_loop().time(), 7)
     with pytest.raises(Paused) as paused:
         await calls.ask(claim_of(row, 5), call)
-    assert (7, 0) == (paused.value.seconds, call.made)
+    assert 0 == call.made
+    assert 0 < paused.value.seconds <= 7
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -142,6 +145,67 @@ async def test_a_connector_that_ignores_its_deadline_is_cut_off(database: Postgr
         await calls.ask(claim_of(row, 5), broken)
     assert (True, False) == (unanswered.value.recoverable, refused.value.recoverable)
     assert "KeyError" in refused.value.detail
+
+
+async def test_a_clock_that_is_set_back_lengthens_no_pause(database: PostgresDatabase):
+    """The pause was asked for at noon; by eleven, an hour later for nobody, it is over."""
+    clock = [NOW]
+    row, calls = await wanted(database, token=uuid4()), calls_on(database)
+    calls.now = lambda: clock[0]
+
+    async def asks_for_a_pause() -> None:
+        raise CatalogueError("busy", recoverable=True, retry_after=0.05)
+
+    with pytest.raises(CatalogueError):
+        await calls.ask(claim_of(row, 5), asks_for_a_pause)
+    clock[0] -= timedelta(hours=1)
+    assert calls.breakers[SHOP].pause_left(asyncio.get_running_loop().time()) <= 0.05
+
+    async def over() -> bool:
+        with contextlib.suppress(Paused):
+            return "answer" == await calls.ask(claim_of(row, 5), answer())
+        return False
+
+    await until(over, "the pause is over")
+
+
+# ------------------------------------------------------------------------------ out of sight
+
+
+async def looked_at(database: PostgresDatabase, *seconds_ago: float) -> None:
+    """Make objects that are confirmed as stopped, each by a read-back of so many seconds ago."""
+
+    async def work(tx: Transaction) -> None:
+        for number, ago in enumerate(seconds_ago):
+            row = await tx.objects.want(
+                SKU, SHOP, f"r{number}", "hard", 1, lease=LEASE, token=uuid4())
+            done = replace(row, status=Status.CONFIRMED, seen_sellable=False, sent_at=NOW,
+                           seen_at=NOW - timedelta(seconds=ago))
+            assert await tx.objects.settle(done, next_in=30, now=NOW)
+
+    await database.run(work)
+
+
+async def unseen(database: PostgresDatabase, limit: int = 9) -> list[str]:
+    """Claim what nobody has seen for a minute and a half."""
+    age = timedelta(seconds=90)
+    rows = await database.run(
+        lambda tx: tx.objects.claim_unseen(SHOP, LEASE, uuid4(), limit, NOW, age))
+    return [one.remote_id for one in rows]
+
+
+async def test_what_was_not_seen_for_long_is_claimed_once(database: PostgresDatabase):
+    """Due or not; neither what was seen just now nor what another replica has in its hands."""
+    await looked_at(database, 91, 3600, 89, 0)
+    assert ["r0"] == await unseen(database, limit=1)
+    assert ["r1"] == await unseen(database)
+    assert [] == await unseen(database)
+
+
+async def test_a_read_back_from_the_future_tells_nothing(database: PostgresDatabase):
+    """A clock was set back by an hour: for an hour nobody would know better."""
+    await looked_at(database, -3600, -1)
+    assert ["r0"] == await unseen(database)
 
 
 # ---------------------------------------------------------------------------- late commands

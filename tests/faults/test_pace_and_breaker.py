@@ -1,6 +1,6 @@
 """The pure parts of enforcement: pauses, the breaker, and what a release must not overwrite."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -10,11 +10,12 @@ from freezeguard.services.breaker import Breaker
 from freezeguard.services.pace import Pace
 from freezeguard.services.releasing import conflict_in
 
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOW = 1000.0
+"""A moment on the event loop's clock."""
 
 
-def later(seconds: float) -> datetime:
-    return NOW + timedelta(seconds=seconds)
+def later(seconds: float) -> float:
+    return NOW + seconds
 
 
 def test_pauses_double_up_to_a_limit_and_obey_the_far_side():
@@ -76,6 +77,28 @@ def test_a_pause_that_was_asked_for_holds_for_everybody():
     assert 9 == breaker.wait(later(1), first_try=True)
     assert breaker.holds_back(later(9.5))
     assert 0 == breaker.wait(later(10), first_try=True)
+
+
+def test_nobody_is_switched_off_by_a_long_pause():
+    """Whatever pause was asked for, and however often: it ends after a minute."""
+    breaker = Breaker()
+    breaker.failed(NOW, 3600)
+    assert 60 == breaker.pause_left(NOW)
+    assert 0 == breaker.pause_left(later(60))
+
+
+def test_what_nobody_waits_for_leaves_the_probe_to_stops():
+    """Of an open breaker it gets a probe that was offered for a second and not taken."""
+    breaker = Breaker()
+    assert breaker.spares(NOW)
+    for _ in range(5):
+        breaker.failed(NOW, None)
+    assert not breaker.spares(later(5))
+    assert 0 == breaker.wait(later(5), first_try=False)
+    assert not breaker.spares(later(10.5))
+    assert breaker.spares(later(11))
+    assert not breaker.spares(later(11.1))
+    assert breaker.holds_back(later(15.9))
 
 
 def row(**facts) -> CatalogueRow:

@@ -112,6 +112,39 @@ async def test_the_same_crossing_is_recorded_once(database: PostgresDatabase) ->
     )  # fmt: skip
 
 
+async def test_the_longest_crossing_is_recorded(database: PostgresDatabase) -> None:
+    """Names as long as the contract allows, which no compression shortens, fit into the indexes."""
+    sku, seller, channel, lot, source, one_id = (
+        "".join(chr(0x20000 + 211 * n + place) for place in range(size))
+        for n, size in enumerate((50, 200, 200, 200, 200, 200))
+    )
+    key = SignalKey(NOW, source, one_id)
+    reason = Reason("count", "r" * 64, 2, timedelta(days=30), 5, 5, 5, None, (key,), "5 spoke.")
+    scope = Scope(sku, seller, channel, "DE", lot)
+    found = [
+        Crossing(one, "r" * 64, 2, "quality", "armed", "freeze", key, reason)
+        for one in (scope, Scope(sku, seller, channel, "FR", lot), scope)
+    ]
+
+    for one in found:
+        await database.run(
+            lambda tx, one=one: tx.detection.add_crossing(uuid4(), one, NOW, "freeze", None)
+        )
+    listed = await database.run(lambda tx: tx.detection.crossings(sku))
+
+    assert ["DE", "FR"] == sorted(one["scope"]["country"] for one in listed)
+
+
+async def test_what_rules_led_to_is_noted_once(database: PostgresDatabase) -> None:
+    """The note of what was asked for only rises, however late a slow replica writes its own."""
+    noted = []
+    for revision in (3, 2, 4):
+        await database.run(lambda tx, n=revision: tx.detection.note_marked(n))
+        noted.append(await database.run(lambda tx: tx.detection.marked_revision()))
+
+    assert [3, 3, 4] == noted
+
+
 async def test_the_ledger_counts_what_was_spent(database: PostgresDatabase) -> None:
     """Automatic freezes count by source, category, vendor and all, by lane, in the window."""
     toys = case(vendor="acme", category="toys")

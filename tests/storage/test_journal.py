@@ -1,8 +1,14 @@
 """The journal survives crashes and is shared by the processes of a machine."""
 
 import asyncio
+import errno
+import fcntl
+import os
 from pathlib import Path
 
+import pytest
+
+from freezeguard.storage import journal as journals
 from freezeguard.storage.journal import FileJournal
 
 
@@ -38,3 +44,39 @@ async def test_nothing_is_lost_when_several_append_and_drop_at_once(tmp_path: Pa
     await asyncio.gather(*appends, *(one.drop(old) for one in journals))
 
     assert set(range(40)) == {line["n"] for line in await journals[0].lines()}
+
+
+async def test_a_line_that_is_cut_off_is_not_said_to_be_safe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that takes half a line is full: the writer hears it, and later lines are whole."""
+    journal, write = FileJournal(tmp_path / "j.ndjson"), os.write
+    await journal.append({"n": 1})
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda handle, line: write(handle, line[: len(line) // 2]))
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught:
+            await journal.append({"n": 2})
+    await journal.append({"n": 3})
+
+    assert errno.ENOSPC == caught.value.errno
+    assert [{"n": 1}, {"n": 3}] == await journal.lines()
+
+
+async def test_a_process_that_keeps_the_lock_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was stopped in the middle: others read, hear soon that they can't write, go on."""
+    monkeypatch.setattr(journals, "LOCK_SECONDS", 0.05)
+    journal = FileJournal(tmp_path / "j.ndjson")
+    await journal.append({"n": 1})
+    with (tmp_path / "j.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        async with asyncio.timeout(5):
+            seen = await journal.lines()
+            with pytest.raises(TimeoutError, match="another process"):
+                await journal.append({"n": 2})
+            with pytest.raises(TimeoutError, match="another process"):
+                await journal.drop(seen)
+    await journal.drop(seen)
+
+    assert ([{"n": 1}], []) == (seen, await journal.lines())

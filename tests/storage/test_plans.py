@@ -24,6 +24,7 @@ FILL = """
     INSERT INTO signal_identities (source, id, fingerprint, sku, occurred_at)
     SELECT source, id, '', sku, occurred_at FROM signals;
     INSERT INTO sku_tallies (sku, signals) SELECT sku, count(*) FROM signals GROUP BY sku;
+    INSERT INTO sku_tallies (sku) SELECT 'quiet-' || n FROM generate_series(1, 20000) AS n;
     INSERT INTO skus (sku, vendor, category, read_ahead_at, updated_at)
     SELECT sku, 'v' || signals % 7, 'c', $1, $1 FROM sku_tallies;
     INSERT INTO pending_evaluations (sku, since_seq, since_time, marked_at)
@@ -132,7 +133,10 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("signals", "try_lock_pending", 1, {"sku_tallies_pkey", "pending_evaluations_pkey"}),
     ("signals", "take_pending", 1, {"pending_evaluations_pkey"}),
     ("signals", "has_pending", 1, {"pending_evaluations_pkey"}),
-    ("signals", "pending_skus", 2, {"pending_evaluations_by_age"}),
+    ("signals", "pending_skus", 2, {"pending_evaluations_by_age", "pending_evaluations_pkey"}),
+    ("signals", "lock_without_signals", 1, {"sku_tallies_pkey"}),
+    ("signals", "tallied_skus", 2, {"sku_tallies_pkey"}),
+    ("signals", "mark_scope_pending", 5, {"skus_pkey"}),
     ("signals", "fingerprints", 2, {"signal_identities_pkey"}),
     ("cases", "lock_case", 1, {"cases_pkey"}),
     ("cases", "open_of_sku", 1, {"cases_open_by_sku"}),
@@ -151,6 +155,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("holds", "hold_of_case", 1, {"holds_one_per_case"}),
     ("objects", "objects_of_sku", 1, {"catalogue_objects_pkey"}),
     ("objects", "claim_due", 4, {"catalogue_objects_due"}),
+    ("objects", "claim_unseen", 6, {"catalogue_objects_due"}),
     ("objects", "seconds_until_due", 1, {"catalogue_objects_due"}),
     ("objects", "settle", 19, {"catalogue_objects_pkey"}),
     ("objects", "troubled", 0, {"catalogue_objects_troubled"}),
@@ -204,3 +209,22 @@ async def test_a_window_reads_only_its_months(
 
     assert "signals_2026_11" in touched
     assert "signals_history" not in touched
+
+
+async def test_a_changed_rule_looks_signals_up_by_sku(
+    planner: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    """Asking for the evaluation of a page of SKUs costs what these have, not what all have."""
+    await planner.execute(f"PREPARE mark_ AS {queries('signals')['mark_scope_pending']}")
+
+    found = await planner.fetchval(
+        f"EXPLAIN (FORMAT JSON) EXECUTE mark_ ('{NOW.isoformat()}', '10 days', "
+        "'{sku-7,sku-8}', 'v1', NULL)"
+    )
+    reading = [one for one in nodes(json.loads(found)[0]["Plan"]) if "Scan" in one["Node Type"]]
+    used = {one["Index Name"] for one in reading if "Index Name" in one}
+    whole = {one["Relation Name"] for one in reading if one["Node Type"] == "Seq Scan"}
+
+    assert {"signals_2026_11_pkey", "skus_pkey"} <= used
+    assert not whole & {"signals_2026_11", "signals_history", "skus"}
+    assert "signals_history_pkey" not in used

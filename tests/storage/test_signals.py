@@ -313,26 +313,96 @@ async def test_requests_for_an_evaluation_keep_the_earliest_news(
 
 
 async def test_left_requests_are_found_oldest_first(database: PostgresDatabase) -> None:
-    """The sweep finds what nobody dealt with, oldest first; a failed one lets others go first."""
+    """The sweep finds what nobody dealt with, oldest first; what was found lets others go first."""
     now = datetime.now(UTC)
-    for age, sku in ((30, "mid"), (60, "old"), (1, "new")):
+    for age, sku in ((30, "mid"), (60, "old"), (10, "new")):
         marked = now - timedelta(seconds=age)
         await database.run(
             lambda tx, sku=sku, at=marked: tx.signals.mark_pending([Pending(sku, 1, NOW)], at)
         )
 
-    found = await database.run(lambda tx: tx.signals.pending_skus(timedelta(seconds=10), 9))
-    limited = await database.run(lambda tx: tx.signals.pending_skus(timedelta(seconds=10), 1))
+    limited = await database.run(lambda tx: tx.signals.pending_skus(timedelta(seconds=20), 1))
+    found = await database.run(lambda tx: tx.signals.pending_skus(timedelta(seconds=20), 9))
     await database.run(lambda tx: tx.signals.note_failure("old", "x" * 2000))
     after = await database.run(lambda tx: tx.signals.pending_skus(timedelta(0), 9))
 
-    assert ["old", "mid"] == found
-    assert ["old"] == limited
-    assert ["mid", "new", "old"] == after
+    assert (["old"], ["mid"]) == (limited, found)
+    assert ["new", "mid", "old"] == after
+    assert 3 == await database.run(lambda tx: tx.signals.count_pending())
     assert [(1, 1000)] == await rows(
         database,
         "SELECT attempts, length(last_error) FROM pending_evaluations WHERE sku = 'old'",
     )
+
+
+async def test_requests_that_are_passed_over_starve_no_other(database: PostgresDatabase) -> None:
+    """However many requests nobody can deal with: each look at the oldest finds further ones."""
+    skus = {f"sku-{n}" for n in range(9)}
+    await database.run(
+        lambda tx: tx.signals.mark_pending([Pending(one, 1, NOW) for one in skus], NOW)
+    )
+
+    looks = [
+        await database.run(lambda tx: tx.signals.pending_skus(timedelta(0), 3)) for _ in range(3)
+    ]
+
+    assert skus == {sku for look in looks for sku in look}
+
+
+async def test_only_skus_without_signals_are_locked(database: PostgresDatabase) -> None:
+    """SKUs that never had a signal are locked and named, met before or not; no other is."""
+    await store(database, signal("heard"))
+    await database.run(lambda tx: tx.signals.lock_sku("met"))
+
+    async def both(tx: Transaction) -> tuple[set[str], int]:
+        quiet = await tx.signals.lock_without_signals(["new", "heard", "met"])
+        return quiet, await database.run(lambda other: other.signals.lock_sku("heard"))
+
+    assert ({"new", "met"}, 1) == await database.run(both)
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_first_signal_waits_for_who_found_none(
+    known: bool, database: PostgresDatabase
+) -> None:
+    """Units stored before a first complaint are seen by it: it gets its lock after their commit."""
+    if known:
+        await database.run(lambda tx: tx.signals.lock_sku("kettle"))
+    units = UnitsShipped("wms", "1", b"a", "kettle", 10, ago(days=2))
+
+    async def complain(tx: Transaction) -> list[Shipment]:
+        await tx.signals.store([signal("kettle")], [b""], NOW)
+        return await tx.signals.shipments("kettle", None)
+
+    async def ship(tx: Transaction) -> "asyncio.Task[list[Shipment]]":
+        await tx.signals.store_shipments([units], NOW)
+        await tx.signals.lock_without_signals({"kettle"})
+        first = asyncio.create_task(database.run(complain))
+        await rows_until_blocked(database)
+        return first
+
+    first = await database.run(ship)
+
+    assert [Shipment(Scope("kettle"), ago(days=2), 10)] == await first
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_who_ships_waits_for_a_first_signal(known: bool, database: PostgresDatabase) -> None:
+    """A complaint that is being stored is not overlooked: its SKU is none without signals."""
+    if known:
+        await database.run(lambda tx: tx.signals.lock_sku("kettle"))
+
+    async def complain(tx: Transaction) -> "asyncio.Task[set[str]]":
+        await tx.signals.store([signal("kettle")], [b""], NOW)
+        quiet = asyncio.create_task(
+            database.run(lambda other: other.signals.lock_without_signals({"kettle"}))
+        )
+        await rows_until_blocked(database)
+        return quiet
+
+    quiet = await database.run(complain)
+
+    assert set() == await quiet
 
 
 async def test_a_mark_from_a_clock_that_runs_ahead_is_not_lost(database: PostgresDatabase) -> None:
@@ -353,26 +423,37 @@ async def test_a_mark_from_a_clock_that_runs_ahead_is_not_lost(database: Postgre
         (RuleScope(vendor="other", category="toys"), []),
     ],
 )
+@pytest.mark.parametrize("size", [1, 4, 500])
 async def test_a_new_rule_asks_for_the_skus_it_concerns(
-    scope: RuleScope, expected: list[str], database: PostgresDatabase
+    size: int, scope: RuleScope, expected: list[str], database: PostgresDatabase
 ) -> None:
-    """Only SKUs in the rule's scope with a signal in its window are evaluated anew."""
+    """Only SKUs in the rule's scope with a signal in its window are evaluated anew, page by page.
+
+    The news begin with the earliest of these signals.
+    """
     await database.run(
         lambda tx: tx.master.put_skus(
             [Sku("near", vendor="acme", category="toys"), Sku("far", vendor="acme"),
              Sku("stale", vendor="acme", category="toys")], NOW)
     )  # fmt: skip
-    await store(database, signal("near"), signal("far", occurred_at=ago(days=29)),
-                signal("unknown"), signal("stale", occurred_at=ago(days=31)))  # fmt: skip
+    await store(database, signal("near"), signal("near", occurred_at=ago(days=1)),
+                signal("far", occurred_at=ago(days=29)), signal("unknown"),
+                signal("stale", occurred_at=ago(days=31)))  # fmt: skip
     rule = Rule("r", 1, Family.COUNT, timedelta(days=30), 5, scope=scope)
 
-    count = await database.run(
-        lambda tx: tx.signals.mark_scope_pending(rule.scope, rule.window, NOW)
+    place: str | None = ""
+    while place is not None:
+        place = await database.run(
+            lambda tx, after=place: tx.signals.mark_scope_pending(
+                rule.scope, rule.window, NOW, after=after, limit=size
+            )
+        )
+    marked = await rows(
+        database, "SELECT sku, since_seq, since_time FROM pending_evaluations ORDER BY sku"
     )
-    marked = await rows(database, "SELECT sku, since_seq FROM pending_evaluations ORDER BY sku")
 
-    assert len(expected) == count
-    assert [(sku, 0) for sku in expected] == marked
+    earliest = {"far": ago(days=29), "near": ago(days=1), "unknown": NOW}
+    assert [(sku, 0, earliest[sku]) for sku in expected] == marked
 
 
 async def test_units_shipped_are_stored_once(database: PostgresDatabase) -> None:

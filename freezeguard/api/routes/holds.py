@@ -93,26 +93,29 @@ class Holds:
 
     async def stream(self, call: Call[None]) -> web.StreamResponse:
         """Follow the held set by server-sent events."""
-        last = _last_event_id(call.request)
+        # before the answer begins: what can't be had now is still a 503 with its Retry-After
+        last, missed = await self._first_events(_last_event_id(call.request))
         response = await call.open_stream("text/event-stream")
         try:
+            for event in missed:
+                await response.write(event)
             async for event in self._events(last):
                 await response.write(event)
         except ConnectionError:
             log.info("stream_left", request_id=call.request_id)
         return response
 
-    async def _events(self, last: int | None) -> AsyncIterator[bytes]:
+    async def _first_events(self, last: int | None) -> tuple[int, list[bytes]]:
+        """Return what a reader lacks who has seen a revision, and the revision that it leads to."""
         held = self._context.held
         missed = None if last is None else await held.changes_since(last)
         if last is None or missed is None:
-            last = held.revision
-            yield _event("snapshot", last, _set(last, held.as_of, held.all_holds()))
-        else:
-            for change in missed:
-                last = change.revision
-                yield _change(change)
-        async for fresh in held.stream(last, self._context.keep_alive):
+            now = held.revision
+            return now, [_event("snapshot", now, _set(now, held.as_of, held.all_holds()))]
+        return missed[-1].revision if missed else last, [_change(one) for one in missed]
+
+    async def _events(self, last: int) -> AsyncIterator[bytes]:
+        async for fresh in self._context.held.stream(last, self._context.keep_alive):
             yield b": still here\n\n" if fresh is None else _change(fresh)
 
 

@@ -54,9 +54,7 @@ class Rules:
         read_rule(body, 1)
 
         async def work(tx: Transaction) -> RuleOut:
-            version = await tx.detection.put_rule(body, by, now)
-            rule = read_rule(body, version)
-            await tx.signals.mark_scope_pending(rule.scope, rule.window, now)
+            await tx.detection.put_rule(body, by, now)
             await tx.record.write(now, by, "put_rule", f"rule:{rule_id}", details=body)
             await tx.notify(TOPIC_RULES)
             stored = await tx.detection.rule_bodies(rule_id)
@@ -158,7 +156,7 @@ def routes(context: Context) -> list[AnyRoute]:
             method="PUT", path="/v1/rules/{id}", handler=rules.put, tag="Rules",
             summary="Store a new version of a rule", who=EDITORS, body=RuleBody, result=RuleOut,
             parts={"id": Label},
-            description="SKUs that the rule may now concern are evaluated again at once.",
+            description="SKUs that the rule may concern are evaluated again, in the background.",
         ),
         Route(
             method="GET", path="/v1/suppressions", handler=rules.suppressions, tag="Rules",
