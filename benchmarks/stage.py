@@ -66,7 +66,9 @@ async def _populate(service: Service, skus: Sequence[str]) -> dict[str, str]:
 async def stage(shop_skus: int, registered: int) -> AsyncIterator[Stage]:
     """Set the stage: `registered` of the shop's SKUs are known beforehand (warm)."""
     async with AsyncExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fgb-")))
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(
+            prefix="fgb-", ignore_cleanup_errors=True,  # PostgreSQL may still be on its way out
+        )))
         os.chmod(place, 0o711)  # noqa: PTH101, S103 - the account that runs PostgreSQL passes through
         server = await EmbeddedServer.attach(place / "pg")
         stack.push_async_callback(server.close)

@@ -13,8 +13,9 @@ from freezeguard.api.parameters import is_named
 from freezeguard.api.routing import AnyRoute, Authenticate, Entrance
 from freezeguard.api.slowclients import Handle
 
-Observe = Callable[[AnyRoute, int, float], None]
-"""Told of every answer: its route, its status, and the seconds that it took."""
+Observe = Callable[[AnyRoute, int, float | None], None]
+"""Told of every answer: its route, its status, and the seconds that it took; None where a route
+is too quick to be timed."""
 
 
 class _Node:
@@ -73,15 +74,17 @@ class Edge:
     async def _serve(
         self, entrance: Entrance, request: web.Request, request_id: str, segments: list[str]
     ) -> web.StreamResponse:
-        start = asyncio.get_running_loop().time() if self._observe else 0.0
+        route = entrance.route
+        begun: float | None = None
+        if self._observe and not route.is_quick:
+            begun = asyncio.get_running_loop().time()
         try:
             response = await entrance.enter(request, request_id, segments)
         except Exception as error:  # noqa: BLE001 - the outermost frame; none is swallowed
             response = envelope.answer_to(request, request_id, error)
         if self._observe:
-            self._observe(
-                entrance.route, response.status, asyncio.get_running_loop().time() - start
-            )
+            took = None if begun is None else asyncio.get_running_loop().time() - begun
+            self._observe(route, response.status, took)
         return response
 
     async def _guarded(self, handle: Handle, request: web.Request) -> web.StreamResponse:

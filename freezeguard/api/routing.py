@@ -114,7 +114,8 @@ class Route(Generic[Q, B]):
 
     `path` has `{name}` parts; `parts` gives their types where `parameters.PARTS` does not.
     `errors` lists problem codes beyond those that every such route has. `examples` are bodies by
-    name. `others` are further successful statuses with what they mean. A write answers with a
+    name. `others` are further successful statuses with what they mean. `is_quick` marks an answer
+    from memory: it is counted, for a stopwatch would cost as much. A write answers with a
     `Reply`, so that its answer can be kept for an Idempotency-Key.
     """
 
@@ -133,6 +134,7 @@ class Route(Generic[Q, B]):
     description: str = ""
     examples: Mapping[str, Any] = field(default_factory=dict)
     result_example: Any = None
+    is_quick: bool = False
     parts: Mapping[str, Any] = field(default_factory=dict)
     max_body: int = bodies.MAX_BODY
 

@@ -6,6 +6,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from freezeguard import __version__
+from freezeguard.api.routing import AnyRoute
 
 _PREFIX = "freezeguard_"
 _FAST = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -15,6 +16,7 @@ _COUNTERS = {
     "freezes": ("Sales stopped, for the first time or again.", ("lane",)),
     "catalogue_requests": ("Calls to catalogues.", ("catalogue", "outcome")),
     "catalogue_drift": ("Objects found on sale although stopped.", ("catalogue",)),
+    "quick_answers": ("Answers from memory, which are not timed.", ("route", "status")),
     "notices": ("Delivery attempts of notices.", ("channel", "result")),
     "evaluations_swept": ("Evaluations that somebody had left behind.", ()),
 }
@@ -53,6 +55,13 @@ class PrometheusMetrics:
         }
         build = Gauge(_PREFIX + "build_info", "Version.", ("version",), registry=self._registry)
         build.labels(version=__version__).set(1)
+
+    def answered(self, route: AnyRoute, status: int, seconds: float | None) -> None:
+        """Take note of one answer over HTTP."""
+        if seconds is None:
+            self.count("quick_answers", route=route.name, status=str(status))
+        else:
+            self.time("request_seconds", seconds, route=route.name, status=str(status))
 
     def count(self, name: str, number: float = 1, **labels: str) -> None:
         """Add to a counter."""

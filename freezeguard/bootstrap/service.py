@@ -15,7 +15,6 @@ from freezeguard.api import bodies
 from freezeguard.api.app import Api, build_api
 from freezeguard.api.context import CheckResult, Context
 from freezeguard.api.idempotency import Idempotency
-from freezeguard.api.routing import AnyRoute
 from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
 from freezeguard.bootstrap.metrics import PrometheusMetrics
@@ -185,10 +184,6 @@ class Service:
         }
 
 
-def _observe(metrics: PrometheusMetrics, route: AnyRoute, status: int, seconds: float) -> None:
-    metrics.time("request_seconds", seconds, route=route.name, status=str(status))
-
-
 def _age(held: HeldSet) -> float:
     """Return the seconds since the held set was last heard of; infinite before the first time."""
     return math.inf if held.as_of is None else (utc_now() - held.as_of).total_seconds()
@@ -331,7 +326,7 @@ def build(
         context,
         new_request_id=request_ids(),
         idempotency=Idempotency(PostgresIdempotency(database), utc_now),
-        observe=partial(_observe, metrics),
+        observe=metrics.answered,
         pace=bodies.Pace(seconds=settings.limits.body_seconds),
     )
     metrics.follow("held_skus", lambda: held.number_of_skus)

@@ -1,7 +1,7 @@
 """Why something happened, as a value: shared by case, notice, log, metric and test."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,13 +40,22 @@ class Reason:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the reason in JSON types, as cases and notices carry it."""
-        plain = asdict(self)
-        plain["window"] = None if self.window is None else self.window.total_seconds()
-        plain["counted"] = [
-            {"source": key.source, "id": key.id, "occurred_at": key.occurred_at.isoformat()}
-            for key in self.counted
-        ]
-        return plain
+        return {
+            "family": self.family,
+            "rule_id": self.rule_id,
+            "rule_version": self.rule_version,
+            "window": None if self.window is None else self.window.total_seconds(),
+            "observed": self.observed,
+            "bound": self.bound,
+            "customers": self.customers,
+            "exposure": self.exposure,
+            "counted": [
+                {"source": key.source, "id": key.id, "occurred_at": key.occurred_at.isoformat()}
+                for key in self.counted
+            ],
+            "sentence": self.sentence,
+            "tightened": self.tightened,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class HeldSet:
         self._closed = False
         self.revision = -1
         self.as_of: datetime | None = None
+        self.as_of_text = ""
 
     @property
     def is_ready(self) -> bool:
@@ -60,7 +61,13 @@ class HeldSet:
             self._holds.setdefault(one.scope.sku, {})[one.id] = one.as_dict()
         for sku in self._holds:
             self._rebuild(sku)
-        self.revision, self.as_of = revision, self._now()
+        self.revision = revision
+        self._heard()
+
+    def _heard(self) -> None:
+        """Note when the database was last heard of, in words too: every answer carries them."""
+        self.as_of = self._now()
+        self.as_of_text = self.as_of.isoformat()
 
     async def follow(self) -> int:
         """Take in what has changed since; return how many changes there were."""
@@ -70,7 +77,7 @@ class HeldSet:
             for change in changes:
                 self._take_in(change)
             count += len(changes)
-            self.as_of = self._now()
+            self._heard()
             if len(changes) < PAGE:
                 return count
 

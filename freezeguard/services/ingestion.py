@@ -26,6 +26,7 @@ from freezeguard.ports.storage import (
     UnitsShipped,
 )
 from freezeguard.services.casework import Aftermath
+from freezeguard.services.courtesy import Courtesy
 from freezeguard.services.evaluation import Evaluated, Evaluation
 from freezeguard.services.exposure import Stored, store_units
 from freezeguard.services.rulebook import RuleBook
@@ -122,6 +123,7 @@ class Ingestion:
         self._watch, self._now, self._on_frozen = watch, now, on_frozen
         self._metrics = metrics
         self._quick, self._bulk = _Lane(QUICK_GROUP), _Lane(BULK_GROUP)
+        self.courtesy = Courtesy()
         self._to_evaluate: dict[str, None] = {}
         self._evaluate_now = asyncio.Event()
         rules.follow(watch.set_rules)
@@ -157,6 +159,8 @@ class Ingestion:
         while True:
             group = await lane.take()
             try:
+                if not evaluate:
+                    await self.courtesy.give_way()
                 await self._commit_or_refuse(group, evaluate=evaluate)
             except asyncio.CancelledError:
                 _refuse(group, Unavailable("The service is stopping; send the signals again."))
@@ -206,6 +210,9 @@ class Ingestion:
             # The signals are not to blame: store them, and let the sweeper try again.
             log.exception("evaluation_failed", sku=error.sku)
             outcome = await self._stored(signals, prints, evaluate=False)
+        finally:
+            if evaluate:
+                self.courtesy.end()
         self._after_commit(outcome)
         _answer(group, outcome.batch)
         self._measure(outcome.batch, "quick" if evaluate else "bulk", begun)
@@ -296,6 +303,7 @@ class Ingestion:
         self, tx: Transaction, pending: Pending, batch: StoredBatch
     ) -> Evaluated:
         """Evaluate in the storing transaction. Raises EvaluationFailed for any error of its own."""
+        self.courtesy.begin()
         prelude = await tx.master.prelude(pending.sku)
         news = _merge(pending, prelude.pending)
         try:

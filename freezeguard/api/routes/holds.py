@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import structlog
@@ -67,10 +68,9 @@ class Holds:
         holds = held.of_sku(sku, asked)
         known = "true" if is_known else "false"
         status = "frozen" if holds else "sellable"
-        as_of = held.as_of.isoformat() if held.as_of else ""
         head = (
-            f'{{"sku":{json.dumps(sku)},"known":{known},"status":"{status}",'
-            f'"revision":{held.revision},"as_of":"{as_of}","holds":'
+            f'{{"sku":{encode_basestring_ascii(sku)},"known":{known},"status":"{status}",'
+            f'"revision":{held.revision},"as_of":"{held.as_of_text}","holds":'
         )
         return (head + (json.dumps(list(holds)) if holds else "[]") + "}").encode()
 
@@ -151,12 +151,12 @@ def routes(context: Context) -> list[AnyRoute]:
         Route(
             method="GET", path="/v1/sale-status/{sku}", handler=holds.by_path, tag="Sale status",
             summary="May this SKU be sold?", description=absent, who=READERS, query=ScopeQuery,
-            result=SaleStatus, errors=("unavailable",),
+            result=SaleStatus, errors=("unavailable",), is_quick=True,
         ),
         Route(
             method="GET", path="/v1/sale-status", handler=holds.by_query, tag="Sale status",
             summary="The same with the SKU as a parameter", description=absent, who=READERS,
-            query=SkuQuery, result=SaleStatus, errors=("unavailable",),
+            query=SkuQuery, result=SaleStatus, errors=("unavailable",), is_quick=True,
         ),
         Route(
             method="POST", path="/v1/sale-status", handler=holds.cart, tag="Sale status",

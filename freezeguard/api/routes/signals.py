@@ -1,6 +1,5 @@
 """Signals and units shipped: taken in, never lost."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +48,7 @@ class Signals:
         slices = batches.signal_slices(body, media_type, request.headers, self._context.now())
         for part in slices:
             parsed.extend(part)
-            await asyncio.sleep(0)
+            await self._context.ingestion.courtesy.give_way()
         return parsed
 
     async def post(self, call: Call[None, Parsed[SignalIn]]) -> Reply:
@@ -79,7 +78,7 @@ class Signals:
             ))
             prints.append(item.fingerprint)
             if place % STRETCH == 0:
-                await asyncio.sleep(0)
+                await context.ingestion.courtesy.give_way()
         return signals, prints
 
     async def rejected(self, call: Call[PageQuery]) -> Reply:
