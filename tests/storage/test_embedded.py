@@ -267,6 +267,13 @@ async def test_lock_file_of_a_stranger_or_zombie_is_no_obstacle(data_dir: Path) 
     assert "start_refused_by_lock" in (home / "keeper.log").read_text()
 
 
+async def test_a_data_directory_that_cannot_be_made_says_what_helps(tmp_path):
+    """Below a file nobody can make a directory: the message names it and the way out."""
+    (tmp_path / "file").touch()
+    with pytest.raises(HomeUnusable, match="FREEZEGUARD_DATA_DIR"):
+        await EmbeddedServer.attach(tmp_path / "file" / "data", test_mode=True)
+
+
 async def test_foreign_server_is_named_not_touched(data_dir: Path) -> None:
     """A server that somebody started by hand in our cluster is neither used nor stopped."""
     async with attached(data_dir):

@@ -100,8 +100,7 @@ def open_home(data_dir: Path, *, elsewhere: Sequence[Path] = PERSISTENT_PLACES) 
     """
     data_dir = data_dir.absolute()
     if not data_dir.is_dir():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        _make_data_dir(data_dir)
     data_dir = data_dir.resolve()
     link = data_dir / "postgres"
     if not link.is_symlink() and not link.exists():
@@ -112,6 +111,18 @@ def open_home(data_dir: Path, *, elsewhere: Sequence[Path] = PERSISTENT_PLACES) 
     _tighten(home)
     _make_passwords(home)
     return home
+
+
+def _make_data_dir(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeUnusable(
+            f"The data directory {data_dir} can't be made: {error.strerror}. Name one that this "
+            "account may write to: FREEZEGUARD_DATA_DIR; or set FREEZEGUARD_DATABASE_URL to a "
+            "PostgreSQL of your own."
+        ) from error
+    data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def _make(link: Path, elsewhere: Sequence[Path]) -> None:
