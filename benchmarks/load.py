@@ -5,6 +5,7 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime
+from zlib import crc32
 
 import aiohttp
 
@@ -12,12 +13,12 @@ BATCH = 100
 
 
 def batch(prefix: str, number: int, skus: int) -> list[dict[str, object]]:
-    """Return one batch: spread over many SKUs, so that no rule is crossed."""
-    now = datetime.now(UTC).isoformat()
+    """Return one batch: over many SKUs, other ones for each prefix, so that no rule is near."""
+    now, first = datetime.now(UTC).isoformat(), crc32(prefix.encode())
     return [
         {
             "id": f"{prefix}-{number}-{place}", "source": "helpdesk", "kind": "complaint",
-            "sku": f"background-{(number * BATCH + place) % skus}", "occurred_at": now,
+            "sku": f"background-{(first + number * BATCH + place) % skus}", "occurred_at": now,
             "severity": "minor", "customer": f"b{number * BATCH + place}",
             "text": "The lid does not close as it should.",
         }
@@ -61,7 +62,7 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--prefix", required=True)
-    parser.add_argument("--skus", type=int, default=200_000)
+    parser.add_argument("--skus", type=int, default=50_000_000)
     asked = parser.parse_args()
     asyncio.run(
         send(asked.url, asked.token, asked.rate, asked.seconds, asked.prefix, asked.skus)

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Writes the pages that are drawn from code: `python -m docs.generate`."""
+"""Writes the pages that are drawn from code: `make docs`."""
 
 from pathlib import Path
 

@@ -381,7 +381,7 @@ class ServiceProcess:
         """Write a configuration, start `freezeguard serve` and wait for its address."""
         config = place / f"{name}.json"
         config.write_text(json.dumps(settings, default=str))
-        environment = {**os.environ, "FREEZEGUARD_CONFIG": str(place / "none.toml")}
+        environment = {**os.environ, "FREEZEGUARD_CONFIG": os.devnull}
         log = (place / f"{name}.log").open("ab")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "freezeguard", "serve", "--json", "--settings", str(config),

@@ -296,8 +296,17 @@ class Entrance:
 def compress(request: web.BaseRequest, response: web.Response) -> None:
     """Send the answer in gzip where the reader takes it."""
     response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
-    if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+    if takes_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")):
         response.enable_compression(web.ContentCoding.gzip)
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Say whether an Accept-Encoding names gzip, and not to refuse it (RFC 9110 section 12.5.3)."""
+    for entry in accepted.lower().split(","):
+        coding, _, weight = entry.partition(";")
+        if coding.strip() == "gzip":
+            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
 
 
 def is_current(request: web.BaseRequest, etag: str) -> bool:

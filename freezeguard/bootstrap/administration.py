@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from freezeguard.bootstrap.database import check_role, ensure_instance, reach_database
+from freezeguard.bootstrap.database import (
+    check_role,
+    ensure_instance,
+    reach_database,
+    require_database,
+)
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import new_id, new_secret, utc_now
 from freezeguard.domain.errors import InvalidInput, NotFound
@@ -65,6 +70,9 @@ class Administration:
             if (await tx.people.instance()).get("default_owner") == person_id:
                 raise InvalidInput(f"{person_id!r} is the default owner; choose another one first.")
             await self.access.add_person(tx, person, self.by, active=False)
+            for one in await tx.people.credentials():
+                if one.person == person_id:
+                    await self.access.revoke(tx, one, self.by)
 
         await self.database.run(work)
 
@@ -157,7 +165,8 @@ def operator_name() -> str:
 
 @asynccontextmanager
 async def open_administration(settings: Settings) -> AsyncIterator[Administration]:
-    """Reach the database with as little as administration needs."""
+    """Reach the database with as little as administration needs. Raises NoDatabase."""
+    require_database(settings)
     async with reach_database(settings) as dsns:
         await check_role(dsns.runtime, allow_owner=settings.allow_owner_role)
         database = await PostgresDatabase.connect(dsns.runtime, min_size=1, max_size=2, reserved=1)

@@ -1,14 +1,18 @@
 """Finds the database, migrates the embedded one, and checks the role that serves."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from socket import gaierror
+from urllib.parse import parse_qs, urlsplit
 
 import structlog
 
 from freezeguard.bootstrap.settings import Settings
+from freezeguard.domain.errors import Unavailable
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import EmbeddedServer, prepare_database
 from freezeguard.storage.health import connect, role_rights
@@ -23,12 +27,29 @@ class DatabaseUnfit(Exception):
     """The database can't be served from as it is; the text says what to do about it."""
 
 
+class NoDatabase(Exception):
+    """There is no database yet, and this is not the command that makes one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dsns:
     """How to reach the database: as its owner (None where nobody said) and as the service."""
 
     owner: str | None
     runtime: str
+
+
+def require_database(settings: Settings) -> None:
+    """Raise NoDatabase where the embedded database would have to be made first.
+
+    A mistyped directory must not become a second, empty installation: only `serve`, `demo` and
+    `migrate` make one.
+    """
+    if settings.database_url is None and not os.path.lexists(settings.data_dir / "postgres"):
+        raise NoDatabase(
+            f"no database in {settings.data_dir.absolute()}; set FREEZEGUARD_DATA_DIR or start "
+            "`freezeguard serve`"
+        )
 
 
 @asynccontextmanager
@@ -59,13 +80,13 @@ async def _embedded(settings: Settings) -> AsyncIterator[Dsns]:
 
 async def apply_migrations(settings: Settings) -> list[Migration]:
     """Bring the schema up to date as the owner of the database; return what was applied."""
-    async with _as_owner(settings) as owner:
+    async with _as_owner(settings) as owner, _named(owner):
         return await migrate(owner)
 
 
 async def plan_migrations(settings: Settings) -> list[Migration]:
     """Return what `apply_migrations` would apply."""
-    async with _as_owner(settings) as owner:
+    async with _as_owner(settings) as owner, _named(owner):
         return await pending(owner)
 
 
@@ -83,9 +104,41 @@ async def _as_owner(settings: Settings) -> AsyncIterator[str]:
             yield str(dsns.owner)
 
 
+@asynccontextmanager
+async def _named(dsn: str) -> AsyncIterator[None]:
+    """Name the host where a connection fails in the words of the system. Raises Unavailable."""
+    try:
+        yield
+    except (OSError, TimeoutError) as error:
+        raise Unavailable(
+            f"The database at {_host_of(dsn)} can't be reached: {_in_words(error)}. "
+            "`freezeguard doctor` looks closer; the setting is FREEZEGUARD_DATABASE_URL."
+        ) from error
+
+
+def _host_of(dsn: str) -> str:
+    parts = urlsplit(dsn)
+    said = parse_qs(parts.query).get("host", ["this machine"])
+    return parts.netloc.rpartition("@")[2] or said[0]
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, gaierror):
+        return "there is no host of this name"
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    return str(error) or type(error).__name__
+
+
 async def check_role(dsn: str, *, allow_owner: bool) -> None:
-    """Raise DatabaseUnfit where the schema is not current or the role may do too much."""
-    connection = await connect(dsn)
+    """Raise DatabaseUnfit where the schema is not current or the role may do too much.
+
+    Raises Unavailable where nobody answers.
+    """
+    async with _named(dsn):
+        connection = await connect(dsn)
     try:
         await verify_current(connection)
         rights = await role_rights(connection)

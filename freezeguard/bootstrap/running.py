@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeVar
 
 from freezeguard.bootstrap.administration import first_start
@@ -20,11 +21,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What whoever started a replica has to know; `admin_token` at the very first start only."""
+    """What whoever started a replica has to know; `admin_token` at the very first start only.
+
+    `data_dir` is where an embedded database lies that other commands would not find by themselves.
+    """
 
     url: str
     admin_token: str | None
     unsafe: tuple[str, ...]
+    data_dir: Path | None = None
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -42,8 +47,17 @@ async def serve(settings: Settings, announce: Callable[[Started], None]) -> None
         async with open_service(settings) as service, service.serving():
             token = await first_start(service.database, service.access)
             _collect_garbage_rarely()
-            announce(Started(service.url, token, unsafe_for_production(settings)))
+            unsafe = unsafe_for_production(settings)
+            announce(Started(service.url, token, unsafe, _unusual_place(settings)))
             await stop.wait()
+
+
+def _unusual_place(settings: Settings) -> Path | None:
+    """Return where the embedded database lies, unless it is where every command looks."""
+    usual = Settings.model_fields["data_dir"].default
+    if settings.database_url is not None or settings.data_dir == usual:
+        return None
+    return settings.data_dir.absolute()
 
 
 def _collect_garbage_rarely() -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.policy import Budget, Policy
 from freezeguard.domain.rules import parse_window
 
@@ -24,11 +25,33 @@ CONFIG_VARIABLE = "FREEZEGUARD_CONFIG"
 CONFIG_FILE = "freezeguard.toml"
 
 
+class SettingsUnfit(Exception):
+    """The file of settings can't be read; the text names it."""
+
+
 def _duration(value: object) -> object:
-    return parse_window(value) if isinstance(value, str) else value
+    try:
+        return parse_window(value) if isinstance(value, str) else value
+    except InvalidInput as error:  # pydantic names the setting where it hears a ValueError
+        raise ValueError(error.detail) from None
+
+
+def _postgres_url(value: SecretStr) -> SecretStr:
+    """Refuse what the driver would not even try; the text must not repeat a password."""
+    scheme, found, rest = value.get_secret_value().partition("://")
+    hosts = rest.partition("?")[0].partition("/")[0].rpartition("@")[2].split(",")
+    ports = [one.rpartition("]")[2].rpartition(":")[2] for one in hosts if ":" in one]
+    if not found or scheme not in {"postgresql", "postgres"} or not all(map(_is_port, ports)):
+        raise ValueError("is no URL of the form postgresql://user:password@host:5432/database")
+    return value
+
+
+def _is_port(text: str) -> bool:
+    return text == "" or (text.isascii() and text.isdigit())
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
 
 
 class _Table(BaseModel):
@@ -149,10 +172,10 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    database_url: SecretStr | None = Field(
+    database_url: PostgresUrl | None = Field(
         None, description="PostgreSQL for the service; absent: the embedded server."
     )
-    migration_url: SecretStr | None = Field(
+    migration_url: PostgresUrl | None = Field(
         None, description="The same database as its owner, for `freezeguard migrate`."
     )
     data_dir: Path = Field(
@@ -201,6 +224,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, and the environment over the file."""
         del dotenv_settings, file_secret_settings
-        named = os.environ.get(CONFIG_VARIABLE, CONFIG_FILE)
-        file = TomlConfigSettingsSource(settings_cls, toml_file=Path(named))
-        return init_settings, env_settings, file
+        return init_settings, env_settings, _file_source(settings_cls)
+
+
+def _file_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+    """Read the file; one that somebody named must be there. Raises SettingsUnfit."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = Path(named or CONFIG_FILE)
+    if named and not path.is_file() and path != Path(os.devnull):
+        raise SettingsUnfit(f"{CONFIG_VARIABLE} names {path.absolute()}: there is no such file.")
+    try:
+        return TomlConfigSettingsSource(settings_cls, toml_file=path)
+    except (ValueError, OSError) as error:  # no TOML, no UTF-8, not ours to read
+        raise SettingsUnfit(f"{path.absolute()} can't be read as TOML: {error}") from None

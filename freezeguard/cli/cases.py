@@ -4,21 +4,24 @@ import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
 
 import typer
 
 from freezeguard.cli import remote
+from freezeguard.cli.casenames import CaseName, case_id, stored_case_id
+from freezeguard.cli.caseshown import print_case, scope_in_words, state_in_words, words_of
 from freezeguard.cli.failures import Exit, Failure, reported
 from freezeguard.cli.options import AsJson, examples
-from freezeguard.cli.output import print_facts, print_json, print_table
+from freezeguard.cli.output import moment, print_facts, print_json, print_table
+from freezeguard.cli.votes import after_command, vote_lifetime
 
 if TYPE_CHECKING:
+    from freezeguard.bootstrap.administration import Administration
     from freezeguard.services.recomputing import Recomputation
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-CaseId = Annotated[UUID, typer.Argument(metavar="CASE", help="As `cases list` shows it.")]
+EXAMPLE = "01a200d5-9ee0-7d97-b6f0-6437c51f22cf"
 
 
 @app.command(
@@ -56,94 +59,68 @@ def list_cases(
         print_table(
             ("case", "no.", "SKU", "state", "lane", "owner", "opened", "why"),
             [
-                (one["id"], one["number"], _scope(one["scope"]), _state(one), one["lane"],
-                 one["owner"], one["opened_at"][:16], one["reason"].get("sentence"))
+                (one["id"], one["number"], scope_in_words(one["scope"]), state_in_words(one),
+                 one["lane"], one["owner"], moment(one["opened_at"]),
+                 one["reason"].get("sentence"))
                 for one in found
             ],
+            whole=("case", "no."),
+            beneath={"owner": "case", "opened": "case", "state": "SKU", "lane": "SKU"},
+            empty=_none_of(wanted),
         )
 
 
-def _scope(scope: dict[str, Any]) -> str:
-    narrow = [f"{name} {value}" for name, value in scope.items() if name != "sku" and value]
-    return f"{scope['sku']} ({', '.join(narrow)})" if narrow else str(scope["sku"])
-
-
-def _state(case: dict[str, Any]) -> str:
-    return f"{case['state']} (degraded)" if case["degraded"] else str(case["state"])
+def _none_of(wanted: dict[str, str | None]) -> str:
+    kind = "overdue cases" if wanted["overdue"] else "open cases" if wanted["open"] else "cases"
+    narrow = [
+        f"{name} {wanted[name]}" for name in ("state", "sku", "vendor", "owner") if wanted[name]
+    ]
+    return f"no {kind}" + (f" with {', '.join(narrow)}" if narrow else "")
 
 
 @app.command(
     "show",
     short_help="Show one case.",
     help=examples(
-        "freezeguard cases show 01a200d5-9ee0-7d97-b6f0-6437c51f22cf",
-        "freezeguard cases show 01a200d5-9ee0-7d97-b6f0-6437c51f22cf --json",
-        text="Show one case: why, what each catalogue does, who was told, clocks, and what you "
-        "may do.",
+        "freezeguard cases show 5",
+        f"freezeguard cases show {EXAMPLE} --json",
+        text="Show one case: why, what customers wrote, remedy and verification, who agreed, what "
+        "each catalogue does, open manual tasks, who was told, clocks, comments, and what you may "
+        "do.",
     ),
 )
-def show(case: CaseId, *, as_json: AsJson = False) -> None:
+def show(case: CaseName, *, as_json: AsJson = False) -> None:
     """Show one case."""
     with reported(as_json=as_json):
-        found = remote.ask("GET", f"/v1/cases/{case}")
+        path = f"/v1/cases/{case_id(case)}"
+        found = remote.ask("GET", path)
         if as_json:
             print_json(found)
         else:
-            _print_case(found)
-
-
-def _print_case(case: dict[str, Any]) -> None:
-    evidence = case["evidence"]
-    print_facts(
-        {
-            "case": case["id"], "number": case["number"], "SKU": _scope(case["scope"]),
-            "state": _state(case), "lane": case["lane"], "version": case["version"],
-            "evidence revision": case["evidence_revision"], "recurrence": case["recurrence"],
-            "why": case["reason"].get("sentence"), "owner": case["owner"],
-            "vendor": case["vendor"], "opened": case["opened_at"],
-            "evidence": f"{evidence['signals']} signals of {evidence['customers']} customers",
-        }
-    )
-    print()
-    print_table(
-        ("catalogue", "object", "wanted", "status", "read back", "detail"),
-        [(one["catalogue"], one["remote_id"], one["wanted"], one["status"], one["seen_at"],
-          one["detail"]) for one in case["enforcement"]],
-    )
-    print()
-    print_table(
-        ("told", "of", "by", "state"),
-        [(one["recipient"], one["kind"], one["channel"], one["state"]) for one in case["notices"]],
-    )
-    running = [one for one in case["clocks"] if one["stopped_at"] is None]
-    print()
-    print_table(("clock", "due"), [(one["kind"], one["due_at"]) for one in running])
-    print()
-    print_table(
-        ("you may", "still missing"),
-        [(one["command"], "; ".join(one["unmet"])) for one in case["available_commands"]],
-    )
+            print_case(found, list(remote.pages(f"{path}/timeline", {}, 10_000)))
 
 
 @app.command(
     "timeline",
     short_help="Show what happened to a case.",
     help=examples(
-        "freezeguard cases timeline 01a200d5-9ee0-7d97-b6f0-6437c51f22cf",
+        "freezeguard cases timeline 5",
         text="Show the history of a case, oldest first.",
     ),
 )
-def timeline(case: CaseId, *, as_json: AsJson = False) -> None:
+def timeline(case: CaseName, *, as_json: AsJson = False) -> None:
     """Show what happened to a case."""
     with reported(as_json=as_json):
-        events = list(remote.pages(f"/v1/cases/{case}/timeline", {}, 10_000))
+        events = list(remote.pages(f"/v1/cases/{case_id(case)}/timeline", {}, 10_000))
         if as_json:
             print_json({"items": events})
             return
         print_table(
-            ("at", "who", "command", "from", "to", "version"),
-            [(one["at"], one["actor"], one["command"], one["from_state"], one["to_state"],
-              one["version"]) for one in events],
+            ("at", "who", "command", "from", "to", "version", "words"),
+            [(moment(one["at"]), one["actor"], one["command"], one["from_state"], one["to_state"],
+              one["version"], words_of(one)) for one in events],
+            whole=("at", "command"),
+            beneath={"who": "at", "version": "command", "to": "from"},
         )
 
 
@@ -151,17 +128,17 @@ def timeline(case: CaseId, *, as_json: AsJson = False) -> None:
     "command",
     short_help="Give a command.",
     help=examples(
-        "freezeguard cases command CASE accept_ownership --version 2",
-        "freezeguard cases command CASE approve --version 7 --set evidence_revision=2",
-        "freezeguard cases command CASE propose_remedy --version 3 --arguments remedy.json",
-        "freezeguard cases command CASE comment --set comment='Samples are on the way.'",
+        "freezeguard cases command 5 accept_ownership --version 2",
+        "freezeguard cases command 5 approve --version 7 --set evidence_revision=2",
+        "freezeguard cases command 5 propose_remedy --version 3 --arguments remedy.json",
+        "freezeguard cases command 5 comment --set comment='Samples are on the way.'",
         text="Give a command to a case. --version is the version that you saw: where the case has "
         "changed meanwhile, nothing happens. Values of --set are JSON where they can be read as "
         "JSON, else text.",
     ),
 )
 def command(
-    case: CaseId,
+    case: CaseName,
     name: Annotated[str, typer.Argument(metavar="COMMAND", help="As `cases show` offers it.")],
     *,
     version: Annotated[int | None, typer.Option(min=1, help="The version that you saw.")] = None,
@@ -175,23 +152,25 @@ def command(
 ) -> None:
     """Give a command."""
     with reported(as_json=as_json):
-        body = {**_from_file(arguments), **dict(_argument(one) for one in given or ())}
-        body["command"] = name
+        sent = {**_from_file(arguments), **dict(_argument(one) for one in given or ())}
+        body = {**sent, "command": name}
         if version is not None:
             body["version"] = version
-        answer = remote.ask("POST", f"/v1/cases/{case}/commands", body=body)
+        lifetime = vote_lifetime()  # settings that can't be read are heard of before the vote
+        answer = remote.ask("POST", f"/v1/cases/{case_id(case)}/commands", body=body)
         if as_json:
             print_json(answer)
-        else:
-            print(f"{name}: the case is {_state(answer)}, version {answer['version']}.")
+            return
+        print(f"{name}: the case is {state_in_words(answer)}, version {answer['version']}.")
+        for line in after_command(name, sent, answer, lifetime):
+            print(line)
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
-    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     try:
-        found = json.loads(text)
+        found = json.load(sys.stdin) if str(path) == "-" else json.loads(path.read_bytes())
     except ValueError as error:
         raise Failure(Exit.USAGE, "invalid_json", f"{path} is no JSON: {error}") from None
     if not isinstance(found, dict):
@@ -213,21 +192,24 @@ def _argument(text: str) -> tuple[str, Any]:
     "explain",
     short_help="Recompute why a case froze.",
     help=examples(
-        "freezeguard cases explain 01a200d5-9ee0-7d97-b6f0-6437c51f22cf",
-        "freezeguard cases explain 01a200d5-9ee0-7d97-b6f0-6437c51f22cf --json",
+        "freezeguard cases explain 5",
+        f"freezeguard cases explain {EXAMPLE} --json",
         text="Recompute every automatic freeze of a case from the stored signals, the rule's "
         "version and what was known then, and compare it with the stored reason; and tell what "
         "the rule says to all that is known now. Reads the database directly.",
     ),
 )
-def explain(case: CaseId, *, as_json: AsJson = False) -> None:
+def explain(case: CaseName, *, as_json: AsJson = False) -> None:
     """Recompute why a case froze."""
     with reported(as_json=as_json):
         from freezeguard.bootstrap.surroundings import utc_now
         from freezeguard.cli.database import administer
         from freezeguard.services.recomputing import recompute
 
-        found = administer(lambda admin: recompute(admin.database, case, utc_now()))
+        async def work(admin: "Administration") -> "Recomputation":
+            return await recompute(admin.database, await stored_case_id(admin, case), utc_now())
+
+        found = administer(work)
         if as_json:
             print_json(found.as_dict())
         else:

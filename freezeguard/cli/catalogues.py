@@ -54,6 +54,7 @@ def check(
                 ("catalogue", "level", "proven", "objects", "on sale", "seconds", "problem"),
                 [(one.name, one.level, one.proven, one.objects, one.sellable,
                   f"{one.seconds:.3f}", one.problem) for one in found],
+                empty="no catalogue is configured: see docs/catalogues.md",
             )
         if any(one.problem for one in found):
             raise typer.Exit(Exit.BAD)

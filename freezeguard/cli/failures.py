@@ -79,7 +79,8 @@ def _misfits(error: Exception) -> str:
 
     assert isinstance(error, ValidationError)  # noqa: S101 - the caller has asked
     lines = [
-        f"  {'.'.join(map(str, one['loc'])) or 'all in all'}: {one['msg']}"
+        f"  {'.'.join(map(str, one['loc'])) or 'all in all'}: "
+        f"{one['msg'].removeprefix('Value error, ')}"
         for one in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     about = "The settings don't fit" if error.title.endswith("Settings") else "That does not fit"
@@ -87,9 +88,9 @@ def _misfits(error: Exception) -> str:
 
 
 def _of_database(error: Exception) -> Failure | None:
-    from asyncpg import InterfaceError, PostgresError
+    from asyncpg import ClientConfigurationError, InterfaceError, PostgresError
 
-    from freezeguard.bootstrap.database import DatabaseUnfit
+    from freezeguard.bootstrap.database import DatabaseUnfit, NoDatabase
     from freezeguard.domain.errors import FreezeguardError, Unavailable
     from freezeguard.storage.embedded import EmbeddedError
     from freezeguard.storage.migrations import MigrationError
@@ -101,8 +102,16 @@ def _of_database(error: Exception) -> Failure | None:
         return Failure(Exit.REFUSED, "database_unfit", str(error))
     if isinstance(error, EmbeddedError):
         return Failure(Exit.UNREACHABLE, "embedded_database", str(error))
+    if isinstance(error, NoDatabase):
+        return Failure(Exit.UNREACHABLE, "no_database", str(error))
+    if isinstance(error, ClientConfigurationError):
+        return Failure(Exit.USAGE, "invalid_settings", f"FREEZEGUARD_DATABASE_URL: {error}")
     if isinstance(error, PostgresError | InterfaceError):
-        return Failure(Exit.UNREACHABLE, "database", f"The database says: {error}")
+        return Failure(
+            Exit.UNREACHABLE, "database",
+            f"The database says: {error}. Mend FREEZEGUARD_DATABASE_URL, or the role that it "
+            "names; `freezeguard doctor` looks closer.",
+        )
     return None
 
 
@@ -110,9 +119,10 @@ def _of_files(error: Exception) -> Failure | None:
     from socket import gaierror
     from tomllib import TOMLDecodeError
 
+    from freezeguard.bootstrap.settings import SettingsUnfit
     from freezeguard.catalogues.configuration import CatalogueConfigurationError
 
-    if isinstance(error, CatalogueConfigurationError):
+    if isinstance(error, CatalogueConfigurationError | SettingsUnfit):
         return Failure(Exit.USAGE, "invalid_settings", str(error))
     if isinstance(error, TOMLDecodeError):
         return Failure(Exit.USAGE, "invalid_toml", f"A TOML file can't be read: {error}")

@@ -1,13 +1,14 @@
 """`freezeguard freeze`: pull the cord."""
 
-from typing import Annotated
+import shlex
+from typing import Annotated, Any
 
 import typer
 
 from freezeguard.cli import remote
 from freezeguard.cli.failures import reported
 from freezeguard.cli.options import AsJson, examples
-from freezeguard.cli.output import print_json
+from freezeguard.cli.output import moment, print_json
 
 HELP = examples(
     "freezeguard freeze KETTLE-17 --comment 'Third caller today: the handle breaks off.'",
@@ -40,10 +41,26 @@ def freeze(
             "reason_code": reason, "comment": comment, "lane": lane, "document": document,
         }
         sent = {name: value for name, value in body.items() if value is not None}
-        case = remote.ask("POST", "/v1/freezes", body=sent)
+        status, answer = remote.exchange("POST", "/v1/freezes", body=sent)
+        case = remote.granted(status, answer)
         if as_json:
             print_json(case)
             return
-        print(f"{sku}: the case is {case['state']}.")
+        print(f"{sku}: case {case['number']} is {case['state']}.")
+        if case["state"] == "suspected":
+            print(_what_is_missing(case, is_new=status == 201))
         print(f"{remote.service_url()}/v1/cases/{case['id']}")
-        print(f"Follow it: freezeguard cases show {case['id']}")
+        print(f"Follow it: freezeguard cases show {case['number']}")
+
+
+def _what_is_missing(case: dict[str, Any], *, is_new: bool) -> str:
+    """Say who must agree until when; a pull that changed nothing was the same person's again."""
+    due = [
+        one["due_at"] for one in case["clocks"]
+        if one["kind"] == "second_opinion" and one["stopped_at"] is None
+    ]
+    by = f" until {moment(due[0])} UTC" if due else ""
+    if is_new or not case["opened_by"].startswith("person:"):
+        sku = shlex.quote(case["scope"]["sku"])
+        return f"Another associate may agree{by}: freezeguard freeze {sku}"
+    return f"Nobody seconds their own pull; another associate may{by}."

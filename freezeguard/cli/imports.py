@@ -1,12 +1,14 @@
 """`freezeguard signals import`, `units import` and `skus import`."""
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from freezeguard.cli.failures import Exit, reported
+from freezeguard.cli.failures import Exit, Failure, reported
 from freezeguard.cli.options import AsJson, examples, quiet_logs, read_settings
 
 if TYPE_CHECKING:
@@ -52,7 +54,22 @@ def _mapping(
 ) -> "ColumnMapping":
     from freezeguard.bootstrap.imports.mapping import read_mapping
 
-    return read_mapping(file, columns or (), constants or (), values or ())
+    with _as_usage():
+        try:
+            return read_mapping(file, columns or (), constants or (), values or ())
+        except (TOMLDecodeError, UnicodeDecodeError) as error:
+            raise Failure(Exit.USAGE, "invalid_file", f"{file} is no TOML: {error}") from None
+
+
+@contextlib.contextmanager
+def _as_usage() -> Iterator[None]:
+    """Turn what does not fit in options or in a file as a whole into wrong usage."""
+    from freezeguard.domain.errors import InvalidInput
+
+    try:
+        yield
+    except InvalidInput as error:
+        raise Failure(Exit.USAGE, error.code, error.detail) from None
 
 
 @signals_app.command(
@@ -199,18 +216,22 @@ def _run(
     *,
     working: bool = False,
 ) -> dict[str, Any]:
+    from freezeguard.bootstrap.database import require_database
     from freezeguard.bootstrap.imports.files import open_file
     from freezeguard.bootstrap.imports.runs import open_import
     from freezeguard.bootstrap.running import run
-    from freezeguard.cli.failures import Failure
 
     if form not in {None, "csv", "ndjson"}:
         raise Failure(Exit.USAGE, "invalid_format", "--format is csv or ndjson.")
+    if len(delimiter) != 1 or delimiter in '\r\n"':
+        raise Failure(Exit.USAGE, "invalid_delimiter", "--delimiter is one character.")
     quiet_logs()
     settings = read_settings()
+    require_database(settings)
 
     async def take_in() -> dict[str, Any]:
-        with open_file(path, form, delimiter) as file:  # type: ignore[arg-type]  # checked above
+        kind: Any = form  # checked above
+        with _as_usage(), open_file(path, kind, delimiter) as file:
             async with open_import(settings, working=working) as one:
                 with _bar(file) as report:
                     return await work(one, file.entries(mapping), report)
@@ -219,8 +240,6 @@ def _run(
 
 
 def _bar(file: "ImportFile") -> Any:
-    import contextlib
-
     from freezeguard.cli.output import progress
 
     @contextlib.contextmanager

@@ -63,7 +63,7 @@ def create(
 )
 def list_keys(*, as_json: AsJson = False) -> None:
     """List keys and tokens."""
-    from freezeguard.cli.output import print_json, print_table
+    from freezeguard.cli.output import moment, print_json, print_table
 
     with reported(as_json=as_json):
         credentials = administer(lambda admin: admin.credentials())
@@ -73,10 +73,14 @@ def list_keys(*, as_json: AsJson = False) -> None:
         print_table(
             ("id", "name", "person", "rights", "source", "created", "expires", "revoked"),
             [
-                (one.id, one.name, one.person, one.rights, one.source, one.created_at,
-                 one.expires_at, one.revoked_at)
+                (one.id, one.name, one.person, one.rights, one.source, moment(one.created_at),
+                 moment(one.expires_at), moment(one.revoked_at))
                 for one in credentials
             ],
+            whole=("id",),
+            beneath={"created": "id", "expires": "id", "revoked": "id", "person": "name",
+                     "source": "rights"},
+            empty="no keys and no tokens",
         )
 
 

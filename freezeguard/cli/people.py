@@ -119,6 +119,7 @@ def list_people(*, as_json: AsJson = False) -> None:
                  active, one.id == default_owner)
                 for one, active in people
             ],
+            whole=("person",), empty="nobody is registered",
         )
 
 

@@ -1,4 +1,7 @@
-"""Talks to a running service by HTTP: `FREEZEGUARD_URL`, signed in by `FREEZEGUARD_TOKEN`."""
+"""Talks to a running service by HTTP, signed in by `FREEZEGUARD_TOKEN`.
+
+It is where `FREEZEGUARD_URL` says, else where `freezeguard serve` would listen by the settings.
+"""
 
 import json
 import os
@@ -6,27 +9,44 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from freezeguard.cli.failures import Exit, Failure
+from freezeguard.cli.options import read_settings
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
     from urllib.parse import SplitResult
 
 URL_VARIABLE, TOKEN_VARIABLE = "FREEZEGUARD_URL", "FREEZEGUARD_TOKEN"
-DEFAULT_URL = "http://127.0.0.1:8080"
+THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 DEADLINE = 30.0
 PAGE = 200
 
 
 def service_url() -> str:
     """Return where the service is."""
-    return os.environ.get(URL_VARIABLE, DEFAULT_URL).rstrip("/")
+    said = os.environ.get(URL_VARIABLE)
+    return _url_of_settings() if said is None else said.rstrip("/")
+
+
+def _url_of_settings() -> str:
+    settings = read_settings()
+    if settings.port == 0:
+        raise Failure(
+            Exit.USAGE, "invalid_url",
+            f"The settings leave the port to chance; say where the service is in {URL_VARIABLE}.",
+        )
+    host = THIS_MACHINE.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def ask(
     method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
 ) -> Any:
     """Send one request; return the decoded answer. Raises Failure for every other one."""
-    status, answer = exchange(method, path, query=query, body=body)
+    return granted(*exchange(method, path, query=query, body=body))
+
+
+def granted(status: int, answer: Any) -> Any:
+    """Return an answer. Raises Failure where it is a refusal."""
     if status >= 400:
         raise _refusal(status, answer)
     return answer
@@ -59,7 +79,8 @@ def exchange(
     from http.client import HTTPException
     from urllib.parse import urlencode, urlsplit
 
-    place = urlsplit(service_url())
+    url = service_url()
+    place = urlsplit(url)
     connection = _connect(place)
     given = {name: value for name, value in (query or {}).items() if value is not None}
     target = place.path + path + ("?" + urlencode(given) if given else "")
@@ -74,12 +95,12 @@ def exchange(
         words = str(error) or type(error).__name__
         raise Failure(
             Exit.UNREACHABLE, "unreachable",
-            f"No service answers at {service_url()} ({words}). Start one with "
-            f"`freezeguard serve`, or say where it is in {URL_VARIABLE}.",
+            f"No service answers at {url} ({words}). Start one with `freezeguard serve`, or say "
+            f"where it is in {URL_VARIABLE}.",
         ) from None
     except ValueError:
         raise Failure(
-            Exit.UNREACHABLE, "not_freezeguard", f"What answers at {service_url()} speaks no JSON."
+            Exit.UNREACHABLE, "not_freezeguard", f"What answers at {url} speaks no JSON."
         ) from None
     finally:
         connection.close()

@@ -38,6 +38,7 @@ def list_rules(*, as_json: AsJson = False) -> None:
                  _scope(one["body"].get("scope")), one["created_by"])
                 for one in found
             ],
+            empty="no rules: nothing is frozen by itself; see `freezeguard rules set --help`",
         )
 
 
@@ -108,8 +109,8 @@ def _without_nothing(given: dict[str, Any]) -> dict[str, Any]:
 def _read(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
-    text = file.read_text(encoding="utf-8")
     try:
+        text = file.read_text(encoding="utf-8")
         found = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
     except ValueError as error:
         raise Failure(Exit.USAGE, "invalid_file", f"{file} can't be read: {error}") from None

@@ -1,11 +1,13 @@
 """`freezeguard serve`."""
 
+import errno
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from freezeguard.cli.failures import reported
+from freezeguard.cli.failures import Exit, Failure, reported
 from freezeguard.cli.options import AsJson, examples, read_settings
 
 if TYPE_CHECKING:
@@ -37,7 +39,25 @@ def serve(
         configure_logging(settings.log_format, settings.log_level)
         from freezeguard.bootstrap import running
 
-        running.run(running.serve(settings, _announce_json if as_json else _announce))
+        try:
+            running.run(running.serve(settings, _announce_json if as_json else _announce))
+        except OSError as error:
+            raise _about_address(error, settings.host, settings.port) or error from None
+
+
+def _about_address(error: OSError, host: str, port: int) -> Failure | None:
+    if error.errno == errno.EADDRINUSE:
+        return Failure(
+            Exit.USAGE, "port_taken",
+            f"Port {port} of {host} is taken by another program, perhaps by a service that runs "
+            "already; set FREEZEGUARD_PORT to a free one.",
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return Failure(
+            Exit.USAGE, "invalid_host",
+            f"This machine has no address {host}; mend FREEZEGUARD_HOST.",
+        )
+    return None
 
 
 def _announce_json(started: "Started") -> None:
@@ -60,6 +80,7 @@ def _announce(started: "Started") -> None:
             f"  {started.admin_token}",
             "",
             "What to do next, in another terminal:",
+            *_exports(started),
             "  freezeguard people add ann --name 'Ann Lee' --role manager --email ann@shop.example",
             "  freezeguard people default-owner ann",
             "  freezeguard keys create helpdesk --right source --source helpdesk",
@@ -69,3 +90,10 @@ def _announce(started: "Started") -> None:
         lines += ["", "Not safe for production as it is:"]
         lines += [f"  - {one}" for one in started.unsafe]
     print("\n".join(lines), flush=True)
+
+
+def _exports(started: "Started") -> list[str]:
+    """Return what another terminal must know to find this service and its database."""
+    place = [] if started.data_dir is None else [("FREEZEGUARD_DATA_DIR", str(started.data_dir))]
+    known = [*place, ("FREEZEGUARD_URL", started.url)]
+    return [f"  export {name}={shlex.quote(value)}" for name, value in known]

@@ -443,14 +443,21 @@ _HANDLERS: Mapping[Command, Callable[[Move], Outcome]] = {
 # ------------------------------------------------------------------------- what callers may do
 
 
-def possible_commands(case: Case, actor: Actor) -> tuple[Command, ...]:
-    """Return the commands that the table offers this actor in the present state."""
+def possible_commands(
+    case: Case, actor: Actor, facts: Facts | None = None
+) -> tuple[Command, ...]:
+    """Return the commands that the table offers this actor in the present state.
+
+    Where facts are known, a task is resolved only while one is open.
+    """
     offered = []
     for command in Command:
         row = find_row(command, case.state)
         if row is None or not row.available or isinstance(actor, System):
             continue
         if case.lane == "authority" and command in ILLEGAL_IN_AUTHORITY_LANE:
+            continue
+        if command is Command.RESOLVE_TASK and facts is not None and not facts.open_tasks:
             continue
         if accepts(row, case, actor):
             offered.append(command)

@@ -61,7 +61,7 @@ def document() -> str:
     illegal = ", ".join(f"`{one}`" for one in sorted(ILLEGAL_IN_AUTHORITY_LANE))
     return f"""# The life of a case
 
-Drawn from the table in `freezeguard/domain/transitions.py` by `python -m docs.generate`; a test
+Drawn from the table in `freezeguard/domain/transitions.py` by `make docs`; a test
 notices when this page is stale.
 
 - *Frozen phase*: {phase}.

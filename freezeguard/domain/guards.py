@@ -131,7 +131,12 @@ def _order_has_document(move: Move) -> tuple[str, ...]:
 
 
 def _second_person_dismisses(move: Move) -> tuple[str, ...]:
-    if move.person == move.case.owner or move.person not in move.facts.pullers:
+    """Nobody dismisses their own pull, and one associate alone not what no person raised."""
+    if move.person == move.case.owner:
+        return ()
+    if not move.facts.pullers:
+        return ("the owner dismisses what no person has raised",)
+    if move.person not in move.facts.pullers:
         return ()
     return ("whoever pulled can't dismiss the pull; the owner or another associate can",)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
+from freezeguard.domain.errors import NotAllowed
 from freezeguard.domain.people import Actor, MachineKey, Person, Right
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import Credential, Database, Transaction
@@ -34,6 +35,19 @@ class Issued:
 
     credential: Credential
     secret: str
+
+
+async def as_of_now(tx: Transaction, actor: Actor) -> Actor:
+    """Return a person as the database knows them now: memory may be a moment behind.
+
+    Whoever decides decides with the roles of this moment. Raises NotAllowed for who has left.
+    """
+    if not isinstance(actor, Person):
+        return actor
+    found = await tx.people.person(actor.id)
+    if found is None or not found[1]:
+        raise NotAllowed(f"{actor.id} may not sign in any more.")
+    return found[0]
 
 
 class Access:

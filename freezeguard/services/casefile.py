@@ -25,7 +25,7 @@ from freezeguard.ports.storage import (
 from freezeguard.services.casework import Casework
 
 EXCERPTS = 5
-_NOT_THE_VENDORS = frozenset({"by", "counted", "similar_cases"})
+_NOT_THE_VENDORS = frozenset({"by", "comment", "counted", "similar_cases"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Casefiles:
                 unmet_guards(case, command, actor, now, facts),
                 votes_cast(case, command, actor, now, facts),
             )
-            for command in possible_commands(case, actor)
+            for command in possible_commands(case, actor, facts)
         ]
         return Casefile(
             case=case,
@@ -96,5 +96,8 @@ def _to_vendor(notice: Notice) -> bool:
 
 
 def for_vendor(reason: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is not the vendor's: who pulled, whose complaints counted, other cases."""
+    """Leave out what is not the vendor's: other cases, whose complaints counted, who pulled.
+
+    And in what words: what staff writes may name a customer.
+    """
     return {key: value for key, value in reason.items() if key not in _NOT_THE_VENDORS}

@@ -12,6 +12,7 @@ from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command, rows_of
 from freezeguard.ports.clock import Now
 from freezeguard.ports.storage import Transaction
+from freezeguard.services.access import as_of_now
 from freezeguard.services.casefile import visible_case
 from freezeguard.services.casework import Aftermath, Casework
 from freezeguard.services.evaluation import Evaluated, Evaluation
@@ -39,6 +40,7 @@ class Commands:
         IllegalTransition or NotAvailableYet, GuardFailed. News that is stored and not yet
         evaluated is evaluated first: nobody approves past it.
         """
+        actor = await as_of_now(tx, actor)
         seen = await visible_case(tx, case_id, actor)
         total = await tx.signals.lock_sku(seen.scope.sku)
         evaluated = await self._take_in_news(tx, seen, total)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from freezeguard.detection.windows import Observed
-from freezeguard.domain.case import stricter_lane
+from freezeguard.domain.case import stricter_lane, take_news
 from freezeguard.domain.errors import GuardFailed, NotAllowed
 from freezeguard.domain.evidence import take_in
 from freezeguard.domain.people import Actor, MachineKey, Person, Right, Role, System, actor_name
@@ -16,6 +16,7 @@ from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import AttachedSignals, Prelude, Transaction, witnesses
+from freezeguard.services.access import as_of_now
 from freezeguard.services.casework import Aftermath, Casework
 from freezeguard.services.evaluation import REFREEZABLE, in_sums
 from freezeguard.services.telling import EXCERPTS
@@ -38,9 +39,10 @@ class Freezes:
         """Pull the cord for a scope; say whether a case was opened by it.
 
         On an open case that covers the scope: another associate seconds a suspicion, any pull
-        re-freezes a reinstated one, anything else leaves it as it is. Raises NotAllowed and
-        GuardFailed.
+        re-freezes a reinstated one, a stricter lane becomes the lane of one that is frozen, and
+        anything else leaves it as it is. Raises NotAllowed and GuardFailed.
         """
+        actor = await as_of_now(tx, actor)
         check_may_pull(actor)
         wanted_lane = stricter_lane(lane or "quality", reason.lane)
         _check_lane(actor, wanted_lane, reason)
@@ -61,6 +63,8 @@ class Freezes:
         lane: str,
         actor: Actor,
     ) -> Aftermath:
+        if case.in_frozen_phase and stricter_lane(lane, case.lane) != case.lane:
+            return await self._in_stricter_lane(tx, case, reason, lane, actor)
         if case.state is State.SUSPECTED:
             pullers = await tx.cases.pullers(case.id)
             acts = self._may_freeze_alone(actor, reason, lane) or _is_second(actor, pullers)
@@ -79,6 +83,27 @@ class Freezes:
             tx, case, Command.FREEZE, arguments=arguments, actor=issuer
         )
         await self._spend(tx, aftermath, actor)
+        return aftermath
+
+    async def _in_stricter_lane(
+        self, tx: Transaction, case: Case, reason: PullReason, lane: str, actor: Actor
+    ) -> Aftermath:
+        """An injury or an order is material news of a sale that is stopped for less.
+
+        The lane rises, approvals are void, and the pull stands in the history with its document.
+        """
+        if not self._may_freeze_alone(actor, reason, lane):
+            return Aftermath(case)
+        pull = self._arguments(case.scope, reason, lane)
+        sentence = pull["reason"]["sentence"]
+        decision = take_news(case, case.known_evidence, [f"lane {lane}: {sentence}"], lane)
+        decision = replace(decision, arguments={**decision.arguments, **pull})
+        aftermath = await self._casework.record(tx, decision, actor)
+        if case.state is State.AWAITING_APPROVAL:
+            aftermath = await self._casework.execute(
+                tx, aftermath.case, Command.VOID_APPROVAL, arguments={"reason": sentence},
+                actor=System.DETECTOR,
+            )
         return aftermath
 
     async def _open(

@@ -152,6 +152,7 @@ class Telling:
         }
         if reader.audience == "vendor":
             addressed.pop("by", None)
+            addressed["reason"] = _without_comment(facts.get("reason"))
         return Notice(
             id=self._new_id(), case_id=None if case is None else case.id,
             sku=None if case is None else case.scope.sku, n=0,
@@ -340,6 +341,13 @@ def _own_facts(kind: str, case: Case) -> dict[str, Any]:
 def _public_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out who pulled and which signals counted: neither is the vendor's to know."""
     return {key: value for key, value in reason.items() if key not in {"by", "counted"}}
+
+
+def _without_comment(reason: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Leave out what staff wrote for each other: it may name a customer."""
+    if reason is None:
+        return None
+    return {key: value for key, value in reason.items() if key != "comment"}
 
 
 def evidence_facts(seen: AttachedSignals) -> dict[str, Any]:

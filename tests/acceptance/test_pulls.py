@@ -222,6 +222,28 @@ async def test_no_lane_makes_a_reason_milder(rig: Rig, sku: str):
     assert ("freezing", "safety") == (case["state"], case["lane"])
 
 
+@pytest.mark.parametrize(
+    ("who", "reason", "more", "lane"),
+    [
+        ("alba", "safety_injury", {}, "safety"),
+        ("cora", "authority_order", {"document": "RAPEX A12/0345/26"}, "authority"),
+    ],
+    ids=["an injury", "an order"],
+)
+async def test_a_stricter_pull_on_a_frozen_sku_is_news(rig: Rig, sku: str, who, reason, more, lane):
+    """It makes the case stricter, voids what was asked for, and stands in the history."""
+    case = await rig.to_awaiting_approval(sku)
+
+    pulled = await pull(rig, who, sku, reason, status=200, **more)
+
+    assert (case["id"], "diagnosing", lane) == (pulled["id"], pulled["state"], pulled["lane"])
+    assert case["evidence_revision"] + 1 == pulled["evidence_revision"]
+    assert lane == (await rig.case(case["id"]))["hold"]["lane"]
+    told = [one for one in await timeline(rig, case) if one["actor"] == f"person:{who}"]
+    assert [reason] == [one["arguments"]["reason_code"] for one in told]
+    assert [more.get("document")] == [one["arguments"]["document"] for one in told]
+
+
 async def test_a_suspicion_of_everything_is_not_a_stop_of_a_part(rig: Rig, sku: str):
     """Who stops one country has said nothing of the others: a case and a hold of its own."""
     wide = await pull(rig, "alba", sku)

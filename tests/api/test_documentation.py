@@ -8,23 +8,29 @@ import inspect
 import json
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 
 from freezeguard.api import docs
 from freezeguard.api.access import Access
 from freezeguard.api.docs import Documentation, prose
+from freezeguard.api.models.commands import ARGUMENTS, arguments_of
 from freezeguard.api.models.masterdata import KeyIn, PersonIn, SkuIn, SkuRow, VendorIn
 from freezeguard.api.models.signals import EXAMPLE, SignalIn
 from freezeguard.api.models.units import UnitsIn
 from freezeguard.api.openapi import codes_of, document
 from freezeguard.api.problems import PROBLEMS
+from freezeguard.api.routes.cases import routes as case_routes
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
 from freezeguard.api.schemas_in_words import kind, limits
 from freezeguard.domain import errors
 from freezeguard.domain.people import Role
+from freezeguard.domain.remedy import missing_in_remedy
+from freezeguard.domain.transitions import Command
 from tests.api.service import Narrowed, Service, read_signals, serving
 
 
@@ -348,3 +354,81 @@ def test_the_pages_of_the_service_itself_are_documented() -> None:
     """The documentation documents its own addresses."""
     assert docs.TAG in {route.tag for route in DOCUMENTATION.routes}
     assert {"/openapi.json", "/docs", "/problems"} <= DOCUMENTATION.document["paths"].keys()
+
+
+NO_CONTEXT: Any = None
+"""Enough to declare routes; nothing is called."""
+
+COMMANDS = Documentation(case_routes(NO_CONTEXT), title="freezeguard", version="0.1.0").document
+COMMAND_EXAMPLES = {
+    name: example["value"]
+    for name, example in COMMANDS["paths"]["/v1/cases/{id}/commands"]["post"]["requestBody"][
+        "content"
+    ]["application/json"]["examples"].items()
+}
+
+
+def fits(body: dict[str, Any]) -> bool:
+    """Say whether the document takes a body for a command."""
+    schema = {"$ref": "#/components/schemas/CaseCommand", "components": COMMANDS["components"]}
+    return jsonschema_rs.Draft202012Validator(schema).is_valid(body)
+
+
+def test_the_document_has_the_arguments_of_each_command() -> None:
+    """One alternative per command, with the fields of its model; one for all that are refused."""
+    *known, other = COMMANDS["components"]["schemas"]["CaseCommand"]["oneOf"]
+
+    assert {
+        command.value: {"command", "version", *model.model_fields}
+        for command, model in ARGUMENTS.items()
+    } == {one["title"]: set(one["properties"]) for one in known}
+    named = {one["properties"]["command"]["const"] for one in known}
+    assert set(Command) == named | set(other["properties"]["command"]["enum"])
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_each_command_has_an_example_that_fits(command: Command) -> None:
+    """It is what the document and the service take; with a field too many it is neither."""
+    body = COMMAND_EXAMPLES[command.value]
+    arguments = {name: value for name, value in body.items() if name not in {"command", "version"}}
+
+    arguments_of(command).model_validate(arguments)
+    assert command.value == body["command"]
+    assert fits(body)
+    assert not fits({**body, "no_such_argument": 1})
+
+
+def test_the_document_refuses_arguments_of_another_type() -> None:
+    """What the service refuses as invalid_input does not fit the document either."""
+    assert not fits({"command": "approve", "version": 7, "evidence_revision": "2"})
+    assert not fits({"command": "return_remedy", "version": 4, "missing": "a tear test"})
+    assert not fits({"command": "propose_remedy", "version": 3, "remedy": {"cause": "resin"}})
+    assert not fits({"command": "no_such_command", "version": 3})
+    assert fits({"command": "merge", "version": 3, "into": "another case"})
+
+
+@pytest.mark.parametrize("page", ["people.md", "vendors.md", "try-it.md"])
+def test_remedies_of_the_pages_are_complete(page: str) -> None:
+    """Whoever copies one gets no refusal for what is missing in it."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text("utf-8")
+    found = [json.loads(one) for one in re.findall(r"^\{\n.*?^\}$", text, re.MULTILINE | re.DOTALL)]
+
+    assert found
+    for body in found:
+        assert fits({"command": "propose_remedy", "version": 3, **body})
+        assert () == missing_in_remedy(body["remedy"])
+
+
+def test_the_page_names_the_arguments_of_each_command() -> None:
+    """A reader finds them without a case at hand."""
+    operation = COMMANDS["paths"]["/v1/cases/{id}/commands"]["post"]
+
+    assert "`request_approval`: `verification`;" in operation["description"]
+
+
+async def test_the_bare_address_leads_to_the_documentation(service: Service) -> None:
+    """Whoever opens the service without an address is told of /docs, signed in or not."""
+    answer = await service.call("GET", "/", token=None)
+
+    assert 404 == answer.status
+    assert "/docs" in (await answer.json(content_type="application/problem+json"))["hint"]

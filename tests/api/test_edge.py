@@ -14,7 +14,7 @@ from freezeguard.api.access import Access
 from freezeguard.api.batches import NothingAccepted, Rejected
 from freezeguard.api.edge import Edge
 from freezeguard.api.problems import MEDIA_TYPE
-from freezeguard.api.routing import Call, Media, Reply, Route
+from freezeguard.api.routing import Call, Media, Reply, Route, takes_gzip
 from freezeguard.domain.errors import (
     GuardFailed,
     InvalidInput,
@@ -478,3 +478,13 @@ def test_a_declaration_that_does_not_hold_is_an_error_at_start() -> None:
         Edge([route("/x/{shoe}")], ACTORS.get, str)
     with pytest.raises(ValueError, match="twice"):
         Edge([route(), route()], ACTORS.get, str)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "takes"),
+    [("gzip", True), ("br, gzip;q=0.5", True), ("GZIP", True), ("", False), ("br", False),
+     ("gzip;q=0", False), ("br, gzip; q=0.000", False), ("xgzip", False)],
+)
+def test_gzip_is_sent_to_whoever_takes_it(accepted, takes):
+    """A weight of 0 refuses; other codings are no gzip."""
+    assert takes is takes_gzip(accepted)

@@ -1,5 +1,6 @@
 """Settings: where they come from, and that their page is true."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -40,10 +41,10 @@ def test_environment_wins_over_file(
 
 
 def test_durations_are_written_like_windows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`15m` is a quarter of an hour, in the file and in the environment."""
-    monkeypatch.setenv("FREEZEGUARD_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("FREEZEGUARD_CONFIG", os.devnull)
     monkeypatch.setenv("FREEZEGUARD_POLICY__SECOND_OPINION", "20m")
 
     assert timedelta(minutes=20) == Settings().to_policy().second_opinion

@@ -33,7 +33,7 @@ def bare_environment(place: Path, **variables: str) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items()
            if not name.startswith("FREEZEGUARD_")}
     return {
-        **own, "FREEZEGUARD_CONFIG": str(place / "none.toml"),
+        **own, "FREEZEGUARD_CONFIG": os.devnull,
         "FREEZEGUARD_DATA_DIR": str(place / "data"), **variables,
     }
 

@@ -1,5 +1,6 @@
 """Commands that act on a running service by HTTP."""
 
+import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.cli.shell import Shell, bare_environment
-from tests.rig import Rig, shop_with_service
+from tests.rig import REMEDY, VERIFICATION, Rig, shop_with_service
 
 
 @pytest.fixture
@@ -110,3 +111,112 @@ async def test_who_is_not_signed_in_or_finds_nobody_hears_what_to_do(
     assert (4, True) == (unsigned.code, "FREEZEGUARD_TOKEN" in unsigned.err)
     assert (0, True) == (ready.code, ready.document["ready"])
     assert (3, True) == (away.code, "freezeguard serve" in away.err)
+
+
+async def test_a_case_is_named_by_its_number_or_the_beginning_of_its_id(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """A number or a unique beginning is enough, over HTTP and in the database; else it is said."""
+    assert rig.dsns is not None
+    for sku in ("SKU-000001", "SKU-000002"):
+        await rig.complain(sku)
+    case, other = [await rig.in_state(sku, "frozen") for sku in ("SKU-000001", "SKU-000002")]
+    owen = shell_of(rig, "owen", tmp_path).having(FREEZEGUARD_DATABASE_URL=rig.dsns.runtime)
+    start = next(
+        case["id"][:n] for n in range(1, 37) if case["id"][:n] != other["id"][:n]
+    )
+    by_number = await owen.run("cases", "show", str(case["number"]), "--json")
+    by_start = await owen.run("cases", "timeline", start, "--json")
+    explained = await owen.run("cases", "explain", str(case["number"]), "--json")
+    several = await owen.run("cases", "show", "0")
+    none = await owen.run("cases", "show", "99999")
+
+    assert case["id"] == by_number.document["id"]
+    assert 0 == by_start.code
+    assert case["id"] == explained.document["case"]
+    assert (2, True, True) == (several.code, case["id"] in several.err, other["id"] in several.err)
+    assert (4, True) == (none.code, "There is no case '99999'" in none.err)
+
+
+async def test_lists_without_entries_say_so(rig: Rig, tmp_path: Path) -> None:
+    """Nothing found is told in words, with what was asked for."""
+    owen = shell_of(rig, "owen", tmp_path)
+    plain = await owen.run("cases", "list")
+    narrow = await owen.run("cases", "list", "--overdue", "--sku", "K")
+
+    assert (0, "no open cases\n") == (plain.code, plain.err)
+    assert "no overdue cases with sku K\n" == narrow.err
+
+
+async def test_a_first_vote_says_who_must_follow_and_what_they_type(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """One of two has agreed: by name, until when, and the very command of the second person."""
+    sku = "SKU-000002"
+    await shell_of(rig, "owen", tmp_path).run("freeze", sku, "--reason", "safety_injury")
+    case = await rig.in_state(sku, "frozen")
+    case = await rig.done(case, "accept_ownership", "owen")
+    case = await rig.done(case, "propose_remedy", "vera", remedy=REMEDY)
+    case = await rig.done(case, "request_approval", "owen", verification=VERIFICATION)
+    mara, quin = shell_of(rig, "mara", tmp_path), shell_of(rig, "quin", tmp_path)
+    first = await mara.run(
+        "cases", "command", str(case["number"]), "approve", "--version", str(case["version"]),
+        "--set", f"evidence_revision={case['evidence_revision']}",
+    )
+    shown = await mara.run("cases", "show", str(case["number"]))
+    line = first.out.splitlines()[-1]
+    typed = shlex.split(line.partition(": freezeguard ")[2])
+    second = await quin.run(*typed)
+
+    assert line.startswith("1 of 2 agreed (mara); another person must agree by 20")
+    assert "approve: 1 of 2 agreed (mara) until 20" in shown.out
+    assert 0 == second.code
+    assert "the case is reinstating" in second.out
+    assert "agreed" not in second.out
+
+
+async def test_nobody_seconds_their_own_pull(rig: Rig, tmp_path: Path) -> None:
+    """The first pull says who may second it until when; the same person's again says why not."""
+    alba = shell_of(rig, "alba", tmp_path)
+    first = await alba.run("freeze", "SKU-000001")
+    again = await alba.run("freeze", "SKU-000001")
+    bert = await shell_of(rig, "bert", tmp_path).run("freeze", "SKU-000001")
+
+    assert "Another associate may agree until 20" in first.out
+    assert "Nobody seconds their own pull; another associate may until 20" in again.out
+    assert "pull" not in bert.out
+
+
+async def test_a_case_as_text_has_what_decides_on_it(rig: Rig, tmp_path: Path) -> None:
+    """Remedy, verification, who asked, comments, excerpts; no task is offered where none is."""
+    sku = "SKU-000002"
+    case = await rig.to_awaiting_approval(sku)
+    await rig.done(case, "comment", "mara", comment="Samples are on the way.")
+    shown = await shell_of(rig, "owen", tmp_path).run("cases", "show", case["id"])
+    expected = (
+        REMEDY["corrective_action"], REMEDY["cause"]["proof"], VERIFICATION["result"],
+        "approval asked     by owen at 20", "remedy by          vera",
+        "person:mara: Samples are on the way.", "The handle broke",
+    )
+
+    assert [] == [words for words in expected if words not in shown.out]
+    assert "resolve_task" not in shown.out
+
+
+async def test_lists_of_cases_and_histories_are_read_by_programs_too(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """In a pipe ids are whole, times are to the second, and what somebody wrote comes last."""
+    await rig.complain("SKU-000001")
+    case = await rig.in_state("SKU-000001", "frozen")
+    await rig.done(case, "comment", "mara", comment="Samples are on the way.")
+    owen = shell_of(rig, "owen", tmp_path)
+    listed = (await owen.run("cases", "list")).out.splitlines()
+    lines = (await owen.run("cases", "timeline", str(case["number"]))).out.splitlines()
+    row = dict(zip(listed[0].split("\t"), listed[1].split("\t"), strict=True))
+    comment = next(line.split("\t") for line in lines if "\tcomment\t" in line)
+
+    assert (case["id"], str(case["number"])) == (row["case"], row["no."])
+    assert case["opened_at"][:19].replace("T", " ") == row["opened"]
+    assert "why" == listed[0].split("\t")[-1]
+    assert "Samples are on the way." == comment[-1]

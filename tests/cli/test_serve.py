@@ -78,7 +78,8 @@ async def test_a_port_that_is_taken_is_named(shell: Shell) -> None:
 
     assert 2 == ran.code
     assert "Traceback" not in ran.err
-    assert str(port) in ran.document["error"]["detail"]
+    assert f"Port {port} of 127.0.0.1 is taken" in ran.document["error"]["detail"]
+    assert "FREEZEGUARD_PORT" in ran.document["error"]["detail"]
 
 
 async def test_people_added_beforehand_make_no_first_start(shell: Shell) -> None:

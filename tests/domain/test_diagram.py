@@ -26,7 +26,7 @@ def _arrows() -> set[tuple[str | None, str, str]]:
 
 
 def test_the_page_is_not_stale():
-    """Whoever changes the table draws the page again: python -m docs.generate."""
+    """Whoever changes the table draws the page again: make docs."""
     assert diagram.document() == PAGE.read_text(encoding="utf-8")
 
 

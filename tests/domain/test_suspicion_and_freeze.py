@@ -99,7 +99,17 @@ def test_a_suspicion_that_nobody_shares_ends():
     assert [("expired", "pullers")] == kinds(ended)
 
 
-@pytest.mark.parametrize(("actor", "pullers"), [(OWEN, ("ann",)), (BEN, ("ann",)), (BEN, ())])
+@pytest.mark.parametrize("pullers", [("ben",), ()], ids=["their own pull", "the detector's"])
+def test_one_associate_does_not_dismiss_alone(pullers):
+    """Neither their own pull, nor what the detector raised: those complaints never count again."""
+    with pytest.raises(GuardFailed):
+        give(
+            case_in(State.SUSPECTED), Command.DISMISS, BEN, {"reason": "wrong photo"},
+            Facts(pullers=pullers),
+        )
+
+
+@pytest.mark.parametrize(("actor", "pullers"), [(OWEN, ("ann",)), (OWEN, ()), (BEN, ("ann",))])
 def test_owner_or_second_associate_may_dismiss(actor, pullers):
     """A dismissal releases the soft hold, is told to who pulled, and judges the complaints."""
     ended = give(

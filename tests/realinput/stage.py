@@ -188,7 +188,7 @@ def _as_variables(settings: Mapping[str, Any], place: Path) -> dict[str, str]:
         f"FREEZEGUARD_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
         for name, value in settings.items()
     }
-    return {**shown, "FREEZEGUARD_CONFIG": str(place / "none.toml"), "NO_COLOR": "1"}
+    return {**shown, "FREEZEGUARD_CONFIG": os.devnull, "NO_COLOR": "1"}
 
 
 def keys(complaints: Mapping[str, Complaint]) -> dict[str, SignalKey]:

@@ -1,15 +1,18 @@
 """Cases: the queue, one case whole, its history, and commands on it."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
 from freezeguard.api.cursors import read_cursor, read_number, write_cursor
 from freezeguard.api.models.answers import CaseList, CaseOut, EventOut, Timeline
-from freezeguard.api.models.commands import arguments_of
+from freezeguard.api.models.commands import ARGUMENTS, arguments_of
 from freezeguard.api.models.requests import CasesQuery, CommandIn, LinesQuery
 from freezeguard.api.presenting import present_case, present_summary
 from freezeguard.api.refusals import InvalidFields, field_errors
@@ -23,6 +26,103 @@ from freezeguard.services.casework import Aftermath
 from freezeguard.services.evaluation import Evaluated
 
 READERS = Access.person() | Access.catalogue()
+
+_SEEN = {"version": 4}
+_EXAMPLES: Mapping[Command, dict[str, Any]] = {
+    Command.APPROVE: {
+        "version": 7, "evidence_revision": 2, "comment": "The tear test is convincing.",
+    },
+    Command.COMMENT: {"comment": "Samples are on the way."},
+    Command.ACCEPT_OWNERSHIP: {**_SEEN, "comment": "I call the vendor today."},
+    Command.PROPOSE_REMEDY: {
+        **_SEEN,
+        "remedy": {
+            "cause": {
+                "branch": "material",
+                "description": "Brittle resin in the handle.",
+                "proof": "Tear test of 20 handles of lot L-7: 6 broke below 40 N.",
+            },
+            "containment": {
+                "own_stock": "40 units of lot L-7 quarantined.",
+                "vendor_stock": "Lot L-7 withdrawn.",
+                "in_transit": "Container 9 stopped at the port.",
+            },
+            "corrective_action": "Resin of another grade since lot L-8.",
+            "preventive_action": "Tear test of every incoming batch of resin.",
+            "affected_lots": ["L-7"],
+        },
+    },
+    Command.RETURN_REMEDY: {
+        **_SEEN, "missing": ["a tear test of lot L-8", "what becomes of the 40 units in stock"],
+    },
+    Command.REQUEST_APPROVAL: {
+        **_SEEN,
+        "verification": {
+            "kind": "inspection", "result": "50 units of lot L-8 inspected, none failed.",
+        },
+    },
+    Command.REJECT_APPROVAL: {**_SEEN, "reason": "The proof is of another lot."},
+    Command.DECLARE_FALSE_ALARM: {**_SEEN, "reason_code": "wrong_item"},
+    Command.FREEZE: {**_SEEN, "reason_code": "defective", "comment": "The third caller today."},
+    Command.DISMISS: {**_SEEN, "reason": "A display fault, the item is sound."},
+    Command.RESOLVE_TASK: {
+        **_SEEN, "catalogue": "shop", "remote_id": "p000001", "note": "Taken off by hand.",
+    },
+}
+"""One body per command, with all that a decision needs."""
+
+
+class GivenCommand(CommandIn):
+    """A command on a case. What else it needs depends on it; see `available_commands`."""
+
+    model_config = ConfigDict(title="CaseCommand")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Add what each command takes besides: one alternative per command."""
+        reference = handler(core_schema)
+        schema = handler.resolve_ref_schema(reference)
+        version = schema["properties"]["version"]
+        schema["oneOf"] = [
+            _alternative(command, model, version, handler) for command, model in ARGUMENTS.items()
+        ]
+        schema["oneOf"].append(_ANY_OTHER)
+        return reference
+
+
+_ANY_OTHER: JsonSchemaValue = {
+    "title": "Any other command",
+    "description": "Of a later release, or given by freezeguard itself: always refused.",
+    "properties": {"command": {"enum": sorted(set(Command) - ARGUMENTS.keys())}},
+}
+
+
+def _alternative(
+    command: Command, model: type[BaseModel], version: JsonSchemaValue,
+    handler: GetJsonSchemaHandler,
+) -> JsonSchemaValue:
+    """Return the schema of a body with this command and its arguments, and nothing else."""
+    arguments = handler.resolve_ref_schema(handler(model.__pydantic_core_schema__))
+    return {
+        "title": command.value,
+        "description": arguments.get("description", ""),
+        "properties": {
+            "command": {"const": command.value}, "version": version, **arguments["properties"],
+        },
+        "required": ["command", *arguments.get("required", [])],
+        "additionalProperties": False,
+    }
+
+
+def _arguments_in_words() -> str:
+    """Name the arguments of each command, as a sentence."""
+    lists = [
+        f"`{command.value}`: {', '.join(f'`{name}`' for name in model.model_fields)}"
+        for command, model in ARGUMENTS.items()
+    ]
+    return f"Arguments stand beside `command` and `version`. {'; '.join(lists)}."
 
 
 class Cases:
@@ -79,7 +179,7 @@ class Cases:
         more = str(page[-1].n) if len(events) > len(page) else None
         return Reply(Timeline(items=[_event(one, actor) for one in page], next=more))
 
-    async def command(self, call: Call[None, CommandIn]) -> Reply:
+    async def command(self, call: Call[None, GivenCommand]) -> Reply:
         """Run a command and return the case."""
         context, actor, body = self._context, call.who, call.body
         case_id = _case_id(call.path["id"])
@@ -95,7 +195,7 @@ class Cases:
         file = await context.casefile(aftermath.case, actor)
         return Reply(present_case(file, actor))
 
-    async def _arguments(self, case_id: UUID, body: CommandIn, actor: Actor) -> dict[str, Any]:
+    async def _arguments(self, case_id: UUID, body: GivenCommand, actor: Actor) -> dict[str, Any]:
         """Check the types of a command's arguments; whatever else refuses it comes first."""
         try:
             checked = arguments_of(body.command).model_validate(dict(body.arguments))
@@ -120,7 +220,10 @@ def _event(one: CaseEvent, actor: Actor) -> EventOut:
     is_staff = not isinstance(actor, Person) or actor.is_staff
     arguments, by = dict(one.arguments), one.actor
     if not is_staff:
+        own_words = arguments.get("comment") if by == actor_name(actor) else None
         arguments = for_vendor(arguments)
+        if own_words is not None:
+            arguments["comment"] = own_words
         if "reason" in arguments and isinstance(arguments["reason"], dict):
             arguments["reason"] = for_vendor(arguments["reason"])
         staff = by.startswith("person:") and by != actor_name(actor)
@@ -158,15 +261,17 @@ def routes(context: Context) -> list[AnyRoute]:
             summary="Give a command",
             description="Refused in this order: 404 unknown or not yours, 403 not_allowed, 409 "
             "version_conflict, 409 illegal_transition, 422 guard_failed with what is missing. "
-            f"Commands of a later release ({later} and others) answer 409 not_available_yet.",
-            who=Access.person(), body=CommandIn, result=CaseOut,
+            f"Commands of a later release ({later} and others) answer 409 not_available_yet.\n\n"
+            f"{_arguments_in_words()} `oneOf` in the schema of the body has the type of each; "
+            "`available_commands` of a case says which you may give and what is still missing.",
+            who=Access.person(), body=GivenCommand, result=CaseOut,
             errors=(
                 "not_found", "not_allowed", "version_conflict", "illegal_transition",
                 "not_available_yet", "guard_failed",
             ),
             examples={
-                "approve": {"command": "approve", "version": 7, "evidence_revision": 2},
-                "comment": {"command": Command.COMMENT.value, "comment": "Samples are on the way."},
+                command.value: {"command": command.value, **arguments}
+                for command, arguments in _EXAMPLES.items()
             },
         ),
     ]

@@ -7,8 +7,8 @@ from freezeguard.api.context import Context
 from freezeguard.api.models.answers import KeyList, KeyOut, NewKey, PersonOut
 from freezeguard.api.models.masterdata import KeyIn, PersonIn
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
-from freezeguard.domain.errors import NotFound
-from freezeguard.domain.people import Person, Role, actor_name
+from freezeguard.domain.errors import NotAllowed, NotFound
+from freezeguard.domain.people import Actor, Person, Role, actor_name
 from freezeguard.ports.storage import Credential, Transaction
 from freezeguard.services.access import Issued
 
@@ -29,10 +29,17 @@ class People:
             vendor=sent.vendor, areas=frozenset(sent.areas), time_zone=sent.time_zone,
             language=sent.language,
         )
-        by = actor_name(call.who)
-        await context.database.run(lambda tx: context.access.add_person(tx, person, by))
+
+        async def work(tx: Transaction) -> bool:
+            known = await tx.people.person(person.id)
+            _check_not_own_rights(call.who, person, None if known is None else known[0])
+            active = known is None or known[1]
+            await context.access.add_person(tx, person, actor_name(call.who), active=active)
+            return active
+
+        active = await context.database.run(work)
         await context.access.refresh()
-        return Reply(_person(person, active=True))
+        return Reply(_person(person, active=active))
 
     async def get(self, call: Call[None]) -> Reply:
         """Return a person."""
@@ -75,6 +82,14 @@ class People:
             raise NotFound(f"There is no key {text} in force.")
         await context.access.refresh()
         return Reply(None, 204)
+
+
+def _check_not_own_rights(who: Actor, person: Person, known: Person | None) -> None:
+    """Nobody gives themselves a role: a second pair of eyes is another person's."""
+    if not isinstance(who, Person) or who.id != person.id or known is None:
+        return
+    if (known.roles, known.areas, known.vendor) != (person.roles, person.areas, person.vendor):
+        raise NotAllowed("Nobody changes their own roles or areas; another admin can.")
 
 
 def _is_uuid(text: str) -> bool:
