@@ -260,7 +260,8 @@ def _abort(client: aiosmtplib.SMTP) -> None:
     transport = client.transport
     client.close()
     if isinstance(transport, asyncio.Transport):
-        transport.abort()
+        with contextlib.suppress(AttributeError):  # Python 3.11.2: TLS that has ended by itself
+            transport.abort()
 
 
 def _tls(server: MailServer) -> ssl.SSLContext:

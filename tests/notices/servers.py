@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -126,5 +126,6 @@ async def serving(
         server.close()
         for protocol in protocols:
             if isinstance(protocol.transport, asyncio.Transport):
-                protocol.transport.abort()
+                with suppress(AttributeError):  # Python 3.11.2: TLS that has ended by itself
+                    protocol.transport.abort()
         await server.wait_closed()
