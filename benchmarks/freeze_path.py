@@ -72,7 +72,11 @@ class Measure:
         return took
 
     async def _until_stopped(self, sku: str, begun: int) -> float:
-        """Return the milliseconds from the POST to the arrival of the stop, by the shop's log."""
+        """Return the milliseconds from the POST to the arrival of the stop, by the shop's log.
+
+        Whoever asks the shop at once stands in the way of the stop that is measured.
+        """
+        await asyncio.sleep(PAUSE)
         async with asyncio.timeout(30):
             while True:
                 for entry in await self.on.shop.log(sku):
