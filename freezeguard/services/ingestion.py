@@ -53,6 +53,33 @@ class _Submission:
     signals: Sequence[Signal]
     fingerprints: Sequence[bytes]
     done: "asyncio.Future[Receipt]"
+    earlier: "frozenset[asyncio.Future[Receipt]]"
+
+    def waits_for(self) -> "set[asyncio.Future[Receipt]]":
+        """Return the earlier submissions of one of its identities that are still under way."""
+        return {one for one in self.earlier if not one.done()}
+
+
+class _Order:
+    """Of several bodies under one identity the first that came counts, whatever lane they take."""
+
+    def __init__(self) -> None:
+        self._latest: dict[tuple[str, str], asyncio.Future[Receipt]] = {}
+
+    def enter(
+        self, signals: Sequence[Signal], done: "asyncio.Future[Receipt]"
+    ) -> "frozenset[asyncio.Future[Receipt]]":
+        """Take note of a submission; return those that must be done before it."""
+        keys = {(one.source, one.id) for one in signals}
+        earlier = frozenset(self._latest[key] for key in keys if key in self._latest)
+        self._latest.update(dict.fromkeys(keys, done))
+        done.add_done_callback(lambda _: self._leave(keys, done))
+        return earlier
+
+    def _leave(self, keys: set[tuple[str, str]], done: "asyncio.Future[Receipt]") -> None:
+        for key in keys:
+            if self._latest.get(key) is done:
+                del self._latest[key]
 
 
 @dataclass(slots=True)
@@ -90,10 +117,10 @@ class _Lane:
 
     async def take(self) -> list[_Submission]:
         """Wait for submissions; take as many as fit into one transaction."""
-        await self.arrived.wait()
+        await self._head_is_free()
         taken: list[_Submission] = []
         room = self.group
-        while self.waiting and (not taken or len(self.waiting[0].signals) <= room):
+        while self.waiting and (not taken or self._fits(taken, room)):
             submission = self.waiting.pop(0)
             room -= len(submission.signals)
             taken.append(submission)
@@ -101,6 +128,23 @@ class _Lane:
         if not self.waiting:
             self.arrived.clear()
         return taken
+
+    def _fits(self, taken: Sequence[_Submission], room: int) -> bool:
+        head = self.waiting[0]
+        mine = {one.done for one in taken}
+        return len(head.signals) <= room and head.waits_for() <= mine
+
+    async def _head_is_free(self) -> None:
+        """Wait until the first in the queue waits for nobody; each submission has a deadline."""
+        while True:
+            await self.arrived.wait()
+            if not self.waiting:  # another task of this lane was quicker
+                self.arrived.clear()
+                continue
+            under_way = self.waiting[0].waits_for()
+            if not under_way:
+                return
+            await asyncio.wait(under_way)
 
 
 class Ingestion:
@@ -123,6 +167,7 @@ class Ingestion:
         self._watch, self._now, self._on_frozen = watch, now, on_frozen
         self._metrics = metrics
         self._quick, self._bulk = _Lane(QUICK_GROUP), _Lane(BULK_GROUP)
+        self._order = _Order()
         self.courtesy = Courtesy()
         self._to_evaluate: dict[str, None] = {}
         self._evaluate_now = asyncio.Event()
@@ -138,7 +183,7 @@ class Ingestion:
         if lane.size > QUEUE_LIMIT:
             raise Unavailable("More signals are waiting than can be stored soon.", retry_after=2)
         done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        lane.put(_Submission(signals, fingerprints, done))
+        lane.put(_Submission(signals, fingerprints, done, self._order.enter(signals, done)))
         try:
             async with asyncio.timeout(deadline):
                 return await done

@@ -145,6 +145,35 @@ async def test_what_one_replica_left_behind_another_evaluates(both: Both, sku: s
     ))[0]["count"]
 
 
+@pytest.mark.parametrize("number", [1, 9], ids=["a quick one", "a batch"])
+async def test_the_first_body_counts_whatever_overtakes_it(both: Both, sku: str, number: int):
+    """Sent while the first is still being stored, in whatever lane: the later body conflicts."""
+    first = [both.rig.complaint(sku, f"customer-{n}") for n in range(9)]
+    other = {**first[0], "text": "Quite another story."}
+    later = [other, *(both.rig.complaint(sku, "customer-0") for _ in range(number - 1))]
+
+    def send(body: list[dict[str, Any]]) -> asyncio.Task:
+        return asyncio.create_task(
+            both.rig.call("POST", "/v1/signals", "source", url=both.one.url, json=body)
+        )
+
+    with gate_before(both.one.ingestion, "_stored") as gate:
+        before = send(first)
+        await gate.somebody_waits()
+        after = send(later)
+        done, _ = await asyncio.wait({after}, timeout=0.3)
+        gate.let_in()
+        answers = [await before, await after]
+
+    assert not done
+    assert (9, []) == (answers[0].body["accepted"], answers[0].body["rejected"])
+    [conflict] = await sql(
+        both.rig, "SELECT detail, code FROM rejected_signals WHERE body LIKE $1",
+        f"%{first[0]['id']}%Quite another story%",
+    )
+    assert "id_conflict" == conflict["code"]
+
+
 async def test_a_complaint_sent_twice_at_once_counts_once(both: Both, sku: str):
     """The same complaint at both replicas is one: the second waits, and is a duplicate."""
     await both.rig.complain(sku, 3)
