@@ -21,6 +21,8 @@ CREATE TABLE people (
     active      boolean NOT NULL DEFAULT true,
     created_at  timestamptz NOT NULL,
     updated_at  timestamptz NOT NULL,
+    deputy      text COLLATE "C" REFERENCES people (id),  -- next in line when a clock runs out
+    calendar    text,                           -- whose holidays: DE, DE-BY; null: the shop's
     CHECK (('vendor' = ANY (roles)) = (vendor IS NOT NULL)),
     CHECK (NOT ('vendor' = ANY (roles)) OR cardinality(roles) = 1)
 );
@@ -59,7 +61,8 @@ CREATE TABLE vendors (
     contacts    jsonb NOT NULL DEFAULT '[]',    -- [{"channel": "mail", "address": …, "name"?: …}]
     language    text NOT NULL DEFAULT 'en',
     time_zone   text NOT NULL DEFAULT 'UTC',
-    updated_at  timestamptz NOT NULL
+    updated_at  timestamptz NOT NULL,
+    calendar    text                            -- whose holidays: CN, DE-BY; null: the shop's
 );
 
 CREATE TABLE skus (
@@ -310,6 +313,15 @@ CREATE TABLE cases (
     probation        jsonb,                               -- terms: until, units, cap, baseline
     known_evidence   jsonb NOT NULL DEFAULT '{}',         -- intents, lots, channels, severity seen
     contact_cost     numeric(18, 4) NOT NULL DEFAULT 0,
+    further_scopes   jsonb NOT NULL DEFAULT '[]',         -- of cases merged into this one
+    narrowing        jsonb,                               -- the narrower scope, until it is read back
+    authority_order  jsonb,                               -- authority, document, revocation
+    commitment       jsonb,                               -- the vendor's own date
+    contest          jsonb,                               -- what the vendor disputes, and the answer
+    appeal           jsonb,
+    hand_off         jsonb,                               -- offered to whom, until accepted
+    decided_by       text[] NOT NULL DEFAULT '{}',        -- who closed it: others judge an appeal
+    merged_into      uuid REFERENCES cases (id),
     CHECK ((closed_at IS NOT NULL) =
            (state IN ('closed_reinstated', 'closed_false_alarm', 'delisted', 'merged', 'expired'))),
     CHECK (state <> 'awaiting_approval' OR approval_evidence IS NOT NULL)
@@ -383,11 +395,48 @@ CREATE TABLE clocks (
     stopped_at   timestamptz,
     fired_at     timestamptz,
     lease_until  timestamptz,
-    person       text COLLATE "C"               -- whose clock it is, where it is a person's
+    person       text COLLATE "C",              -- whose clock it is, where it is a person's
+    next_at      timestamptz,                   -- of its next stage: warning, breach, escalation
+    level        integer NOT NULL DEFAULT 0,    -- how far it has escalated
+    warned_at    timestamptz,
+    breached_at  timestamptz,
+    details      jsonb NOT NULL DEFAULT '{}'    -- the law of a legal clock, and the like
 );
 CREATE UNIQUE INDEX clocks_once ON clocks (case_id, kind) WHERE stopped_at IS NULL;
 CREATE INDEX clocks_by_case ON clocks (case_id);
 CREATE INDEX clocks_due ON clocks (due_at) WHERE stopped_at IS NULL AND paused_at IS NULL;
+CREATE INDEX clocks_next ON clocks (next_at)
+    WHERE stopped_at IS NULL AND paused_at IS NULL AND next_at IS NOT NULL;
+
+-- The dates that vendors set themselves, and whether they kept them: later caps depend on it.
+CREATE TABLE vendor_promises (
+    id           uuid PRIMARY KEY,
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    vendor       text COLLATE "C" NOT NULL,
+    made_at      timestamptz NOT NULL,
+    made_by      text NOT NULL,
+    due_at       timestamptz NOT NULL,
+    settled_at   timestamptz,
+    outcome      text CHECK (outcome IN ('kept', 'broken', 'moved', 'withdrawn')),
+    CHECK ((settled_at IS NULL) = (outcome IS NULL))
+);
+CREATE INDEX vendor_promises_by_vendor ON vendor_promises (vendor, made_at);
+CREATE UNIQUE INDEX vendor_promises_once ON vendor_promises (case_id) WHERE settled_at IS NULL;
+
+-- Was it right to pull the cord, for what was known? Kept per person and per rule.
+CREATE TABLE reviews (
+    id           uuid PRIMARY KEY,
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    verdict      text NOT NULL CHECK (verdict IN ('right', 'wrong', 'undecided')),
+    comment      text NOT NULL DEFAULT '',
+    reviewed_by  text NOT NULL,
+    reviewed_at  timestamptz NOT NULL,
+    pullers      text[] NOT NULL DEFAULT '{}',
+    rule_id      text COLLATE "C"
+);
+CREATE INDEX reviews_by_case ON reviews (case_id);
 
 -- --------------------------------------------------------------------------- holds, enforcement
 
@@ -418,7 +467,9 @@ CREATE TABLE holds (
 );
 CREATE INDEX holds_in_force ON holds (sku) WHERE state IN ('active', 'releasing');
 CREATE INDEX holds_by_case ON holds (case_id);
-CREATE UNIQUE INDEX holds_one_per_case ON holds (case_id) WHERE state IN ('active', 'releasing');
+CREATE UNIQUE INDEX holds_one_per_case_and_scope ON holds
+    (case_id, coalesce(seller, ''), coalesce(channel, ''), coalesce(country, ''), coalesce(lot, ''))
+    WHERE state IN ('active', 'releasing');
 
 -- The ledger of the held set: what readers follow and what `?at=` reads. Append-only.
 CREATE TABLE hold_changes (
@@ -590,11 +641,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON
     people, credentials, instance, vendors, skus, sources, signals, signal_texts, sku_tallies,
-    suppressions, alerts, cases, approvals, clocks, held_set, holds, manual_tasks, notices
+    suppressions, alerts, cases, approvals, clocks, held_set, holds, manual_tasks, notices,
+    vendor_promises
     TO freezeguard_runtime;
 GRANT SELECT, INSERT ON
     signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,
-    case_events, case_signals, hold_changes, audit
+    case_events, case_signals, hold_changes, audit, reviews
     TO freezeguard_runtime;
 GRANT SELECT ON signals_unplanned TO freezeguard_runtime;  -- `doctor` looks
 GRANT USAGE ON SEQUENCE signal_seq TO freezeguard_runtime;

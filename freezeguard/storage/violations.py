@@ -14,7 +14,7 @@ MEANINGS: Mapping[str, Callable[[], FreezeguardError]] = {
     "cases_one_open_per_scope": partial(
         VersionConflict, "Another case for exactly this scope was opened meanwhile; read it."
     ),
-    "holds_one_per_case": partial(
+    "holds_one_per_case_and_scope": partial(
         VersionConflict, "The hold of this case was set by somebody else meanwhile; read it again."
     ),
     "approvals_person_fkey": partial(GuardFailed, ["whoever votes must be a known person"]),
