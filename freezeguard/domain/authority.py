@@ -14,6 +14,7 @@ _SYSTEMS = {
     Who.DETECTOR: System.DETECTOR,
     Who.TIMER: System.TIMER,
     Who.RECONCILER: System.RECONCILER,
+    Who.COURIER: System.COURIER,
 }
 
 
@@ -39,8 +40,10 @@ def _is_person(who: Who, case: Case, person: Person) -> bool:
     match who:
         case Who.OWNER:
             return person.is_staff and case.owner == person.id
-        case Who.APPROVER | Who.REVIEWER:
+        case Who.APPROVER:
             return person.manages(case.category)
+        case Who.REVIEWER:
+            return person.judges_alone
         case Who.VENDOR:
             return person.vendor is not None and person.vendor == case.vendor
         case Who.STAFF:

@@ -4,22 +4,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
+
+from freezeguard.domain.scope import Scope
 
 Level = Literal["hide", "hard"]
-Reader = Literal["vendor", "owner", "approvers", "pullers", "everyone_told"]
+Reader = Literal[
+    "vendor", "vendor_second", "vendor_superior", "owner", "deputy", "approvers", "managers",
+    "reviewers", "compliance", "admins", "pullers", "person", "everyone_told",
+]
+"""Who is told; for `person` the facts of the notice name the person."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetHold:
-    """Put the case's hold in force at this level, or harden the one that is."""
+    """Put the case's holds in force at this level, for its scope as it is now.
+
+    A hold of the case that was narrower is widened, or superseded where another one covers it.
+    """
 
     level: Level
     soft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class SetNarrowHold:
+    """Put a narrower hold in force beside the one that stays until this one is read back."""
+
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseWiderHolds:
+    """The case's own scope is held: whatever else the case holds begins to be released."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseHold:
-    """Start to release the case's hold: still not sellable to readers until it is read back."""
+    """Start to release the case's holds: still not sellable to readers until it is read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +51,91 @@ class EndHold:
 
 @dataclass(frozen=True, slots=True)
 class StartClock:
-    """Start (or restart) a clock of the case."""
+    """Start (or restart) a clock of the case. `next_at` is when its first stage is due."""
 
     kind: str
     due_at: datetime
+    next_at: datetime
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class StopClocks:
-    """Stop these clocks of the case; empty means all."""
+    """Stop these clocks of the case, and take back what they told and nobody has sent yet."""
 
-    kinds: tuple[str, ...] = ()
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PauseClocks:
+    """Let these clocks stand still: the ball is with somebody else."""
+
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeClocks:
+    """Let these clocks go on, with the time that they had left."""
+
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MakePromise:
+    """Store the date that the vendor has set itself; an earlier one of the case was moved."""
+
+    due_at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettlePromise:
+    """Store what became of the vendor's date; nothing where there is none."""
+
+    outcome: Literal["kept", "broken", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkVendorNotices:
+    """The vendor has reacted: its notices of this case count as read, or as answered."""
+
+    state: Literal["acknowledged", "answered"]
+
+
+@dataclass(frozen=True, slots=True)
+class WaiveObject:
+    """A manager takes it upon himself that an object is not stopped, until a moment."""
+
+    catalogue: str
+    remote_id: str
+    until: datetime
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnwaiveObject:
+    """The waiver is over: the object must obey again."""
+
+    catalogue: str
+    remote_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReview:
+    """Store a later review; it counts for who pulled and for the rule."""
+
+    verdict: str
+    comment: str
+    reviewer: str
+    pullers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MergeInto:
+    """Give everything that the case has to the one that survives; no hold is released."""
+
+    survivor: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +208,21 @@ class LookAgain:
 
 Effect = (
     SetHold
+    | SetNarrowHold
+    | ReleaseWiderHolds
     | ReleaseHold
     | EndHold
     | StartClock
     | StopClocks
+    | PauseClocks
+    | ResumeClocks
+    | MakePromise
+    | SettlePromise
+    | MarkVendorNotices
+    | WaiveObject
+    | UnwaiveObject
+    | RecordReview
+    | MergeInto
     | Notify
     | CastVote
     | VoidVotes

@@ -6,7 +6,6 @@ FreezeguardError
 │   └── WrongSource          a source key sent signals of another source
 ├── VersionConflict          somebody else changed the case meanwhile
 ├── IllegalTransition        the state does not know this command
-├── NotAvailableYet          a command of DESIGN that a later release brings
 ├── GuardFailed              legal, but something is missing; says what
 ├── InvalidInput             does not fit the contract; says where and how to mend it
 └── Unavailable              a dependency is away; safe to repeat after `retry_after`
@@ -54,12 +53,6 @@ class IllegalTransition(FreezeguardError):
     """The case is in a state that does not know this command."""
 
     code = "illegal_transition"
-
-
-class NotAvailableYet(FreezeguardError):
-    """This command is part of the design and comes with a later release."""
-
-    code = "not_available_yet"
 
 
 class GuardFailed(FreezeguardError):

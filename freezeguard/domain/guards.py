@@ -48,6 +48,8 @@ def votes_needed(move: Move) -> int:
     case = move.case
     if move.command is Command.DECLARE_FALSE_ALARM:
         return 2 if case.lane == "safety" else 1
+    if move.command is Command.DELIST or case.lane == "authority":
+        return 2
     waived = any(one.status == "waived" for one in move.facts.objects)
     strict = case.lane == "safety" or case.recurrence >= 1 or _is_degraded(move) or waived
     return 2 if strict else 1
@@ -196,19 +198,43 @@ def _not_the_author(move: Move) -> tuple[str, ...]:
 def _evidence_seen(move: Move) -> tuple[str, ...]:
     if move.facts.news_pending:
         return ("new signals have just arrived; read the case again",)
-    seen = move.arguments.get("evidence_revision")
-    if seen == move.case.evidence_revision == move.case.approval_evidence:
+    case, seen = move.case, move.arguments.get("evidence_revision")
+    asked_on = case.approval_evidence if _is_pinned(move) else case.evidence_revision
+    if seen == case.evidence_revision == asked_on:
         return ()
-    return (f"`evidence_revision`: the evidence is at revision {move.case.evidence_revision}",)
+    return (f"`evidence_revision`: the evidence is at revision {case.evidence_revision}",)
+
+
+def _is_pinned(move: Move) -> bool:
+    """Say whether somebody asked for this approval, on the evidence of that moment."""
+    return move.command is Command.APPROVE and move.case.state is State.AWAITING_APPROVAL
+
+
+def _order_is_revoked(move: Move) -> tuple[str, ...]:
+    if move.case.lane != "authority" or move.case.is_revoked:
+        return ()
+    return ("an order of an authority is lifted by its revocation only: `register_revocation`",)
 
 
 def _manager_among_voters(move: Move) -> tuple[str, ...]:
     if not is_last_vote(move):
         return ()
+    if move.case.lane == "authority":
+        return _compliance_and_manager(move)
     actor_approves = isinstance(move.actor, Person) and move.actor.manages(move.case.category)
     if actor_approves or any(vote.is_approver for vote in live_votes(move)):
         return ()
     return ("one of the approvers must be a manager of the category",)
+
+
+def _compliance_and_manager(move: Move) -> tuple[str, ...]:
+    """Two people, one of compliance and one a manager, whatever else they are."""
+    mine = move.actor.roles if isinstance(move.actor, Person) else frozenset()
+    for theirs in (vote.roles for vote in live_votes(move)):
+        for one, other in ((mine, theirs), (theirs, mine)):
+            if Role.COMPLIANCE in one and Role.MANAGER in other:
+                return ()
+    return ("one of compliance and a manager must agree",)
 
 
 def _unconfirmed_named(move: Move) -> tuple[str, ...]:
@@ -243,12 +269,6 @@ def _false_alarm_code(move: Move) -> tuple[str, ...]:
     return (f"`reason_code`: one of {', '.join(FALSE_ALARM_CODES)}",)
 
 
-def _not_authority(move: Move) -> tuple[str, ...]:
-    if move.case.lane == "authority":
-        return ("an order of an authority is lifted by its revocation only",)
-    return ()
-
-
 def _no_news_pending(move: Move) -> tuple[str, ...]:
     if move.facts.news_pending:
         return ("new signals have just arrived and are not evaluated yet",)
@@ -271,7 +291,7 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.REQUEST_APPROVAL: (_verification_attached,),
     Command.REJECT_APPROVAL: (_reason_given,),
     Command.APPROVE: (
-        _not_authority,
+        _order_is_revoked,
         _not_the_author,
         _not_twice,
         _evidence_seen,
@@ -281,9 +301,7 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.CONFIRM_RELEASE: (_all_released,),
     Command.COMPLETE_PROBATION: (_no_news_pending, _probation_over),
     Command.DECLARE_FALSE_ALARM: (_false_alarm_code, _not_twice, _owner_among_voters),
+    Command.DELIST: (_reason_given, _not_twice, _manager_among_voters),
+    Command.NARROW: (_not_twice, _evidence_seen, _manager_among_voters),
 }
 
-
-def missing(move: Move) -> tuple[str, ...]:
-    """Return one sentence per unmet guard of the command; empty where it may act."""
-    return tuple(word for guard in GUARDS.get(move.command, ()) for word in guard(move))

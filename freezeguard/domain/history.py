@@ -8,17 +8,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from freezeguard.domain.transitions import OPEN, Command, Row, State, find_row
+from freezeguard.domain.transitions import OPEN, Command, Row, State, rows_from
 
 NEWS = "news"
 """Stands in history where material news raised the evidence revision; it is no command."""
 
-TWO_PERSON = frozenset({Command.APPROVE, Command.DECLARE_FALSE_ALARM})
+TWO_PERSON = frozenset(
+    {Command.APPROVE, Command.DECLARE_FALSE_ALARM, Command.DELIST, Command.NARROW}
+)
 """Commands whose first vote leaves the state as it is, where the case needs two."""
+
+RAISES_EVIDENCE = frozenset(
+    {Command.WIDEN, Command.NARROW, Command.ABSORB, Command.ATTACH_EVIDENCE}
+)
+"""Commands that raise the evidence revision; of those for two people, the last vote."""
 
 _COMMANDS = {command.value: command for command in Command}
 _BORN_AT = 1
-_FALSE_ALARM = "false_alarm"
+_FALSE_ALARM, _DELISTED = "false_alarm", "delisted"
+_AGAIN = frozenset({State.REINSTATING, State.PROBATION, State.APPEALED})
+_ENDS = {
+    Command.DECLARE_FALSE_ALARM: _FALSE_ALARM,
+    Command.DISMISS: _FALSE_ALARM,
+    Command.DELIST: _DELISTED,
+}
 
 
 class BrokenHistory(ValueError):
@@ -44,7 +57,10 @@ class Event(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How a case stands after some events. `outcome` is `false_alarm` once one was declared."""
+    """How a case stands after some events.
+
+    `outcome` is `false_alarm` once one was declared, `delisted` once two have agreed to that.
+    """
 
     state: State
     version: int
@@ -102,27 +118,33 @@ def _step(before: Replayed, event: Event) -> Replayed:
     row = _row(event.command, before.state)
     target = _target(row, before.state, event, before.outcome)
     moved = target is not before.state
-    again = row.command is Command.FREEZE and before.state is not State.SUSPECTED
-    outcome = before.outcome
-    if again:
-        outcome = None
-    elif moved and row.command is Command.DECLARE_FALSE_ALARM:
-        outcome = _FALSE_ALARM
+    fresh = before.state in _AGAIN and target is State.FREEZING
+    outcome = None if fresh else before.outcome
+    if moved and row.command in _ENDS:
+        outcome = _ENDS[row.command]
     return Replayed(
         target,
         before.version + (1 if row.versioned or moved else 0),
-        before.evidence_revision + (1 if again else 0),
-        before.recurrence + (1 if again else 0),
+        before.evidence_revision + (1 if fresh or _raises(row, before, event) else 0),
+        before.recurrence + (1 if fresh and row.command is not Command.REOPEN else 0),
         outcome,
     )
 
 
+def _raises(row: Row, before: Replayed, event: Event) -> bool:
+    """Say whether an event raised the evidence revision: of a first vote only the event knows."""
+    if row.command not in RAISES_EVIDENCE:
+        return False
+    first_vote = event.evidence_revision == before.evidence_revision
+    return not (row.command in TWO_PERSON and first_vote)
+
+
 def _row(command: str, state: State | None) -> Row:
     known = _COMMANDS.get(command)
-    row = None if known is None else find_row(known, state)
-    if row is None or not row.available:
+    rows = () if known is None else rows_from(known, state)
+    if not rows:
         raise BrokenHistory(f"the table has no such command while a case is {state}")
-    return row
+    return rows[0]
 
 
 def _target(row: Row, state: State | None, event: Event, outcome: str | None) -> State:

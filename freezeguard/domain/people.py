@@ -32,6 +32,7 @@ class System(StrEnum):
     DETECTOR = "detector"
     TIMER = "timer"
     RECONCILER = "reconciler"
+    COURIER = "courier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Person:
     def manages(self, category: str | None) -> bool:
         """Say whether this person is a manager of the category."""
         return Role.MANAGER in self.roles and (not self.areas or category in self.areas)
+
+    @property
+    def judges_alone(self) -> bool:
+        """Say whether one pull of this person is enough to stop a sale."""
+        return bool(self.roles & {Role.ANALYST, Role.COMPLIANCE, Role.MANAGER})
 
     @property
     def is_staff(self) -> bool:

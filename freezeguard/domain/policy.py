@@ -23,6 +23,8 @@ class Policy:
     `baseline_floor` is the defect rate (defects per unit) below which an item counts as sound
     whatever its own history: with fewer than 150 units even zero defects can't show less than 2 %.
     `news_customers` is how many new customers void an approval where no rule's bound says so.
+    Hours are working hours where the clock counts them, days working days: `domain/clocks.py`.
+    Of the detector's freezes one in `review_every` is looked at later; 0: none.
     """
 
     soft_hold: bool = True
@@ -36,5 +38,29 @@ class Policy:
     baseline_floor: float = 0.01
     release_tries: int = 3
     news_customers: int = 5
+    accept_within: timedelta = timedelta(seconds=5)
     confirm_within: timedelta = timedelta(seconds=30)
+    release_within: timedelta = timedelta(seconds=60)
+    ownership_within: timedelta = timedelta(hours=1)
+    hand_off_within: timedelta = timedelta(hours=1)
+    judge_within: timedelta = timedelta(hours=8)
+    vendor_ack_within: timedelta = timedelta(hours=24)
+    vendor_plan_within: timedelta = timedelta(hours=72)
+    diagnosis_days: int = 10
+    contest_days: int = 2
+    appeal_days: int = 5
+    later_review_days: int = 1
+    appeal_window: timedelta = timedelta(days=30)
+    update_rhythm: timedelta = timedelta(days=3)
+    safety_update_rhythm: timedelta = timedelta(days=1)
+    hold_review_after: timedelta = timedelta(days=30)
+    review_every: int = 10
+    task_within: timedelta = timedelta(minutes=5)
+    task_again: timedelta = timedelta(minutes=15)
+    escalate_after: timedelta = timedelta(hours=4)
+    safety_escalate_after: timedelta = timedelta(hours=1)
+    commitment_cap: timedelta = timedelta(days=30)
+    safety_commitment_cap: timedelta = timedelta(days=14)
+    longest_waiver: timedelta = timedelta(days=30)
+    longest_extension: timedelta = timedelta(days=30)
     budget: Budget = field(default_factory=Budget)

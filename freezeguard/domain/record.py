@@ -7,7 +7,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.enforcement import ObjectState
+from freezeguard.domain.legal import LegalClock
+from freezeguard.domain.people import Person, Role
 from freezeguard.domain.policy import Policy
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import FINAL, FROZEN_PHASE, OPEN, State
@@ -21,6 +24,11 @@ class Case:
     `evidence_revision` with material news. `reason` says why it was opened, in JSON types.
     `known_evidence` holds the intents, lots, channels and severity seen so far, and the customers
     who are new since approval was requested. `number` is 0 until the database gave it one.
+
+    `further_scopes` came with cases that were merged into this one. `narrowing` is the narrower
+    scope on its way: its hold is in force, and not yet read back everywhere. `commitment` is the
+    vendor's own date; `contest` what the vendor disputes; `decided_by` who closed the case, so
+    that others judge an appeal.
     """
 
     id: UUID
@@ -57,6 +65,29 @@ class Case:
     probation: Mapping[str, Any] | None = None
     known_evidence: Mapping[str, Any] = field(default_factory=dict)
     contact_cost: Decimal = Decimal(0)
+    further_scopes: tuple[Scope, ...] = ()
+    narrowing: Mapping[str, Any] | None = None
+    authority_order: Mapping[str, Any] | None = None
+    commitment: Mapping[str, Any] | None = None
+    contest: Mapping[str, Any] | None = None
+    appeal: Mapping[str, Any] | None = None
+    hand_off: Mapping[str, Any] | None = None
+    decided_by: tuple[str, ...] = ()
+    merged_into: UUID | None = None
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Return all that the case is about: its own scope, and those merged into it."""
+        return (self.scope, *self.further_scopes)
+
+    def covers(self, scope: Scope) -> bool:
+        """Say whether all that `scope` names is this case's business."""
+        return any(one.covers(scope) for one in self.scopes)
+
+    @property
+    def is_revoked(self) -> bool:
+        """Say whether the authority has taken its order back."""
+        return bool((self.authority_order or {}).get("revocation"))
 
     @property
     def is_open(self) -> bool:
@@ -93,6 +124,7 @@ class Vote:
     evidence_revision: int
     expires_at: datetime
     may_vote: bool = True
+    roles: frozenset[Role] = frozenset()
     unconfirmed: frozenset[str] = frozenset()
 
 
@@ -110,12 +142,35 @@ class ProbationRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningClock:
+    """A clock of the case that has not been stopped."""
+
+    kind: str
+    started_at: datetime
+    due_at: datetime
+    is_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """How many of its own dates a vendor has kept, and how many it has broken."""
+
+    kept: int = 0
+    broken: int = 0
+
+
+_UNKNOWN_PLACE = Calendar("shop", "UTC")
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a decision needs to know beside the case itself.
 
     `pullers` are the persons whose pull opened or seconded the suspicion; `news_pending` says
-    that signals of the SKU are stored and not evaluated yet; `awaits_confirmation` that nobody
-    has been told yet that the freeze is read back everywhere.
+    that signals of the SKU are stored and not evaluated yet. `clocks` are those that run or are
+    paused. `laws` are the legal clocks that concern the shop, each with the calendar by which it
+    counts. `named` is the person whom the arguments name, where they do and that person is
+    active; `other` the case that they name; `open_scopes` those of the SKU's other open cases.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -124,5 +179,16 @@ class Facts:
     pullers: tuple[str, ...] = ()
     open_tasks: tuple[tuple[str, str], ...] = ()
     news_pending: bool = False
-    awaits_confirmation: bool = False
     probation: ProbationRecord = field(default_factory=ProbationRecord)
+    clocks: tuple[RunningClock, ...] = ()
+    owner_calendar: Calendar = _UNKNOWN_PLACE
+    vendor_calendar: Calendar = _UNKNOWN_PLACE
+    laws: tuple[tuple[LegalClock, Calendar], ...] = ()
+    promises: Promises = field(default_factory=Promises)
+    named: Person | None = None
+    other: Case | None = None
+    open_scopes: tuple[Scope, ...] = ()
+
+    def runs(self, kind: str) -> bool:
+        """Say whether a clock of this name has been started and not stopped."""
+        return any(one.kind == kind for one in self.clocks)

@@ -66,6 +66,8 @@ class Command(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     COMMIT_DATE = "commit_date"
     CONTEST = "contest"
+    ANSWER_CONTEST = "answer_contest"
+    VENDOR_NOTIFIED = "vendor_notified"
     PROPOSE_REMEDY = "propose_remedy"
     RETURN_REMEDY = "return_remedy"
     REQUEST_APPROVAL = "request_approval"
@@ -82,11 +84,15 @@ class Command(StrEnum):
     UPHOLD = "uphold"
     WIDEN = "widen"
     NARROW = "narrow"
+    CONFIRM_NARROW = "confirm_narrow"
     REGISTER_ORDER = "register_order"
     REGISTER_REVOCATION = "register_revocation"
+    RECORD_ACTION = "record_action"
     MERGE = "merge"
+    ABSORB = "absorb"
     HAND_OFF = "hand_off"
     ACCEPT_HAND_OFF = "accept_hand_off"
+    LAPSE_HAND_OFF = "lapse_hand_off"
     COMMENT = "comment"
     ATTACH_EVIDENCE = "attach_evidence"
     EXTEND_DEADLINE = "extend_deadline"
@@ -97,11 +103,13 @@ class Who(StrEnum):
     """Kinds of actor. All but the system's own are people, and keys where a row says so.
 
     An approver is a manager of the case's category; where a row says manager, any manager will do.
+    A reviewer is a manager, an analyst or compliance; who decided before is ruled out by a guard.
     """
 
     DETECTOR = "detector"
     TIMER = "timer"
     RECONCILER = "reconciler"
+    COURIER = "courier"
     ASSOCIATE = "associate"
     ANALYST = "analyst"
     MANAGER = "manager"
@@ -120,18 +128,18 @@ class Row:
 
     `to` is None where the state stays; `or_to` is a second target that the case itself decides on
     (a false alarm is closed where a reinstatement goes on probation; an appeal that fails goes
-    back to where it came from). `available` is False for
-    rows of the design that a later release brings: they answer `not_available_yet`. `versioned`
-    is False where the command needs no case version.
+    back to where it came from). `lane` is set where a row is for cases of one lane only; it then
+    stands before the row for all lanes. `versioned` is False where the command needs no case
+    version.
     """
 
     command: Command
     sources: frozenset[State | None]
     to: State | None
     who: frozenset[Who]
-    available: bool = True
     versioned: bool = True
     or_to: State | None = None
+    lane: str | None = None
 
 
 def _row(
@@ -140,17 +148,16 @@ def _row(
     to: State | None,
     who: set[Who],
     *,
-    available: bool = True,
     versioned: bool = True,
     or_to: State | None = None,
+    lane: str | None = None,
 ) -> Row:
-    return Row(command, frozenset(sources), to, frozenset(who), available, versioned, or_to)
+    return Row(command, frozenset(sources), to, frozenset(who), versioned, or_to, lane)
 
 
 _C, _W = Command, Who
 _PULLERS = {_W.ASSOCIATE, _W.ANALYST, _W.MANAGER, _W.COMPLIANCE}
 _APPROVERS = {_W.APPROVER, _W.MANAGER, _W.ANALYST, _W.COMPLIANCE}
-_LATER = False
 
 # fmt: off
 TABLE: tuple[Row, ...] = (
@@ -168,13 +175,15 @@ TABLE: tuple[Row, ...] = (
     _row(_C.DRIFTED, EVERYWHERE, None, {_W.RECONCILER}, versioned=False),
     _row(_C.CONFIRMED, EVERYWHERE, None, {_W.RECONCILER}, versioned=False),
     _row(_C.RESOLVE_TASK, EVERYWHERE, None, {_W.OWNER}),
-    _row(_C.WAIVE, FROZEN_PHASE, None, {_W.MANAGER}, available=_LATER),
-    _row(_C.UNWAIVE, FROZEN_PHASE, None, {_W.MANAGER}, available=_LATER),
+    _row(_C.WAIVE, FROZEN_PHASE, None, {_W.MANAGER}),
+    _row(_C.UNWAIVE, FROZEN_PHASE, None, {_W.MANAGER, _W.TIMER}),
     # --- diagnosis and remedy
     _row(_C.ACCEPT_OWNERSHIP, {_S.FREEZING, _S.FROZEN}, _S.DIAGNOSING, {_W.OWNER}),
-    _row(_C.ACKNOWLEDGE, FROZEN_PHASE, None, {_W.VENDOR}, available=_LATER),
-    _row(_C.COMMIT_DATE, FROZEN_PHASE, None, {_W.VENDOR}, available=_LATER),
-    _row(_C.CONTEST, FROZEN_PHASE, None, {_W.VENDOR}, available=_LATER),
+    _row(_C.ACKNOWLEDGE, FROZEN_PHASE, None, {_W.VENDOR}),
+    _row(_C.COMMIT_DATE, FROZEN_PHASE, None, {_W.VENDOR}),
+    _row(_C.CONTEST, FROZEN_PHASE, None, {_W.VENDOR}),
+    _row(_C.ANSWER_CONTEST, FROZEN_PHASE, None, {_W.OWNER}),
+    _row(_C.VENDOR_NOTIFIED, FROZEN_PHASE, None, {_W.COURIER}, versioned=False),
     _row(_C.PROPOSE_REMEDY, {_S.DIAGNOSING}, _S.REMEDY_PROPOSED, {_W.VENDOR, _W.OWNER}),
     _row(_C.RETURN_REMEDY, {_S.REMEDY_PROPOSED}, _S.DIAGNOSING, {_W.OWNER, _W.MANAGER}),
     # --- approval and reinstatement
@@ -182,6 +191,7 @@ TABLE: tuple[Row, ...] = (
     _row(_C.REJECT_APPROVAL, {_S.AWAITING_APPROVAL}, _S.DIAGNOSING, {_W.APPROVER}),
     _row(_C.VOID_APPROVAL, {_S.AWAITING_APPROVAL}, _S.DIAGNOSING, {_W.DETECTOR}),
     _row(_C.APPROVE, {_S.AWAITING_APPROVAL}, _S.REINSTATING, _APPROVERS),
+    _row(_C.APPROVE, FROZEN_PHASE, _S.REINSTATING, {_W.COMPLIANCE, _W.MANAGER}, lane="authority"),
     _row(_C.CONFIRM_RELEASE, {_S.REINSTATING}, _S.PROBATION, {_W.RECONCILER},
          or_to=_S.CLOSED_FALSE_ALARM),
     _row(_C.REFUSE_RELEASE, {_S.REINSTATING}, None, {_W.RECONCILER}),
@@ -191,44 +201,53 @@ TABLE: tuple[Row, ...] = (
          {_W.OWNER, _W.APPROVER, _W.ANALYST, _W.COMPLIANCE}),
     # --- for good, and appeals
     _row(_C.DELIST, FROZEN_PHASE, _S.DELISTED,
-         {_W.APPROVER, _W.ANALYST, _W.COMPLIANCE}, available=_LATER),
-    _row(_C.APPEAL, {_S.DELISTED, _S.CLOSED_FALSE_ALARM}, _S.APPEALED,
-         {_W.VENDOR, _W.STAFF}, available=_LATER),
-    _row(_C.REOPEN, {_S.APPEALED}, _S.FREEZING, {_W.REVIEWER}, available=_LATER),
-    _row(_C.UPHOLD, {_S.APPEALED}, _S.DELISTED, {_W.REVIEWER}, available=_LATER,
-         or_to=_S.CLOSED_FALSE_ALARM),
+         {_W.APPROVER, _W.ANALYST, _W.COMPLIANCE}),
+    _row(_C.APPEAL, {_S.DELISTED}, _S.APPEALED, {_W.VENDOR}),
+    _row(_C.APPEAL, {_S.CLOSED_FALSE_ALARM}, _S.APPEALED, {_W.STAFF}),
+    _row(_C.REOPEN, {_S.APPEALED}, _S.FREEZING, {_W.REVIEWER}),
+    _row(_C.UPHOLD, {_S.APPEALED}, _S.DELISTED, {_W.REVIEWER}, or_to=_S.CLOSED_FALSE_ALARM),
     # --- scope, authority, merging
-    _row(_C.WIDEN, OPEN - {_S.SUSPECTED}, None, {_W.OWNER, _W.DETECTOR}, available=_LATER),
-    _row(_C.NARROW, FROZEN_PHASE, None, _APPROVERS, available=_LATER),
-    _row(_C.REGISTER_ORDER, {_S.REINSTATING, _S.PROBATION, _S.APPEALED}, _S.FREEZING,
-         {_W.COMPLIANCE}, available=_LATER),
-    _row(_C.REGISTER_ORDER, FROZEN_PHASE | {_S.SUSPECTED}, None,
-         {_W.COMPLIANCE}, available=_LATER),
-    _row(_C.REGISTER_REVOCATION, FROZEN_PHASE, None, {_W.COMPLIANCE}, available=_LATER),
-    _row(_C.MERGE, FROZEN_PHASE | {_S.SUSPECTED}, _S.MERGED, {_W.OWNER}, available=_LATER),
+    _row(_C.WIDEN, OPEN - {_S.SUSPECTED}, None, {_W.OWNER, _W.DETECTOR}),
+    _row(_C.NARROW, FROZEN_PHASE, None, _APPROVERS),
+    _row(_C.CONFIRM_NARROW, FROZEN_PHASE, None, {_W.RECONCILER}, versioned=False),
+    _row(_C.REGISTER_ORDER, {_S.SUSPECTED, _S.REINSTATING, _S.PROBATION, _S.APPEALED}, _S.FREEZING,
+         {_W.COMPLIANCE}),
+    _row(_C.REGISTER_ORDER, FROZEN_PHASE, None, {_W.COMPLIANCE}),
+    _row(_C.REGISTER_REVOCATION, FROZEN_PHASE, None, {_W.COMPLIANCE}, lane="authority"),
+    _row(_C.RECORD_ACTION, EVERYWHERE, None, {_W.COMPLIANCE}, versioned=False),
+    _row(_C.MERGE, FROZEN_PHASE | {_S.SUSPECTED}, _S.MERGED, {_W.OWNER}),
+    _row(_C.ABSORB, FROZEN_PHASE, _S.DIAGNOSING, {_W.RECONCILER}),
+    _row(_C.ABSORB, {_S.SUSPECTED}, None, {_W.RECONCILER}),
     # --- around the case
-    _row(_C.HAND_OFF, OPEN, None, {_W.OWNER}, available=_LATER),
-    _row(_C.ACCEPT_HAND_OFF, OPEN, None, {_W.STAFF}, available=_LATER),
+    _row(_C.HAND_OFF, OPEN, None, {_W.OWNER, _W.APPROVER}),
+    _row(_C.ACCEPT_HAND_OFF, OPEN, None, {_W.STAFF}),
+    _row(_C.LAPSE_HAND_OFF, OPEN, None, {_W.TIMER}, versioned=False),
     _row(_C.COMMENT, OPEN, None, {_W.STAFF, _W.VENDOR}, versioned=False),
-    _row(_C.ATTACH_EVIDENCE, OPEN, None, {_W.STAFF, _W.VENDOR}, available=_LATER),
-    _row(_C.EXTEND_DEADLINE, OPEN, None, {_W.MANAGER}, available=_LATER),
-    _row(_C.REVIEW, EVERYWHERE, None, {_W.MANAGER}, available=_LATER),
+    _row(_C.ATTACH_EVIDENCE, OPEN, None, {_W.STAFF, _W.VENDOR}),
+    _row(_C.EXTEND_DEADLINE, OPEN, None, {_W.MANAGER, _W.OWNER}),
+    _row(_C.REVIEW, EVERYWHERE, None, {_W.MANAGER}),
 )
 # fmt: on
 
 ILLEGAL_IN_AUTHORITY_LANE = frozenset({_C.DECLARE_FALSE_ALARM, _C.DELIST, _C.MERGE, _C.NARROW})
 """An order of an authority is lifted by its revocation only."""
 
-_BY_KEY: dict[tuple[Command, State | None], Row] = {
-    (row.command, source): row for row in TABLE for source in row.sources
+_BY_KEY: dict[tuple[Command, State | None, str | None], Row] = {
+    (row.command, source, row.lane): row for row in TABLE for source in row.sources
 }
 
 
-def find_row(command: Command, state: State | None) -> Row | None:
-    """Return the row for a command in a state, or None where the table has none."""
-    return _BY_KEY.get((command, state))
+def find_row(command: Command, state: State | None, lane: str | None = None) -> Row | None:
+    """Return the row for a command in a state and lane, or None where the table has none."""
+    own = None if lane is None else _BY_KEY.get((command, state, lane))
+    return own or _BY_KEY.get((command, state, None))
 
 
 def rows_of(command: Command) -> tuple[Row, ...]:
     """Return every row of a command."""
     return tuple(row for row in TABLE if row.command is command)
+
+
+def rows_from(command: Command, state: State | None) -> tuple[Row, ...]:
+    """Return the rows of a command in a state, of whatever lane."""
+    return tuple(row for row in rows_of(command) if state in row.sources)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from freezeguard.domain.case import decide, stricter_lane
+from freezeguard.domain.acts.outcome import stricter_lane
+from freezeguard.domain.case import decide
 from freezeguard.domain.errors import GuardFailed, InvalidInput, NotFound
 from freezeguard.domain.people import Actor, Person, actor_name
 from freezeguard.domain.reasons import PullReason

@@ -16,7 +16,8 @@ import structlog
 from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
 from freezeguard.detection.governor import Charge, charge_for, exhausted
 from freezeguard.detection.windows import Observed, Shipment, moment_before
-from freezeguard.domain.case import stricter_lane, take_news
+from freezeguard.domain.acts.outcome import stricter_lane
+from freezeguard.domain.case import take_news
 from freezeguard.domain.evidence import take_in
 from freezeguard.domain.people import System
 from freezeguard.domain.reasons import Crossing

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from freezeguard.detection.windows import Observed
-from freezeguard.domain.case import stricter_lane, take_news
+from freezeguard.domain.acts.outcome import stricter_lane
+from freezeguard.domain.case import take_news
 from freezeguard.domain.errors import GuardFailed, NotAllowed
 from freezeguard.domain.evidence import take_in
 from freezeguard.domain.people import Actor, MachineKey, Person, Right, Role, System, actor_name

@@ -1,0 +1,261 @@
+"""Around the case: who has it, by when, what is waived, and whether it was right."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from freezeguard.domain.acts.outcome import Act, Outcome, moment
+from freezeguard.domain.calendars import share
+from freezeguard.domain.clocks import BY_NAME, EXTENDABLE, WAIVER
+from freezeguard.domain.effects import (
+    Effect,
+    LookAgain,
+    Notify,
+    RecordReview,
+    StartClock,
+    StopClocks,
+    UnwaiveObject,
+    VoidVotes,
+    WaiveObject,
+)
+from freezeguard.domain.enforcement import ObjectState, Status, is_degraded
+from freezeguard.domain.guards import Guard, Move
+from freezeguard.domain.people import Person, Role
+from freezeguard.domain.transitions import Command, State
+
+VERDICTS = ("right", "wrong", "undecided")
+OWNERS = frozenset({Role.ANALYST, Role.MANAGER, Role.COMPLIANCE})
+"""Roles that may have a case of their own."""
+
+
+def _comment(_: Move) -> Outcome:
+    return {}, []
+
+
+def _attach_evidence(move: Move) -> Outcome:
+    """Whoever approved has not seen it: approvals are void."""
+    revision = {"evidence_revision": move.case.evidence_revision + 1}
+    return revision, [VoidVotes("new evidence was attached")]
+
+
+# ------------------------------------------------------------------------------------ owners
+
+
+def _hand_off(move: Move) -> Outcome:
+    offer = {
+        "to": move.arguments["to"], "by": move.person, "at": move.now.isoformat(),
+        "reason": str(move.arguments.get("reason") or ""),
+    }
+    told = {"person": offer["to"], "by_person": move.person, "why": offer["reason"]}
+    return {"hand_off": offer}, [Notify("hand_off_offered", "person", told)]
+
+
+def _accept_hand_off(move: Move) -> Outcome:
+    offer = move.case.hand_off or {}
+    told = {"person": move.case.owner or offer.get("by"), "by_person": move.person, "why": ""}
+    return {"owner": move.person, "hand_off": None}, [Notify("hand_off_accepted", "person", told)]
+
+
+def _lapse_hand_off(move: Move) -> Outcome:
+    offer = move.case.hand_off or {}
+    told = {"person": offer.get("by"), "by_person": offer.get("to"), "why": ""}
+    return {"hand_off": None}, [Notify("hand_off_lapsed", "person", told)]
+
+
+def _can_own(move: Move) -> tuple[str, ...]:
+    person = move.facts.named
+    if person is None or not person.is_staff or not person.roles & OWNERS:
+        return ("`to`: an active manager, analyst or compliance person",)
+    if person.id == move.case.owner:
+        return ("`to`: the case is that person's already",)
+    return ()
+
+
+def _offered_to_me(move: Move) -> tuple[str, ...]:
+    offer = move.case.hand_off
+    if offer is None:
+        return ("nobody has offered this case",)
+    if offer["to"] != move.person:
+        return (f"the case is offered to {offer['to']}",)
+    return ()
+
+
+def _offer_stands(move: Move) -> tuple[str, ...]:
+    return () if move.case.hand_off else ("nobody has offered this case",)
+
+
+# ----------------------------------------------------------------------------------- deadlines
+
+
+def _extend_deadline(move: Move) -> Outcome:
+    kind, until = move.arguments["clock"], datetime.fromisoformat(move.arguments["until"])
+    told = {"clock": kind, "until": until.isoformat(), "why": move.arguments["reason"]}
+    changes: dict[str, Any] = {}
+    if kind == "probation":
+        terms = dict(move.case.probation or {})
+        changes["probation"] = {**terms, "until": until.isoformat(),
+                                "cap": max(terms["cap"], until.isoformat())}
+    if kind == "vendor_date" and move.case.commitment:
+        changes["commitment"] = {**move.case.commitment, "date": until.isoformat()}
+    clock = BY_NAME[kind]
+    warned = share(clock.calendar(move), move.now, until, 0.8) if clock.warns else until
+    effects: list[Effect] = [
+        StartClock(kind, until, warned), Notify("deadline_extended", "owner", told),
+    ]
+    if kind in {"vendor_ack", "vendor_plan", "vendor_date"}:
+        effects.append(Notify("deadline_extended", "vendor", told))
+    return changes, effects
+
+
+def _clock_can_move(move: Move) -> tuple[str, ...]:
+    kind = str(move.arguments.get("clock") or "")
+    running = sorted(one.kind for one in move.facts.clocks if one.kind in EXTENDABLE)
+    if kind not in running:
+        return (f"`clock`: one that runs and can be extended ({', '.join(running) or 'none'})",)
+    manager = isinstance(move.actor, Person) and Role.MANAGER in move.actor.roles
+    if kind != "probation" and not manager:
+        return ("only a manager extends this deadline; the owner extends the probation",)
+    return ()
+
+
+def _later_within_reason(move: Move) -> tuple[str, ...]:
+    until = moment(move.arguments.get("until"))
+    if until is None:
+        return ("`until`: a moment with its zone, as in 2027-01-15T12:00:00Z",)
+    running = {one.kind: one for one in move.facts.clocks}
+    clock = running.get(str(move.arguments.get("clock") or ""))
+    if clock is None:
+        return ()
+    if until <= max(clock.due_at, move.now):
+        return (f"`until`: later than {max(clock.due_at, move.now).isoformat()}",)
+    latest = max(clock.due_at, move.now) + move.facts.policy.longest_extension
+    if until > latest:
+        return (f"`until`: at the latest {latest.isoformat()}; it can be extended again",)
+    return ()
+
+
+def _reason_given(move: Move) -> tuple[str, ...]:
+    given = str(move.arguments.get("reason") or "").strip()
+    return () if given else ("`reason`: say why",)
+
+
+# ------------------------------------------------------------------------------------ waivers
+
+
+def _object(move: Move) -> ObjectState | None:
+    where = (move.arguments.get("catalogue"), str(move.arguments.get("remote_id") or ""))
+    return next((o for o in move.facts.objects if (o.catalogue, o.remote_id) == where), None)
+
+
+def _clock_of(found: ObjectState) -> str:
+    return f"{WAIVER}{found.name}"
+
+
+def _waive(move: Move) -> Outcome:
+    found = _object(move)
+    assert found is not None  # noqa: S101 - the guard has seen to it
+    until = datetime.fromisoformat(move.arguments["until"])
+    why = move.arguments["reason"]
+    told = {"catalogue": found.catalogue, "remote_id": found.remote_id,
+            "until": until.isoformat(), "why": why}
+    others = [one for one in move.facts.objects if one is not found]
+    effects: list[Effect] = [
+        WaiveObject(found.catalogue, found.remote_id, until, move.person or "", why),
+        StartClock(_clock_of(found), until, until,
+                   {"catalogue": found.catalogue, "remote_id": found.remote_id}),
+        Notify("waiver_set", "owner", told), Notify("waiver_set", "approvers", told), LookAgain(),
+    ]
+    return {"degraded": is_degraded(others)}, effects
+
+
+def _unwaive(move: Move) -> Outcome:
+    found = _object(move)
+    assert found is not None  # noqa: S101 - the guard has seen to it
+    told = {"catalogue": found.catalogue, "remote_id": found.remote_id,
+            "why": str(move.arguments.get("reason") or "")}
+    return {}, [
+        UnwaiveObject(found.catalogue, found.remote_id), StopClocks((_clock_of(found),)),
+        Notify("waiver_ended", "owner", told), LookAgain(),
+    ]
+
+
+def _troubled(move: Move) -> tuple[str, ...]:
+    found = _object(move)
+    if found is None:
+        names = ", ".join(one.name for one in move.facts.objects) or "none"
+        return (f"`catalogue`, `remote_id`: an object of this case ({names})",)
+    if found.is_stopped:
+        return (f"{found.name} is {found.status.value}: there is nothing to waive",)
+    return ()
+
+
+def _until_soon(move: Move) -> tuple[str, ...]:
+    until = moment(move.arguments.get("until"))
+    if until is None:
+        return ("`until`: a moment with its zone, as in 2027-01-15T12:00:00Z",)
+    latest = move.now + move.facts.policy.longest_waiver
+    if not move.now < until <= latest:
+        return (f"`until`: it must lie ahead, at the latest {latest.isoformat()}",)
+    return ()
+
+
+def _is_waived(move: Move) -> tuple[str, ...]:
+    found = _object(move)
+    if found is not None and found.status is Status.WAIVED:
+        return ()
+    return ("`catalogue`, `remote_id`: an object of this case that is waived",)
+
+
+def _person_says_why(move: Move) -> tuple[str, ...]:
+    return _reason_given(move) if isinstance(move.actor, Person) else ()
+
+
+# ------------------------------------------------------------------------------------- reviews
+
+
+def _review(move: Move) -> Outcome:
+    verdict, comment = move.arguments["verdict"], str(move.arguments.get("comment") or "")
+    recorded = RecordReview(verdict, comment, move.person or "", move.facts.pullers)
+    told = {"verdict": verdict, "comment": comment}
+    return {}, [recorded, Notify("reviewed", "pullers", told)]
+
+
+def _verdict_given(move: Move) -> tuple[str, ...]:
+    if move.arguments.get("verdict") in VERDICTS:
+        return ()
+    return (f"`verdict`: one of {', '.join(VERDICTS)}",)
+
+
+def _not_the_puller(move: Move) -> tuple[str, ...]:
+    if move.person in move.facts.pullers:
+        return ("who pulled the cord does not judge the pull",)
+    return ()
+
+
+def _was_stopped(move: Move) -> tuple[str, ...]:
+    if move.case.frozen_at is None and move.case.state is State.SUSPECTED:
+        return ("nothing has been stopped yet that could be reviewed",)
+    return ()
+
+
+GUARDS: Mapping[Command, tuple[Guard, ...]] = {
+    Command.HAND_OFF: (_can_own,),
+    Command.ACCEPT_HAND_OFF: (_offered_to_me,),
+    Command.LAPSE_HAND_OFF: (_offer_stands,),
+    Command.EXTEND_DEADLINE: (_clock_can_move, _later_within_reason, _reason_given),
+    Command.WAIVE: (_troubled, _until_soon, _reason_given),
+    Command.UNWAIVE: (_is_waived, _person_says_why),
+    Command.REVIEW: (_verdict_given, _not_the_puller, _was_stopped),
+}
+
+ACTS: Mapping[Command, Act] = {
+    Command.COMMENT: _comment,
+    Command.ATTACH_EVIDENCE: _attach_evidence,
+    Command.HAND_OFF: _hand_off,
+    Command.ACCEPT_HAND_OFF: _accept_hand_off,
+    Command.LAPSE_HAND_OFF: _lapse_hand_off,
+    Command.EXTEND_DEADLINE: _extend_deadline,
+    Command.WAIVE: _waive,
+    Command.UNWAIVE: _unwaive,
+    Command.REVIEW: _review,
+}

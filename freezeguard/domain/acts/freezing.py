@@ -1,0 +1,158 @@
+"""From a suspicion to a stop that is read back, and what the reconciler sees on the way."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from freezeguard.domain.acts.outcome import (
+    Act,
+    Outcome,
+    no_approval,
+    stricter_lane,
+    told_of_the_stop,
+)
+from freezeguard.domain.effects import (
+    CloseTask,
+    CloseTasks,
+    Effect,
+    JudgeSignals,
+    LookAgain,
+    Notify,
+    OpenTask,
+    ReleaseHold,
+    SetHold,
+    StopClocks,
+    VoidVotes,
+)
+from freezeguard.domain.enforcement import is_degraded
+from freezeguard.domain.guards import Move
+from freezeguard.domain.people import Person
+from freezeguard.domain.record import Case
+from freezeguard.domain.transitions import Command, State
+
+AGAIN = frozenset({State.REINSTATING, State.PROBATION, State.APPEALED})
+
+
+def _suspect(move: Move) -> Outcome:
+    effects: list[Effect] = []
+    if isinstance(move.actor, Person) and move.facts.policy.soft_hold:
+        effects.append(SetHold("hide", soft=True))
+    return {}, [*effects, Notify("suspected", "owner")]
+
+
+def _expire(_: Move) -> Outcome:
+    return {}, [ReleaseHold(), Notify("expired", "pullers")]
+
+
+def _dismiss(move: Move) -> Outcome:
+    why = {"why": move.arguments["reason"]}
+    changes = {"outcome": "false_alarm", "decided_by": (move.person or "",)}
+    return changes, [ReleaseHold(), JudgeSignals(), Notify("dismissed", "pullers", why)]
+
+
+def _freeze(move: Move) -> Outcome:
+    """Freeze for the first time, or again in the same case."""
+    case, arguments = move.case, move.arguments
+    lane = stricter_lane(case.lane, arguments.get("lane") or "quality")
+    changes: dict[str, Any] = {"lane": lane}
+    for key in ("reason", "rule_id", "rule_version", "known_evidence"):
+        if arguments.get(key) is not None:
+            changes[key] = arguments[key]
+    if lane == "authority" and case.authority_order is None:
+        changes["authority_order"] = order_of(move)
+    return stopped(move, changes)
+
+
+def order_of(move: Move) -> dict[str, Any]:
+    """Return an authority's order as a case keeps it."""
+    arguments = move.arguments
+    return {
+        "authority": arguments.get("authority") or arguments.get("comment") or "",
+        "document": arguments.get("document") or "",
+        "jurisdiction": arguments.get("jurisdiction"),
+        "registered_at": move.now.isoformat(),
+        "registered_by": move.person,
+        "lane_before": move.case.lane if move.case.lane != "authority" else "quality",
+    }
+
+
+def stopped(move: Move, changes: Mapping[str, Any]) -> Outcome:
+    """Stop the sale of a case's scope; where it was reinstated or appealed, begin afresh."""
+    after = {"frozen_at": move.now, "narrowing": None, **changes}
+    effects: list[Effect] = [SetHold("hard"), CloseTasks("release")]
+    again = move.from_state in AGAIN
+    if again:
+        after |= fresh_start(move.case)
+        effects.append(VoidVotes("the sale was stopped again"))
+    if again and move.command is not Command.REOPEN:
+        after["recurrence"] = move.case.recurrence + 1
+    kind = "refrozen" if again else "statement_of_reasons"
+    return after, [*effects, Notify(kind, "vendor"), Notify(kind, "owner")]
+
+
+def fresh_start(case: Case) -> dict[str, Any]:
+    """Return the fields of a case whose remedy, promises and probation are a thing of the past."""
+    return {
+        "evidence_revision": case.evidence_revision + 1,
+        "outcome": None,
+        "reinstated_at": None,
+        "remedy": None,
+        "remedy_author": None,
+        "remedy_rounds": 0,
+        "verification": None,
+        "probation": None,
+        "release_tries": 0,
+        "commitment": None,
+        "contest": None,
+        "vendor_status": "unreached",
+        **no_approval(),
+    }
+
+
+def _confirm_freeze(move: Move) -> Outcome:
+    return {"degraded": is_degraded(move.facts.objects)}, told_of_the_stop()
+
+
+def _fact(move: Move) -> Outcome:
+    """Record what the reconciler saw: derive `degraded`, and call a person where needed."""
+    degraded = is_degraded(move.facts.objects)
+    effects: list[Effect] = []
+    seen = {key: move.arguments.get(key, "") for key in ("catalogue", "remote_id", "detail")}
+    if degraded and not move.case.degraded:
+        effects.append(Notify("degraded", "owner", {**seen, "status": move.command.value}))
+    if instruction := move.arguments.get("instruction"):
+        effects += [
+            OpenTask("stop", seen["catalogue"], seen["remote_id"], instruction),
+            Notify("manual_task", "owner", {**seen, "instruction": instruction}),
+        ]
+    if _is_confirmed_late(move):
+        effects += [StopClocks(("confirm",)), *told_of_the_stop()]
+    return {"degraded": degraded}, effects
+
+
+def _is_confirmed_late(move: Move) -> bool:
+    """Say whether the stop is read back only now: the case was taken over or widened before."""
+    waiting = move.facts.runs("confirm") and move.case.state is not State.FREEZING
+    return waiting and all(one.is_stopped for one in move.facts.objects)
+
+
+def _resolve_task(move: Move) -> Outcome:
+    arguments = move.arguments
+    where = (arguments["catalogue"], str(arguments.get("remote_id", "")))
+    effects: list[Effect] = [CloseTask(*where, str(arguments.get("note", ""))), LookAgain()]
+    if set(move.facts.open_tasks) <= {where} and move.facts.runs("manual_task"):
+        effects.append(StopClocks(("manual_task",)))
+    return {}, effects
+
+
+ACTS: Mapping[Command, Act] = {
+    Command.SUSPECT: _suspect,
+    Command.EXPIRE: _expire,
+    Command.DISMISS: _dismiss,
+    Command.FREEZE: _freeze,
+    Command.CONFIRM_FREEZE: _confirm_freeze,
+    Command.REFUSED: _fact,
+    Command.UNREACHABLE: _fact,
+    Command.DRIFTED: _fact,
+    Command.CONFIRMED: _fact,
+    Command.RESOLVE_TASK: _resolve_task,
+}

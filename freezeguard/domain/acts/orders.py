@@ -1,0 +1,91 @@
+"""The lane of authority: orders, their revocation, and what a law wants to be told."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from freezeguard.domain.acts.freezing import order_of, stopped
+from freezeguard.domain.acts.outcome import Act, Outcome
+from freezeguard.domain.effects import Effect, Notify, SetHold, VoidVotes
+from freezeguard.domain.guards import Guard, Move
+from freezeguard.domain.reasons import AUTHORITY_REASON_CODE, PullReason
+from freezeguard.domain.transitions import Command
+
+
+def _register_order(move: Move) -> Outcome:
+    """The case is the authority's: approvals are void, and what was lifted is stopped again."""
+    case, arguments = move.case, move.arguments
+    told = {"authority": arguments["authority"], "document": arguments["document"]}
+    changes: dict[str, Any] = {"lane": "authority", "authority_order": order_of(move)}
+    notices: list[Effect] = [
+        Notify("order_registered", "owner", told), Notify("order_registered", "compliance", told),
+    ]
+    if case.in_frozen_phase:
+        voided: list[Effect] = [VoidVotes("an order of an authority was registered")]
+        told_vendor = Notify("order_registered", "vendor", told)
+        return changes, [*voided, SetHold("hard"), *notices, told_vendor]
+    reason = PullReason(
+        AUTHORITY_REASON_CODE, arguments["authority"], f"person:{move.person}",
+        arguments["document"],
+    )
+    changes["reason"] = reason.as_dict(str(case.scope))
+    after, effects = stopped(move, changes)
+    return after, [*effects, *notices]
+
+
+def _register_revocation(move: Move) -> Outcome:
+    arguments = move.arguments
+    revocation = {
+        "document": arguments["document"], "authority": arguments.get("authority") or "",
+        "registered_at": move.now.isoformat(), "registered_by": move.person,
+    }
+    order = {**(move.case.authority_order or {}), "revocation": revocation}
+    told = {"document": arguments["document"]}
+    effects: list[Effect] = [
+        VoidVotes("the order was revoked"),
+        Notify("revocation_registered", "owner", told),
+        Notify("revocation_registered", "approvers", told),
+        Notify("revocation_registered", "compliance", told),
+    ]
+    return {"authority_order": order}, effects
+
+
+def _record_action(_: Move) -> Outcome:
+    """The clock stops; what was done and told to whom stands in the history."""
+    return {}, []
+
+
+def _document_given(move: Move) -> tuple[str, ...]:
+    given = str(move.arguments.get("document") or "").strip()
+    return () if given else ("`document`: where the document itself is kept",)
+
+
+def _authority_named(move: Move) -> tuple[str, ...]:
+    given = str(move.arguments.get("authority") or "").strip()
+    return () if given else ("`authority`: whose order it is",)
+
+
+def _legal_clock_runs(move: Move) -> tuple[str, ...]:
+    legal = {law.kind for law, _ in move.facts.laws}
+    running = sorted(one.kind for one in move.facts.clocks if one.kind in legal)
+    if move.arguments.get("clock") in running:
+        return ()
+    open_ones = ", ".join(running) or "none"
+    return (f"`clock`: a legal clock that runs on this case ({open_ones})",)
+
+
+def _action_said(move: Move) -> tuple[str, ...]:
+    given = str(move.arguments.get("action") or "").strip()
+    return () if given else ("`action`: what was done, and who was told",)
+
+
+GUARDS: Mapping[Command, tuple[Guard, ...]] = {
+    Command.REGISTER_ORDER: (_authority_named, _document_given),
+    Command.REGISTER_REVOCATION: (_document_given,),
+    Command.RECORD_ACTION: (_legal_clock_runs, _action_said),
+}
+
+ACTS: Mapping[Command, Act] = {
+    Command.REGISTER_ORDER: _register_order,
+    Command.REGISTER_REVOCATION: _register_revocation,
+    Command.RECORD_ACTION: _record_action,
+}

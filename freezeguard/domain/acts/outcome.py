@@ -1,0 +1,59 @@
+"""What an act answers, and what several acts have in common."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from freezeguard.domain.effects import CastVote, CloseTasks, Effect, Notify
+from freezeguard.domain.guards import Move
+
+Outcome = tuple[dict[str, Any], list[Effect]]
+"""The fields of the case that change, and the effects."""
+
+Act = Callable[[Move], Outcome]
+
+_LANES = ("quality", "safety", "authority")
+
+
+def stricter_lane(one: str, other: str) -> str:
+    """Return the stricter of two lanes."""
+    return max(one, other, key=_LANES.index)
+
+
+def no_approval() -> dict[str, Any]:
+    """Return the fields of a case for which no approval is asked any more."""
+    return {
+        "approval_requested_at": None,
+        "approval_requested_by": None,
+        "approval_evidence": None,
+    }
+
+
+def cast_vote(move: Move) -> Outcome:
+    """Store a first vote; the case stays as it is."""
+    vote = CastVote(
+        move.command.value,
+        move.person or "",
+        move.arguments,
+        move.case.evidence_revision,
+        move.now + move.facts.policy.vote_lifetime,
+    )
+    return {"state": move.from_state}, [vote]
+
+
+def told_of_the_stop() -> list[Effect]:
+    """Return what follows once a stop is read back everywhere."""
+    return [
+        CloseTasks("stop"),
+        Notify("frozen_confirmed", "vendor"),
+        Notify("frozen_confirmed", "owner"),
+    ]
+
+
+def moment(text: object) -> datetime | None:
+    """Read a moment with its zone from an argument; None where it is none."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None

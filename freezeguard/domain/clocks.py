@@ -1,0 +1,337 @@
+"""Every clock of a case, beside the commands that start it and the states in which it runs.
+
+A clock runs only in its states: whoever leads the case out of them stops it, in the same
+transaction. Where it pauses, somebody else has the ball. The table is drawn in
+docs/state-machine.md.
+
+`Kind.due` is computed from what a decision knows; `Ladder` says whom a clock tells when it runs
+out, and who comes after them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from freezeguard.domain import probation
+from freezeguard.domain.calendars import Calendar, share
+from freezeguard.domain.effects import (
+    Effect,
+    PauseClocks,
+    ResumeClocks,
+    StartClock,
+    StopClocks,
+)
+from freezeguard.domain.guards import Move
+from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn
+from freezeguard.domain.people import MachineKey, Person
+from freezeguard.domain.record import Case
+from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, State
+
+WARNING = 0.8
+"""The share of a clock's time after which the one whose clock it is gets a warning."""
+
+WAIVER = "waiver:"
+"""Begins the name of a waiver's clock; the catalogue object follows."""
+
+
+class Ladder(StrEnum):
+    """Who is told when a clock runs out, and who after them, until it is answered."""
+
+    OWNER = "owner, deputy, managers, administrators"
+    APPROVERS = "approvers, managers, administrators"
+    REVIEWERS = "managers, administrators"
+    COMPLIANCE = "compliance, administrators"
+    VENDOR = "second contact, superior, owner"
+    ITSELF = "nobody: it acts"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of clock.
+
+    `starts` restart it where it runs already. `runs_in` are its states, None for all, final ones
+    included. `stops` end it earlier. `warns` is False where a warning would tell nobody anything.
+    """
+
+    name: str
+    due: Callable[[Move], datetime]
+    lasts: str
+    starts: frozenset[Command]
+    runs_in: frozenset[State] | None
+    ladder: Ladder
+    stops: frozenset[Command] = frozenset()
+    pauses_in: frozenset[State] = frozenset()
+    warns: bool = False
+    when: Callable[[Move], bool] = lambda _: True
+    calendar: Callable[[Move], Calendar | None] = lambda _: None
+
+
+# ------------------------------------------------------------------------------ how long
+
+
+def _elapsed(amount: str) -> Callable[[Move], datetime]:
+    return lambda move: move.now + getattr(move.facts.policy, amount)
+
+
+def _owners(move: Move) -> Calendar | None:
+    """Working time counts in the owner's place; nobody waits for it where people get hurt."""
+    return None if move.case.lane == "safety" else move.facts.owner_calendar
+
+
+def _vendors(move: Move) -> Calendar | None:
+    """A vendor's clock stands still on the vendor's holidays, but not where people get hurt."""
+    return None if move.case.lane == "safety" else move.facts.vendor_calendar
+
+
+def _shops(move: Move) -> Calendar:
+    return move.facts.owner_calendar
+
+
+def _hours(amount: str, calendar: Callable[[Move], Calendar | None]) -> Callable[[Move], datetime]:
+    def due(move: Move) -> datetime:
+        time, place = getattr(move.facts.policy, amount), calendar(move)
+        return move.now + time if place is None else place.after_hours(move.now, time)
+
+    return due
+
+
+def _days(amount: str) -> Callable[[Move], datetime]:
+    """A term in working days, and the same in elapsed days where people get hurt."""
+
+    def due(move: Move) -> datetime:
+        return _shops(move).after_days(move.now, getattr(move.facts.policy, amount))
+
+    return due
+
+
+def _second_opinion(move: Move) -> datetime:
+    if isinstance(move.actor, Person):
+        return move.now + move.facts.policy.second_opinion
+    return datetime.fromisoformat(move.arguments["quiet_after"])
+
+
+def _own_date(move: Move) -> datetime:
+    return datetime.fromisoformat(move.arguments["date"])
+
+
+def _probation(move: Move) -> datetime:
+    return datetime.fromisoformat(probation.terms(move.case, move.facts.policy, move.now)["until"])
+
+
+def _updates(move: Move) -> datetime:
+    return move.now + update_rhythm(move)
+
+
+def update_rhythm(move: Move) -> timedelta:
+    """Return how often the vendor and the owner hear of a case, news or not."""
+    policy = move.facts.policy
+    return policy.update_rhythm if move.case.lane == "quality" else policy.safety_update_rhythm
+
+
+# ------------------------------------------------------------------------------- when
+
+
+def _by_few(move: Move) -> bool:
+    """A freeze that fewer than a manager's judgement brought about is looked at later.
+
+    By two associates, by one for a safety reason, by a machine key, and of the detector's a
+    sample: the same share of all cases, chosen by nothing but their ids.
+    """
+    if isinstance(move.actor, MachineKey):
+        return True
+    if isinstance(move.actor, Person):
+        return not move.actor.judges_alone
+    every = move.facts.policy.review_every
+    return bool(every) and move.case.id.int % every == 0
+
+
+def _is_reinstated(move: Move) -> bool:
+    return move.case.outcome != "false_alarm"
+
+
+_C, _S = Command, State
+_STOPPED = frozenset({_C.FREEZE, _C.REGISTER_ORDER, _C.REOPEN})
+_BEFORE_REMEDY = frozenset({_S.FREEZING, _S.FROZEN, _S.DIAGNOSING})
+_BACK_TO_DIAGNOSIS = frozenset({_C.RETURN_REMEDY, _C.REJECT_APPROVAL, _C.VOID_APPROVAL, _C.ABSORB})
+_VENDOR_SPOKE = frozenset({_C.ACKNOWLEDGE, _C.COMMIT_DATE, _C.CONTEST})
+
+# fmt: off
+KINDS: tuple[Kind, ...] = (
+    Kind("second_opinion", _second_opinion, "15 min, or the window of the rule",
+         frozenset({_C.SUSPECT}), frozenset({_S.SUSPECTED}), Ladder.ITSELF),
+    Kind("accept", _elapsed("accept_within"), "5 s",
+         _STOPPED, frozenset({_S.FREEZING}), Ladder.OWNER),
+    Kind("confirm", _elapsed("confirm_within"), "30 s",
+         _STOPPED | {_C.WIDEN}, FROZEN_PHASE, Ladder.OWNER, stops=frozenset({_C.CONFIRM_FREEZE})),
+    Kind("ownership", _hours("ownership_within", _owners), "1 working hour",
+         _STOPPED, frozenset({_S.FREEZING, _S.FROZEN}), Ladder.OWNER, calendar=_owners),
+    Kind("vendor_ack", _hours("vendor_ack_within", _vendors), "24 h from delivery",
+         frozenset({_C.VENDOR_NOTIFIED}), _BEFORE_REMEDY, Ladder.VENDOR, stops=_VENDOR_SPOKE,
+         calendar=_vendors),
+    Kind("vendor_plan", _hours("vendor_plan_within", _vendors), "72 h from delivery",
+         frozenset({_C.VENDOR_NOTIFIED, _C.RETURN_REMEDY}), _BEFORE_REMEDY, Ladder.OWNER,
+         stops=frozenset({_C.COMMIT_DATE, _C.CONTEST}), calendar=_vendors),
+    Kind("vendor_date", _own_date, "the vendor's own date",
+         frozenset({_C.COMMIT_DATE}), _BEFORE_REMEDY, Ladder.OWNER, warns=True,
+         pauses_in=frozenset({_S.REMEDY_PROPOSED, _S.AWAITING_APPROVAL})),
+    Kind("diagnosis", _days("diagnosis_days"), "10 working days",
+         _STOPPED | _BACK_TO_DIAGNOSIS, _BEFORE_REMEDY, Ladder.OWNER, warns=True,
+         stops=frozenset({_C.COMMIT_DATE}), calendar=_shops),
+    Kind("contest", _days("contest_days"), "2 working days",
+         frozenset({_C.CONTEST}), FROZEN_PHASE, Ladder.OWNER, warns=True,
+         stops=frozenset({_C.ANSWER_CONTEST}), calendar=_shops),
+    Kind("judge", _hours("judge_within", _owners), "8 working hours",
+         frozenset({_C.PROPOSE_REMEDY}), frozenset({_S.REMEDY_PROPOSED}), Ladder.OWNER,
+         warns=True, calendar=_owners),
+    Kind("approve", _hours("judge_within", _owners), "8 working hours",
+         frozenset({_C.REQUEST_APPROVAL}), frozenset({_S.AWAITING_APPROVAL}), Ladder.APPROVERS,
+         warns=True, calendar=_owners),
+    Kind("revocation", _hours("judge_within", _owners), "8 working hours",
+         frozenset({_C.REGISTER_REVOCATION}), FROZEN_PHASE, Ladder.COMPLIANCE,
+         stops=frozenset({_C.REGISTER_ORDER}), warns=True, calendar=_owners),
+    Kind("update", _updates, "3 days; 1 day in the lanes safety and authority",
+         _STOPPED, FROZEN_PHASE | {_S.APPEALED}, Ladder.ITSELF),
+    Kind("release", _elapsed("release_within"), "60 s",
+         frozenset({_C.APPROVE, _C.DECLARE_FALSE_ALARM}), frozenset({_S.REINSTATING}),
+         Ladder.OWNER),
+    Kind("probation", _probation, "14 days, doubled with each recurrence",
+         frozenset({_C.CONFIRM_RELEASE}), frozenset({_S.PROBATION}), Ladder.ITSELF,
+         when=_is_reinstated),
+    Kind("hand_off", _hours("hand_off_within", _owners), "1 working hour",
+         frozenset({_C.HAND_OFF}), OPEN, Ladder.ITSELF,
+         stops=frozenset({_C.ACCEPT_HAND_OFF, _C.LAPSE_HAND_OFF}), calendar=_owners),
+    Kind("appeal", _days("appeal_days"), "5 working days",
+         frozenset({_C.APPEAL}), frozenset({_S.APPEALED}), Ladder.REVIEWERS, warns=True,
+         calendar=_shops),
+    Kind("hold_review", _elapsed("hold_review_after"), "30 days",
+         _STOPPED | {_C.REVIEW}, FROZEN_PHASE, Ladder.ITSELF),
+    Kind("later_review", _days("later_review_days"), "1 working day",
+         frozenset({_C.FREEZE}), None, Ladder.REVIEWERS, stops=frozenset({_C.REVIEW}),
+         when=_by_few, calendar=_shops),
+)
+# fmt: on
+
+BY_NAME: Mapping[str, Kind] = {one.name: one for one in KINDS}
+MANUAL_TASK = "manual_task"
+"""Started with a task that a person is asked for, 5 min; stops with the last of them."""
+
+LASTING = frozenset({"later_review", MANUAL_TASK})
+"""Clocks that the end of a case does not stop; legal ones neither."""
+
+EXTENDABLE = frozenset(
+    {"ownership", "vendor_ack", "vendor_plan", "vendor_date", "diagnosis", "contest", "judge",
+     "approve", "probation", "appeal", "hold_review", "later_review"}
+)
+"""Deadlines that a manager may move; seconds of a machine and the law's are not his to move."""
+
+
+# ---------------------------------------------------------------------------- what follows
+
+
+def clock_effects(move: Move, after: Case) -> list[Effect]:
+    """Return what a command does to the clocks of its case, `after` being the case afterwards."""
+    settled = Move(after, move.from_state, move.command, move.arguments, move.actor, move.now,
+                   move.facts)
+    running = {one.kind: one for one in move.facts.clocks}
+    starts = [kind for kind in KINDS if _starts(kind, settled)]
+    started = {kind.name for kind in starts}
+    stops, pauses, resumes = [], [], []
+    for name, clock in running.items():
+        if name.startswith(WAIVER) and after.state not in FROZEN_PHASE:
+            stops.append(name)
+        kind = BY_NAME.get(name)
+        if name in started or kind is None:
+            continue
+        if move.command in kind.stops or not _has_place(kind, after.state):
+            stops.append(name)
+        elif after.state in kind.pauses_in and not clock.is_paused:
+            pauses.append(name)
+        elif after.state not in kind.pauses_in and clock.is_paused:
+            resumes.append(name)
+    stops += _stopped_by_law(settled, running)
+    effects: list[Effect] = []
+    if stops:
+        effects.append(StopClocks(tuple(stops)))
+    if pauses:
+        effects.append(PauseClocks(tuple(pauses)))
+    if resumes:
+        effects.append(ResumeClocks(tuple(resumes)))
+    return [*effects, *(start(kind, settled) for kind in starts), *_legal_starts(settled)]
+
+
+def start(kind: Kind, move: Move) -> StartClock:
+    """Return the start of a clock at the moment of a move."""
+    due = kind.due(move)
+    warned = share(kind.calendar(move), move.now, due, WARNING) if kind.warns else due
+    return StartClock(kind.name, due, warned)
+
+
+def _starts(kind: Kind, move: Move) -> bool:
+    if move.command not in kind.starts or not _has_place(kind, move.case.state):
+        return False
+    moved = move.case.state is not move.from_state
+    if move.command in _STOPPED and not moved:
+        return False  # an order on a sale that is stopped already stops nothing anew
+    if move.command in {Command.APPROVE, Command.DECLARE_FALSE_ALARM} and not moved:
+        return False  # a first vote
+    return kind.when(move)
+
+
+def _has_place(kind: Kind, state: State) -> bool:
+    return kind.runs_in is None or state in kind.runs_in or state in kind.pauses_in
+
+
+# ------------------------------------------------------------------------------ the law
+
+
+def _legal_starts(move: Move) -> list[Effect]:
+    event = _legal_event(move)
+    return [
+        StartClock(
+            law.kind, law.due(move.now, calendar), min(law.warnings(move.now, calendar)),
+            legal_details(law, move.now, calendar),
+        )
+        for law, calendar in move.facts.laws
+        if law.starts_on is event and _concerns(law, move)
+    ]
+
+
+def legal_details(law: LegalClock, now: datetime, calendar: Calendar) -> dict[str, Any]:
+    """Return what the row of a legal clock says of its law, with the moments of its warnings."""
+    warnings = [one.isoformat() for one in law.warnings(now, calendar)]
+    return {
+        "law": law.law, "jurisdiction": law.jurisdiction, "sentence": law.sentence,
+        "warn_at": warnings,
+    }
+
+
+def _legal_event(move: Move) -> StartsOn | None:
+    if move.command is Command.REGISTER_ORDER:
+        return StartsOn.AUTHORITY_ORDER
+    if move.command is Command.FREEZE and move.case.lane == "authority":
+        return StartsOn.AUTHORITY_ORDER
+    if move.command is Command.FREEZE and move.case.lane == "safety":
+        return StartsOn.SAFETY_FREEZE
+    return None
+
+
+def _concerns(law: LegalClock, move: Move) -> bool:
+    named = move.arguments.get("jurisdiction")
+    return named is None or named == law.jurisdiction
+
+
+def _stopped_by_law(move: Move, running: Iterable[str]) -> list[str]:
+    """Return the legal clocks that a command ends: the stop is confirmed, or the act recorded."""
+    if move.command is Command.RECORD_ACTION:
+        return [name for name in running if name == move.arguments.get("clock")]
+    if move.command is not Command.CONFIRM_FREEZE:
+        return []
+    return stopped_by_confirmation(move, running)
+
+
+def stopped_by_confirmation(move: Move, running: Iterable[str]) -> list[str]:
+    """Return the legal clocks that end once the stop is read back everywhere."""
+    of_stop = {law.kind for law, _ in move.facts.laws if law.stops_on is StopsOn.STOP_CONFIRMED}
+    return [name for name in running if name in of_stop]
