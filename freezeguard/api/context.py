@@ -7,6 +7,7 @@ from datetime import datetime
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import Actor
 from freezeguard.domain.record import Case
+from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import Database
 from freezeguard.services.access import Access
@@ -43,6 +44,7 @@ class Context:
     held: HeldSet
     rules: RuleBook
     access: Access
+    calendars: Calendars
     aftercare: Callable[[Iterable[Aftermath]], None]
     known_skus: Callable[[str], bool]
     hash_customer: Callable[[str], bytes]

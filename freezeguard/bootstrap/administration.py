@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from freezeguard.bootstrap.calendars import calendars_of
 from freezeguard.bootstrap.database import (
     check_role,
     ensure_instance,
@@ -21,6 +22,7 @@ from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import new_id, new_secret, utc_now
 from freezeguard.domain.errors import InvalidInput, NotFound
 from freezeguard.domain.people import Person, Right, Role
+from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.storage import Credential, Database, Transaction, Vendor
 from freezeguard.services.access import Access, Issued
 from freezeguard.storage.database import PostgresDatabase
@@ -35,10 +37,12 @@ class Administration:
 
     database: Database
     access: Access
+    calendars: Calendars
     by: str
 
     async def add_person(self, person: Person, *, change: bool) -> None:
         """Register a person, or change one. Raises InvalidInput or NotFound."""
+        self.calendars.check(person.calendar)
 
         async def work(tx: Transaction) -> None:
             known = await tx.people.person(person.id)
@@ -124,7 +128,8 @@ class Administration:
         return await self.database.run(work)
 
     async def put_vendor(self, vendor: Vendor) -> None:
-        """Register a vendor, or replace what is known of it."""
+        """Register a vendor, or replace what is known of it. Raises InvalidInput."""
+        self.calendars.check(vendor.calendar)
 
         async def work(tx: Transaction) -> None:
             now = utc_now()
@@ -173,7 +178,7 @@ async def open_administration(settings: Settings) -> AsyncIterator[Administratio
         try:
             await ensure_instance(database, utc_now())
             access = Access(database, utc_now, new_id, new_secret)
-            yield Administration(database, access, operator_name())
+            yield Administration(database, access, calendars_of(settings), operator_name())
         finally:
             await database.close()
 

@@ -16,6 +16,7 @@ from freezeguard.api.app import Api, build_api
 from freezeguard.api.context import CheckResult, Context
 from freezeguard.api.idempotency import Idempotency
 from freezeguard.api.slowclients import Patience
+from freezeguard.bootstrap.calendars import calendars_of, warm_calendars
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
@@ -229,6 +230,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
 
 
 async def _open(settings: Settings, dsns: Dsns, stack: AsyncExitStack) -> Service:
+    await warm_calendars(settings)
     await check_role(dsns.runtime, allow_owner=settings.allow_owner_role)
     database = await PostgresDatabase.connect(
         dsns.runtime, min_size=3, max_size=settings.limits.pool
@@ -312,6 +314,7 @@ def build(
         held=held,
         rules=rules,
         access=access,
+        calendars=calendars_of(settings),
         aftercare=aftercare.take,
         known_skus=known.__contains__,
         hash_customer=partial(hash_customer, customer_key),

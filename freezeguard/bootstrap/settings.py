@@ -5,11 +5,20 @@ Nested settings are tables in the file and take two underscores in the environme
 """
 
 import os
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +27,7 @@ from pydantic_settings import (
 )
 
 from freezeguard.domain.errors import InvalidInput
+from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 from freezeguard.domain.policy import Budget, Policy
 from freezeguard.domain.rules import parse_window
 
@@ -50,6 +60,24 @@ def _is_port(text: str) -> bool:
     return text == "" or (text.isascii() and text.isdigit())
 
 
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("is no time zone of the IANA database, as in Europe/Berlin")
+    return name
+
+
+def _end_of_day(value: object) -> object:
+    return time(0) if value == "24:00" else value
+
+
+def _without_zone(value: time) -> time:
+    if value.tzinfo is not None:
+        raise ValueError("is a time of day without an offset; the setting is `zone`")
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+TimeOfDay = Annotated[time, BeforeValidator(_end_of_day), AfterValidator(_without_zone)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
 
@@ -148,6 +176,46 @@ class WorkerSettings(_Table):
     timers: float = Field(1.0, gt=0, description="For clocks that are due.")
 
 
+class CalendarSettings(_Table):
+    """When the shop works, and the laws whose periods it keeps."""
+
+    country: str = Field(
+        "DE", description="Whose public holidays: the code of a country, or of a part: `DE-BY`."
+    )
+    zone: Zone = Field("Europe/Berlin", description="Time zone of the shop.")
+    opens: TimeOfDay = Field(
+        time(9), description="When work begins, for everybody, in their own zone."
+    )
+    closes: TimeOfDay = Field(time(17), description="When it ends; `24:00` is midnight.")
+    jurisdictions: tuple[str, ...] = Field(
+        ("EU",), description="Whose legal clocks run: `EU`, `US`; docs/people.md."
+    )
+
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Self:
+        if self.closes != time(0) and self.closes <= self.opens:
+            raise ValueError("closes must be later than opens")
+        return self
+
+
+class LegalClockSettings(_Table):
+    """A period that a law sets: one that is not shipped, or one to be kept otherwise."""
+
+    kind: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    jurisdiction: str
+    law: str
+    starts_on: StartsOn
+    amount: int = Field(ge=0, le=10_000)
+    unit: Unit
+    warn_at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.8)
+    stops_on: StopsOn
+    sentence: str
+
+    def clock(self) -> LegalClock:
+        """Return the clock as the domain knows it."""
+        return LegalClock(**self.model_dump())
+
+
 class LimitSettings(_Table):
     """Limits of the HTTP service."""
 
@@ -205,6 +273,10 @@ class Settings(BaseSettings):
     pace: PaceSettings = PaceSettings()
     workers: WorkerSettings = WorkerSettings()
     limits: LimitSettings = LimitSettings()
+    calendar: CalendarSettings = CalendarSettings()
+    legal_clocks: tuple[LegalClockSettings, ...] = Field(
+        (), description="Further periods of laws, or shipped ones changed; docs/people.md."
+    )
     catalogues: dict[str, dict[str, Any]] = Field(
         {}, description="One table per catalogue; docs/catalogues.md."
     )

@@ -1,7 +1,7 @@
 """Draws docs/settings.md from the settings themselves."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,12 @@ def _default(value: Any) -> str:
             return f"`{format_window(value)}`"
         case Path():
             return f"`{value.as_posix()}`"
-        case {}:
+        case {} | ():
             return "–"
+        case tuple():
+            return f"`{', '.join(map(str, value))}`"
+        case time():
+            return f"`{value:%H:%M}`"
         case _ if value is PydanticUndefined:
             return "required"
         case _:

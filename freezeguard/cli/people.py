@@ -26,6 +26,7 @@ Days = Annotated[
     short_help="Register a person and issue a token.",
     help=examples(
         "freezeguard people add ann --name 'Ann Lee' --role manager --area kitchen",
+        "freezeguard people add mara --name Mara --role manager --calendar DE-BY --deputy ann",
         "freezeguard people add vera --name 'Vera Voss' --role vendor --vendor acme",
         "freezeguard people add ann --name 'Ann Lee' --role manager --role analyst --change",
         text="Register a person. Prints their first token, this once; with --change it replaces "
@@ -45,6 +46,12 @@ def add(
     ] = None,
     time_zone: Annotated[str, typer.Option(help="For working hours.")] = "UTC",
     language: Annotated[str, typer.Option(help="Of notices.")] = "en",
+    calendar: Annotated[
+        str | None, typer.Option(help="Whose public holidays: DE, DE-BY; none: the shop's.")
+    ] = None,
+    deputy: Annotated[
+        str | None, typer.Option(help="Who is asked next where a clock runs out.")
+    ] = None,
     change: Annotated[bool, typer.Option("--change", help="Replace what is known.")] = False,
     days: Days = None,
     as_json: AsJson = False,
@@ -53,7 +60,7 @@ def add(
     with reported(as_json=as_json):
         person = _person(
             person_id, name=name, roles=role, email=email, vendor=vendor, areas=area or [],
-            time_zone=time_zone, language=language,
+            time_zone=time_zone, language=language, calendar=calendar, deputy=deputy,
         )
         issued = administer(lambda admin: _add(admin, person, change, days))
         _show_person(person, issued, as_json=as_json)
@@ -70,6 +77,7 @@ def _person(person_id: str, **fields: Any) -> "Person":
     return Person(
         TypeAdapter(Name).validate_python(person_id), sent.name, frozenset(sent.roles),
         sent.email, sent.vendor, frozenset(sent.areas), sent.time_zone, sent.language,
+        sent.calendar, sent.deputy,
     )
 
 
@@ -113,10 +121,11 @@ def list_people(*, as_json: AsJson = False) -> None:
             print_json({"items": items, "default_owner": default_owner})
             return
         print_table(
-            ("person", "name", "roles", "vendor", "areas", "e-mail", "signs in", "owns rest"),
+            ("person", "name", "roles", "vendor", "areas", "e-mail", "deputy", "signs in",
+             "owns rest"),
             [
                 (one.id, one.name, sorted(one.roles), one.vendor, sorted(one.areas), one.email,
-                 active, one.id == default_owner)
+                 one.deputy, active, one.id == default_owner)
                 for one, active in people
             ],
             whole=("person",), empty="nobody is registered",
@@ -127,7 +136,8 @@ def _plain(person: "Person", active: bool, default_owner: str | None) -> dict[st
     return {
         "person": person.id, "name": person.name, "roles": sorted(person.roles),
         "vendor": person.vendor, "areas": sorted(person.areas), "email": person.email,
-        "time_zone": person.time_zone, "language": person.language, "active": active,
+        "time_zone": person.time_zone, "language": person.language,
+        "calendar": person.calendar, "deputy": person.deputy, "active": active,
         "default_owner": person.id == default_owner,
     }
 

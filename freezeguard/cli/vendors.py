@@ -34,6 +34,9 @@ def put(
     ] = None,
     language: Annotated[str, typer.Option(help="Of notices.")] = "en",
     time_zone: Annotated[str, typer.Option(help="For times in notices.")] = "UTC",
+    calendar: Annotated[
+        str | None, typer.Option(help="Whose public holidays: CN, DE-BY; none: the shop's.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a vendor."""
@@ -43,10 +46,12 @@ def put(
 
         sent = VendorIn(
             name=name, contacts=Contacts(email=email or []), language=language,
-            time_zone=time_zone,
+            time_zone=time_zone, calendar=calendar,
         )
         contacts = tuple({"channel": "mail", "address": one} for one in sent.contacts.email)
-        one = Vendor(vendor, sent.name, contacts, sent.language, sent.time_zone)
+        one = Vendor(
+            vendor, sent.name, contacts, sent.language, sent.time_zone, sent.calendar
+        )
         administer(lambda admin: admin.put_vendor(one))
         _show(one, as_json=as_json)
 
@@ -69,6 +74,7 @@ def _show(one: "Vendor", *, as_json: bool) -> None:
         "vendor": one.vendor, "name": one.name,
         "email": [str(contact["address"]) for contact in one.contacts],
         "language": one.language, "time_zone": one.time_zone,
+        "calendar": one.calendar,
     }
     if as_json:
         print_json(facts)

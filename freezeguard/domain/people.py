@@ -40,7 +40,9 @@ class Person:
     """A person who signed in by a personal token.
 
     `areas` are the categories that a manager answers for; empty means all. `vendor` binds a
-    person with the role `vendor` to one vendor.
+    person with the role `vendor` to one vendor. `calendar` is the code of a place whose holidays
+    this person keeps, as in DE-BY; None means the shop's. `deputy` is who is asked next where a
+    clock of this person runs out.
     """
 
     id: str
@@ -51,6 +53,8 @@ class Person:
     areas: frozenset[str] = frozenset()
     time_zone: str = "UTC"
     language: str = "en"
+    calendar: str | None = None
+    deputy: str | None = None
 
     def manages(self, category: str | None) -> bool:
         """Say whether this person is a manager of the category."""

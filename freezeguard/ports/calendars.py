@@ -25,6 +25,9 @@ class Calendars(Protocol):
         """
         ...
 
-    def check(self, code: str) -> None:
-        """Do nothing for a code that is known; raise InvalidInput for another."""
+    def check(self, code: str | None, *, pointer: str = "") -> None:
+        """Raise InvalidInput for a code that nobody knows; no code at all is well.
+
+        `pointer` is the JSON pointer to the code in what was sent.
+        """
         ...

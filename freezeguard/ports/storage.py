@@ -98,13 +98,17 @@ class Sku:
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """Master data of a vendor. `contacts` are `{"channel", "address", "name"?}`, best first."""
+    """Master data of a vendor. `contacts` are `{"channel", "address", "name"?}`, best first.
+
+    `calendar` is the code of a place whose holidays the vendor keeps; None means the shop's.
+    """
 
     vendor: str
     name: str
     contacts: tuple[Json, ...] = ()
     language: str = "en"
     time_zone: str = "UTC"
+    calendar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
-from freezeguard.domain.errors import NotAllowed
+from freezeguard.domain.errors import InvalidInput, NotAllowed
 from freezeguard.domain.people import Actor, MachineKey, Person, Right
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import Credential, Database, Transaction
@@ -93,8 +93,13 @@ class Access:
     async def add_person(
         self, tx: Transaction, person: Person, by: Actor | str, *, active: bool = True
     ) -> None:
-        """Register a person, or change one. Who is not active can't sign in."""
+        """Register a person, or change one. Who is not active can't sign in.
+
+        Raises InvalidInput for a deputy who can't take over.
+        """
         now = self._now()
+        if active:
+            await _check_deputy(tx, person)
         await tx.people.put_person(person, active=active, now=now)
         await tx.record.write(now, by, "put_person", f"person:{person.id}",
                               details={"roles": sorted(person.roles), "vendor": person.vendor,
@@ -149,6 +154,19 @@ class Access:
             await tx.record.write(now, by, "revoke_credential", f"key:{credential.id}")
             await tx.notify(TOPIC_ACCESS)
         return revoked
+
+
+async def _check_deputy(tx: Transaction, person: Person) -> None:
+    if person.deputy is None:
+        return
+    if person.deputy == person.id:
+        raise InvalidInput("Nobody is their own deputy; name another person.", pointer="/deputy")
+    found = await tx.people.person(person.deputy)
+    if found is None or not found[1] or not found[0].is_staff:
+        raise InvalidInput(
+            f"{person.deputy!r} can't be a deputy: name one of the shop's staff who may sign in.",
+            pointer="/deputy",
+        )
 
 
 def _actor(credential: Credential, person: Person | None) -> Actor:

@@ -76,7 +76,7 @@ class PostgresMasterData:
         self._vendors.clear()
         await self._connection.execute(
             SQL["put_vendor"], vendor.vendor, vendor.name, vendor.contacts, vendor.language,
-            vendor.time_zone, now,
+            vendor.time_zone, now, vendor.calendar,
         )  # fmt: skip
 
     async def vendor(self, vendor: str) -> Vendor | None:
@@ -95,5 +95,6 @@ class PostgresMasterData:
 
 def _vendor(row: asyncpg.Record) -> Vendor:
     return Vendor(
-        row["vendor"], row["name"], tuple(row["contacts"]), row["language"], row["time_zone"]
+        row["vendor"], row["name"], tuple(row["contacts"]), row["language"], row["time_zone"],
+        row["calendar"],
     )

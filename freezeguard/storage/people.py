@@ -52,6 +52,7 @@ class PostgresPeople:
         await self._connection.execute(
             SQL["put_person"], person.id, person.name, sorted(person.roles), person.email,
             person.vendor, sorted(person.areas), person.time_zone, person.language, active, now,
+            person.calendar, person.deputy,
         )  # fmt: skip
 
     async def person(self, person_id: str) -> tuple[Person, bool] | None:
@@ -92,6 +93,7 @@ def _person(row: asyncpg.Record, person_id: str | None = None) -> Person:
         person_id or row["id"], row["name"], frozenset(Role(one) for one in row["roles"]),
         row["email"],
         row["vendor"], frozenset(row["areas"]), row["time_zone"], row["language"],
+        row["calendar"], row["deputy"],
     )  # fmt: skip
 
 

@@ -30,18 +30,19 @@ SELECT updated_at, sku
 
 -- name: put_vendor
 -- Store a vendor.
-INSERT INTO vendors (vendor, name, contacts, language, time_zone, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO vendors (vendor, name, contacts, language, time_zone, updated_at, calendar)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (vendor) DO UPDATE SET
     name = excluded.name,
     contacts = excluded.contacts,
     language = excluded.language,
     time_zone = excluded.time_zone,
-    updated_at = excluded.updated_at;
+    updated_at = excluded.updated_at,
+    calendar = excluded.calendar;
 
 -- name: vendor
 -- Return a vendor.
-SELECT vendor, name, contacts, language, time_zone FROM vendors WHERE vendor = $1;
+SELECT vendor, name, contacts, language, time_zone, calendar FROM vendors WHERE vendor = $1;
 
 -- name: put_source
 -- Store a source; its false alarms stay counted.

@@ -24,7 +24,7 @@ UPDATE instance SET access_revision = access_revision + 1;
 -- Return every credential that is valid now, with its person.
 SELECT secret_hash, credentials.id, person, credentials.name AS label, rights, source,
        freeze_budget, credentials.created_at, expires_at, revoked_at,
-       people.name, roles, email, vendor, areas, time_zone, language
+       people.name, roles, email, vendor, areas, time_zone, language, calendar, deputy
   FROM credentials
   LEFT JOIN people ON people.id = person
  WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
@@ -33,8 +33,8 @@ SELECT secret_hash, credentials.id, person, credentials.name AS label, rights, s
 -- name: put_person
 -- Store a person.
 INSERT INTO people (id, name, roles, email, vendor, areas, time_zone, language, active, created_at,
-                    updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+                    updated_at, calendar, deputy)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)
 ON CONFLICT (id) DO UPDATE SET
     name = excluded.name,
     roles = excluded.roles,
@@ -44,17 +44,19 @@ ON CONFLICT (id) DO UPDATE SET
     time_zone = excluded.time_zone,
     language = excluded.language,
     active = excluded.active,
-    updated_at = excluded.updated_at;
+    updated_at = excluded.updated_at,
+    calendar = excluded.calendar,
+    deputy = excluded.deputy;
 
 -- name: person
 -- Return a person.
-SELECT id, name, roles, email, vendor, areas, time_zone, language, active
+SELECT id, name, roles, email, vendor, areas, time_zone, language, active, calendar, deputy
   FROM people
  WHERE id = $1;
 
 -- name: people
 -- Return everybody.
-SELECT id, name, roles, email, vendor, areas, time_zone, language, active
+SELECT id, name, roles, email, vendor, areas, time_zone, language, active, calendar, deputy
   FROM people
  ORDER BY id;
 

@@ -345,6 +345,7 @@ class VendorOut(Output):
     contacts: dict[str, list[str]]
     language: str
     time_zone: str
+    calendar: str | None
 
 
 class PersonOut(Output):
@@ -360,6 +361,8 @@ class PersonOut(Output):
     areas: list[str]
     language: str
     time_zone: str
+    calendar: str | None
+    deputy: str | None
     active: bool
 
 

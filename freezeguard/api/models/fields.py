@@ -29,6 +29,7 @@ _RFC_3339 = (
 )
 _MONEY_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"
 _COUNTRY_PATTERN = r"^[A-Za-z]{2}$"
+_CALENDAR_PATTERN = r"^[A-Z]{2}(-[^-]{1,40})?$"
 _EMAIL_PATTERN = rf"^[^@\s{CONTROLS}]+@[^@\s{CONTROLS}]+$"
 _LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 
@@ -48,6 +49,7 @@ PATTERNS_IN_WORDS = {
     _RFC_3339: "a time as RFC 3339 writes it, with its offset: 2026-11-21T09:30:00Z",
     _MONEY_PATTERN: 'a decimal string with up to 4 decimals: "4.50"',
     _COUNTRY_PATTERN: "two letters of ISO 3166-1: DE",
+    _CALENDAR_PATTERN: "the code of a country or of a part of it: DE, DE-BY",
     _EMAIL_PATTERN: "a mail address",
     _LANGUAGE_PATTERN: "a language tag: en, pt-BR",
     _PLACE_PATTERN: "`next` of the page before, as it came",
@@ -156,6 +158,11 @@ Country = Annotated[
     str,
     StringConstraints(pattern=_COUNTRY_PATTERN, to_upper=True),
     Field(examples=["DE"]),
+]
+CalendarCode = Annotated[
+    str,
+    StringConstraints(max_length=50, pattern=_CALENDAR_PATTERN),
+    Field(examples=["DE-BY"]),
 ]
 Moment = Annotated[
     datetime,

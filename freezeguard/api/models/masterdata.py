@@ -22,6 +22,7 @@ from typing_extensions import TypeAliasType
 
 from freezeguard.api.models.fields import (
     GTIN_PATTERN,
+    CalendarCode,
     Email,
     FreezeBudget,
     Input,
@@ -60,6 +61,7 @@ TimeZone = TypeAliasType(
         Field(description="A time zone of the IANA database.", examples=["Europe/Berlin"]),
     ],
 )
+_WHOSE_HOLIDAYS = "Whose public holidays count, as in DE or DE-BY; absent: the shop's."
 Gtin = Annotated[
     str,
     StringConstraints(pattern=GTIN_PATTERN),
@@ -103,6 +105,7 @@ class VendorIn(Input):
     contacts: Contacts = Field(default_factory=Contacts)
     language: Language = "en"
     time_zone: TimeZone = "UTC"
+    calendar: CalendarCode | None = Field(None, description=_WHOSE_HOLIDAYS)
 
 
 def _goes_with(entries: str, entry: str) -> JsonDict:
@@ -162,6 +165,10 @@ class PersonIn(Input):
     )
     language: Language = "en"
     time_zone: TimeZone = "UTC"
+    calendar: CalendarCode | None = Field(None, description=_WHOSE_HOLIDAYS)
+    deputy: Name | None = Field(
+        None, description="Who is asked next where a clock of this person runs out: one of staff."
+    )
 
     @model_validator(mode="after")
     def _vendors_stand_alone(self) -> Self:

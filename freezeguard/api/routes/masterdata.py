@@ -58,7 +58,10 @@ class MasterData:
         """Register a vendor, or replace what is known of it."""
         sent, now = call.body, self._context.now()
         contacts = tuple({"channel": "mail", "address": one} for one in sent.contacts.email)
-        vendor = Vendor(call.path["vendor"], sent.name, contacts, sent.language, sent.time_zone)
+        self._context.calendars.check(sent.calendar, pointer="/calendar")
+        vendor = Vendor(
+            call.path["vendor"], sent.name, contacts, sent.language, sent.time_zone, sent.calendar
+        )
 
         async def work(tx: Transaction) -> None:
             await tx.master.put_vendor(vendor, now)
@@ -108,7 +111,7 @@ def _vendor(one: Vendor) -> VendorOut:
     mails = [str(entry["address"]) for entry in one.contacts if entry.get("channel") == "mail"]
     return VendorOut(
         vendor=one.vendor, name=one.name, contacts={"email": mails}, language=one.language,
-        time_zone=one.time_zone,
+        time_zone=one.time_zone, calendar=one.calendar,
     )
 
 

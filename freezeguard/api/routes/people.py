@@ -24,10 +24,11 @@ class People:
     async def put(self, call: Call[None, PersonIn]) -> Reply:
         """Register a person, or change one."""
         context, sent = self._context, call.body
+        context.calendars.check(sent.calendar, pointer="/calendar")
         person = Person(
             id=call.path["id"], name=sent.name, roles=frozenset(sent.roles), email=sent.email,
             vendor=sent.vendor, areas=frozenset(sent.areas), time_zone=sent.time_zone,
-            language=sent.language,
+            language=sent.language, calendar=sent.calendar, deputy=sent.deputy,
         )
 
         async def work(tx: Transaction) -> bool:
@@ -103,7 +104,8 @@ def _is_uuid(text: str) -> bool:
 def _person(one: Person, *, active: bool) -> PersonOut:
     return PersonOut(
         id=one.id, name=one.name, roles=sorted(one.roles), email=one.email, vendor=one.vendor,
-        areas=sorted(one.areas), language=one.language, time_zone=one.time_zone, active=active,
+        areas=sorted(one.areas), language=one.language, time_zone=one.time_zone,
+        calendar=one.calendar, deputy=one.deputy, active=active,
     )
 
 

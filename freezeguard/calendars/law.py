@@ -1,0 +1,53 @@
+"""Periods that laws set, as data: law.toml beside this file, and what a shop adds to it."""
+
+import tomllib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a jurisdiction counts its days; None stands for the shop's own country or zone."""
+
+    country: str | None = None
+    zone: str | None = None
+
+
+@cache
+def seats() -> Mapping[str, Seat]:
+    """Return by whose calendar each jurisdiction counts that we know of."""
+    return {name: Seat(**table) for name, table in _law()["jurisdictions"].items()}
+
+
+def legal_clocks(
+    jurisdictions: Collection[str], further: Iterable[LegalClock] = ()
+) -> tuple[LegalClock, ...]:
+    """Return the clocks of the jurisdictions that a shop sells in.
+
+    Its own rows come on top, for whatever jurisdiction: one of a kind that we ship replaces ours,
+    and one whose `amount` is 0 takes it away.
+    """
+    shipped = (clock_of(row) for row in _law()["clocks"] if row["jurisdiction"] in jurisdictions)
+    rows = {one.kind: one for one in (*shipped, *further)}
+    return tuple(one for one in rows.values() if one.amount)
+
+
+def clock_of(row: Mapping[str, Any]) -> LegalClock:
+    """Read one row. Raises ValueError, KeyError or TypeError where it does not fit."""
+    typed = {
+        "starts_on": StartsOn(row["starts_on"]),
+        "stops_on": StopsOn(row["stops_on"]),
+        "unit": Unit(row["unit"]),
+        "warn_at": tuple(row["warn_at"]),
+    }
+    return LegalClock(**{**row, **typed})
+
+
+@cache
+def _law() -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("law.toml").read_text("utf-8"))
