@@ -337,6 +337,7 @@ CREATE INDEX cases_open_by_sku ON cases (sku)
 CREATE INDEX cases_by_sku ON cases (sku, opened_at DESC);
 CREATE INDEX cases_by_time ON cases (opened_at DESC, id DESC);
 CREATE INDEX cases_by_vendor ON cases (vendor, opened_at DESC);
+CREATE INDEX cases_narrowing ON cases (opened_at, id) WHERE narrowing IS NOT NULL;
 
 -- What happened to a case, in order: append-only, enough to replay it.
 CREATE TABLE case_events (

@@ -39,7 +39,17 @@ def present_case(file: Casefile, actor: Actor) -> CaseOut:
         approval_requested_by=case.approval_requested_by,
         probation=_plain(case.probation),
         contact_cost=str(case.contact_cost),
-        hold=None if file.hold is None else present_hold(file.hold),
+        hold=next((present_hold(one) for one in file.holds), None),
+        holds=[present_hold(one) for one in file.holds],
+        further_scopes=[ScopeOut(**one.as_dict()) for one in case.further_scopes],
+        narrowing=_plain(case.narrowing),
+        authority_order=_plain(case.authority_order) if _is_staff(actor) else None,
+        commitment=_plain(case.commitment),
+        contest=_plain(case.contest),
+        appeal=_plain(case.appeal),
+        hand_off=_plain(case.hand_off) if _is_staff(actor) else None,
+        merged_into=None if case.merged_into is None else str(case.merged_into),
+        reviews=[dict(one) for one in file.reviews],
         evidence=EvidenceOut(
             signals=evidence.total,
             customers=evidence.customers,
@@ -111,7 +121,7 @@ def _object(row: CatalogueRow, state: ObjectState) -> ObjectOut:
         catalogue=row.catalogue,
         remote_id=row.remote_id,
         wanted=row.wanted,
-        status=row.status.value,
+        status=state.status.value,
         detail=row.detail,
         seen_sellable=row.seen_sellable,
         seen_side=row.seen_side,
@@ -122,6 +132,9 @@ def _object(row: CatalogueRow, state: ObjectState) -> ObjectOut:
         enforced_scope=_wider(state),
         takes_along=list(row.takes_along),
         held_by_other=state.held_by_other,
+        waived_by=row.waived_by,
+        waived_until=row.waived_until,
+        waived_why=row.waived_why,
     )
 
 
@@ -141,7 +154,8 @@ def _notice(one: Notice) -> NoticeOut:
 def _clock(one: Clock) -> ClockOut:
     return ClockOut(
         kind=one.kind, started_at=one.started_at, due_at=one.due_at, stopped_at=one.stopped_at,
-        fired_at=one.fired_at,
+        fired_at=one.breached_at, warned_at=one.warned_at, paused_at=one.paused_at,
+        level=one.level, law=one.details.get("law"),
     )
 
 

@@ -176,13 +176,6 @@ _ALL = (
         "Read the case; its `available_commands` lists what can be done now.",
     ),
     Problem(
-        "not_available_yet",
-        409,
-        "Comes with a later release",
-        "This command is part of the design and not built yet. Nothing was changed.",
-        "Use another of the case's `available_commands`.",
-    ),
-    Problem(
         "id_conflict",
         409,
         "The same id with another body",

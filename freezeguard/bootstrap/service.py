@@ -16,7 +16,7 @@ from freezeguard.api.app import Api, build_api
 from freezeguard.api.context import CheckResult, Context
 from freezeguard.api.idempotency import Idempotency
 from freezeguard.api.slowclients import Patience
-from freezeguard.bootstrap.calendars import calendars_of, warm_calendars
+from freezeguard.bootstrap.calendars import calendars_of, legal_clocks_of, warm_calendars
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
@@ -40,6 +40,7 @@ from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
 from freezeguard.services.knownskus import KnownSkus
 from freezeguard.services.pace import Pace
+from freezeguard.services.places import Places
 from freezeguard.services.reconciliation import Reconciliation
 from freezeguard.services.rulebook import TOPIC_RULES, RuleBook
 from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedSweep
@@ -287,7 +288,9 @@ def build(
         shop.contact_name, shop.contact_address, shop.terms,
     )
     telling = Telling(directory, house, new_id)
-    casework = Casework(directory, telling, settings.to_policy(), utc_now, new_id)
+    calendars = calendars_of(settings)
+    places = Places(calendars, legal_clocks_of(settings), settings.calendar.zone)
+    casework = Casework(directory, telling, places, settings.to_policy(), utc_now, new_id)
     rules = RuleBook(database, utc_now)
     evaluation = Evaluation(rules, casework, telling, utc_now, new_id)
     reconciliation = Reconciliation(directory, casework, utc_now)
@@ -314,7 +317,7 @@ def build(
         held=held,
         rules=rules,
         access=access,
-        calendars=calendars_of(settings),
+        calendars=calendars,
         aftercare=aftercare.take,
         known_skus=known.__contains__,
         hash_customer=partial(hash_customer, customer_key),
@@ -345,9 +348,9 @@ def build(
         read_ahead=ReadAhead(database, directory, enforcement, utc_now),
         delivery=Delivery(
             database, transport, render, Sender(mail.sender, mail.domain, mail.reply_to),
-            telling, utc_now, new_id, jitter, metrics,
+            telling, casework, utc_now, new_id, jitter, metrics,
         ),
-        timers=Timers(database, casework, telling, new_id),
+        timers=Timers(database, casework, telling, utc_now, new_id),
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
         metrics=metrics, context=context, api=api,
     )

@@ -26,7 +26,7 @@ from freezeguard.domain.effects import (
 from freezeguard.domain.guards import Move
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn
 from freezeguard.domain.people import MachineKey, Person
-from freezeguard.domain.record import Case
+from freezeguard.domain.record import Case, RunningClock
 from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, State
 
 WARNING = 0.8
@@ -271,6 +271,8 @@ def start(kind: Kind, move: Move) -> StartClock:
 def _starts(kind: Kind, move: Move) -> bool:
     if move.command not in kind.starts or not _has_place(kind, move.case.state):
         return False
+    if move.command is Command.ABSORB and move.facts.runs(kind.name):
+        return False  # the earlier of two due times is kept
     moved = move.case.state is not move.from_state
     if move.command in _STOPPED and not moved:
         return False  # an order on a sale that is stopped already stops nothing anew
@@ -307,6 +309,11 @@ def legal_details(law: LegalClock, now: datetime, calendar: Calendar) -> dict[st
     }
 
 
+def is_legal(clock: RunningClock) -> bool:
+    """Say whether a law set this clock: its row names the article."""
+    return "law" in clock.details
+
+
 def _legal_event(move: Move) -> StartsOn | None:
     if move.command is Command.REGISTER_ORDER:
         return StartsOn.AUTHORITY_ORDER
@@ -323,7 +330,12 @@ def _concerns(law: LegalClock, move: Move) -> bool:
 
 
 def _stopped_by_law(move: Move, running: Iterable[str]) -> list[str]:
-    """Return the legal clocks that a command ends: the stop is confirmed, or the act recorded."""
+    """Return the legal clocks that a command ends: the stop is confirmed, or the act recorded.
+
+    With a case that is merged they go to the one that survives.
+    """
+    if move.command is Command.MERGE:
+        return [one.kind for one in move.facts.clocks if is_legal(one)]
     if move.command is Command.RECORD_ACTION:
         return [name for name in running if name == move.arguments.get("clock")]
     if move.command is not Command.CONFIRM_FREEZE:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from freezeguard.domain.record import RunningClock
 from freezeguard.domain.scope import Scope
 
 Level = Literal["hide", "hard"]
@@ -133,9 +134,13 @@ class RecordReview:
 
 @dataclass(frozen=True, slots=True)
 class MergeInto:
-    """Give everything that the case has to the one that survives; no hold is released."""
+    """Give everything that the case has to the one that survives; no hold is released.
+
+    `clocks` are those that ran: of each kind the earlier due time is kept.
+    """
 
     survivor: UUID
+    clocks: tuple[RunningClock, ...]
 
 
 @dataclass(frozen=True, slots=True)

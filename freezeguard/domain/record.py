@@ -149,6 +149,8 @@ class RunningClock:
     started_at: datetime
     due_at: datetime
     is_paused: bool = False
+    next_at: datetime | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,8 @@ class Command(StrEnum):
     CONTEST = "contest"
     ANSWER_CONTEST = "answer_contest"
     VENDOR_NOTIFIED = "vendor_notified"
+    VENDOR_SILENT = "vendor_silent"
+    MISS_DATE = "miss_date"
     PROPOSE_REMEDY = "propose_remedy"
     RETURN_REMEDY = "return_remedy"
     REQUEST_APPROVAL = "request_approval"
@@ -184,6 +186,8 @@ TABLE: tuple[Row, ...] = (
     _row(_C.CONTEST, FROZEN_PHASE, None, {_W.VENDOR}),
     _row(_C.ANSWER_CONTEST, FROZEN_PHASE, None, {_W.OWNER}),
     _row(_C.VENDOR_NOTIFIED, FROZEN_PHASE, None, {_W.COURIER}, versioned=False),
+    _row(_C.VENDOR_SILENT, FROZEN_PHASE, None, {_W.TIMER}, versioned=False),
+    _row(_C.MISS_DATE, FROZEN_PHASE, None, {_W.TIMER}, versioned=False),
     _row(_C.PROPOSE_REMEDY, {_S.DIAGNOSING}, _S.REMEDY_PROPOSED, {_W.VENDOR, _W.OWNER}),
     _row(_C.RETURN_REMEDY, {_S.REMEDY_PROPOSED}, _S.DIAGNOSING, {_W.OWNER, _W.MANAGER}),
     # --- approval and reinstatement

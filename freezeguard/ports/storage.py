@@ -18,7 +18,7 @@ from freezeguard.domain.enforcement import Status, Wanted
 from freezeguard.domain.evidence import Witness
 from freezeguard.domain.people import Actor, Person
 from freezeguard.domain.reasons import Crossing
-from freezeguard.domain.record import Case, ProbationRecord, Vote
+from freezeguard.domain.record import Case, ProbationRecord, Promises, Vote
 from freezeguard.domain.rules import Rule, RuleScope
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Signal
@@ -194,6 +194,9 @@ class CatalogueRow:
     attempts: int = 0
     failing_since: datetime | None = None
     lease_token: UUID | None = None
+    waived_by: str | None = None
+    waived_until: datetime | None = None
+    waived_why: str | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -242,7 +245,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """One clock of a case."""
+    """One clock of a case: when its next stage is due, and how far it has escalated."""
 
     id: UUID
     case_id: UUID
@@ -251,7 +254,12 @@ class Clock:
     started_at: datetime
     due_at: datetime
     stopped_at: datetime | None = None
-    fired_at: datetime | None = None
+    next_at: datetime | None = None
+    level: int = 0
+    warned_at: datetime | None = None
+    breached_at: datetime | None = None
+    paused_at: datetime | None = None
+    details: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,24 +507,69 @@ class Cases(Protocol):
     async def pullers(self, case_id: UUID) -> tuple[str, ...]: ...
 
     async def start_clock(
-        self, clock_id: UUID, case: Case, kind: str, now: datetime, due_at: datetime
-    ) -> None: ...
+        self, clock_id: UUID, case: Case, kind: str, now: datetime, due_at: datetime,
+        *, next_at: datetime | None = None, details: Json | None = None,
+    ) -> None:
+        """Start a clock, or start it anew; its first stage is due at `next_at`, else when it is."""
+        ...
 
-    async def stop_clocks(self, case_id: UUID, kinds: Sequence[str], now: datetime) -> None: ...
+    async def stop_clocks(self, case_id: UUID, kinds: Sequence[str], now: datetime) -> None:
+        """Stop clocks, and take back what they told and nobody is about to send."""
+        ...
+
+    async def pause_clocks(self, case_id: UUID, kinds: Sequence[str], now: datetime) -> None: ...
+
+    async def resume_clocks(self, case_id: UUID, kinds: Sequence[str], now: datetime) -> None: ...
 
     async def clocks(self, case_id: UUID) -> list[Clock]: ...
 
-    async def claim_due_clocks(
-        self, now: datetime | None, lease: timedelta, limit: int
-    ) -> list[Clock]:
-        """Claim clocks that are due, new ones first; `now` is the database's unless it is given."""
+    async def claim_due_clocks(self, now: datetime, lease: timedelta, limit: int) -> list[Clock]:
+        """Claim clocks whose next stage is due, untried ones first; leases are the database's."""
         ...
 
-    async def moment_if_due(self, clock_id: UUID) -> datetime | None:
-        """Return the database's moment where a clock is still to fire; None where it is not."""
+    async def clock_if_due(self, clock_id: UUID, now: datetime) -> Clock | None:
+        """Return a clock as it is now, where its next stage is still due."""
         ...
 
-    async def mark_fired(self, clock_id: UUID, now: datetime) -> None: ...
+    async def pass_stage(
+        self, clock_id: UUID, *, next_at: datetime | None, level: int,
+        warned_at: datetime | None = None, breached_at: datetime | None = None,
+    ) -> None:
+        """Note that a stage has passed; without a next one the clock has no more to say."""
+        ...
+
+    async def next_stage(self) -> datetime | None:
+        """Return when the next stage of any clock is due; None where none runs."""
+        ...
+
+    async def merge_signals(self, from_case: UUID, to_case: UUID, now: datetime) -> None:
+        """Attach to one case what is attached to another."""
+        ...
+
+    async def make_promise(
+        self, promise_id: UUID, case: Case, now: datetime, by: str, due_at: datetime
+    ) -> None:
+        """Store the date that a vendor has set itself; an earlier one of the case was moved."""
+        ...
+
+    async def settle_promise(self, case_id: UUID, outcome: str, now: datetime) -> None: ...
+
+    async def promises(self, vendor: str) -> Promises: ...
+
+    async def narrowing(self, limit: int) -> list[UUID]:
+        """Return cases whose narrower hold waits to be read back, the oldest first."""
+        ...
+
+    async def add_review(
+        self, review_id: UUID, case: Case, verdict: str, comment: str, reviewer: str,
+        pullers: Sequence[str], now: datetime,
+    ) -> None: ...
+
+    async def reviews(self, case_id: UUID) -> list[Json]: ...
+
+    async def review_scores(self) -> list[Json]:
+        """Return per person and per rule how often later reviews found them right or wrong."""
+        ...
 
     async def open_task(
         self, task_id: UUID, case: Case, task: str, catalogue: str, remote_id: str,
@@ -548,8 +601,8 @@ class Holds(Protocol):
 
     async def update(self, hold: Hold, *, ended_at: datetime | None) -> None: ...
 
-    async def of_case(self, case_id: UUID) -> Hold | None:
-        """Return the hold of a case that is active or releasing."""
+    async def of_case(self, case_id: UUID) -> list[Hold]:
+        """Return the holds of a case that are active or releasing, oldest first."""
         ...
 
     async def in_force(self, sku: str) -> list[Hold]:
@@ -661,6 +714,12 @@ class Objects(Protocol):
         """
         ...
 
+    async def waive(
+        self, sku: str, catalogue: str, remote_id: str, by: str, until: datetime, why: str
+    ) -> None: ...
+
+    async def unwaive(self, sku: str, catalogue: str, remote_id: str) -> None: ...
+
     async def wanted_of(self, skus: Sequence[str]) -> list[tuple[str, str, Wanted]]:
         """Return SKU, catalogue and what is wanted, of every object of some SKUs."""
         ...
@@ -751,6 +810,10 @@ class Notices(Protocol):
         ...
 
     async def of_case(self, case_id: UUID) -> list[Notice]: ...
+
+    async def vendor_reacted(self, case_id: UUID, state: str) -> None:
+        """Note that a vendor has `acknowledged` or `answered` what it was told of a case."""
+        ...
 
 
 class People(Protocol):

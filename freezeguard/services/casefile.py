@@ -18,6 +18,7 @@ from freezeguard.ports.storage import (
     CatalogueRow,
     Clock,
     Hold,
+    Json,
     ManualTask,
     Notice,
     Transaction,
@@ -26,6 +27,13 @@ from freezeguard.services.casework import Casework
 
 EXCERPTS = 5
 _NOT_THE_VENDORS = frozenset({"by", "comment", "counted", "similar_cases"})
+
+
+VENDORS_CLOCKS = frozenset(
+    {"vendor_ack", "vendor_plan", "vendor_date", "contest", "judge", "approve", "update",
+     "probation", "appeal"}
+)
+"""The clocks that a vendor sees: its own, and when it is to hear from the shop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +50,14 @@ class Casefile:
     """Everything about a case."""
 
     case: Case
-    hold: Hold | None
+    holds: Sequence[Hold]
     evidence: AttachedSignals
     objects: Sequence[tuple[CatalogueRow, ObjectState]]
     notices: Sequence[Notice]
     clocks: Sequence[Clock]
     tasks: Sequence[ManualTask]
     offers: Sequence[Offer]
+    reviews: Sequence[Json] = ()
 
 
 async def visible_case(tx: Transaction, case_id: UUID, actor: Actor, *, lock: bool = False) -> Case:
@@ -81,13 +90,17 @@ class Casefiles:
         ]
         return Casefile(
             case=case,
-            hold=await tx.holds.of_case(case.id),
+            holds=await tx.holds.of_case(case.id),
             evidence=await tx.cases.attached(case.id, excerpts=EXCERPTS if is_staff else 0),
             objects=await self._casework.objects(tx, case),
             notices=notices if is_staff else [one for one in notices if _to_vendor(one)],
-            clocks=await tx.cases.clocks(case.id),
+            clocks=[
+                one for one in await tx.cases.clocks(case.id)
+                if is_staff or one.kind in VENDORS_CLOCKS
+            ],
             tasks=await tx.cases.tasks(case.id) if is_staff else (),
             offers=offers,
+            reviews=await tx.cases.reviews(case.id) if is_staff else (),
         )
 
 

@@ -1,64 +1,43 @@
 """Carries out decisions: state, history, holds, clocks, votes and outbox in one transaction."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from freezeguard.domain import effects as fx
 from freezeguard.domain.authority import accepts
+from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.case import Decision, decide, open_case
-from freezeguard.domain.enforcement import ObjectState
-from freezeguard.domain.people import Actor, actor_name
+from freezeguard.domain.clocks import MANUAL_TASK, is_legal
+from freezeguard.domain.enforcement import ObjectState, Status
+from freezeguard.domain.people import Actor, System, actor_name
 from freezeguard.domain.policy import Policy
-from freezeguard.domain.record import Case, Facts, Vote
+from freezeguard.domain.record import Case, Facts, RunningClock, Vote
 from freezeguard.domain.transitions import Command, State, find_row
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.storage import (
-    AttachedSignals,
-    CatalogueRow,
-    Hold,
-    HoldChange,
-    Prelude,
-    Transaction,
-)
-from freezeguard.services.directory import Directory
+from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Prelude, Transaction
+from freezeguard.services.aftermath import Aftermath
+from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.holding import TOPIC_HOLDS, TOPIC_OBJECTS, Holding
+from freezeguard.services.places import Places
 from freezeguard.services.telling import Seen, Telling
 
-TOPIC_HOLDS = "holds"
-TOPIC_OBJECTS = "objects"
 TOPIC_NOTICES = "notices"
 NO_SIGNALS = AttachedSignals(0, 0, None, None)
-LEASE = timedelta(seconds=5)
-"""How long whoever stopped a sale has to say what came of it before another replica looks."""
 
-
-@dataclass(slots=True)
-class Aftermath:
-    """A command's outcome, and the catalogue objects to work on once it is committed.
-
-    `stops_sale` says that a hold was set that does not lapse by itself.
-    `evidence` and `rows` are what the command has seen of the case's signals and objects, so that
-    notices need not look again.
-    """
-
-    case: Case
-    claims: list[CatalogueRow] = field(default_factory=list)
-    stops_sale: bool = False
-    evidence: AttachedSignals | None = None
-    rows: list[CatalogueRow] | None = None
-    prelude: Prelude | None = None
+__all__ = ["TOPIC_HOLDS", "TOPIC_NOTICES", "TOPIC_OBJECTS", "Aftermath", "Casework"]
 
 
 class Casework:
     """The one way in which a case changes. The caller holds the lock of its SKU."""
 
     def __init__(
-        self, directory: Directory, telling: Telling, policy: Policy, now: Now, new_id: NewId
+        self, directory: Directory, telling: Telling, places: Places, policy: Policy, now: Now,
+        new_id: NewId,
     ) -> None:
-        self._directory, self._telling = directory, telling
+        self._directory, self._telling, self._places = directory, telling, places
         self.policy, self._now, self._new_id = policy, now, new_id
+        self.holding = Holding(directory, now, new_id)
 
     async def open(
         self,
@@ -75,8 +54,8 @@ class Casework:
 
         `prelude` spares looking up holds and objects where nothing has changed them since.
         """
-        facts = Facts(self.policy)
         now = self._now()
+        facts = Facts(self.policy, **await self._places.known(tx, seed, now))
         decision = open_case(
             seed, command, arguments=arguments, actor=actor, now=now, facts=facts
         )
@@ -94,9 +73,13 @@ class Casework:
         arguments: Mapping[str, Any],
         actor: Actor,
         version: int | None = None,
+        known: Mapping[str, Any] | None = None,
     ) -> Aftermath:
-        """Give a command to a case whose row is locked. Raises what `decide` raises."""
-        facts = await self.facts(tx, case)
+        """Give a command to a case whose row is locked. Raises what `decide` raises.
+
+        `known` are facts beside those that every command is decided on, by their names.
+        """
+        facts = replace(await self.facts(tx, case), **(known or {}))
         decision = decide(
             case, command, arguments=arguments, actor=actor, now=self._now(), facts=facts,
             version=version,
@@ -114,8 +97,7 @@ class Casework:
         now = self._now()
         votes = await tx.cases.votes(case.id, now)
         tasks = await tx.cases.tasks(case.id)
-        on_probation = case.state is State.PROBATION
-        taken_over = case.in_frozen_phase and case.state not in {State.FREEZING, State.FROZEN}
+        clocks = await tx.cases.clocks(case.id)
         facts = Facts(
             policy=self.policy,
             objects=await self.object_states(tx, case),
@@ -123,28 +105,36 @@ class Casework:
             pullers=await tx.cases.pullers(case.id),
             open_tasks=tuple((t.catalogue, t.remote_id) for t in tasks if t.resolved_at is None),
             news_pending=await tx.signals.has_pending(case.scope.sku),
-            awaits_confirmation=taken_over and await self._awaits_confirmation(tx, case),
+            clocks=tuple(
+                RunningClock(
+                    one.kind, one.started_at, one.due_at, one.paused_at is not None, one.next_at,
+                    one.details,
+                )
+                for one in clocks
+                if one.stopped_at is None
+            ),
+            **await self._places.known(tx, case, now),
         )
-        if not on_probation:
+        if case.state is not State.PROBATION:
             return facts
         return replace(facts, probation=await tx.cases.probation_record(case, now))
 
-    @staticmethod
-    async def _awaits_confirmation(tx: Transaction, case: Case) -> bool:
-        clocks = await tx.cases.clocks(case.id)
-        return any(one.kind == "confirm" and one.stopped_at is None for one in clocks)
+    async def owners_calendar(self, tx: Transaction, case: Case) -> Calendar:
+        """Return the working time of a case's owner, the shop's where it has none."""
+        return await self._places.owners(tx, case, self._now())
 
     async def _as_of_now(
         self, tx: Transaction, case: Case, vote: Vote, cast: Mapping[str, Any]
     ) -> Vote:
         """Return a vote with what its voter may do now: roles may have changed since."""
         found = await tx.people.person(vote.person)
-        row = find_row(Command(vote.command), case.state)
+        row = find_row(Command(vote.command), case.state, case.lane)
         voter = found[0] if found is not None and found[1] else None
         return replace(
             vote,
             is_approver=voter is not None and voter.manages(case.category),
             may_vote=voter is not None and row is not None and accepts(row, case, voter),
+            roles=frozenset() if voter is None else voter.roles,
             unconfirmed=frozenset(cast.get("unconfirmed") or ()),
         )
 
@@ -160,11 +150,11 @@ class Casework:
         holds = await tx.holds.in_force(case.scope.sku)
         others = [one for one in holds if one.case_id != case.id and one.state == "active"]
         states: list[tuple[CatalogueRow, ObjectState]] = []
-        for outlet in self._directory.concerned(case.scope):
+        for outlet in self._concerned(case):
             holder = next((one for one in others if outlet.concerns(one.scope)), None)
             states += [
                 (row, ObjectState(
-                    row.catalogue, row.remote_id, row.wanted, row.status, row.seen_sellable,
+                    row.catalogue, row.remote_id, row.wanted, self._status(row), row.seen_sellable,
                     row.seen_at, row.detail,
                     held_by_other=None if holder is None else str(holder.case_id),
                     enforced_scope=outlet.widened(case.scope),
@@ -173,6 +163,23 @@ class Casework:
                 if row.catalogue == outlet.name
             ]
         return states
+
+    def _concerned(self, case: Case) -> list[Outlet]:
+        """Return the catalogues that sell something of any scope of a case."""
+        found = {
+            outlet.name: outlet
+            for scope in case.scopes
+            for outlet in self._directory.concerned(scope)
+        }
+        return list(found.values())
+
+    def _status(self, row: CatalogueRow) -> Status:
+        """Return how a case sees an object: what a manager waived is waived until it obeys."""
+        waived = row.waived_until is not None and self._now() < row.waived_until
+        obeys = row.wanted != "sellable" and row.status is Status.CONFIRMED
+        if waived and not obeys and row.status is not Status.NOT_LISTED:
+            return Status.WAIVED
+        return row.status
 
     # ------------------------------------------------------------------------- carrying out
 
@@ -188,6 +195,8 @@ class Casework:
         name = actor_name(actor)
         state = None if decision.from_state is None else decision.from_state.value
         arguments = _storable(decision.arguments)
+        if decision.command == Command.FREEZE.value:
+            arguments["scope"] = case.scope.as_dict()  # it may be widened or narrowed later
         await tx.cases.add_event(case, now, name, decision.command, state, arguments)
         await tx.record.write(
             now, name, decision.command, f"case:{case.id}",
@@ -196,8 +205,8 @@ class Casework:
         )
         aftermath = Aftermath(case, evidence=evidence, prelude=prelude)
         for effect in decision.effects:
-            if decision.from_state is None and isinstance(effect, fx.StopClocks | fx.CloseTasks):
-                continue  # a new case has nothing to stop
+            if decision.from_state is None and isinstance(effect, fx.CloseTasks):
+                continue  # a new case has nothing to close
             await self._apply(tx, aftermath, effect, name)
         return aftermath
 
@@ -206,12 +215,6 @@ class Casework:
     ) -> None:
         case, now = aftermath.case, self._now()
         match effect:
-            case fx.SetHold():
-                await self._set_hold(tx, aftermath, effect)
-            case fx.ReleaseHold():
-                await self._release_hold(tx, aftermath)
-            case fx.EndHold():
-                await self.end_hold(tx, case.id)
             case fx.Notify():
                 seen = Seen(aftermath.evidence, aftermath.rows)
                 await self._telling.tell(tx, case, effect, now, seen)
@@ -221,23 +224,106 @@ class Casework:
             case fx.LookAgain():
                 await tx.objects.wake(None, case.scope.sku)
                 await tx.notify(TOPIC_OBJECTS)
+            case (
+                fx.SetHold() | fx.SetNarrowHold() | fx.ReleaseWiderHolds() | fx.ReleaseHold()
+                | fx.EndHold() | fx.WaiveObject() | fx.UnwaiveObject()
+            ):
+                await self._hold(tx, aftermath, effect)
+            case (
+                fx.StartClock() | fx.StopClocks() | fx.PauseClocks() | fx.ResumeClocks()
+            ):
+                await self._clock(tx, case, effect)
+            case fx.MergeInto():
+                await self._merge(tx, case, effect)
             case _:
                 await self._keep_record(tx, case, effect)
+
+    async def _hold(
+        self,
+        tx: Transaction,
+        aftermath: Aftermath,
+        effect: fx.SetHold | fx.SetNarrowHold | fx.ReleaseWiderHolds | fx.ReleaseHold | fx.EndHold
+        | fx.WaiveObject | fx.UnwaiveObject,
+    ) -> None:
+        """Carry out what touches holds, or what is wanted of objects."""
+        sku = aftermath.case.scope.sku
+        match effect:
+            case fx.SetHold():
+                await self.holding.set(tx, aftermath, effect)
+            case fx.SetNarrowHold():
+                await self.holding.set_narrow(tx, aftermath, effect)
+            case fx.ReleaseWiderHolds():
+                await self.holding.release_wider(tx, aftermath)
+            case fx.ReleaseHold():
+                await self.holding.release(tx, aftermath)
+            case fx.EndHold():
+                await self.holding.end(tx, aftermath.case.id)
+            case fx.WaiveObject():
+                await tx.objects.waive(
+                    sku, effect.catalogue, effect.remote_id, effect.by, effect.until, effect.why
+                )
+            case fx.UnwaiveObject():
+                await tx.objects.unwaive(sku, effect.catalogue, effect.remote_id)
+
+    async def _clock(
+        self,
+        tx: Transaction,
+        case: Case,
+        effect: fx.StartClock | fx.StopClocks | fx.PauseClocks | fx.ResumeClocks,
+    ) -> None:
+        now = self._now()
+        match effect:
+            case fx.StartClock():
+                await tx.cases.start_clock(
+                    self._new_id(), case, effect.kind, now, effect.due_at,
+                    next_at=effect.next_at, details=effect.details,
+                )
+            case fx.StopClocks():
+                await tx.cases.stop_clocks(case.id, effect.kinds, now)
+            case fx.PauseClocks():
+                await tx.cases.pause_clocks(case.id, effect.kinds, now)
+            case fx.ResumeClocks():
+                await tx.cases.resume_clocks(case.id, effect.kinds, now)
+
+    async def _merge(self, tx: Transaction, case: Case, effect: fx.MergeInto) -> None:
+        """Give all that a case has to the one that survives, which then takes it over."""
+        survivor = await tx.cases.get(effect.survivor, lock=True)
+        assert survivor is not None  # noqa: S101 - the command has locked it
+        await tx.cases.merge_signals(case.id, survivor.id, self._now())
+        absorbed = await self.execute(
+            tx, survivor, Command.ABSORB, actor=System.RECONCILER, known={"other": case},
+            arguments={"case": str(case.number), "scopes": [one.as_dict() for one in case.scopes]},
+        )
+        await self.holding.hand_over(tx, case, absorbed.case)
+        await self._keep_earliest(tx, absorbed.case, effect.clocks)
+
+    async def _keep_earliest(
+        self, tx: Transaction, survivor: Case, clocks: Sequence[RunningClock]
+    ) -> None:
+        """Of a clock that ran on both cases the earlier due time counts; the law's come along."""
+        running = {
+            one.kind: one for one in await tx.cases.clocks(survivor.id) if one.stopped_at is None
+        }
+        for clock in clocks:
+            mine = running.get(clock.kind)
+            if mine is None and not is_legal(clock):
+                continue
+            if mine is None or clock.due_at < mine.due_at:
+                await tx.cases.start_clock(
+                    self._new_id(), survivor, clock.kind, clock.started_at, clock.due_at,
+                    next_at=clock.next_at, details=clock.details,
+                )
 
     async def _keep_record(
         self,
         tx: Transaction,
         case: Case,
-        effect: fx.StartClock | fx.StopClocks | fx.CastVote | fx.VoidVotes | fx.JudgeSignals
-        | fx.ScoreFalseAlarm,
+        effect: fx.CastVote | fx.VoidVotes | fx.JudgeSignals | fx.ScoreFalseAlarm
+        | fx.MakePromise | fx.SettlePromise | fx.MarkVendorNotices | fx.RecordReview,
     ) -> None:
-        """Carry out what touches only the case's own rows: clocks, votes, judgements."""
+        """Carry out what touches only the case's own rows: votes, judgements, promises."""
         now = self._now()
         match effect:
-            case fx.StartClock():
-                await tx.cases.start_clock(self._new_id(), case, effect.kind, now, effect.due_at)
-            case fx.StopClocks():
-                await tx.cases.stop_clocks(case.id, effect.kinds, now)
             case fx.CastVote():
                 await tx.cases.add_vote(
                     self._new_id(), case, effect.command, effect.person,
@@ -249,6 +335,17 @@ class Casework:
                 await tx.cases.judge_attached(case.id)
             case fx.ScoreFalseAlarm():
                 await tx.cases.score_false_alarm(case.id, now)
+            case fx.MakePromise():
+                await tx.cases.make_promise(self._new_id(), case, now, effect.by, effect.due_at)
+            case fx.SettlePromise():
+                await tx.cases.settle_promise(case.id, effect.outcome, now)
+            case fx.MarkVendorNotices():
+                await tx.notices.vendor_reacted(case.id, effect.state)
+            case fx.RecordReview():
+                await tx.cases.add_review(
+                    self._new_id(), case, effect.verdict, effect.comment, effect.reviewer,
+                    effect.pullers, now,
+                )
 
     async def _task(
         self,
@@ -264,72 +361,20 @@ class Casework:
                     self._new_id(), case, effect.task, effect.catalogue, effect.remote_id,
                     effect.instruction, now,
                 )
+                await self._await_a_person(tx, case)
             case fx.CloseTask():
                 where = (effect.catalogue, effect.remote_id)
                 await tx.cases.close_tasks(case.id, None, where, by, effect.note, now)
             case fx.CloseTasks():
                 await tx.cases.close_tasks(case.id, effect.task, None, by, "", now)
 
-    # -------------------------------------------------------------------------------- holds
-
-    async def _set_hold(
-        self, tx: Transaction, aftermath: Aftermath, effect: fx.SetHold
-    ) -> None:
-        case, now = aftermath.case, self._now()
-        prelude = aftermath.prelude
-        if prelude is None:
-            in_force, rows = await tx.holds.in_force(case.scope.sku), None
-        else:
-            in_force, rows = list(prelude.holds), prelude.objects
-        earlier = next((one for one in in_force if one.case_id == case.id), None)
-        revision = await tx.holds.next_revision()
-        hold = Hold(
-            id=self._new_id() if earlier is None else earlier.id,
-            case_id=case.id, scope=case.scope, lane=case.lane, level=effect.level,
-            soft=effect.soft, state="active", reason=str(case.reason.get("sentence", "")),
-            since=now if earlier is None else earlier.since, revision=revision,
-        )
-        if earlier is None:
-            await tx.holds.insert(hold)
-        else:
-            await tx.holds.update(hold, ended_at=None)
-        await self._log(tx, hold, "hold")
-        others = [one for one in in_force if one.case_id != case.id]
-        held = [*others, hold]
-        aftermath.rows, claims = await self._want(tx, case.scope.sku, revision, held, rows)
-        aftermath.claims += claims
-        aftermath.stops_sale = not effect.soft and (earlier is None or bool(claims))
-
-    async def _release_hold(self, tx: Transaction, aftermath: Aftermath) -> None:
-        """Readers still see the hold; catalogues may sell again unless another hold covers them."""
-        hold = await tx.holds.of_case(aftermath.case.id)
-        if hold is None:
+    async def _await_a_person(self, tx: Transaction, case: Case) -> None:
+        """Start the clock that waits for a manual task, unless it waits already."""
+        clocks = await tx.cases.clocks(case.id)
+        if any(one.kind == MANUAL_TASK and one.stopped_at is None for one in clocks):
             return
-        revision = await tx.holds.next_revision()
-        await tx.holds.update(replace(hold, state="releasing", revision=revision), ended_at=None)
-        holds = await tx.holds.in_force(hold.scope.sku)
-        aftermath.rows, claims = await self._want(tx, hold.scope.sku, revision, holds)
-        aftermath.claims += claims
-        await tx.notify(TOPIC_OBJECTS)
-
-    async def end_hold(self, tx: Transaction, case_id: UUID) -> None:
-        """End a hold whose release was read back: readers may sell."""
-        hold = await tx.holds.of_case(case_id)
-        if hold is None:
-            return
-        ended = replace(hold, state="released", revision=await tx.holds.next_revision())
-        await tx.holds.update(ended, ended_at=self._now())
-        await self._log(tx, ended, "release")
-
-    async def want_again(self, tx: Transaction, sku: str) -> list[CatalogueRow]:
-        """Set what is wanted of a SKU's objects by its holds; return the stops to send at once.
-
-        For catalogues that were configured, or removed, after a hold was set or released.
-        """
-        revision = await tx.holds.next_revision()
-        _, claims = await self._want(tx, sku, revision, await tx.holds.in_force(sku))
-        await tx.notify(TOPIC_OBJECTS)
-        return claims
+        due = self._now() + self.policy.task_within
+        await tx.cases.start_clock(self._new_id(), case, MANUAL_TASK, self._now(), due)
 
     async def ask(
         self, tx: Transaction, case: Case, task: fx.OpenTask, notice: fx.Notify
@@ -338,45 +383,6 @@ class Casework:
         await self._task(tx, case, task, "")
         await self._telling.tell(tx, case, notice, self._now())
         await tx.notify(TOPIC_NOTICES)
-
-    async def _log(self, tx: Transaction, hold: Hold, change: str) -> None:
-        line = HoldChange(
-            hold.revision, self._now(), change, hold.id, hold.scope.sku, hold.as_dict()
-        )
-        await tx.holds.log_change(line)
-        await tx.notify(TOPIC_HOLDS)
-
-    async def _want(
-        self,
-        tx: Transaction,
-        sku: str,
-        revision: int,
-        holds: Sequence[Hold],
-        rows: Sequence[CatalogueRow] | None = None,
-    ) -> tuple[list[CatalogueRow], list[CatalogueRow]]:
-        """Set what is wanted of each object of a SKU; return all, and the stops to send at once.
-
-        `rows` are the SKU's objects, where the caller has them.
-        """
-        if rows is None:
-            rows = await tx.objects.of_sku(sku)
-        wanting: list[CatalogueRow] = []
-        claims: list[CatalogueRow] = []
-        for outlet in self._directory.outlets.values():
-            wanted = outlet.wanted(holds)
-            mine = [row for row in rows if row.catalogue == outlet.name]
-            remote_ids = [row.remote_id for row in mine] or ([""] if wanted != "sellable" else [])
-            before = {row.remote_id: row.wanted for row in mine}
-            for remote_id in remote_ids:
-                at_once = wanted != "sellable" and before.get(remote_id) != wanted
-                row = await tx.objects.want(
-                    sku, outlet.name, remote_id, wanted, revision,
-                    lease=LEASE if at_once else None, token=self._new_id() if at_once else None,
-                )
-                wanting.append(row)
-                if at_once:
-                    claims.append(row)
-        return wanting, claims
 
 
 def _storable(arguments: Mapping[str, Any]) -> dict[str, Any]:

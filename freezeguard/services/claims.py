@@ -18,8 +18,8 @@ from freezeguard.ports.clock import Now
 from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.storage import CatalogueRow, Database, Transaction
 from freezeguard.services.breaker import Breaker
-from freezeguard.services.casework import LEASE
 from freezeguard.services.directory import Outlet
+from freezeguard.services.holding import LEASE
 from freezeguard.services.pace import Pace
 from freezeguard.services.reconciliation import Reconciliation
 

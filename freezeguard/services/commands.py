@@ -38,7 +38,7 @@ class Commands:
         """Run a command; return what came of it, and of news that had to be evaluated first.
 
         Refuses in the order of the design: NotFound, NotAllowed, VersionConflict,
-        IllegalTransition or NotAvailableYet, GuardFailed. News that is stored and not yet
+        IllegalTransition, GuardFailed. News that is stored and not yet
         evaluated is evaluated first: nobody approves past it.
         """
         actor = await as_of_now(tx, actor)
@@ -54,7 +54,8 @@ class Commands:
                                pointer="/version")
         prepared = await self._prepared(tx, case, command, arguments, actor)
         aftermath = await self._casework.execute(
-            tx, case, command, arguments=prepared, actor=actor, version=version
+            tx, case, command, arguments=prepared, actor=actor, version=version,
+            known=await self._known(tx, case, command, prepared),
         )
         return aftermath, evaluated
 
@@ -89,6 +90,32 @@ class Commands:
             )
         except GuardFailed:
             return
+
+    async def _known(
+        self, tx: Transaction, case: Case, command: Command, arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the facts that only some commands are decided on."""
+        match command:
+            case Command.COMMIT_DATE if case.vendor is not None:
+                return {"promises": await tx.cases.promises(case.vendor)}
+            case Command.HAND_OFF:
+                found = await tx.people.person(str(arguments.get("to")))
+                return {"named": found[0] if found is not None and found[1] else None}
+            case Command.MERGE:
+                return {"other": await self._named_case(tx, case, arguments.get("into"))}
+            case Command.WIDEN | Command.NARROW | Command.APPEAL:
+                cases = await tx.cases.open_of_sku(case.scope.sku)
+                return {"open_scopes": tuple(one.scope for one in cases if one.id != case.id)}
+            case _:
+                return {}
+
+    @staticmethod
+    async def _named_case(tx: Transaction, case: Case, named: object) -> Case | None:
+        """Return the open case of the same SKU that is named by its id or number, locked."""
+        for one in await tx.cases.open_of_sku(case.scope.sku, lock=True):
+            if str(named) in {str(one.id), str(one.number)} and one.id != case.id:
+                return one
+        return None
 
     async def _prepared(
         self,

@@ -7,7 +7,7 @@ remembered until it is.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,9 @@ import structlog
 
 from freezeguard.domain.effects import Notify
 from freezeguard.domain.errors import Unavailable
+from freezeguard.domain.people import System
 from freezeguard.domain.record import Case
+from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.notices import (
@@ -28,6 +30,7 @@ from freezeguard.ports.notices import (
     message_id_for,
 )
 from freezeguard.ports.storage import Database, Notice, Transaction
+from freezeguard.services.casework import Casework
 from freezeguard.services.telling import Telling
 
 log = structlog.get_logger()
@@ -61,6 +64,7 @@ class Delivery:
         render: Renderer,
         sender: Sender,
         telling: Telling,
+        casework: Casework,
         now: Now,
         new_id: NewId,
         jitter: Callable[[], float],
@@ -68,7 +72,7 @@ class Delivery:
     ) -> None:
         self._database, self._transport, self._render = database, transport, render
         self._sender, self._now, self._new_id, self._jitter = sender, now, new_id, jitter
-        self._telling, self._metrics = telling, metrics
+        self._telling, self._casework, self._metrics = telling, casework, metrics
         self._handed_over: dict[UUID, tuple[Notice, datetime]] = {}
         self._vendors_told: dict[UUID, Notice] = {}
 
@@ -179,9 +183,13 @@ class Delivery:
         return True
 
     async def _vendor_told(self, tx: Transaction, notice: Notice) -> None:
+        """The first notice that reaches a vendor starts the vendor's clocks."""
         case = await _locked_case(tx, notice)
-        if case is not None and case.vendor_status == "unreached":
-            await tx.cases.update(replace(case, vendor_status="notified"))
+        if case is not None and case.vendor_status == "unreached" and case.in_frozen_phase:
+            await self._casework.execute(
+                tx, case, Command.VENDOR_NOTIFIED, actor=System.COURIER,
+                arguments={"notice": notice.n, "kind": notice.kind},
+            )
 
     async def _failed(self, notice: Notice, error: NoticeError) -> None:
         self._metrics.count("notices", channel=notice.channel, result="failed")

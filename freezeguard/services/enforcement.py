@@ -19,9 +19,9 @@ from freezeguard.ports.journal import Journal
 from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.storage import CatalogueRow, Database
 from freezeguard.services.breaker import Breaker
-from freezeguard.services.casework import LEASE
 from freezeguard.services.claims import Calls, Claim, LeaseLost, Paused
 from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.holding import LEASE
 from freezeguard.services.pace import Pace
 from freezeguard.services.reconciliation import Reconciliation
 from freezeguard.services.releasing import Releasing

@@ -18,6 +18,7 @@ from freezeguard.detection.governor import Charge, charge_for, exhausted
 from freezeguard.detection.windows import Observed, Shipment, moment_before
 from freezeguard.domain.acts.outcome import stricter_lane
 from freezeguard.domain.case import take_news
+from freezeguard.domain.effects import Notify
 from freezeguard.domain.evidence import take_in
 from freezeguard.domain.people import System
 from freezeguard.domain.reasons import Crossing
@@ -127,7 +128,7 @@ class Evaluation:
     # ------------------------------------------------------------------------- open cases
 
     async def _attach_news(self, look: _Look, case: Case) -> None:
-        covered = [one for one in look.news if case.scope.covers(one.scope)]
+        covered = [one for one in look.news if case.covers(one.scope)]
         if not covered:
             return
         awaiting = case.state is State.AWAITING_APPROVAL
@@ -219,7 +220,7 @@ class Evaluation:
                 *after_the_fix(rule, case.scope, look.signals, look.shipments, fix)
             )
         for crossing in found:
-            if crossing.bound_kind == "freeze" and case.scope.covers(crossing.scope):
+            if crossing.bound_kind == "freeze" and case.covers(crossing.scope):
                 await self._freeze_again(look, case, crossing)
                 return
 
@@ -253,6 +254,8 @@ class Evaluation:
         case = _concerned(look.cases, crossing.scope)
         if crossing.mode == "shadow":
             await self._note(look, crossing, "shadow", None)
+        elif case is None and _is_held_for_good(look, crossing.scope):
+            await self._note(look, crossing, "covered", None)
         elif case is not None and case.state in REFREEZABLE:
             return
         elif case is not None and case.state is not State.SUSPECTED:
@@ -293,11 +296,22 @@ class Evaluation:
             return
         if suspected is None:
             arguments = self._arguments(crossing, self._counted(look, crossing))
+            beside = [one for one in look.cases if one.scope.overlaps(crossing.scope)]
             aftermath = await self._open(look, Command.FREEZE, crossing, arguments)
             await self._frozen(look, crossing, aftermath)
+            await self._propose_merge(look, aftermath.case, beside)
         else:
             aftermath = await self._freeze_in(look, suspected, crossing)
         await self._spend(look, aftermath.case, charge)
+
+    async def _propose_merge(self, look: _Look, case: Case, beside: Sequence[Case]) -> None:
+        """A case that overlaps with a new one: the owner may merge the two, or widen one."""
+        other = next((one for one in beside if one.in_frozen_phase), None)
+        if other is not None:
+            facts = {"other": str(other.number)}
+            await self._telling.tell(
+                look.tx, case, Notify("merge_proposed", "owner", facts), look.now
+            )
 
     async def _second(self, look: _Look, rule: Rule, crossing: Crossing, case: Case) -> None:
         """A person has pulled, and a bound is crossed, be it the lower one: two opinions agree.
@@ -439,7 +453,7 @@ class Evaluation:
             one
             for one in look.signals
             if (one.source, one.id) in counted
-            or (one.seq >= look.pending.since_seq and case.scope.covers(one.scope))
+            or (one.seq >= look.pending.since_seq and case.covers(one.scope))
         ]
         await look.tx.cases.attach(case, attached, counted, look.now)
         return attached
@@ -472,9 +486,18 @@ def _concerned(cases: Sequence[Case], scope: Scope) -> Case | None:
 
     A mere suspicion of more stops nothing yet, and a crossing for a part must not freeze it all.
     """
-    covering = [one for one in cases if one.scope.covers(scope)]
+    covering = [one for one in cases if one.covers(scope)]
     stopping = [one for one in covering if one.state is not State.SUSPECTED]
     return next(iter(stopping or [one for one in covering if one.scope == scope]), None)
+
+
+def _is_held_for_good(look: _Look, scope: Scope) -> bool:
+    """Say whether a hold of a case that is closed (delisted) covers a scope already."""
+    open_cases = {one.id for one in look.cases}
+    return any(
+        one.state == "active" and one.case_id not in open_cases and one.scope.covers(scope)
+        for one in look.prelude.holds
+    )
 
 
 def _reach(rules: Sequence[Rule]) -> timedelta:

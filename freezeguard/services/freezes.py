@@ -54,6 +54,9 @@ class Freezes:
         case = _covering(prelude.cases, scope)
         if case is not None:
             return await self._on_open_case(tx, case, reason, wanted_lane, actor), False
+        held_for_good = await _delisted(tx, prelude, scope)
+        if held_for_good is not None:
+            return Aftermath(held_for_good), False
         return await self._open(tx, scope, prelude, reason, wanted_lane, actor), True
 
     async def _on_open_case(
@@ -64,6 +67,8 @@ class Freezes:
         lane: str,
         actor: Actor,
     ) -> Aftermath:
+        if lane == "authority" and case.lane != "authority":
+            return await self._order(tx, case, reason, actor)
         if case.in_frozen_phase and stricter_lane(lane, case.lane) != case.lane:
             return await self._in_stricter_lane(tx, case, reason, lane, actor)
         if case.state is State.SUSPECTED:
@@ -85,6 +90,15 @@ class Freezes:
         )
         await self._spend(tx, aftermath, actor)
         return aftermath
+
+    async def _order(
+        self, tx: Transaction, case: Case, reason: PullReason, actor: Actor
+    ) -> Aftermath:
+        """A pull by order of an authority registers the order on the case that is open."""
+        arguments = {"authority": reason.comment or "the authority", "document": reason.document}
+        return await self._casework.execute(
+            tx, case, Command.REGISTER_ORDER, arguments=arguments, actor=actor
+        )
 
     async def _in_stricter_lane(
         self, tx: Transaction, case: Case, reason: PullReason, lane: str, actor: Actor
@@ -218,10 +232,19 @@ def _covering(cases: Iterable[Case], scope: Scope) -> Case | None:
 
     A suspicion of more is another matter: whoever stops a part has said nothing of the rest.
     """
-    covering = [one for one in cases if one.scope.covers(scope)]
+    covering = [one for one in cases if one.covers(scope)]
     exact = [one for one in covering if one.scope == scope]
     stopping = [one for one in covering if one.state is not State.SUSPECTED]
     return next(iter(exact or stopping), None)
+
+
+async def _delisted(tx: Transaction, prelude: Prelude, scope: Scope) -> Case | None:
+    """Return the closed case that keeps a scope off sale for good, if any."""
+    open_cases = {one.id for one in prelude.cases}
+    for hold in prelude.holds:
+        if hold.state == "active" and hold.case_id not in open_cases and hold.scope.covers(scope):
+            return await tx.cases.get(hold.case_id)
+    return None
 
 
 def _is_second(actor: Actor, pullers: Iterable[str]) -> bool:

@@ -20,6 +20,7 @@ from freezeguard.domain.policy import Policy
 from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.record import Case
 from freezeguard.domain.rules import Rule
+from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.storage import CaseEvent, Database, Transaction
 
@@ -139,7 +140,8 @@ async def _recompute_one(
     shipments = await tx.signals.shipments(case.scope.sku, None, known_at=event.at)
     evidence = Evidence(known, shipments)
     if stored.get("tightened"):
-        rule, evidence = after_the_fix(rule, case.scope, known, shipments, _fix(before))
+        scope = Scope.of(case.scope.sku, event.arguments.get("scope") or case.scope.as_dict())
+        rule, evidence = after_the_fix(rule, scope, known, shipments, _fix(before))
     crossing = _at(rule, evidence, stored["counted"][-1])
     recomputed = None if crossing is None else _plain(crossing.reason.as_dict())
     return RecomputedFreeze(
@@ -192,4 +194,4 @@ async def _from_all(
 ) -> Crossing | None:
     shipments = await tx.signals.shipments(case.scope.sku, None, known_at=now)
     found = crossings(rule, Evidence(signals, shipments))
-    return next((one for one in found if case.scope.covers(one.scope)), None)
+    return next((one for one in found if case.covers(one.scope)), None)

@@ -8,6 +8,7 @@ import structlog
 
 from freezeguard.domain.effects import Notify, OpenTask
 from freezeguard.domain.enforcement import Status
+from freezeguard.domain.errors import GuardFailed
 from freezeguard.domain.people import System
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command, State
@@ -43,7 +44,7 @@ class Reconciliation:
         holds = await self._holds(tx, row)
         if not any(one.state == "active" for one in holds):
             # Nobody wants it stopped: an order from before its catalogue was last configured.
-            await self._casework.want_again(tx, row.sku)
+            await self._casework.holding.want_again(tx, row.sku)
         for case in await self._cases(tx, holds):
             told, ask = case, instruction
             if instruction is not None and await self._is_asked(tx, case, row, "stop"):
@@ -66,12 +67,17 @@ class Reconciliation:
                     actor=System.RECONCILER,
                 )
                 told = aftermath.case
-            elif refused and case.is_final and not asked and row.attempts >= tries_allowed:
+            elif (
+                refused and not asked and row.attempts >= tries_allowed
+                and (case.is_final or case.in_frozen_phase)
+            ):
                 await self._ask_by_hand(tx, case, row)
             await self.advance(tx, told)
 
     async def advance(self, tx: Transaction, case: Case) -> bool:
         """Confirm the freeze or the release of a case where everything was read back."""
+        if case.in_frozen_phase and case.state is not State.FREEZING:
+            return await self._advance_scope(tx, case)
         if case.state not in {State.FREEZING, State.REINSTATING} and not case.is_final:
             return False
         objects = await self._casework.object_states(tx, case)
@@ -84,9 +90,20 @@ class Reconciliation:
             await self._confirm(tx, case, Command.CONFIRM_RELEASE)
             return True
         if case.is_final and case.state is not State.DELISTED:
-            await self._casework.end_hold(tx, case.id)
+            await self._casework.holding.end(tx, case.id)
             return True
         return False
+
+    async def _advance_scope(self, tx: Transaction, case: Case) -> bool:
+        """Go on with a narrowing: the narrow hold is read back, or the wide one is released."""
+        if case.narrowing is None:
+            await self._casework.holding.end_superseded(tx, case)
+            return False
+        try:
+            await self._confirm(tx, case, Command.CONFIRM_NARROW)
+        except GuardFailed:
+            return False
+        return True
 
     async def _confirm(self, tx: Transaction, case: Case, command: Command) -> None:
         await self._casework.execute(tx, case, command, arguments={}, actor=System.RECONCILER)

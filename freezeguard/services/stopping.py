@@ -17,8 +17,8 @@ from freezeguard.domain.errors import Unavailable
 from freezeguard.ports.catalogues import CatalogueError, Found, Observation
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.storage import CatalogueRow
-from freezeguard.services.casework import LEASE
 from freezeguard.services.claims import Calls, Claim, Paused, saw
+from freezeguard.services.holding import LEASE
 
 log = structlog.get_logger()
 

@@ -142,6 +142,7 @@ class Sweeper:
             self._reached[state] = (cases[-1].opened_at, cases[-1].id) if more else None
             found |= {one.id: None for one in cases}
         found |= dict.fromkeys(await tx.holds.releasing_cases(PAGE))
+        found |= dict.fromkeys(await tx.cases.narrowing(PAGE))
         return list(found)
 
     # ------------------------------------------------------------------------------- journal
@@ -240,7 +241,7 @@ class WantedSweep:
     async def _ask_again(self, sku: str) -> None:
         async def work(tx: Transaction) -> list[CatalogueRow]:
             await tx.signals.lock_sku(sku)
-            return await self._casework.want_again(tx, sku)
+            return await self._casework.holding.want_again(tx, sku)
 
         claims = await self._database.run(work)
         log.warning("wanted_again", sku=sku, stops=len(claims))

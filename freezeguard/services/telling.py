@@ -102,16 +102,20 @@ class Telling:
 
     async def tell(
         self, tx: Transaction, case: Case, notify: Notify, now: datetime, seen: Seen = NOTHING_SEEN
-    ) -> None:
-        """Write one notice per reader of a case; `seen` spares looking up what the caller has."""
+    ) -> int:
+        """Write one notice per reader of a case; return to how many readers.
+
+        `seen` spares looking up what the caller has.
+        """
         readers = await self._readers(tx, case, notify, now)
         if not readers:
-            return
+            return 0
         facts = await self._facts(tx, case, notify, now, seen)
         for reader in readers:
             await tx.notices.add(self._notice(case, reader, notify.kind, facts), now)
         if notify.reader == "vendor" and readers[0].address is None:
             await self._vendor_unreachable(tx, case, now, seen)
+        return len(readers)
 
     async def tell_shop(
         self, tx: Transaction, kind: str, facts: Mapping[str, Any], now: datetime
@@ -179,6 +183,25 @@ class Telling:
                 return await self._pullers(tx, case)
             case "everyone_told":
                 return await self._told(tx, case)
+            case "vendor_second" | "vendor_superior":
+                return await self._vendor(tx, case)
+            case "person":
+                found = await tx.people.person(str(notify.facts.get("person")))
+                return [] if found is None else [reader_of(found[0])]
+            case "deputy" | "managers" | "reviewers" | "compliance" | "admins":
+                return await self._staff(tx, case, notify.reader)
+
+    async def _staff(self, tx: Transaction, case: Case, which: str) -> list[Reader]:
+        people = [one for one, active in await tx.people.people() if active]
+        owner = next((one for one in people if one.id == case.owner), None)
+        wanted = {
+            "deputy": lambda one: owner is not None and one.id == owner.deputy,
+            "managers": lambda one: one.manages(case.category),
+            "reviewers": lambda one: one.judges_alone and one.id not in case.decided_by,
+            "compliance": lambda one: Role.COMPLIANCE in one.roles,
+            "admins": lambda one: Role.ADMIN in one.roles,
+        }[which]
+        return [reader_of(one) for one in people if wanted(one)]
 
     async def _vendor(self, tx: Transaction, case: Case) -> list[Reader]:
         vendor = None if case.vendor is None else await tx.master.vendor(case.vendor)
@@ -286,9 +309,10 @@ class Telling:
     ) -> dict[str, Any]:
         if notify.kind == "suspected":
             clocks = await tx.cases.clocks(case.id)
-            due = next((one.due_at for one in clocks if one.stopped_at is None), now)
+            due = next((one.due_at for one in clocks if one.kind == "second_opinion"
+                        and one.stopped_at is None), now)
             soft = await tx.holds.of_case(case.id)
-            return {"expires_at": due.isoformat(), "soft_hold": soft is not None}
+            return {"expires_at": due.isoformat(), "soft_hold": bool(soft)}
         if notify.kind in {"statement_of_reasons", "refrozen"}:
             return self._statement(case)
         return _own_facts(notify.kind, case)

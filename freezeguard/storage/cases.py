@@ -8,7 +8,8 @@ from uuid import UUID
 import asyncpg
 
 from freezeguard.domain.people import Person, Role
-from freezeguard.domain.record import Case, Vote
+from freezeguard.domain.record import Case, Promises, Vote
+from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import State
 from freezeguard.ports.storage import CaseEvent, CaseFilter, Json
 from freezeguard.storage.attachments import Attachments
@@ -26,6 +27,9 @@ _PLAIN = (
     "closed_at", "reason", "rule_id", "rule_version", "diagnosis", "remedy", "remedy_author",
     "remedy_rounds", "verification", "approval_requested_at", "approval_requested_by",
     "approval_evidence", "release_tries", "probation", "known_evidence", "contact_cost",
+)  # fmt: skip
+_LATER = (
+    "narrowing", "authority_order", "commitment", "contest", "appeal", "hand_off",
 )  # fmt: skip
 """Fields that have the same name and type in the case and in its row, in the queries' order."""
 
@@ -108,17 +112,63 @@ class PostgresCases(Attachments, Duties):
     async def void_votes(self, case_id: UUID, why: str, now: datetime) -> None:
         await self._connection.execute(SQL["void_votes"], case_id, now, why)
 
+    async def merge_signals(self, from_case: UUID, to_case: UUID, now: datetime) -> None:
+        await self._writes.before_reading("case_signals")
+        await self._connection.execute(SQL["merge_signals"], from_case, to_case, now)
+
+    async def make_promise(
+        self, promise_id: UUID, case: Case, now: datetime, by: str, due_at: datetime
+    ) -> None:
+        await self._connection.execute(
+            SQL["make_promise"], promise_id, case.id, case.scope.sku, case.vendor, now, by, due_at
+        )
+
+    async def settle_promise(self, case_id: UUID, outcome: str, now: datetime) -> None:
+        await self._connection.execute(SQL["settle_promise"], case_id, now, outcome)
+
+    async def promises(self, vendor: str) -> Promises:
+        row = await self._connection.fetchrow(SQL["promises"], vendor)
+        assert row is not None  # noqa: S101 - an aggregate always has one row
+        return Promises(row["kept"], row["broken"])
+
+    async def narrowing(self, limit: int) -> list[UUID]:
+        rows = await self._connection.fetch(SQL["narrowing_cases"], limit)
+        return [row["id"] for row in rows]
+
+    async def add_review(
+        self, review_id: UUID, case: Case, verdict: str, comment: str, reviewer: str,
+        pullers: Sequence[str], now: datetime,
+    ) -> None:  # fmt: skip
+        await self._connection.execute(
+            SQL["add_review"], review_id, case.id, case.scope.sku, verdict, comment, reviewer, now,
+            pullers, case.rule_id,
+        )  # fmt: skip
+
+    async def reviews(self, case_id: UUID) -> list[Json]:
+        return [in_json_types(row) for row in await self._connection.fetch(SQL["reviews"], case_id)]
+
+    async def review_scores(self) -> list[Json]:
+        return [in_json_types(row) for row in await self._connection.fetch(SQL["review_scores"])]
+
 
 def _values(case: Case) -> tuple[Any, ...]:
     plain = (getattr(case, name) for name in _PLAIN)
-    return case.id, case.scope.sku, *narrowing_of(case.scope), case.state, *plain
+    later = (getattr(case, name) for name in _LATER)
+    further = [one.as_dict() for one in case.further_scopes]
+    return (
+        case.id, case.scope.sku, *narrowing_of(case.scope), case.state, *plain, further, *later,
+        case.decided_by, case.merged_into,
+    )  # fmt: skip
 
 
 def case_of(row: asyncpg.Record) -> Case:
     """Read a case from its row."""
-    plain: dict[str, Any] = {name: row[name] for name in _PLAIN}
+    plain: dict[str, Any] = {name: row[name] for name in (*_PLAIN, *_LATER)}
+    further = (Scope.of(one["sku"], one) for one in row["further_scopes"])
     return Case(
-        id=row["id"], scope=scope_of(row), state=State(row["state"]), number=row["number"], **plain
+        id=row["id"], scope=scope_of(row), state=State(row["state"]), number=row["number"],
+        further_scopes=tuple(further), decided_by=tuple(row["decided_by"]),
+        merged_into=row["merged_into"], **plain,
     )
 
 
@@ -127,5 +177,5 @@ def _vote(row: asyncpg.Record) -> Vote:
     voter = Person(row["person"], "", roles, areas=frozenset(row["areas"]))
     return Vote(
         row["command"], row["person"], voter.manages(row["category"]), row["evidence_revision"],
-        row["expires_at"],
+        row["expires_at"], roles=roles,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from freezeguard.domain.record import Case
-from freezeguard.ports.storage import Clock, ManualTask
+from freezeguard.ports.storage import Clock, Json, ManualTask
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
@@ -20,36 +20,53 @@ class Duties:
     _writes: DeferredWrites
 
     async def start_clock(
-        self, clock_id: UUID, case: Case, kind: str, now: datetime, due_at: datetime
-    ) -> None:
+        self, clock_id: UUID, case: Case, kind: str, now: datetime, due_at: datetime,
+        *, next_at: datetime | None = None, details: Json | None = None,
+    ) -> None:  # fmt: skip
         self._writes.add(
             "clocks", id=clock_id, case_id=case.id, sku=case.scope.sku, kind=kind,
-            started_at=now, due_at=due_at,
+            started_at=now, due_at=due_at, next_at=next_at or due_at, details=details or {},
         )  # fmt: skip
 
     async def stop_clocks(self, case_id: UUID, kinds: Sequence[str], now: datetime) -> None:
-        await self._writes.before_reading("clocks")
+        await self._writes.before_reading("clocks", "notices")
         await self._connection.execute(SQL["stop_clocks"], case_id, kinds, now)
+
+    async def pause_clocks(self, case_id: UUID, kinds: Sequence[str], now: datetime) -> None:
+        await self._writes.before_reading("clocks")
+        await self._connection.execute(SQL["pause_clocks"], case_id, kinds, now)
+
+    async def resume_clocks(self, case_id: UUID, kinds: Sequence[str], now: datetime) -> None:
+        await self._writes.before_reading("clocks")
+        await self._connection.execute(SQL["resume_clocks"], case_id, kinds, now)
 
     async def clocks(self, case_id: UUID) -> list[Clock]:
         await self._writes.before_reading("clocks")
         return [Clock(*row) for row in await self._connection.fetch(SQL["clocks"], case_id)]
 
-    async def claim_due_clocks(
-        self, now: datetime | None, lease: timedelta, limit: int
-    ) -> list[Clock]:
+    async def claim_due_clocks(self, now: datetime, lease: timedelta, limit: int) -> list[Clock]:
         await self._writes.before_reading("clocks")
         rows = await self._connection.fetch(SQL["claim_due_clocks"], now, lease, limit)
         return sorted((Clock(*row) for row in rows), key=lambda one: (one.due_at, one.id))
 
-    async def moment_if_due(self, clock_id: UUID) -> datetime | None:
+    async def clock_if_due(self, clock_id: UUID, now: datetime) -> Clock | None:
         await self._writes.before_reading("clocks")
-        moment: datetime | None = await self._connection.fetchval(SQL["moment_if_due"], clock_id)
-        return moment
+        row = await self._connection.fetchrow(SQL["clock_if_due"], clock_id, now)
+        return None if row is None else Clock(*row)
 
-    async def mark_fired(self, clock_id: UUID, now: datetime) -> None:
+    async def pass_stage(
+        self, clock_id: UUID, *, next_at: datetime | None, level: int,
+        warned_at: datetime | None = None, breached_at: datetime | None = None,
+    ) -> None:  # fmt: skip
         await self._writes.before_reading("clocks")
-        await self._connection.execute(SQL["mark_fired"], clock_id, now)
+        await self._connection.execute(
+            SQL["pass_stage"], clock_id, next_at, level, warned_at, breached_at
+        )
+
+    async def next_stage(self) -> datetime | None:
+        await self._writes.before_reading("clocks")
+        moment: datetime | None = await self._connection.fetchval(SQL["next_stage"])
+        return moment
 
     async def open_task(
         self, task_id: UUID, case: Case, task: str, catalogue: str, remote_id: str,
@@ -64,6 +81,7 @@ class Duties:
         self, case_id: UUID, task: str | None, where: tuple[str, str] | None, by: str, note: str,
         now: datetime,
     ) -> None:  # fmt: skip
+        await self._writes.before_reading("clocks")
         await self._connection.execute(
             SQL["close_tasks"], case_id, task, *(where or (None, None)), now, by, note
         )

@@ -51,10 +51,9 @@ class PostgresHolds:
         await self._writes.before_reading("holds")
         await self._connection.execute(SQL["update_hold"], *_values(hold), ended_at)
 
-    async def of_case(self, case_id: UUID) -> Hold | None:
+    async def of_case(self, case_id: UUID) -> list[Hold]:
         await self._writes.before_reading("holds")
-        row = await self._connection.fetchrow(SQL["hold_of_case"], case_id)
-        return None if row is None else hold_of(row)
+        return [hold_of(row) for row in await self._connection.fetch(SQL["holds_of_case"], case_id)]
 
     async def in_force(self, sku: str) -> list[Hold]:
         await self._writes.before_reading("holds")

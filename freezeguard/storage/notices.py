@@ -43,6 +43,10 @@ class PostgresNotices:
         )
         return noted is not None
 
+    async def vendor_reacted(self, case_id: UUID, state: str) -> None:
+        await self._writes.before_reading("notices")
+        await self._connection.execute(SQL["vendor_reacted"], case_id, state)
+
     async def of_case(self, case_id: UUID) -> list[Notice]:
         await self._writes.before_reading("notices")
         return [Notice(*row) for row in await self._connection.fetch(SQL["of_case"], case_id)]

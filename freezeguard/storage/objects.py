@@ -127,6 +127,16 @@ class PostgresObjects:
             SQL["refresh_images"], sku, catalogue, _as_json(found), now, revision
         )
 
+    async def waive(
+        self, sku: str, catalogue: str, remote_id: str, by: str, until: datetime, why: str
+    ) -> None:
+        await self._connection.execute(
+            SQL["waive_object"], sku, catalogue, remote_id, by, until, why
+        )
+
+    async def unwaive(self, sku: str, catalogue: str, remote_id: str) -> None:
+        await self._connection.execute(SQL["unwaive_object"], sku, catalogue, remote_id)
+
     async def wanted_of(self, skus: Sequence[str]) -> list[tuple[str, str, Wanted]]:
         rows = await self._connection.fetch(SQL["wanted_of"], skus)
         return [(row["sku"], row["catalogue"], row["wanted"]) for row in rows]

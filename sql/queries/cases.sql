@@ -7,9 +7,11 @@ INSERT INTO cases (
     degraded, vendor, vendor_status, category, owner, outcome, opened_by, opened_at, frozen_at,
     reinstated_at, closed_at, reason, rule_id, rule_version, diagnosis, remedy, remedy_author,
     remedy_rounds, verification, approval_requested_at, approval_requested_by, approval_evidence,
-    release_tries, probation, known_evidence, contact_cost)
+    release_tries, probation, known_evidence, contact_cost, further_scopes, narrowing,
+    authority_order, commitment, contest, appeal, hand_off, decided_by, merged_into)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)
+        $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38,
+        $39, $40, $41, $42, $43, $44, $45, $46)
 RETURNING number;
 
 -- name: update_case
@@ -22,7 +24,9 @@ UPDATE cases
        rule_id = $24, rule_version = $25, diagnosis = $26, remedy = $27, remedy_author = $28,
        remedy_rounds = $29, verification = $30, approval_requested_at = $31,
        approval_requested_by = $32, approval_evidence = $33, release_tries = $34, probation = $35,
-       known_evidence = $36, contact_cost = $37
+       known_evidence = $36, contact_cost = $37, further_scopes = $38, narrowing = $39,
+       authority_order = $40, commitment = $41, contest = $42, appeal = $43, hand_off = $44,
+       decided_by = $45, merged_into = $46
  WHERE id = $1;
 
 -- name: get_case
@@ -127,3 +131,60 @@ SELECT vote.command, vote.person, vote.evidence_revision, vote.expires_at, vote.
 -- name: void_votes
 -- Make the votes of a case count no more.
 UPDATE approvals SET void_at = $2, void_why = $3 WHERE case_id = $1 AND void_at IS NULL;
+
+-- name: merge_signals
+-- Attach to one case what is attached to another.
+INSERT INTO case_signals (case_id, sku, source, id, occurred_at, attached_at, counted)
+SELECT $2, sku, source, id, occurred_at, $3, counted
+  FROM case_signals
+ WHERE case_id = $1
+ON CONFLICT (case_id, source, id) DO NOTHING;
+
+-- name: make_promise
+-- Store the date that a vendor has set itself; an earlier one of the case was moved.
+WITH moved AS (
+    UPDATE vendor_promises SET settled_at = $5, outcome = 'moved'
+     WHERE case_id = $2 AND settled_at IS NULL
+    RETURNING id
+)
+INSERT INTO vendor_promises (id, case_id, sku, vendor, made_at, made_by, due_at)
+SELECT $1, $2, $3, $4, $5, $6, $7
+ WHERE (SELECT count(*) FROM moved) >= 0;
+
+-- name: settle_promise
+-- Store what became of the vendor's date of a case.
+UPDATE vendor_promises SET settled_at = $2, outcome = $3
+ WHERE case_id = $1 AND settled_at IS NULL;
+
+-- name: promises
+-- Return how many of its dates a vendor has kept, and how many it has broken.
+SELECT count(*) FILTER (WHERE outcome = 'kept') AS kept,
+       count(*) FILTER (WHERE outcome = 'broken') AS broken
+  FROM vendor_promises
+ WHERE vendor = $1;
+
+-- name: add_review
+-- Store a later review.
+INSERT INTO reviews (id, case_id, sku, verdict, comment, reviewed_by, reviewed_at, pullers, rule_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: reviews
+-- Return the reviews of a case, in order.
+SELECT verdict, comment, reviewed_by, reviewed_at FROM reviews
+ WHERE case_id = $1
+ ORDER BY reviewed_at, id;
+
+-- name: review_scores
+-- Return how often later reviews found each person's pulls, and each rule's freezes, right or wrong.
+SELECT kind, name, count(*) FILTER (WHERE verdict = 'right') AS right,
+       count(*) FILTER (WHERE verdict = 'wrong') AS wrong,
+       count(*) FILTER (WHERE verdict = 'undecided') AS undecided
+  FROM (SELECT 'person' AS kind, unnest(pullers) AS name, verdict FROM reviews
+         UNION ALL
+        SELECT 'rule', rule_id, verdict FROM reviews WHERE rule_id IS NOT NULL) AS each
+ GROUP BY kind, name
+ ORDER BY kind, name;
+
+-- name: narrowing_cases
+-- Return cases whose narrower hold waits to be read back, the oldest first.
+SELECT id FROM cases WHERE narrowing IS NOT NULL ORDER BY opened_at, id LIMIT $1;

@@ -37,18 +37,23 @@ WITH new_holds AS (
      ORDER BY case_id, source COLLATE "C", id COLLATE "C"
     ON CONFLICT (case_id, source, id) DO NOTHING
 ), started AS (
-    INSERT INTO clocks (id, case_id, sku, kind, started_at, due_at)
-    SELECT DISTINCT ON (case_id, kind) id, case_id, sku, kind, started_at, due_at
+    INSERT INTO clocks (id, case_id, sku, kind, started_at, due_at, next_at, details, fired_at)
+    SELECT DISTINCT ON (case_id, kind) id, case_id, sku, kind, started_at, due_at, next_at,
+           details, started_at
       FROM jsonb_to_recordset($6::jsonb) AS one (
            id uuid, case_id uuid, sku text, kind text, started_at timestamptz,
-           due_at timestamptz, place integer)
+           due_at timestamptz, next_at timestamptz, details jsonb, place integer)
      ORDER BY case_id, kind, place DESC
     ON CONFLICT (case_id, kind) WHERE stopped_at IS NULL DO UPDATE SET
         started_at = excluded.started_at,
         due_at = excluded.due_at,
-        warn_at = NULL,
+        next_at = excluded.next_at,
+        details = excluded.details,
+        fired_at = excluded.fired_at,
+        level = 0,
+        warned_at = NULL,
+        breached_at = NULL,
         paused_at = NULL,
-        fired_at = NULL,
         lease_until = NULL
 ), found AS (
     INSERT INTO crossings (id, sku, scope, rule_id, rule_version, crossed_at, source, signal_id,

@@ -16,12 +16,13 @@ UPDATE holds
        ended_at = $15
  WHERE id = $1;
 
--- name: hold_of_case
--- Return the hold of a case that is in force.
+-- name: holds_of_case
+-- Return the holds of a case that are in force, oldest first.
 SELECT id, case_id, sku, seller, channel, country, lot, lane, level, soft, state, reason, since,
        revision
   FROM holds
- WHERE case_id = $1 AND state IN ('active', 'releasing');
+ WHERE case_id = $1 AND state IN ('active', 'releasing')
+ ORDER BY since, id;
 
 -- name: holds_of_sku
 -- Return the holds of a SKU that are in force, oldest first.

@@ -54,3 +54,9 @@ SELECT id, case_id, sku, n, recipient, channel, address, kind, facts, language, 
   FROM notices
  WHERE case_id = $1
  ORDER BY n, recipient, channel;
+
+-- name: vendor_reacted
+-- Note that a vendor has reacted to what it was told of a case: read it, or answered it.
+UPDATE notices SET state = $2
+ WHERE case_id = $1 AND recipient LIKE 'vendor:%'
+   AND (state IN ('sent', 'delivered') OR (state = 'acknowledged' AND $2 = 'answered'));

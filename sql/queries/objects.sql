@@ -27,6 +27,7 @@ ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET
     status = CASE WHEN known.wanted = excluded.wanted THEN known.status ELSE 'pending' END,
     attempts = CASE WHEN known.wanted = excluded.wanted THEN known.attempts ELSE 0 END,
     failing_since = CASE WHEN known.wanted = excluded.wanted THEN known.failing_since END,
+    waived_until = CASE WHEN known.wanted = excluded.wanted THEN known.waived_until END,
     sent_at = CASE  -- a lease that was never given back: its worker may have sent something
         WHEN known.lease_until IS NOT NULL THEN coalesce(known.sent_at, clock_timestamp())
         ELSE known.sent_at END,
@@ -267,3 +268,14 @@ UPDATE skus SET read_ahead_at = $2 WHERE sku = $1;
 SELECT * FROM catalogue_objects
  WHERE status IN ('refused', 'unreachable', 'drifted')
  ORDER BY sku, catalogue, remote_id;
+
+-- name: waive_object
+-- Note that a manager takes it upon himself that an object is not stopped. What is seen of it, and
+-- that it is tried, stays as it is.
+UPDATE catalogue_objects SET waived_by = $4, waived_until = $5, waived_why = $6
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3;
+
+-- name: unwaive_object
+-- End a waiver.
+UPDATE catalogue_objects SET waived_by = NULL, waived_until = NULL, waived_why = NULL
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3;

@@ -127,6 +127,9 @@ class ObjectOut(Output):
     )
     takes_along: list[str]
     held_by_other: str | None = Field(None, description="A case whose hold keeps it stopped.")
+    waived_by: str | None = None
+    waived_until: datetime | None = None
+    waived_why: str | None = None
 
 
 class NoticeOut(Output):
@@ -155,7 +158,11 @@ class ClockOut(Output):
     started_at: datetime
     due_at: datetime
     stopped_at: datetime | None
-    fired_at: datetime | None
+    fired_at: datetime | None = Field(None, description="When it ran out.")
+    warned_at: datetime | None = None
+    paused_at: datetime | None = Field(None, description="Somebody else has the ball since then.")
+    level: int = Field(0, description="How far it has escalated.")
+    law: str | None = Field(None, description="The article, where a law sets it.")
 
 
 class TaskOut(Output):
@@ -240,6 +247,16 @@ class CaseOut(CaseSummary):
     probation: dict[str, Any] | None
     contact_cost: str
     hold: HoldOut | None
+    holds: list[HoldOut] = Field([], description="All of them: of merged scopes, or narrowed.")
+    further_scopes: list[ScopeOut] = Field([], description="Of cases merged into this one.")
+    narrowing: dict[str, Any] | None = Field(None, description="The narrower scope on its way.")
+    authority_order: dict[str, Any] | None = None
+    commitment: dict[str, Any] | None = Field(None, description="The vendor's own date.")
+    contest: dict[str, Any] | None = None
+    appeal: dict[str, Any] | None = None
+    hand_off: dict[str, Any] | None = Field(None, description="To whom the case is offered.")
+    merged_into: str | None = None
+    reviews: list[dict[str, Any]] = []
     evidence: EvidenceOut
     enforcement: list[ObjectOut]
     notices: list[NoticeOut]

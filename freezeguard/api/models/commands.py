@@ -5,12 +5,14 @@ of what type it must be.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from freezeguard.api.models.fields import Input, Label, Name, Revision, Text
+from freezeguard.domain.acts.desk import VERDICTS
 from freezeguard.domain.guards import FALSE_ALARM_CODES
 from freezeguard.domain.remedy import BRANCHES
 from freezeguard.domain.transitions import Command
@@ -134,8 +136,121 @@ class FalseAlarm(Input):
     comment: Text | None = None
 
 
-class Later(BaseModel):
-    """A command of a later release: its arguments are not settled."""
+class CommitDate(Input):
+    """The vendor's own date for its remedy."""
+
+    date: datetime | None = Field(None, description="By when, with its zone.")
+    comment: Text | None = None
+
+
+class Appeal(Input):
+    """Ask for another look at a decision."""
+
+    new_facts: Text | None = Field(None, description="What was not known when it was decided.")
+
+
+class ScopePart(Input):
+    """A part of the sale of a SKU; an absent field means all."""
+
+    model_config = ConfigDict(title="ScopePart")
+
+    sku: Name | None = None
+    seller: Name | None = None
+    channel: Name | None = None
+    country: Name | None = None
+    lot: Name | None = None
+
+
+class Widen(Input):
+    """Stop more of the same SKU."""
+
+    scope: ScopePart = ScopePart()
+    reason: Text | None = None
+
+
+class Narrow(Input):
+    """Stop less of it: evidence isolates a lot, a channel or a seller."""
+
+    scope: ScopePart = ScopePart()
+    reason: Text | None = None
+    evidence_revision: Revision | None = None
+
+
+class RegisterOrder(Input):
+    """An order of an authority."""
+
+    authority: Text | None = None
+    document: Name | None = Field(None, description="Where the order itself is kept.")
+    jurisdiction: Label | None = Field(None, description="Whose law counts; absent: all.")
+    comment: Text | None = None
+
+
+class RegisterRevocation(Input):
+    """The authority takes its order back."""
+
+    document: Name | None = Field(None, description="Where the revocation itself is kept.")
+    authority: Text | None = None
+    comment: Text | None = None
+
+
+class RecordAction(Input):
+    """What a law wanted to be done is done."""
+
+    clock: Label | None = Field(None, description="The legal clock that ends with it.")
+    action: Text | None = Field(None, description="What was done, and who was told.")
+    document: Name | None = None
+
+
+class Merge(Input):
+    """Make one case of two that have the same cause; the older one survives."""
+
+    into: Name | None = Field(None, description="Id or number of the case that survives.")
+    reason: Text | None = None
+
+
+class HandOff(Input):
+    """Offer the case to another owner."""
+
+    to: Name | None = Field(None, description="Id of the person.")
+    reason: Text | None = None
+
+
+class ExtendDeadline(Input):
+    """Move a deadline."""
+
+    clock: Label | None = None
+    until: datetime | None = Field(None, description="The new due time, with its zone.")
+    reason: Text | None = None
+
+
+class Waive(Input):
+    """Take it upon oneself that an object is not stopped, until a moment."""
+
+    catalogue: Name
+    remote_id: str = Field("", max_length=200)
+    until: datetime | None = Field(None, description="When the waiver ends, with its zone.")
+    reason: Text | None = None
+
+
+class Unwaive(Input):
+    """End a waiver."""
+
+    catalogue: Name
+    remote_id: str = Field("", max_length=200)
+    reason: Text | None = None
+
+
+class Review(Input):
+    """Look back whether it was right to stop the sale, for what was known then."""
+
+    verdict: str | None = Field(
+        None, max_length=64, description=f"One of {', '.join(VERDICTS)}."
+    )
+    comment: Text | None = None
+
+
+class NoCommand(BaseModel):
+    """Arguments of a command that only freezeguard itself gives: always refused."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -152,12 +267,32 @@ ARGUMENTS: Mapping[Command, type[BaseModel]] = {
     Command.APPROVE: Approve,
     Command.DECLARE_FALSE_ALARM: FalseAlarm,
     Command.COMMENT: Comment,
+    Command.ACKNOWLEDGE: Remark,
+    Command.COMMIT_DATE: CommitDate,
+    Command.CONTEST: Reasoned,
+    Command.ANSWER_CONTEST: Reasoned,
+    Command.DELIST: Reasoned,
+    Command.APPEAL: Appeal,
+    Command.REOPEN: Reasoned,
+    Command.UPHOLD: Reasoned,
+    Command.WIDEN: Widen,
+    Command.NARROW: Narrow,
+    Command.REGISTER_ORDER: RegisterOrder,
+    Command.REGISTER_REVOCATION: RegisterRevocation,
+    Command.RECORD_ACTION: RecordAction,
+    Command.MERGE: Merge,
+    Command.HAND_OFF: HandOff,
+    Command.ACCEPT_HAND_OFF: Remark,
+    Command.EXTEND_DEADLINE: ExtendDeadline,
+    Command.WAIVE: Waive,
+    Command.UNWAIVE: Unwaive,
+    Command.REVIEW: Review,
 }
 
 
 def arguments_of(command: Command) -> type[BaseModel]:
     """Return the model of a command's arguments."""
-    return ARGUMENTS.get(command, Later)
+    return ARGUMENTS.get(command, NoCommand)
 
 
 @cache

@@ -94,7 +94,7 @@ class GivenCommand(CommandIn):
 
 _ANY_OTHER: JsonSchemaValue = {
     "title": "Any other command",
-    "description": "Of a later release, or given by freezeguard itself: always refused.",
+    "description": "Given by freezeguard itself: always refused.",
     "properties": {"command": {"enum": sorted(set(Command) - ARGUMENTS.keys())}},
 }
 
@@ -238,9 +238,6 @@ def _event(one: CaseEvent, actor: Actor) -> EventOut:
 def routes(context: Context) -> list[AnyRoute]:
     """Return the routes of cases."""
     cases = Cases(context)
-    later = ", ".join(
-        sorted({"waive", "delist", "appeal", "widen", "narrow", "merge", "hand_off"})
-    )
     return [
         Route(
             method="GET", path="/v1/cases", handler=cases.listed, tag="Cases",
@@ -261,13 +258,13 @@ def routes(context: Context) -> list[AnyRoute]:
             summary="Give a command",
             description="Refused in this order: 404 unknown or not yours, 403 not_allowed, 409 "
             "version_conflict, 409 illegal_transition, 422 guard_failed with what is missing. "
-            f"Commands of a later release ({later} and others) answer 409 not_available_yet.\n\n"
+            "Commands that freezeguard itself gives are always refused.\n\n"
             f"{_arguments_in_words()} `oneOf` in the schema of the body has the type of each; "
             "`available_commands` of a case says which you may give and what is still missing.",
             who=Access.person(), body=GivenCommand, result=CaseOut,
             errors=(
                 "not_found", "not_allowed", "version_conflict", "illegal_transition",
-                "not_available_yet", "guard_failed",
+                "guard_failed",
             ),
             examples={
                 command.value: {"command": command.value, **arguments}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from freezeguard.domain.acts.outcome import Act, Outcome, moment
+from freezeguard.domain.acts.outcome import Act, Outcome, moment, who_acts
 from freezeguard.domain.calendars import share
 from freezeguard.domain.clocks import BY_NAME, EXTENDABLE, WAIVER
 from freezeguard.domain.effects import (
@@ -46,19 +46,19 @@ def _hand_off(move: Move) -> Outcome:
         "to": move.arguments["to"], "by": move.person, "at": move.now.isoformat(),
         "reason": str(move.arguments.get("reason") or ""),
     }
-    told = {"person": offer["to"], "by_person": move.person, "why": offer["reason"]}
+    told = {"person": offer["to"], "from_person": who_acts(move), "note": offer["reason"]}
     return {"hand_off": offer}, [Notify("hand_off_offered", "person", told)]
 
 
 def _accept_hand_off(move: Move) -> Outcome:
     offer = move.case.hand_off or {}
-    told = {"person": move.case.owner or offer.get("by"), "by_person": move.person, "why": ""}
+    told = {"person": move.case.owner or offer.get("by"), "to_person": who_acts(move)}
     return {"owner": move.person, "hand_off": None}, [Notify("hand_off_accepted", "person", told)]
 
 
 def _lapse_hand_off(move: Move) -> Outcome:
     offer = move.case.hand_off or {}
-    told = {"person": offer.get("by"), "by_person": offer.get("to"), "why": ""}
+    told = {"person": offer.get("by"), "to_person": offer.get("to")}
     return {"hand_off": None}, [Notify("hand_off_lapsed", "person", told)]
 
 
@@ -89,7 +89,9 @@ def _offer_stands(move: Move) -> tuple[str, ...]:
 
 def _extend_deadline(move: Move) -> Outcome:
     kind, until = move.arguments["clock"], datetime.fromisoformat(move.arguments["until"])
-    told = {"clock": kind, "until": until.isoformat(), "why": move.arguments["reason"]}
+    was = next(one.due_at for one in move.facts.clocks if one.kind == kind)
+    told = {"clock": kind, "due": until.isoformat(), "was_due": was.isoformat(),
+            "why": move.arguments["reason"]}
     changes: dict[str, Any] = {}
     if kind == "probation":
         terms = dict(move.case.probation or {})
@@ -157,7 +159,7 @@ def _waive(move: Move) -> Outcome:
     until = datetime.fromisoformat(move.arguments["until"])
     why = move.arguments["reason"]
     told = {"catalogue": found.catalogue, "remote_id": found.remote_id,
-            "until": until.isoformat(), "why": why}
+            "until": until.isoformat(), "why": why, "by": who_acts(move)}
     others = [one for one in move.facts.objects if one is not found]
     effects: list[Effect] = [
         WaiveObject(found.catalogue, found.remote_id, until, move.person or "", why),
@@ -173,7 +175,9 @@ def _unwaive(move: Move) -> Outcome:
     assert found is not None  # noqa: S101 - the guard has seen to it
     told = {"catalogue": found.catalogue, "remote_id": found.remote_id,
             "why": str(move.arguments.get("reason") or "")}
-    return {}, [
+    others = [one for one in move.facts.objects if one is not found]
+    changes = {"degraded": is_degraded(others) or found.seen_sellable is not False}
+    return changes, [
         UnwaiveObject(found.catalogue, found.remote_id), StopClocks((_clock_of(found),)),
         Notify("waiver_ended", "owner", told), LookAgain(),
     ]
@@ -216,7 +220,7 @@ def _person_says_why(move: Move) -> tuple[str, ...]:
 def _review(move: Move) -> Outcome:
     verdict, comment = move.arguments["verdict"], str(move.arguments.get("comment") or "")
     recorded = RecordReview(verdict, comment, move.person or "", move.facts.pullers)
-    told = {"verdict": verdict, "comment": comment}
+    told = {"verdict": verdict, "comment": comment, "outcome": move.case.state.value}
     return {}, [recorded, Notify("reviewed", "pullers", told)]
 
 

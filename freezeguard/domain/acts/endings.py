@@ -5,7 +5,7 @@ from typing import Any
 
 from freezeguard.domain import probation
 from freezeguard.domain.acts.freezing import stopped
-from freezeguard.domain.acts.outcome import Act, Outcome, cast_vote, no_approval
+from freezeguard.domain.acts.outcome import Act, Outcome, cast_vote, no_approval, who_acts
 from freezeguard.domain.effects import (
     CloseTasks,
     Effect,
@@ -87,7 +87,7 @@ def _confirm_release(move: Move) -> Outcome:
         code = {"reason_code": (case.verification or {}).get("false_alarm", "")}
         told = [
             Notify("false_alarm", "vendor", code), Notify("false_alarm", "owner", code),
-            Notify("outcome", "pullers"),
+            Notify("outcome", "pullers", {"outcome": State.CLOSED_FALSE_ALARM.value}),
         ]
         return {"state": State.CLOSED_FALSE_ALARM, "degraded": False}, [*effects, *told]
     set_terms = probation.terms(case, policy, move.now)
@@ -118,7 +118,8 @@ def _complete_probation(move: Move) -> Outcome:
     record = move.facts.probation
     effect = {"complaints": record.complaints, "units": record.units}
     closed = {**(move.case.probation or {}), "effectiveness": effect}
-    told: list[Effect] = [Notify("closed", "everyone_told"), Notify("outcome", "pullers")]
+    became = {"outcome": State.CLOSED_REINSTATED.value}
+    told: list[Effect] = [Notify("closed", "everyone_told"), Notify("outcome", "pullers", became)]
     return {"probation": closed}, told
 
 
@@ -129,7 +130,10 @@ def _delist(move: Move) -> Outcome:
     """Two agree: the hold stays for good, and the vendor hears until when to appeal."""
     if not is_last_vote(move):
         changes, effects = cast_vote(move)
-        asked = {"why": move.arguments["reason"]}
+        asked = {
+            "why": move.arguments["reason"], "requested_by": who_acts(move),
+            "valid_until": (move.now + move.facts.policy.vote_lifetime).isoformat(),
+        }
         return changes, [*effects, Notify("delist_requested", "approvers", asked)]
     until = (move.now + move.facts.policy.appeal_window).isoformat()
     told = {"why": move.arguments["reason"], "appeal_until": until}
@@ -140,7 +144,7 @@ def _delist(move: Move) -> Outcome:
     effects = [
         VoidVotes("used"), JudgeSignals(), SettlePromise("withdrawn"),
         Notify("delisted", "vendor", told), Notify("delisted", "owner", told),
-        Notify("outcome", "pullers"),
+        Notify("outcome", "pullers", {"outcome": State.DELISTED.value}),
     ]
     return changes, effects
 
@@ -151,7 +155,10 @@ def _appeal(move: Move) -> Outcome:
         **(move.case.appeal or {}), "at": move.now.isoformat(), "by": move.person,
         "new_facts": move.arguments["new_facts"], "answer_by": due.isoformat(),
     }
-    facts = {"new_facts": move.arguments["new_facts"], "answer_by": due.isoformat()}
+    facts = {
+        "text": move.arguments["new_facts"], "answer_due": due.isoformat(),
+        "decided_by": list(move.case.decided_by),
+    }
     told: list[Effect] = [
         Notify("appealed", "reviewers", facts), Notify("appealed", "owner", facts),
     ]
@@ -218,12 +225,17 @@ def _may_end_delisted(move: Move) -> tuple[str, ...]:
     return ("the decision that was appealed is not known",)
 
 
+def _reason_given(move: Move) -> tuple[str, ...]:
+    given = str(move.arguments.get("reason") or "").strip()
+    return () if given else ("`reason`: say why",)
+
+
 GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.APPEAL: (
         _new_facts_given, _within_the_window, _not_appealed_before, _no_open_case,
     ),
-    Command.REOPEN: (_another_reviewer,),
-    Command.UPHOLD: (_another_reviewer, _may_end_delisted),
+    Command.REOPEN: (_reason_given, _another_reviewer),
+    Command.UPHOLD: (_reason_given, _another_reviewer, _may_end_delisted),
 }
 
 ACTS: Mapping[Command, Act] = {

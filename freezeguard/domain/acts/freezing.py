@@ -138,10 +138,7 @@ def _is_confirmed_late(move: Move) -> bool:
 def _resolve_task(move: Move) -> Outcome:
     arguments = move.arguments
     where = (arguments["catalogue"], str(arguments.get("remote_id", "")))
-    effects: list[Effect] = [CloseTask(*where, str(arguments.get("note", ""))), LookAgain()]
-    if set(move.facts.open_tasks) <= {where} and move.facts.runs("manual_task"):
-        effects.append(StopClocks(("manual_task",)))
-    return {}, effects
+    return {}, [CloseTask(*where, str(arguments.get("note", ""))), LookAgain()]
 
 
 ACTS: Mapping[Command, Act] = {

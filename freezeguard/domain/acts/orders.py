@@ -14,7 +14,7 @@ from freezeguard.domain.transitions import Command
 def _register_order(move: Move) -> Outcome:
     """The case is the authority's: approvals are void, and what was lifted is stopped again."""
     case, arguments = move.case, move.arguments
-    told = {"authority": arguments["authority"], "document": arguments["document"]}
+    told = {"order": {"authority": arguments["authority"], "reference": arguments["document"]}}
     changes: dict[str, Any] = {"lane": "authority", "authority_order": order_of(move)}
     notices: list[Effect] = [
         Notify("order_registered", "owner", told), Notify("order_registered", "compliance", told),
@@ -39,7 +39,9 @@ def _register_revocation(move: Move) -> Outcome:
         "registered_at": move.now.isoformat(), "registered_by": move.person,
     }
     order = {**(move.case.authority_order or {}), "revocation": revocation}
-    told = {"document": arguments["document"]}
+    told = {"revocation": {
+        "authority": revocation["authority"], "reference": revocation["document"],
+    }}
     effects: list[Effect] = [
         VoidVotes("the order was revoked"),
         Notify("revocation_registered", "owner", told),

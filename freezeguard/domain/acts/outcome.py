@@ -6,6 +6,7 @@ from typing import Any
 
 from freezeguard.domain.effects import CastVote, CloseTasks, Effect, Notify
 from freezeguard.domain.guards import Move
+from freezeguard.domain.people import Person, actor_name
 
 Outcome = tuple[dict[str, Any], list[Effect]]
 """The fields of the case that change, and the effects."""
@@ -48,6 +49,11 @@ def told_of_the_stop() -> list[Effect]:
         Notify("frozen_confirmed", "vendor"),
         Notify("frozen_confirmed", "owner"),
     ]
+
+
+def who_acts(move: Move) -> str:
+    """Return the name of whoever acts, as people call them."""
+    return move.actor.name if isinstance(move.actor, Person) else actor_name(move.actor)
 
 
 def moment(text: object) -> datetime | None:

@@ -5,9 +5,17 @@ that it covers is read back as stopped does `confirm_narrow` begin to release th
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from freezeguard.domain.acts.outcome import Act, Outcome, cast_vote, no_approval, stricter_lane
+from freezeguard.domain.acts.outcome import (
+    Act,
+    Outcome,
+    cast_vote,
+    no_approval,
+    stricter_lane,
+    who_acts,
+)
 from freezeguard.domain.effects import (
     Effect,
     LookAgain,
@@ -19,6 +27,7 @@ from freezeguard.domain.effects import (
     SettlePromise,
     VoidVotes,
 )
+from freezeguard.domain.enforcement import ObjectState, Status
 from freezeguard.domain.guards import Guard, Move, is_last_vote
 from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
@@ -40,7 +49,9 @@ def _widen(move: Move) -> Outcome:
         "narrowing": None,
         "evidence_revision": case.evidence_revision + 1,
     }
-    told = {"scope": wider.as_dict(), "why": str(move.arguments.get("reason") or "")}
+    told = {
+        "from_scope": case.scope.as_dict(), "why": str(move.arguments.get("reason") or ""),
+    }
     effects: list[Effect] = [VoidVotes("the scope was widened")]
     if case.in_frozen_phase or case.state is State.APPEALED:
         effects.append(SetHold("hard"))
@@ -51,9 +62,12 @@ def _widen(move: Move) -> Outcome:
 def _narrow(move: Move) -> Outcome:
     narrower = asked_scope(move)
     why = str(move.arguments.get("reason") or "")
-    told = {"scope": narrower.as_dict(), "why": why}
     if not is_last_vote(move):
         changes, effects = cast_vote(move)
+        told = {
+            "to_scope": narrower.as_dict(), "requested_by": who_acts(move), "why": why,
+            "valid_until": (move.now + move.facts.policy.vote_lifetime).isoformat(),
+        }
         return changes, [*effects, Notify("narrow_requested", "approvers", told)]
     changes = {
         "narrowing": {"scope": narrower.as_dict(), "since": move.now.isoformat(), "why": why},
@@ -72,7 +86,9 @@ def narrowed_scope(case: Case) -> Scope | None:
 
 def _confirm_narrow(move: Move) -> Outcome:
     narrower = narrowed_scope(move.case) or move.case.scope
-    told = {"scope": narrower.as_dict(), "why": (move.case.narrowing or {}).get("why", "")}
+    told = {
+        "from_scope": move.case.scope.as_dict(), "why": (move.case.narrowing or {}).get("why", ""),
+    }
     changes = {"scope": narrower, "further_scopes": (), "narrowing": None}
     return changes, [
         ReleaseWiderHolds(), Notify("narrowed", "vendor", told), Notify("narrowed", "owner", told),
@@ -82,9 +98,10 @@ def _confirm_narrow(move: Move) -> Outcome:
 def _merge(move: Move) -> Outcome:
     survivor = move.facts.other
     assert survivor is not None  # noqa: S101 - the guard has seen to it
-    told = {"into": str(survivor.number), "why": str(move.arguments.get("reason") or "")}
+    told = {"into": str(survivor.number)}
     effects: list[Effect] = [
-        VoidVotes("the case was merged"), SettlePromise("withdrawn"), MergeInto(survivor.id),
+        VoidVotes("the case was merged"), SettlePromise("withdrawn"),
+        MergeInto(survivor.id, move.facts.clocks),
         Notify("merged", "owner", told), Notify("merged", "pullers", told),
     ]
     if move.case.frozen_vendor_knows:
@@ -165,14 +182,16 @@ def _narrow_is_stopped(move: Move) -> tuple[str, ...]:
     """Every object of the narrow scope was read back as stopped after its hold was set."""
     if move.case.narrowing is None:
         return ("nothing is being narrowed",)
-    since = move.case.narrowing["since"]
+    since = datetime.fromisoformat(move.case.narrowing["since"])
     return tuple(
         f"{one.name} has not been read back as stopped since"
         for one in move.facts.objects
-        if not one.is_stopped
-        or (one.seen_at is not None and one.seen_at.isoformat() < since and one.seen_sellable is
-            not None)
+        if not one.is_stopped or (one.status is Status.CONFIRMED and _seen_before(one, since))
     )
+
+
+def _seen_before(one: ObjectState, moment: datetime) -> bool:
+    return one.seen_at is None or one.seen_at < moment
 
 
 def _other_named(move: Move) -> tuple[str, ...]:

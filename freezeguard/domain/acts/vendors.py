@@ -8,7 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from freezeguard.domain.acts.outcome import Act, Outcome, moment
-from freezeguard.domain.effects import Effect, MakePromise, MarkVendorNotices, Notify
+from freezeguard.domain.effects import (
+    Effect,
+    MakePromise,
+    MarkVendorNotices,
+    Notify,
+    SettlePromise,
+)
 from freezeguard.domain.guards import Guard, Move
 from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case, Promises
@@ -52,7 +58,11 @@ def _commit_date(move: Move) -> Outcome:
         "round": move.case.remedy_rounds,
         "moved": before is not None and before["round"] == move.case.remedy_rounds,
     }
-    told = {"date": due.isoformat(), "moved": commitment["moved"]}
+    record = move.facts.promises
+    told = {
+        "due": due.isoformat(), "note": move.arguments.get("comment"),
+        "kept": record.kept, "broken": record.broken,
+    }
     effects: list[Effect] = [
         MakePromise(due, move.person or ""),
         MarkVendorNotices("answered"),
@@ -67,7 +77,7 @@ def _contest(move: Move) -> Outcome:
         "at": move.now.isoformat(), "by": move.person, "reason": move.arguments["reason"],
         "answer_by": answer_by.isoformat(),
     }
-    told = {"why": move.arguments["reason"], "answer_by": answer_by.isoformat()}
+    told = {"text": move.arguments["reason"], "answer_due": answer_by.isoformat()}
     effects: list[Effect] = [
         MarkVendorNotices("answered"), Notify("contest_received", "owner", told),
     ]
@@ -75,12 +85,29 @@ def _contest(move: Move) -> Outcome:
 
 
 def _answer_contest(move: Move) -> Outcome:
-    why = {"why": move.arguments["reason"]}
+    told = {"answer": move.arguments["reason"], "accepted": False}
     answered = {
         **(move.case.contest or {}), "answered_at": move.now.isoformat(),
         "answered_by": move.person, "answer": move.arguments["reason"],
     }
-    return {"contest": answered}, [Notify("contest_answered", "vendor", why)]
+    return {"contest": answered}, [Notify("contest_answered", "vendor", told)]
+
+
+def _vendor_silent(move: Move) -> Outcome:
+    """Nothing was heard: the second contact is written to, and the freeze stays."""
+    told = {"silent_since": move.arguments["since"], "number": 1, "due": move.arguments["due"]}
+    return {"vendor_status": "silent"}, [Notify("vendor_reminder", "vendor_second", told)]
+
+
+def _miss_date(move: Move) -> Outcome:
+    """The vendor's own date has passed: later dates have a shorter cap."""
+    commitment = {**(move.case.commitment or {}), "missed_at": move.now.isoformat()}
+    told = {"due": commitment.get("date")}
+    effects: list[Effect] = [
+        SettlePromise("broken"), Notify("commitment_broken", "owner", told),
+        Notify("commitment_broken", "vendor", told),
+    ]
+    return {"commitment": commitment}, effects
 
 
 # ---------------------------------------------------------------------------------- guards
@@ -146,6 +173,8 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
 
 ACTS: Mapping[Command, Act] = {
     Command.VENDOR_NOTIFIED: _vendor_notified,
+    Command.VENDOR_SILENT: _vendor_silent,
+    Command.MISS_DATE: _miss_date,
     Command.ACKNOWLEDGE: _acknowledge,
     Command.COMMIT_DATE: _commit_date,
     Command.CONTEST: _contest,
