@@ -29,11 +29,15 @@ drifted              | every state                                   | stays    
 confirmed            | every state                                   | stays              | reconciler
 resolve_task         | every state                                   | stays              | owner
 waive                | any frozen phase                              | stays              | manager
-unwaive              | any frozen phase                              | stays              | manager
+unwaive              | any frozen phase                              | stays              | manager, timer
 accept_ownership     | freezing, frozen                              | diagnosing         | owner
 acknowledge          | any frozen phase                              | stays              | vendor
 commit_date          | any frozen phase                              | stays              | vendor
 contest              | any frozen phase                              | stays              | vendor
+answer_contest       | any frozen phase                              | stays              | owner
+vendor_notified      | any frozen phase                              | stays              | courier
+vendor_silent        | any frozen phase                              | stays              | timer
+miss_date            | any frozen phase                              | stays              | timer
 propose_remedy       | diagnosing                                    | remedy_proposed    | vendor, owner
 return_remedy        | remedy_proposed                               | diagnosing         | owner, manager
 request_approval     | remedy_proposed                               | awaiting_approval  | owner
@@ -45,34 +49,41 @@ refuse_release       | reinstating                                   | stays    
 complete_probation   | probation                                     | closed_reinstated  | timer
 declare_false_alarm  | any frozen phase                              | reinstating        | owner, approver, analyst, compliance
 delist               | any frozen phase                              | delisted           | approver, analyst, compliance
-appeal               | delisted, closed_false_alarm                  | appealed           | vendor, staff
+appeal               | delisted                                      | appealed           | vendor
+appeal               | closed_false_alarm                            | appealed           | staff
 reopen               | appealed                                      | freezing           | reviewer
 uphold               | appealed                                      | delisted or closed_false_alarm | reviewer
 widen                | any open but suspected                        | stays              | owner, detector
 narrow               | any frozen phase                              | stays              | approver, manager, analyst, compliance
-register_order       | reinstating, probation, appealed              | freezing           | compliance
-register_order       | any frozen phase, suspected                   | stays              | compliance
-register_revocation  | any frozen phase                              | stays              | compliance
+confirm_narrow       | any frozen phase                              | stays              | reconciler
+register_order       | suspected, reinstating, probation, appealed   | freezing           | compliance
+register_order       | any frozen phase                              | stays              | compliance
+record_action        | every state                                   | stays              | compliance
 merge                | any frozen phase, suspected                   | merged             | owner
-hand_off             | any open                                      | stays              | owner
+absorb               | any frozen phase                              | diagnosing         | reconciler
+absorb               | suspected                                     | stays              | reconciler
+hand_off             | any open                                      | stays              | owner, approver
 accept_hand_off      | any open                                      | stays              | staff
+lapse_hand_off       | any open                                      | stays              | timer
 comment              | any open                                      | stays              | staff, vendor
 attach_evidence      | any open                                      | stays              | staff, vendor
-extend_deadline      | any open                                      | stays              | manager
+extend_deadline      | any open                                      | stays              | manager, owner
 review               | every state                                   | stays              | manager
 """  # noqa: E501 - one line per command reads like the design
 
-LATER = frozenset(
+_IN_AUTHORITY_LANE = """
+approve              | any frozen phase                              | reinstating        | compliance, manager
+register_revocation  | any frozen phase                              | stays              | compliance
+"""  # noqa: E501
+"""Rows that are for cases in the lane of authority only; they stand before the others there."""
+
+NEEDS_NO_VERSION = frozenset(
     {
-        "waive", "unwaive", "acknowledge", "commit_date", "contest", "delist", "appeal", "reopen",
-        "uphold", "widen", "narrow", "register_order", "register_revocation", "merge", "hand_off",
-        "accept_hand_off", "attach_evidence", "extend_deadline", "review",
+        "comment", "refused", "unreachable", "drifted", "confirmed", "vendor_notified",
+        "vendor_silent", "miss_date", "confirm_narrow", "record_action", "lapse_hand_off",
     }
 )
-"""Commands of the design that answer `not_available_yet`."""
-
-NEEDS_NO_VERSION = frozenset({"comment", "refused", "unreachable", "drifted", "confirmed"})
-"""A comment needs none by the design; what the reconciler saw is a fact, not an opinion."""
+"""A comment needs none by the design; what the system saw is a fact, not an opinion."""
 
 ILLEGAL_IN_AUTHORITY_LANE = frozenset({"declare_false_alarm", "delist", "merge", "narrow"})
 
@@ -91,9 +102,9 @@ def _words(cell: str, separator: str = ",") -> list[str]:
     return [word.strip() for word in cell.split(separator)]
 
 
-def _lines() -> dict[tuple[str, str | None], Line]:
+def _lines(rows: str) -> dict[tuple[str, str | None], Line]:
     found: dict[tuple[str, str | None], Line] = {}
-    for text in _ROWS.strip().splitlines():
+    for text in rows.strip().splitlines():
         command, sources, targets, who = _words(text, "|")
         for word in _words(sources):
             for source in (None,) if word == "none" else _SETS.get(word, (word,)):
@@ -103,14 +114,23 @@ def _lines() -> dict[tuple[str, str | None], Line]:
     return found
 
 
-LINES = _lines()
-COMMANDS = tuple(dict.fromkeys(command for command, _ in LINES))
+LINES = _lines(_ROWS)
+AUTHORITY_LINES = _lines(_IN_AUTHORITY_LANE)
+COMMANDS = tuple(dict.fromkeys(command for command, _ in (*LINES, *AUTHORITY_LINES)))
 EVERY_STATE = (*OPEN, *FINAL)
 
 
-def who_may(command: str, state: str | None) -> frozenset[str]:
+def line_of(command: str, state: str | None, lane: str = "quality") -> Line | None:
+    """Return the line of a command in a state and lane, None where it is illegal."""
+    own = AUTHORITY_LINES.get((command, state)) if lane == "authority" else None
+    return own or LINES.get((command, state))
+
+
+def who_may(command: str, state: str | None, lane: str = "quality") -> frozenset[str]:
     """Return who may give a command here; where it is illegal, who may give it anywhere."""
-    if (command, state) in LINES:
-        return LINES[command, state].who
-    rows = (line for (name, _), line in LINES.items() if name == command)
+    line = line_of(command, state, lane)
+    if line is not None:
+        return line.who
+    tables = (LINES, AUTHORITY_LINES)
+    rows = (line for table in tables for (name, _), line in table.items() if name == command)
     return frozenset(word for line in rows for word in line.who)
