@@ -68,6 +68,9 @@ async def test_one_open_case_per_exact_scope(database: PostgresDatabase) -> None
     assert {"kettle"} == skus
 
 
+MANAGER, ANALYST = frozenset({Role.MANAGER}), frozenset({Role.ANALYST})
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
@@ -110,7 +113,7 @@ async def list_of_five(database: PostgresDatabase) -> None:
         async def clocks(tx: Transaction, made: Case = made, due: datetime = due) -> None:
             await tx.cases.start_clock(uuid4(), made, "confirm", NOW, due)
             if made.scope.sku == "e":
-                await tx.cases.stop_clocks(made.id, (), NOW)
+                await tx.cases.stop_clocks(made.id, ("confirm",), NOW)
 
         await database.run(clocks)
 
@@ -204,9 +207,9 @@ async def test_votes_count_until_they_expire_or_are_void(database: PostgresDatab
     await vote("ann")
 
     assert [
-        (Vote("approve", "ann", True, 1, end), {"n": 1}),
-        (Vote("approve", "bob", False, 1, end), {"n": 1}),
-        (Vote("approve", "eve", False, 2, end), {"n": 1}),
+        (Vote("approve", "ann", True, 1, end, roles=MANAGER), {"n": 1}),
+        (Vote("approve", "bob", False, 1, end, roles=MANAGER), {"n": 1}),
+        (Vote("approve", "eve", False, 2, end, roles=ANALYST), {"n": 1}),
     ] == sorted(counted, key=lambda pair: pair[0].person)
     assert ([], []) == (expired, void)
     assert 1 == len(await database.run(lambda tx: tx.cases.votes(voted.id, NOW)))
@@ -215,7 +218,7 @@ async def test_votes_count_until_they_expire_or_are_void(database: PostgresDatab
 
 
 async def test_clocks_run_once_per_kind(database: PostgresDatabase) -> None:
-    """Starting a clock again moves it; stopping some or all ends them."""
+    """Starting a clock again moves it; stopping it by its kind ends it."""
     of = await open_case(database)
 
     async def start(kind: str, due: datetime) -> None:
@@ -227,7 +230,7 @@ async def test_clocks_run_once_per_kind(database: PostgresDatabase) -> None:
     running = await database.run(lambda tx: tx.cases.clocks(of.id))
     await database.run(lambda tx: tx.cases.stop_clocks(of.id, ("confirm",), NOW))
     due = await database.run(lambda tx: tx.cases.claim_due_clocks(NOW, timedelta(0), 9))
-    await database.run(lambda tx: tx.cases.stop_clocks(of.id, (), NOW))
+    await database.run(lambda tx: tx.cases.stop_clocks(of.id, ("probation", "other"), NOW))
     after = await database.run(lambda tx: tx.cases.clocks(of.id))
 
     assert {("confirm", ago(hours=2)), ("probation", ago(hours=1))} == {
@@ -238,7 +241,7 @@ async def test_clocks_run_once_per_kind(database: PostgresDatabase) -> None:
 
 
 async def test_a_due_clock_is_claimed_by_one(database: PostgresDatabase) -> None:
-    """A claimed clock is nobody else's until its lease ends, and none's once it has fired."""
+    """A claimed clock is nobody else's until its lease ends, and none's once it has no more to say."""
     of = await open_case(database)
     for kind, due in (("late", ago(hours=2)), ("later", ago(hours=1)), ("not yet", NOW)):
         await database.run(
@@ -249,7 +252,7 @@ async def test_a_due_clock_is_claimed_by_one(database: PostgresDatabase) -> None
     first = await database.run(lambda tx: tx.cases.claim_due_clocks(at, hour, 1))
     second = await database.run(lambda tx: tx.cases.claim_due_clocks(at, timedelta(0), 9))
     ended = await database.run(lambda tx: tx.cases.claim_due_clocks(at, hour, 9))
-    await database.run(lambda tx: tx.cases.mark_fired(second[0].id, NOW))
+    await database.run(lambda tx: tx.cases.pass_stage(second[0].id, next_at=None, level=1))
     fired = await database.run(lambda tx: tx.cases.claim_due_clocks(at, hour, 9))
     await database.run(lambda tx: tx.cases.start_clock(uuid4(), of, "later", NOW, ago(hours=1)))
     started = await database.run(lambda tx: tx.cases.claim_due_clocks(at, hour, 9))

@@ -42,14 +42,14 @@ async def test_a_hold_is_in_force_until_it_ends(database: PostgresDatabase) -> N
         )
 
     assert [
-        (made, [made], (1, [made])),
-        (releasing, [releasing], (1, [releasing])),
-        (None, [], (1, [])),
+        ([made], [made], (1, [made])),
+        ([releasing], [releasing], (1, [releasing])),
+        ([], [], (1, [])),
     ] == views
 
 
-async def test_a_case_has_one_hold_in_force(database: PostgresDatabase) -> None:
-    """A second hold for the same case is refused by the database itself."""
+async def test_a_case_has_one_hold_per_scope(database: PostgresDatabase) -> None:
+    """A second hold of a case for the same scope is refused by the database itself."""
     of = await open_case(database)
     await put(database, of)
 

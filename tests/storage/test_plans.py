@@ -152,7 +152,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("duties", "clocks", 1, {"clocks_by_case"}),
     ("duties", "tasks", 1, {"manual_tasks_by_case"}),
     ("holds", "holds_of_sku", 1, {"holds_in_force"}),
-    ("holds", "hold_of_case", 1, {"holds_one_per_case_and_scope"}),
+    ("holds", "holds_of_case", 1, {"holds_one_per_case_and_scope"}),
     ("objects", "objects_of_sku", 1, {"catalogue_objects_pkey"}),
     ("objects", "claim_due", 4, {"catalogue_objects_due"}),
     ("objects", "claim_unseen", 6, {"catalogue_objects_due"}),
