@@ -6,7 +6,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 Level = Literal["hide", "hard"]
-Reader = Literal["vendor", "owner", "approvers", "pullers", "everyone_told"]
+Reader = Literal[
+    "vendor", "vendor_second", "vendor_superior", "owner", "deputy", "approvers", "pullers",
+    "everyone_told", "managers", "reviewers", "compliance", "admins", "person",
+]
+"""Who is told. `person` is the one whose id is in the facts of the notice."""
 
 
 @dataclass(frozen=True, slots=True)

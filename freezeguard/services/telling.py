@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from freezeguard.domain.effects import Notify
-from freezeguard.domain.people import Person, Role
+from freezeguard.domain.people import Role
 from freezeguard.domain.record import Case
 from freezeguard.ports.clock import NewId
-from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Notice, Transaction, Vendor
+from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Notice, Transaction
 from freezeguard.services.directory import Directory
+from freezeguard.services.readers import Reader, further_readers, reader_of, vendor_reader
 
 EVIDENCE_KINDS = frozenset({"statement_of_reasons", "refrozen", "suspected", "approval_requested"})
 CATALOGUE_KINDS = frozenset({"statement_of_reasons", "refrozen", "frozen_confirmed", "released"})
@@ -31,36 +32,6 @@ class House:
     contact_name: str = "Quality team"
     contact_address: str = "quality@localhost"
     terms: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Somebody who is told: `name` stands in the outbox, `person` is as people call them."""
-
-    name: str
-    person: str
-    address: str | None
-    audience: str
-    language: str = "en"
-    time_zone: str = "UTC"
-
-
-def reader_of(person: Person) -> Reader:
-    """Return a person as a reader; a vendor's person reads what vendors read."""
-    audience = "staff" if person.is_staff else "vendor"
-    return Reader(
-        f"person:{person.id}", person.name, person.email, audience,
-        person.language, person.time_zone,
-    )
-
-
-def vendor_reader(vendor: Vendor) -> Reader:
-    """Return a vendor as a reader, by its first contact by mail."""
-    mail = next((one for one in vendor.contacts if one.get("channel") == "mail"), {})
-    return Reader(
-        f"vendor:{vendor.vendor}", str(mail.get("name") or vendor.name), mail.get("address"),
-        "vendor", vendor.language, vendor.time_zone,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +59,17 @@ NEXT_STEPS: Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
     ("remedy_proposed", "staff"): (("judge_remedy", None),),
     ("remedy_returned", "vendor"): (("propose_remedy", None),),
     ("approval_requested", "staff"): (("decide_approval", None),),
+    ("vendor_reminder", "vendor"): (("acknowledge", "due"), ("propose_remedy", None)),
+    ("vendor_escalated", "vendor"): (("acknowledge", "due"), ("propose_remedy", None)),
+    ("commitment_broken", "vendor"): (("propose_remedy", None),),
+    ("contest_received", "staff"): (("answer_contest", "answer_due"),),
+    ("update", "vendor"): (("update", "next_update"),),
+    ("update", "staff"): (("update", "next_update"),),
+    ("delisted", "vendor"): (("appeal", "appeal_until"),),
+    ("narrow_requested", "staff"): (("decide_approval", "valid_until"),),
+    ("delist_requested", "staff"): (("decide_approval", "valid_until"),),
+    ("revocation_registered", "staff"): (("decide_approval", None),),
+    ("review_due", "staff"): (("review", "due"),),
     ("released", "vendor"): (("probation_ends", "until"),),
     ("released", "staff"): (("probation_ends", "until"),),
 }
@@ -137,7 +119,9 @@ class Telling:
             f"No mail address is known for vendor {case.vendor or '(none registered)'}. "
             "Tell the vendor why the sale was stopped, and register a contact."
         )
-        notify = Notify("manual_task", "owner", {"instruction": text, "detail": text})
+        notify = Notify("manual_task", "owner", {
+            "task": "tell_vendor", "vendor": case.vendor, "instruction": text, "detail": text,
+        })
         facts = await self._facts(tx, case, notify, now, seen)
         await tx.notices.add(self._notice(case, owner, "manual_task", facts), now)
 
@@ -179,6 +163,8 @@ class Telling:
                 return await self._pullers(tx, case)
             case "everyone_told":
                 return await self._told(tx, case)
+            case _:
+                return await further_readers(tx, case, notify)
 
     async def _vendor(self, tx: Transaction, case: Case) -> list[Reader]:
         vendor = None if case.vendor is None else await tx.master.vendor(case.vendor)
