@@ -541,6 +541,36 @@ CREATE INDEX manual_tasks_by_case ON manual_tasks (case_id);
 
 -- --------------------------------------------------------------------------------------- notices
 
+-- Many notices to one reader within a short time leave as one mail.
+CREATE TABLE notice_digests (
+    id           uuid PRIMARY KEY,
+    recipient    text COLLATE "C" NOT NULL,
+    channel      text NOT NULL,
+    address      text NOT NULL,
+    opened_at    timestamptz NOT NULL,
+    due_at       timestamptz NOT NULL,          -- when it leaves, or is tried again
+    closed_at    timestamptz,                   -- nothing joins it any more: each try says the same
+    ended_at     timestamptz,
+    outcome      text CHECK (outcome IN ('sent', 'dissolved')),  -- dissolved: it goes one by one
+    attempts     integer NOT NULL DEFAULT 0,
+    last_error   text,
+    tried        text[] NOT NULL DEFAULT '{}',  -- addresses that sent it back
+    lease_until  timestamptz,
+    lease_token  uuid,
+    CHECK ((ended_at IS NULL) = (outcome IS NULL))
+);
+CREATE UNIQUE INDEX notice_digests_open ON notice_digests
+    (recipient, channel, address) WHERE closed_at IS NULL;
+CREATE INDEX notice_digests_due ON notice_digests (due_at) WHERE ended_at IS NULL;
+
+-- Mails that people or mail servers sent us: each is taken once.
+CREATE TABLE mails_received (
+    message_id   text COLLATE "C" PRIMARY KEY,
+    received_at  timestamptz NOT NULL,
+    case_id      uuid REFERENCES cases (id),
+    outcome      text NOT NULL
+);
+
 -- The outbox: written with the change it tells of, delivered afterwards, in order per reader.
 CREATE TABLE notices (
     id           uuid PRIMARY KEY,
@@ -562,11 +592,18 @@ CREATE TABLE notices (
     next_at      timestamptz,
     lease_until  timestamptz,
     lease_token  uuid,
-    sent_at      timestamptz
+    sent_at      timestamptz,
+    sorted_at    timestamptz,                   -- since when it is known to go singly, or in a
+    digest       uuid REFERENCES notice_digests (id),            -- digest
+    tried        text[] NOT NULL DEFAULT '{}'   -- addresses that sent it back
 );
 CREATE UNIQUE INDEX notices_once ON notices (case_id, n, recipient, channel);
 CREATE INDEX notices_due ON notices (next_at) WHERE state = 'queued';
 CREATE INDEX notices_by_case ON notices (case_id, recipient, channel, n);
+CREATE INDEX notices_unsorted ON notices (created_at)
+    WHERE state = 'queued' AND sorted_at IS NULL;
+CREATE INDEX notices_by_reader ON notices (recipient, sorted_at) WHERE sorted_at IS NOT NULL;
+CREATE INDEX notices_by_digest ON notices (digest) WHERE digest IS NOT NULL;
 
 -- ---------------------------------------------------------------------------------------- record
 
@@ -649,6 +686,8 @@ GRANT SELECT, INSERT ON
     signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,
     case_events, case_signals, hold_changes, audit, reviews
     TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON notice_digests TO freezeguard_runtime;
+GRANT SELECT, INSERT ON mails_received TO freezeguard_runtime;
 GRANT SELECT ON signals_unplanned TO freezeguard_runtime;  -- `doctor` looks
 GRANT USAGE ON SEQUENCE signal_seq TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION ensure_signal_partitions(timestamptz, integer) FROM PUBLIC;

@@ -230,7 +230,7 @@ def fast_settings(
         "data_dir": place,
         "port": 0,
         "catalogues": {"shop": sample_configuration(shop.url, shop.admin_token)},
-        "mail": {"host": "127.0.0.1", "port": mail_port},
+        "mail": {"host": "127.0.0.1", "port": mail_port, "digest_after": 1000},
         "workers": {"poll": 0.2, "sweep": 0.2, "timers": 0.1},
         "pace": {"first_retry": 0.05, "longest_retry": 0.5, "verify_every": 0.3,
                  "relist_every": 0.5},

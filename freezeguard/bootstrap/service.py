@@ -28,10 +28,12 @@ from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer
+from freezeguard.services.bounces import Bounces
 from freezeguard.services.casefile import Casefiles
 from freezeguard.services.casework import TOPIC_HOLDS, TOPIC_NOTICES, TOPIC_OBJECTS, Casework
 from freezeguard.services.commands import Commands
 from freezeguard.services.delivery import Delivery, Sender
+from freezeguard.services.digests import Digests
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcement import Enforcement
 from freezeguard.services.evaluation import Evaluation
@@ -348,7 +350,9 @@ def build(
         read_ahead=ReadAhead(database, directory, enforcement, utc_now),
         delivery=Delivery(
             database, transport, render, Sender(mail.sender, mail.domain, mail.reply_to),
-            telling, casework, utc_now, new_id, jitter, metrics,
+            casework, Bounces(telling, utc_now, new_id),
+            Digests(mail.digests(), f"{house.url}/v1/cases", new_id),
+            utc_now, new_id, jitter, metrics,
         ),
         timers=Timers(database, casework, telling, utc_now, new_id),
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108

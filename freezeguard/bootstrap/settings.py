@@ -30,6 +30,7 @@ from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 from freezeguard.domain.policy import Budget, Policy
 from freezeguard.domain.rules import parse_window
+from freezeguard.services.digests import DigestTerms
 
 CONFIG_VARIABLE = "FREEZEGUARD_CONFIG"
 CONFIG_FILE = "freezeguard.toml"
@@ -100,8 +101,22 @@ class MailSettings(_Table):
     sender: str = Field(
         "freezeguard <freezeguard@localhost>", description="Who notices are from."
     )
-    reply_to: str | None = Field(None, description="Where answers go.")
+    reply_to: str | None = Field(
+        None,
+        description="Where answers go; `{case}` in it stands for the number of the case "
+        "(docs/notices.md).",
+    )
     domain: str = Field("localhost", description="Right side of message ids.")
+    digest_after: int = Field(
+        5, ge=1, description="Notices that a reader gets one by one within `digest_every`."
+    )
+    digest_every: Duration = Field(
+        timedelta(minutes=5), description="How often further notices come, as one mail."
+    )
+
+    def digests(self) -> DigestTerms:
+        """Return what keeps readers from being flooded."""
+        return DigestTerms(self.digest_after, self.digest_every)
 
 
 class ShopSettings(_Table):

@@ -10,7 +10,15 @@ from freezeguard.notices.approvals import (
     remedy_proposed,
     remedy_returned,
 )
+from freezeguard.notices.digest import digest
 from freezeguard.notices.letter import Body, Letter, Link, Paragraph, Section
+from freezeguard.notices.news import (
+    NEWS,
+    contest_answered,
+    news_of,
+    order_registered,
+    revocation_registered,
+)
 from freezeguard.notices.sections import (
     about,
     by_hand,
@@ -24,6 +32,7 @@ from freezeguard.notices.sections import (
     long_text,
     optional_time,
     reason_rows,
+    reason_sentence,
     remedy,
     rows,
     section,
@@ -39,6 +48,7 @@ from freezeguard.ports.notice_facts import (
     ChangedFieldFacts,
     ClosedFacts,
     DegradedFacts,
+    DigestFacts,
     DismissedFacts,
     ExpiredFacts,
     FalseAlarmFacts,
@@ -68,16 +78,34 @@ def letter_of(kind: str, facts: Mapping[str, Any], say: Wording) -> Letter:
         greeting=say.say("frame.greeting", name=name)
         if name
         else say.say("frame.greeting_unknown"),
-        opening=(*opening, _link(facts, say)),
+        opening=(*opening, *_instead_of(given, say), _link(facts, say)),
         sections=(
             *(one for one in (*sections, steps(given["steps"], say)) if one.blocks),
             contact(given["contact"], say),
         ),
-        footer=say.say("frame.footer", shop=clip(given["shop"]), zone=say.zone),
+        footer=_footer(facts, say),
     )
 
 
+def _instead_of(facts: NoticeFacts, say: Wording) -> tuple[Paragraph, ...]:
+    """Say whom this reader stands in for, if anybody."""
+    missed = facts.get("instead_of")
+    return (Paragraph(say.say("frame.instead_of", name=clip(missed))),) if missed else ()
+
+
+def _footer(facts: Mapping[str, Any], say: Wording) -> str:
+    sent = say.say("frame.footer", shop=clip(facts["shop"]), zone=say.zone)
+    address = facts.get("reply_to")
+    if not address or "case" not in facts:
+        return sent
+    case = clip(facts["case"], _SHORT)
+    return f"{say.say('frame.reply', case=case, address=clip(address))} {sent}"
+
+
 def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
+    if kind == "digest":
+        number = len(cast("DigestFacts", facts)["entries"])
+        return clip(say.count("digest.subject", number, shop=clip(facts["shop"], 60)), _SUBJECT)
     if "case" not in facts:
         budget = cast("BudgetSpentFacts", facts)["budget"]
         return clip(
@@ -110,7 +138,7 @@ def _is_pull(reason: ReasonFacts) -> bool:
 
 
 def _why(reason: ReasonFacts, say: Wording) -> Section:
-    sentence = clip(reason["sentence"], 600)
+    sentence = clip(reason_sentence(reason, say), 600)
     return section(
         say,
         "why",
@@ -202,6 +230,8 @@ def _changed_line(one: ChangedFieldFacts, say: Wording) -> str:
 
 def manual_task(facts: ManualTaskFacts, say: Wording) -> Body:
     """A person has to do by hand what no call achieved."""
+    if facts.get("task") == "tell_vendor":
+        return _tell_vendor(facts, say)
     task = "release" if facts.get("task") == "release" else "stop"
     work = [("task", say.word("task", task)), ("due", optional_time(say, facts.get("due")))]
     return (intro(facts, say, "manual_task.intro"),), (
@@ -209,6 +239,23 @@ def manual_task(facts: ManualTaskFacts, say: Wording) -> Body:
         by_hand(facts, say, task),
         catalogue_object(facts, say),
         tried(facts, say),
+        about(facts, say),
+    )
+
+
+def _tell_vendor(facts: ManualTaskFacts, say: Wording) -> Body:
+    """No mail reaches the vendor: the owner tells it by other means."""
+    vendor, address = clip(facts.get("vendor") or ""), facts.get("address")
+    if address:
+        why = say.say("manual_task.vendor_bounced", vendor=vendor, address=clip(address))
+    elif vendor:
+        why = say.say("manual_task.vendor_unknown", vendor=vendor)
+    else:
+        why = say.say("manual_task.no_vendor")
+    answered = rows(say, [("detail", clip(facts["detail"], 600))]) if address else None
+    call = Paragraph(say.say("manual_task.tell_vendor"))
+    return (intro(facts, say, "manual_task.intro"),), (
+        section(say, "todo", Paragraph(why), call, answered),
         about(facts, say),
     )
 
@@ -332,7 +379,8 @@ def _waiting(facts: BudgetSpentFacts, say: Wording) -> Section:
 
 
 def _waiting_line(one: WaitingFacts, say: Wording) -> str:
-    sku, sentence = clip(one["sku"], 80), clip(one["sentence"])
+    reason: ReasonFacts = one.get("reason") or {"sentence": one["sentence"]}
+    sku, sentence = clip(one["sku"], 80), clip(reason_sentence(reason, say))
     return say.say("budget_spent.line", case=clip(one["case"], 40), sku=sku, sentence=sentence)
 
 
@@ -361,4 +409,9 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "closed": closed,
     "budget_spent": budget_spent,
     "manual_task": manual_task,
+    "contest_answered": contest_answered,
+    "order_registered": order_registered,
+    "revocation_registered": revocation_registered,
+    "digest": digest,
+    **{kind: news_of(kind) for kind in NEWS},
 }

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from freezeguard.domain.masking import mask
 from freezeguard.notices.letter import Block, Bullets, Paragraph, Quotes, Rows, Section
-from freezeguard.notices.wording import Wording, clip
+from freezeguard.notices.wording import DEFAULT_LANGUAGE, Wording, clip
 from freezeguard.ports.notice_facts import (
     AttemptFacts,
     CaseNoticeFacts,
@@ -13,6 +13,7 @@ from freezeguard.ports.notice_facts import (
     ContactFacts,
     EvidenceFacts,
     ObjectNoticeFacts,
+    OrderFacts,
     ReasonFacts,
     RemedyFacts,
     ScopeFacts,
@@ -177,6 +178,36 @@ def reason_rows(reason: ReasonFacts, say: Wording) -> Rows | None:
     return Rows((*figures.pairs[:2], *(((observed, seen),) if seen else ()), *figures.pairs[2:]))
 
 
+def reason_sentence(reason: ReasonFacts, say: Wording) -> str:
+    """Return why, in one sentence, in the reader's language.
+
+    The stored sentence is English. In other languages it is made anew from the figures; a reason
+    of a kind that the language has no sentence for is quoted as it is stored.
+    """
+    made = None if say.language == DEFAULT_LANGUAGE else _made_anew(reason, say)
+    return made or reason["sentence"]
+
+
+def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
+    if code := reason.get("reason_code"):
+        return say.word("pulled", code) if say.knows("pulled", code) else None
+    family, window = reason.get("family") or "", reason.get("window")
+    if family == "safety":
+        return say.say("reason.safety")
+    observed, bound = reason.get("observed"), reason.get("bound")
+    if observed is None or bound is None or not window or not say.knows("reason", family):
+        return None
+    places: dict[str, str | int] = {
+        "seen": _figure(observed, family, say) or "",
+        "bound": _figure(bound, family, say) or "",
+        "window": say.duration(window),
+    }
+    if family == "rate":
+        places["exposure"] = reason.get("exposure") or 0
+    made = say.say(f"reason.{family}", **places)
+    return f"{made} {say.say('reason.tightened')}" if reason.get("tightened") else made
+
+
 _DISTINCT = "distinct_customers"
 
 
@@ -326,10 +357,25 @@ def _attempt_line(one: AttemptFacts, say: Wording) -> str:
 
 def by_hand(facts: ObjectNoticeFacts, say: Wording, task: str) -> Section:
     """Return what a person has to do in the catalogue: its own instruction, or the usual one."""
-    instruction = facts.get("instruction")
-    text = clip(instruction, 2 * _LONG) if instruction else say.say(f"manual_task.{task}")
+    instruction = clip(facts.get("instruction") or "", 2 * _LONG)
+    usual = Paragraph(say.say(f"manual_task.{task}"))
     report = Paragraph(say.say("manual_task.report"))
-    return section(say, "by_hand", Paragraph(text), report)
+    if not instruction:
+        return section(say, "by_hand", usual, report)
+    if say.language == DEFAULT_LANGUAGE:
+        return section(say, "by_hand", Paragraph(instruction), report)
+    original = rows(say, [("instruction", instruction)])  # it is stored in English
+    return section(say, "by_hand", usual, original, report)
+
+
+def document_rows(document: OrderFacts) -> list[tuple[str, str | None]]:
+    """Return what identifies an authority's document."""
+    return [
+        ("authority", clip(document["authority"])),
+        ("reference", clip(document["reference"])),
+        ("issued", clip(document.get("issued") or "")),
+        ("document", clip(document.get("document") or "")),
+    ]
 
 
 def steps(entries: Sequence[StepFacts], say: Wording) -> Section:

@@ -8,14 +8,16 @@ from freezeguard.notices.letter import Body, Bullets, Paragraph, Section
 from freezeguard.notices.sections import (
     about,
     catalogues,
+    document_rows,
     evidence,
     product,
     reason_rows,
+    reason_sentence,
     rows,
     section,
 )
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import RefrozenFacts, StatementFacts
+from freezeguard.ports.notice_facts import OrderFacts, RefrozenFacts, StatementFacts
 
 _CONTEST_WORKING_DAYS = 2
 
@@ -75,14 +77,14 @@ def origin(facts: StatementFacts) -> str:
 
 def _why(facts: StatementFacts, say: Wording) -> Section:
     reason = facts["reason"]
-    sentence = clip(reason["sentence"], 600)
+    sentence = clip(reason_sentence(reason, say), 600)
     return section(
         say,
         "why",
         Paragraph(_decision(facts, say)),
         Paragraph(say.say("statement.reason", sentence=sentence)),
         reason_rows(reason, say),
-        rows(say, [*_order(facts), ("terms", clip(facts.get("terms") or ""))]),
+        rows(say, [*_order(facts.get("order")), ("terms", clip(facts.get("terms") or ""))]),
         Paragraph(say.say("statement.safety")) if facts["lane"] == "safety" else None,
     )
 
@@ -94,16 +96,8 @@ def _decision(facts: StatementFacts, say: Wording) -> str:
     return say.say(f"statement.by_{origin(facts)}")
 
 
-def _order(facts: StatementFacts) -> list[tuple[str, str | None]]:
-    order = facts.get("order")
-    if not order:
-        return []
-    return [
-        ("authority", clip(order["authority"])),
-        ("reference", clip(order["reference"])),
-        ("issued", clip(order.get("issued") or "")),
-        ("document", clip(order.get("document") or "")),
-    ]
+def _order(order: OrderFacts | None) -> list[tuple[str, str | None]]:
+    return document_rows(order) if order else []
 
 
 def _lifts(facts: StatementFacts, say: Wording) -> Section:

@@ -96,9 +96,18 @@ class Wording:
             "year": str(local.year),
             "hour": f"{local:%H}",
             "minute": f"{local:%M}",
-            "zone": _zone_words(local),
+            "zone": self._zone_words(local),
         }
         return _filled(language["time"], places)
+
+    def _zone_words(self, local: datetime) -> str:
+        """Return "CET (UTC+01:00)", "UTC-03:00" where the zone has no abbreviation, or "UTC"."""
+        offset = f"UTC{local:%z}"[:6] + ":" + f"{local:%z}"[3:]
+        abbreviation = local.tzname() or ""
+        if abbreviation == "UTC":
+            return abbreviation
+        known = self.word("zone", abbreviation)
+        return f"{known} ({offset})" if abbreviation.isalpha() else offset
 
     def _inline(self, values: Mapping[str, str | int]) -> dict[str, str]:
         return {
@@ -114,18 +123,19 @@ def clip(text: str, limit: int = VALUE_LIMIT) -> str:
     of a mail, and there an emoji weighs four and an ampersand five times as much as a letter.
     """
     line = one_line(text[: _MARGIN * limit])  # a huge text costs no more than a long one
-    if _weight(line) <= limit and len(text) <= _MARGIN * limit:
+    if weight(line) <= limit and len(text) <= _MARGIN * limit:
         return line
-    kept, weight = 0, _weight("…")
+    kept, heavy = 0, weight("…")
     for character in line:
-        weight += _weight(character)
-        if weight > limit:
+        heavy += weight(character)
+        if heavy > limit:
             break
         kept += 1
     return line[:kept] + "…"
 
 
-def _weight(text: str) -> int:
+def weight(text: str) -> int:
+    """Return the bytes that a text takes in HTML."""
     return len(escape(text).encode())
 
 
@@ -161,12 +171,3 @@ def _zone(name: str) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         log.warning("notice_time_zone_unknown", time_zone=name)
         return ZoneInfo("UTC")
-
-
-def _zone_words(local: datetime) -> str:
-    """Return "CET (UTC+01:00)", "UTC-03:00" where the zone has no abbreviation, or "UTC"."""
-    offset = f"UTC{local:%z}"[:6] + ":" + f"{local:%z}"[3:]
-    abbreviation = local.tzname() or ""
-    if abbreviation == "UTC":
-        return abbreviation
-    return f"{abbreviation} ({offset})" if abbreviation.isalpha() else offset

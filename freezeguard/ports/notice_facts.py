@@ -38,7 +38,9 @@ class NoticeFacts(TypedDict):
     """What every notice says.
 
     `recipient` is the name to greet ("" if unknown), `shop` the name of who sends, `link` the
-    page to open (http or https), `at` the moment of the change.
+    page to open (http or https), `at` the moment of the change. `reply_to` is the address under
+    which an answer reaches the case; `instead_of` is the name of who could not be reached, where
+    this reader stands in for somebody.
     """
 
     audience: Audience
@@ -48,6 +50,8 @@ class NoticeFacts(TypedDict):
     at: str
     contact: ContactFacts
     steps: list[StepFacts]
+    reply_to: NotRequired[str | None]
+    instead_of: NotRequired[str | None]
 
 
 class ScopeFacts(TypedDict):
@@ -91,6 +95,7 @@ class ReasonFacts(TypedDict):
     bound: NotRequired[float | None]
     customers: NotRequired[int | None]
     exposure: NotRequired[int | None]
+    tightened: NotRequired[bool | None]
     reason_code: NotRequired[str | None]
     comment: NotRequired[str | None]
 
@@ -246,10 +251,16 @@ class ReleaseRefusedFacts(ObjectNoticeFacts):
 
 
 class ManualTaskFacts(ObjectNoticeFacts):
-    """`manual_task`: a person has to do by hand what no catalogue call achieved."""
+    """`manual_task`: a person has to do by hand what freezeguard could not.
 
-    task: NotRequired[Literal["stop", "release"] | None]
+    With the task `tell_vendor` no mail reached the vendor: `vendor` is whom, `address` where it
+    was tried (None: none is known), and `detail` why it failed.
+    """
+
+    task: NotRequired[Literal["stop", "release", "tell_vendor"] | None]
     due: NotRequired[str | None]
+    vendor: NotRequired[str | None]
+    address: NotRequired[str | None]
 
 
 class CauseFacts(TypedDict):
@@ -392,6 +403,7 @@ class WaitingFacts(TypedDict):
     case: str
     sku: str
     sentence: str
+    reason: NotRequired[ReasonFacts | None]
     link: NotRequired[str | None]
 
 
@@ -401,6 +413,258 @@ class BudgetSpentFacts(NoticeFacts):
     budget: BudgetFacts
     waiting: list[WaitingFacts]
     resumes_at: NotRequired[str | None]
+
+
+class VendorReminderFacts(CaseNoticeFacts):
+    """`vendor_reminder`, to the vendor or its second contact: nothing was heard `silent_since`.
+
+    `number` counts the reminders from 1; `due` is when somebody above is told.
+    """
+
+    silent_since: str
+    number: int
+    due: NotRequired[str | None]
+
+
+class VendorEscalatedFacts(CaseNoticeFacts):
+    """`vendor_escalated`, to the vendor's superior; `due` is when the shop goes on without."""
+
+    silent_since: str
+    due: NotRequired[str | None]
+
+
+class VendorSilentFacts(CaseNoticeFacts):
+    """`vendor_silent`, to the owner, who must choose; `number` is how many reminders went out."""
+
+    silent_since: str
+    number: NotRequired[int | None]
+
+
+class CommitmentFacts(CaseNoticeFacts):
+    """`commitment_made` (owner) and `commitment_broken` (owner, vendor): the vendor's own date.
+
+    `kept` and `broken` count this vendor's earlier dates; only staff sees them.
+    """
+
+    due: str
+    note: NotRequired[str | None]
+    kept: NotRequired[int | None]
+    broken: NotRequired[int | None]
+
+
+class ContestReceivedFacts(CaseNoticeFacts):
+    """`contest_received`, to the owner: what the vendor says is wrong."""
+
+    text: str
+    answer_due: str
+
+
+class ContestAnsweredFacts(CaseNoticeFacts):
+    """`contest_answered`, to the vendor; `accepted` says whether the stop was wrong."""
+
+    answer: str
+    accepted: NotRequired[bool | None]
+
+
+class ClockWarningFacts(CaseNoticeFacts):
+    """`clock_warning`, to staff: `share` (0 to 1) of the time of a clock is over."""
+
+    clock: str
+    due: str
+    share: NotRequired[float | None]
+
+
+class ClockBreachedFacts(CaseNoticeFacts):
+    """`clock_breached`, to staff: overdue since `due`.
+
+    `level` is how far it has escalated, `told` names who else was told.
+    """
+
+    clock: str
+    due: str
+    level: int
+    told: NotRequired[list[str]]
+
+
+class UpdateFacts(CaseNoticeFacts):
+    """`update`, to vendor and owner, also without news.
+
+    `state` is the state of the case, `ball` a code of the `ball` table: whose turn it is.
+    """
+
+    state: str
+    ball: str
+    next_update: str
+    news: NotRequired[list[str]]
+
+
+class DelistedFacts(CaseNoticeFacts):
+    """`delisted`, to vendor and owner: off sale for good, unless an appeal by then succeeds."""
+
+    why: str
+    appeal_until: str
+
+
+class AppealedFacts(CaseNoticeFacts):
+    """`appealed`, to the reviewers: the new facts, and who decided before (`decided_by`)."""
+
+    text: str
+    answer_due: str
+    decided_by: NotRequired[list[str]]
+
+
+class AppealDecidedFacts(CaseNoticeFacts):
+    """`appeal_upheld` (the decision stands) and `appeal_reopened`, to vendor and owner."""
+
+    why: str
+
+
+class RescopedFacts(CaseNoticeFacts):
+    """`widened` and `narrowed`, to vendor and owner; `scope` is what is stopped now."""
+
+    from_scope: ScopeFacts
+    why: NotRequired[str | None]
+
+
+class NarrowRequestedFacts(CaseNoticeFacts):
+    """`narrow_requested`, to those who may give the second vote."""
+
+    to_scope: ScopeFacts
+    requested_by: str
+    why: NotRequired[str | None]
+    valid_until: NotRequired[str | None]
+
+
+class DelistRequestedFacts(CaseNoticeFacts):
+    """`delist_requested`, to those who may give the second vote."""
+
+    requested_by: str
+    why: str
+    valid_until: NotRequired[str | None]
+
+
+class OrderRegisteredFacts(CaseNoticeFacts):
+    """`order_registered`, to vendor, owner and compliance."""
+
+    order: OrderFacts
+
+
+class RevocationRegisteredFacts(CaseNoticeFacts):
+    """`revocation_registered`, to owner and approvers: the revocation, described as an order is."""
+
+    revocation: OrderFacts
+
+
+class MergedFacts(CaseNoticeFacts):
+    """`merged`, to vendor, owner and who pulled: the case goes on as case `into`."""
+
+    into: str
+    into_link: NotRequired[str | None]
+
+
+class MergeProposedFacts(CaseNoticeFacts):
+    """`merge_proposed`, to the owner: the open case `other` overlaps with this one."""
+
+    other: str
+    other_link: NotRequired[str | None]
+    why: NotRequired[str | None]
+
+
+class HandOffOfferedFacts(CaseNoticeFacts):
+    """`hand_off_offered`, to the person who is asked to take a case over."""
+
+    from_person: str
+    note: NotRequired[str | None]
+    valid_until: NotRequired[str | None]
+
+
+class HandOffEndedFacts(CaseNoticeFacts):
+    """`hand_off_accepted` and `hand_off_lapsed`, to the old owner."""
+
+    to_person: str
+
+
+class DeadlineExtendedFacts(CaseNoticeFacts):
+    """`deadline_extended`, to vendor or owner: a clock is due later than it `was_due`."""
+
+    clock: str
+    due: str
+    was_due: NotRequired[str | None]
+    why: NotRequired[str | None]
+
+
+class WaiverSetFacts(CaseNoticeFacts):
+    """`waiver_set`, to owner and approvers: a catalogue object need not be stopped, for a time."""
+
+    catalogue: str
+    remote_id: str
+    why: str
+    until: str
+    by: NotRequired[str | None]
+
+
+class WaiverEndedFacts(CaseNoticeFacts):
+    """`waiver_ended`, to the owner: the object counts again."""
+
+    catalogue: str
+    remote_id: str
+    why: NotRequired[str | None]
+
+
+class ReviewedFacts(CaseNoticeFacts):
+    """`reviewed`, to who pulled: `verdict` is right, wrong or undecided, for what was known."""
+
+    verdict: str
+    comment: NotRequired[str | None]
+    outcome: NotRequired[str | None]
+
+
+class OutcomeFacts(CaseNoticeFacts):
+    """`outcome`, to who pulled: what became of the case."""
+
+    outcome: str
+    comment: NotRequired[str | None]
+
+
+class ReviewDueFacts(CaseNoticeFacts):
+    """`review_due`, to managers, who judge by then whether it was right to pull."""
+
+    due: str
+
+
+class LegalClockFacts(CaseNoticeFacts):
+    """`legal_clock`, to compliance: what a `law` asks for, and by when."""
+
+    law: str
+    due: str
+    what: NotRequired[str | None]
+
+
+class EvidenceAttachedFacts(CaseNoticeFacts):
+    """`evidence_attached`, to the owner: names or descriptions of what was `attached`."""
+
+    attached: list[str]
+    by: NotRequired[str | None]
+    note: NotRequired[str | None]
+
+
+class DigestEntryFacts(TypedDict):
+    """One notice of a digest: its kind, and what its line says.
+
+    Entries without a case are about the shop as a whole.
+    """
+
+    kind: str
+    at: str
+    link: str
+    case: NotRequired[str | None]
+    scope: NotRequired[ScopeFacts | None]
+
+
+class DigestFacts(NoticeFacts):
+    """`digest`: what would have been many mails in a short time, in order, as one."""
+
+    entries: list[DigestEntryFacts]
 
 
 FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
@@ -423,6 +687,40 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "closed": ClosedFacts,
         "budget_spent": BudgetSpentFacts,
         "manual_task": ManualTaskFacts,
+        "vendor_reminder": VendorReminderFacts,
+        "vendor_escalated": VendorEscalatedFacts,
+        "vendor_silent": VendorSilentFacts,
+        "commitment_made": CommitmentFacts,
+        "commitment_broken": CommitmentFacts,
+        "contest_received": ContestReceivedFacts,
+        "contest_answered": ContestAnsweredFacts,
+        "clock_warning": ClockWarningFacts,
+        "clock_breached": ClockBreachedFacts,
+        "update": UpdateFacts,
+        "delisted": DelistedFacts,
+        "appealed": AppealedFacts,
+        "appeal_upheld": AppealDecidedFacts,
+        "appeal_reopened": AppealDecidedFacts,
+        "widened": RescopedFacts,
+        "narrowed": RescopedFacts,
+        "narrow_requested": NarrowRequestedFacts,
+        "delist_requested": DelistRequestedFacts,
+        "order_registered": OrderRegisteredFacts,
+        "revocation_registered": RevocationRegisteredFacts,
+        "merged": MergedFacts,
+        "merge_proposed": MergeProposedFacts,
+        "hand_off_offered": HandOffOfferedFacts,
+        "hand_off_accepted": HandOffEndedFacts,
+        "hand_off_lapsed": HandOffEndedFacts,
+        "deadline_extended": DeadlineExtendedFacts,
+        "waiver_set": WaiverSetFacts,
+        "waiver_ended": WaiverEndedFacts,
+        "reviewed": ReviewedFacts,
+        "outcome": OutcomeFacts,
+        "review_due": ReviewDueFacts,
+        "legal_clock": LegalClockFacts,
+        "evidence_attached": EvidenceAttachedFacts,
+        "digest": DigestFacts,
     }
 )
 """Every kind of notice and the facts that it needs."""

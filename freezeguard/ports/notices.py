@@ -91,11 +91,13 @@ class Transport(Protocol):
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def message_id_for(notice_id: str, domain: str) -> str:
-    """Return the one message id of a notice: the same for every attempt and every replica.
+def message_id_for(notice_id: str, domain: str, kind: str = "notice") -> str:
+    """Return the one message id of a notice (or of a digest, by `kind`).
+
+    It is the same for every attempt and every replica.
 
     A notice id of other characters than letters, digits, dash and underscore goes in as a hash.
     """
     if _PLAIN_ID.fullmatch(notice_id):
-        return f"<notice.{notice_id}@{domain}>"
-    return f"<notice.{hashlib.sha256(notice_id.encode()).hexdigest()[:32]}@{domain}>"
+        return f"<{kind}.{notice_id}@{domain}>"
+    return f"<{kind}.{hashlib.sha256(notice_id.encode()).hexdigest()[:32]}@{domain}>"

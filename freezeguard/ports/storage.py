@@ -241,6 +241,44 @@ class Notice:
     created_at: datetime | None = None
     sent_at: datetime | None = None
     lease_token: UUID | None = None
+    tried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A notice that is not sorted yet: it will go singly, or with others in a digest.
+
+    `recent` counts what its reader was sent in the window before; `has_open` says that a digest
+    to this reader is being filled.
+    """
+
+    id: UUID
+    recipient: str
+    channel: str
+    address: str
+    kind: str
+    lane: str | None
+    recent: int
+    has_open: bool
+
+    @property
+    def reader(self) -> tuple[str, str, str]:
+        """Return whom it goes to: recipient, channel and address."""
+        return self.recipient, self.channel, self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Many notices to one reader, closed and on their way as one."""
+
+    id: UUID
+    recipient: str
+    channel: str
+    address: str
+    attempts: int
+    closed_at: datetime
+    tried: tuple[str, ...]
+    lease_token: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -792,8 +830,14 @@ class Notices(Protocol):
         """Queue a notice; within a case it gets the next number."""
         ...
 
-    async def claim_due(self, lease: timedelta, token: UUID, limit: int) -> list[Notice]:
-        """Claim notices that are due, never past an earlier one to the same reader of a case."""
+    async def claim_due(
+        self, lease: timedelta, token: UUID, limit: int, moment: datetime | None = None
+    ) -> list[Notice]:
+        """Claim sorted notices that are due and go singly.
+
+        Never past an earlier one to the same reader of a case. `moment` is the database's unless
+        it is given.
+        """
         ...
 
     async def seconds_until_due(self) -> float | None: ...
@@ -801,11 +845,25 @@ class Notices(Protocol):
     async def sent(self, notice: Notice, now: datetime) -> None: ...
 
     async def failed(
-        self, notice: Notice, error: str, *, retry_in: float | None
+        self, notice: Notice, error: str, *, retry_in: float | None, moment: datetime | None = None
     ) -> bool:
         """Note a failed attempt; without `retry_in` the notice has bounced for good.
 
         False where the lease was lost: nothing is noted.
+        """
+        ...
+
+    async def came_back(self, notice: Notice, error: str) -> bool:
+        """Note that a notice that had left came back; False where it was not on its way there."""
+        ...
+
+    async def redirect(
+        self, notice: Notice, address: str, error: str, *, left: bool,
+        moment: datetime | None = None,
+    ) -> bool:
+        """Send a notice to another address; `left` says that it had been sent already.
+
+        False where the lease was lost, or where it has gone elsewhere meanwhile.
         """
         ...
 
@@ -814,6 +872,68 @@ class Notices(Protocol):
     async def vendor_reacted(self, case_id: UUID, state: str) -> None:
         """Note that a vendor has `acknowledged` or `answered` what it was told of a case."""
         ...
+
+    async def get(self, notice_id: UUID) -> Notice | None: ...
+
+
+class Digests(Protocol):
+    """Which notices go singly and which as one. `moment` is the database's unless it is given."""
+
+    async def arrivals(
+        self, limit: int, window: timedelta, count_to: int, moment: datetime | None
+    ) -> list[Arrival]:
+        """Return notices that are not sorted yet, in order; takes the lock of who sorts.
+
+        What their readers were sent within the window is counted up to `count_to`.
+        """
+        ...
+
+    async def sort_singly(self, notices: Sequence[UUID], moment: datetime | None) -> None:
+        """Let these go by themselves; a digest with earlier notices of their cases leaves now."""
+        ...
+
+    async def join(
+        self, new_id: UUID, reader: tuple[str, str, str], notices: Sequence[UUID],
+        collect: timedelta, moment: datetime | None,
+    ) -> None:
+        """Let these go with the open digest of a reader; a new one collects for a while."""
+        ...
+
+    async def claim_due(
+        self, lease: timedelta, token: UUID, moment: datetime | None
+    ) -> Digest | None:
+        """Close and claim a digest that is due: from then on nothing joins it."""
+        ...
+
+    async def members(self, digest_id: UUID, *, sent: bool = False) -> list[Notice]:
+        """Return the notices of a digest that wait, or that were `sent` with it, in order."""
+        ...
+
+    async def sent(self, digest_id: UUID, now: datetime) -> None: ...
+
+    async def failed(
+        self, digest: Notice, error: str, retry_in: float, moment: datetime | None
+    ) -> None: ...
+
+    async def redirect(
+        self, digest: Notice, address: str, error: str, moment: datetime | None
+    ) -> bool: ...
+
+    async def dissolve(self, digest: Notice, error: str, moment: datetime | None) -> None:
+        """Give a digest up: its notices go one by one."""
+        ...
+
+
+class Mails(Protocol):
+    """Mails that reach us."""
+
+    async def receive(
+        self, message_id: str, case_id: UUID | None, outcome: str, now: datetime
+    ) -> bool:
+        """Note that a mail was taken; False where it was taken before."""
+        ...
+
+    async def case_numbered(self, number: int) -> UUID | None: ...
 
 
 class People(Protocol):
@@ -836,6 +956,10 @@ class People(Protocol):
     async def put_person(self, person: Person, *, active: bool, now: datetime) -> None: ...
 
     async def person(self, person_id: str) -> tuple[Person, bool] | None: ...
+
+    async def deputy(self, person_id: str) -> tuple[Person, bool] | None:
+        """Return who stands in for a person, if anybody."""
+        ...
 
     async def people(self) -> list[tuple[Person, bool]]: ...
 
@@ -899,6 +1023,8 @@ class Transaction(Protocol):
     objects: Objects
     detection: Detection
     notices: Notices
+    digests: Digests
+    mails: Mails
     people: People
     master: MasterData
     record: Record

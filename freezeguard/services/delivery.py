@@ -2,11 +2,13 @@
 
 A notice that fails delays nobody but the later ones to the same reader of the same case. One that
 the far side took over is not sent again by the replica that knows it: what could not be stored is
-remembered until it is.
+remembered until it is. What would flood a reader goes as one (`services.digests`); where an
+address does not work another way is found (`services.bounces`).
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import re
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,10 +16,8 @@ from uuid import UUID
 
 import structlog
 
-from freezeguard.domain.effects import Notify
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import System
-from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.metrics import Metrics
@@ -30,8 +30,9 @@ from freezeguard.ports.notices import (
     message_id_for,
 )
 from freezeguard.ports.storage import Database, Notice, Transaction
+from freezeguard.services.bounces import Bounces, is_to_vendor, locked_case
 from freezeguard.services.casework import Casework
-from freezeguard.services.telling import Telling
+from freezeguard.services.digests import DIGEST, Digests
 
 log = structlog.get_logger()
 
@@ -39,10 +40,21 @@ LEASE = timedelta(seconds=30)
 SEND_WITHIN = 15.0
 """Seconds that a transport has for one notice; with less than that of a lease left, none is sent.
 """
-SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0)
-"""Pauses in seconds between attempts; the last one repeats."""
-GIVE_UP_AFTER = 80
+SCHEDULE = (5.0, 30.0, 120.0)
+"""Pauses in seconds after the first attempts."""
+OFTEN, OFTEN_UNTIL = 240.0, 180
+"""Then so many seconds, up to so many attempts (twelve hours): a server that was away for hours
+has everything within five minutes of its return, also with the jitter."""
+SELDOM = 1800.0
+GIVE_UP_AFTER = 300
 """Attempts: about three days."""
+
+
+def pause_after(attempts: int) -> float:
+    """Return the seconds to wait after an attempt that failed; `attempts` were made before it."""
+    if attempts < len(SCHEDULE):
+        return SCHEDULE[attempts]
+    return OFTEN if attempts < OFTEN_UNTIL else SELDOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,26 @@ class Sender:
     address: str
     domain: str
     reply_to: str | None = None
+
+    def reply_to_for(self, case: str | None) -> str | None:
+        """Return where answers to a notice go: with the number of its case, if it has one.
+
+        `{case}` in the setting stands for it; without a case it goes, and the sign before it.
+        """
+        if self.reply_to is None or CASE_PLACE not in self.reply_to:
+            return self.reply_to
+        if case is not None:
+            return self.reply_to.replace(CASE_PLACE, case)
+        return _WITHOUT_CASE.sub("", self.reply_to)
+
+
+CASE_PLACE = "{case}"
+_WITHOUT_CASE = re.compile(r"[+._=-]?\{case\}")
+_BARE_ADDRESS = re.compile(r".*<(.*)>\s*")
+
+
+def no_moment() -> None:
+    """Leave the moment to the database's clock."""
 
 
 class Delivery:
@@ -63,16 +95,20 @@ class Delivery:
         transport: Transport | None,
         render: Renderer,
         sender: Sender,
-        telling: Telling,
         casework: Casework,
+        bounces: Bounces,
+        digests: Digests,
         now: Now,
         new_id: NewId,
         jitter: Callable[[], float],
         metrics: Metrics,
+        moment: Callable[[], datetime | None] = no_moment,
     ) -> None:
         self._database, self._transport, self._render = database, transport, render
         self._sender, self._now, self._new_id, self._jitter = sender, now, new_id, jitter
-        self._telling, self._casework, self._metrics = telling, casework, metrics
+        self._casework = casework
+        self._bounces, self._digests, self._metrics = bounces, digests, metrics
+        self._moment = moment
         self._handed_over: dict[UUID, tuple[Notice, datetime]] = {}
         self._vendors_told: dict[UUID, Notice] = {}
 
@@ -93,11 +129,19 @@ class Delivery:
         token = self._new_id()
         for number in range(limit):
             ours_until = asyncio.get_running_loop().time() + LEASE.total_seconds()
-            claimed = await self._database.run(lambda tx: tx.notices.claim_due(LEASE, token, 1))
-            if not claimed:
+            claimed = await self._database.run(lambda tx: self._claim(tx, token))
+            if claimed is None:
                 return number
-            await self._deliver(self._transport, claimed[0], ours_until)
+            await self._deliver(self._transport, claimed, ours_until)
         return limit
+
+    async def _claim(self, tx: Transaction, token: UUID) -> Notice | None:
+        """Sort what has arrived; claim a notice that is due, or else a digest."""
+        moment = self._moment()
+        await self._digests.sort(tx, moment)
+        for one in await tx.notices.claim_due(LEASE, token, 1, moment):
+            return one
+        return await self._digests.claim(tx, LEASE, token, moment)
 
     async def _deliver(self, transport: Transport, notice: Notice, ours_until: float) -> None:
         """Send one notice; `ours_until` is when its lease ends, on the clock of the event loop."""
@@ -124,18 +168,26 @@ class Delivery:
         await _to_its_end(self._store_sent(notice, sent_at))
 
     async def _message(self, notice: Notice) -> Message:
+        reply_to = self._sender.reply_to_for(notice.facts.get("case"))
         words: Rendered = self._render(
-            notice.kind, notice.facts, language=notice.language, time_zone=notice.time_zone
+            notice.kind, self._facts(notice, reply_to), language=notice.language,
+            time_zone=notice.time_zone,
         )
         first = await self._thread(notice)
-        own = message_id_for(str(notice.id), self._sender.domain)
+        own = _message_id(notice, self._sender.domain)
         references = () if first in {None, own} else (str(first),)
         return Message(
             message_id=own, recipient=notice.address or "", sender=self._sender.address,
             subject=words.subject, text=words.text, html=words.html,
-            date=notice.created_at or self._now(), reply_to=self._sender.reply_to,
+            date=notice.created_at or self._now(), reply_to=reply_to,
             in_reply_to=references[0] if references else None, references=references,
         )
+
+    def _facts(self, notice: Notice, reply_to: str | None) -> Mapping[str, Any]:
+        """Add the address for answers, where an answer finds its case."""
+        if reply_to is None or CASE_PLACE not in (self._sender.reply_to or ""):
+            return notice.facts
+        return {**notice.facts, "reply_to": _BARE_ADDRESS.sub(r"\1", reply_to)}
 
     async def _thread(self, notice: Notice) -> str | None:
         """Return the message id of the first notice that this reader got about the case."""
@@ -160,15 +212,16 @@ class Delivery:
     async def _store_sent(self, notice: Notice, at: datetime) -> None:
         """Store that a notice was sent. Takes no lock of its SKU: a busy SKU must not hinder it."""
         try:
-            await self._database.run(lambda tx: tx.notices.sent(notice, at))
+            told = await self._database.run(lambda tx: _mark_sent(tx, notice, at))
         except Unavailable:
             raise
         except Exception:  # the others are stored all the same
             log.exception("notice_sent_unstored", notice_id=str(notice.id))
             return
         del self._handed_over[notice.id]
-        if _is_to_vendor(notice):
-            await self._store_told(notice)
+        for one in told:
+            if is_to_vendor(one):
+                await self._store_told(one)
 
     async def _store_told(self, notice: Notice) -> bool:
         """Store that the vendor of a case was reached; False where that must wait its turn."""
@@ -184,7 +237,7 @@ class Delivery:
 
     async def _vendor_told(self, tx: Transaction, notice: Notice) -> None:
         """The first notice that reaches a vendor starts the vendor's clocks."""
-        case = await _locked_case(tx, notice)
+        case = await locked_case(tx, notice)
         if case is not None and case.vendor_status == "unreached" and case.in_frozen_phase:
             await self._casework.execute(
                 tx, case, Command.VENDOR_NOTIFIED, actor=System.COURIER,
@@ -193,52 +246,40 @@ class Delivery:
 
     async def _failed(self, notice: Notice, error: NoticeError) -> None:
         self._metrics.count("notices", channel=notice.channel, result="failed")
-        hopeless = error.permanent_recipient or not error.recoverable
         given_up = notice.attempts + 1 >= GIVE_UP_AFTER
-        pause = SCHEDULE[min(notice.attempts, len(SCHEDULE) - 1)] * self._jitter()
-        retry_in = None if hopeless or given_up else pause
-        if retry_in is None:
-            await self._database.run(lambda tx: self._bounced(tx, notice, error.detail))
+        if given_up or error.permanent_recipient or not error.recoverable:
+            retry_in, elsewhere = None, given_up or error.permanent_recipient
+            await self._database.run(lambda tx: self._bounces.given_up(
+                tx, notice, error.detail, elsewhere=elsewhere, moment=self._moment()
+            ))
         else:
-            await self._database.run(
-                lambda tx: tx.notices.failed(notice, error.detail, retry_in=retry_in)
-            )
+            retry_in = pause_after(notice.attempts) * self._jitter()
+            await self._retry(notice, error.detail, retry_in)
         log.warning("notice_failed", notice_id=str(notice.id), kind=notice.kind,
                     recipient=notice.recipient, error=error.detail, retry_in=retry_in)
 
-    async def _bounced(self, tx: Transaction, notice: Notice, why: str) -> None:
-        """Give a notice up; the owner of its case is asked to tell a vendor by other means."""
-        case = await _locked_case(tx, notice) if _is_to_vendor(notice) else None
-        ours = await tx.notices.failed(notice, why, retry_in=None)
-        if case is None or not ours or await _bounced_before(tx, notice, case):
-            return
-        text = (
-            f"A notice to vendor {case.vendor} at {notice.address} did not arrive: {why}. "
-            "Tell the vendor why the sale was stopped, and register another contact."
-        )
-        ask = Notify("manual_task", "owner", {"instruction": text, "detail": text})
-        await self._telling.tell(tx, case, ask, self._now())
+    async def _retry(self, notice: Notice, why: str, pause: float) -> None:
+        async def work(tx: Transaction) -> None:
+            if notice.kind == DIGEST:
+                await tx.digests.failed(notice, why, pause, self._moment())
+            else:
+                await tx.notices.failed(notice, why, retry_in=pause, moment=self._moment())
+
+        await self._database.run(work)
 
 
-def _is_to_vendor(notice: Notice) -> bool:
-    return notice.case_id is not None and notice.recipient.startswith("vendor:")
+async def _mark_sent(tx: Transaction, notice: Notice, at: datetime) -> list[Notice]:
+    """Store that a notice was sent, or a digest with all it holds; return what was told."""
+    if notice.kind != DIGEST:
+        await tx.notices.sent(notice, at)
+        return [notice]
+    members = await tx.digests.members(notice.id)
+    await tx.digests.sent(notice.id, at)
+    return members
 
 
-async def _locked_case(tx: Transaction, notice: Notice) -> Case | None:
-    """Lock the SKU and the case of a notice; return the case."""
-    if notice.case_id is None:
-        return None
-    await tx.signals.lock_sku(notice.sku or "")
-    return await tx.cases.get(notice.case_id, lock=True)
-
-
-async def _bounced_before(tx: Transaction, notice: Notice, case: Case) -> bool:
-    """Say whether an earlier notice of a case came back from the same address of this reader."""
-    reader = (notice.recipient, notice.address)
-    return any(
-        one.state == "bounced" and one.id != notice.id and (one.recipient, one.address) == reader
-        for one in await tx.notices.of_case(case.id)
-    )
+def _message_id(notice: Notice, domain: str) -> str:
+    return message_id_for(str(notice.id), domain, DIGEST if notice.kind == DIGEST else "notice")
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

@@ -10,15 +10,24 @@ from datetime import datetime
 from typing import Any
 
 from freezeguard.domain.effects import Notify
-from freezeguard.domain.people import Person, Role
+from freezeguard.domain.people import Role
 from freezeguard.domain.record import Case
 from freezeguard.ports.clock import NewId
-from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Notice, Transaction, Vendor
+from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Notice, Transaction
 from freezeguard.services.directory import Directory
+from freezeguard.services.readers import (
+    Reader,
+    further_readers,
+    reader_of,
+    stand_in,
+    vendor_reader,
+)
 
 EVIDENCE_KINDS = frozenset({"statement_of_reasons", "refrozen", "suspected", "approval_requested"})
 CATALOGUE_KINDS = frozenset({"statement_of_reasons", "refrozen", "frozen_confirmed", "released"})
 EXCERPTS = 3
+SECOND_VOTES = frozenset({"delist_requested", "narrow_requested"})
+"""Notices to those who may give the last vote; whoever gave the first one needs none."""
 SECOND_APPROVERS = frozenset({Role.MANAGER, Role.ANALYST, Role.COMPLIANCE})
 
 
@@ -31,36 +40,6 @@ class House:
     contact_name: str = "Quality team"
     contact_address: str = "quality@localhost"
     terms: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Somebody who is told: `name` stands in the outbox, `person` is as people call them."""
-
-    name: str
-    person: str
-    address: str | None
-    audience: str
-    language: str = "en"
-    time_zone: str = "UTC"
-
-
-def reader_of(person: Person) -> Reader:
-    """Return a person as a reader; a vendor's person reads what vendors read."""
-    audience = "staff" if person.is_staff else "vendor"
-    return Reader(
-        f"person:{person.id}", person.name, person.email, audience,
-        person.language, person.time_zone,
-    )
-
-
-def vendor_reader(vendor: Vendor) -> Reader:
-    """Return a vendor as a reader, by its first contact by mail."""
-    mail = next((one for one in vendor.contacts if one.get("channel") == "mail"), {})
-    return Reader(
-        f"vendor:{vendor.vendor}", str(mail.get("name") or vendor.name), mail.get("address"),
-        "vendor", vendor.language, vendor.time_zone,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +67,17 @@ NEXT_STEPS: Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
     ("remedy_proposed", "staff"): (("judge_remedy", None),),
     ("remedy_returned", "vendor"): (("propose_remedy", None),),
     ("approval_requested", "staff"): (("decide_approval", None),),
+    ("vendor_reminder", "vendor"): (("acknowledge", "due"), ("propose_remedy", None)),
+    ("vendor_escalated", "vendor"): (("acknowledge", "due"), ("propose_remedy", None)),
+    ("commitment_broken", "vendor"): (("propose_remedy", None),),
+    ("contest_received", "staff"): (("answer_contest", "answer_due"),),
+    ("update", "vendor"): (("update", "next_update"),),
+    ("update", "staff"): (("update", "next_update"),),
+    ("delisted", "vendor"): (("appeal", "appeal_until"),),
+    ("narrow_requested", "staff"): (("decide_approval", "valid_until"),),
+    ("delist_requested", "staff"): (("decide_approval", "valid_until"),),
+    ("revocation_registered", "staff"): (("decide_approval", None),),
+    ("review_due", "staff"): (("review", "due"),),
     ("released", "vendor"): (("probation_ends", "until"),),
     ("released", "staff"): (("probation_ends", "until"),),
 }
@@ -141,7 +131,9 @@ class Telling:
             f"No mail address is known for vendor {case.vendor or '(none registered)'}. "
             "Tell the vendor why the sale was stopped, and register a contact."
         )
-        notify = Notify("manual_task", "owner", {"instruction": text, "detail": text})
+        notify = Notify("manual_task", "owner", {
+            "task": "tell_vendor", "vendor": case.vendor, "instruction": text, "detail": text,
+        })
         facts = await self._facts(tx, case, notify, now, seen)
         await tx.notices.add(self._notice(case, owner, "manual_task", facts), now)
 
@@ -176,32 +168,15 @@ class Telling:
             case "owner":
                 return [one for one in [await self._owner(tx, case)] if one]
             case "approvers":
-                if notify.facts.get("second_needed"):
+                if notify.facts.get("second_needed") or notify.kind in SECOND_VOTES:
                     return await self._second_approvers(tx, case, now)
                 return await self._approvers(tx, case)
             case "pullers":
-                return await self._pullers(tx, case)
+                return await self._pullers(tx, case, notify.kind)
             case "everyone_told":
                 return await self._told(tx, case)
-            case "vendor_second" | "vendor_superior":
-                return await self._vendor(tx, case)
-            case "person":
-                found = await tx.people.person(str(notify.facts.get("person")))
-                return [] if found is None else [reader_of(found[0])]
-            case "deputy" | "managers" | "reviewers" | "compliance" | "admins":
-                return await self._staff(tx, case, notify.reader)
-
-    async def _staff(self, tx: Transaction, case: Case, which: str) -> list[Reader]:
-        people = [one for one, active in await tx.people.people() if active]
-        owner = next((one for one in people if one.id == case.owner), None)
-        wanted = {
-            "deputy": lambda one: owner is not None and one.id == owner.deputy,
-            "managers": lambda one: one.manages(case.category),
-            "reviewers": lambda one: one.judges_alone and one.id not in case.decided_by,
-            "compliance": lambda one: Role.COMPLIANCE in one.roles,
-            "admins": lambda one: Role.ADMIN in one.roles,
-        }[which]
-        return [reader_of(one) for one in people if wanted(one)]
+            case _:
+                return await further_readers(tx, case, notify)
 
     async def _vendor(self, tx: Transaction, case: Case) -> list[Reader]:
         vendor = None if case.vendor is None else await tx.master.vendor(case.vendor)
@@ -210,8 +185,12 @@ class Telling:
         return [Reader(f"vendor:{case.vendor or ''}", case.vendor or "", None, "vendor")]
 
     async def _owner(self, tx: Transaction, case: Case) -> Reader | None:
+        """Return who answers for a case; where that person has left, who stands in."""
         found = None if case.owner is None else await tx.people.person(case.owner)
-        return None if found is None else reader_of(found[0])
+        if found is not None and found[1]:
+            return reader_of(found[0])
+        deputy = await stand_in(tx, case.owner or "", ())
+        return None if deputy is None else reader_of(deputy)
 
     async def _approvers(self, tx: Transaction, case: Case) -> list[Reader]:
         authors = {case.remedy_author, case.approval_requested_by}
@@ -235,8 +214,11 @@ class Telling:
         managers = [one for one in free if one.manages(case.category)]
         return [reader_of(one) for one in managers or free]
 
-    async def _pullers(self, tx: Transaction, case: Case) -> list[Reader]:
-        wanted = dict.fromkeys((*await tx.cases.pullers(case.id), case.owner))
+    async def _pullers(self, tx: Transaction, case: Case, kind: str) -> list[Reader]:
+        """Who pulled hears; of a suspicion that ends the owner hears as well."""
+        pullers = await tx.cases.pullers(case.id)
+        owner = (case.owner,) if kind in {"expired", "dismissed"} else ()
+        wanted = dict.fromkeys((*pullers, *owner))
         found = [await tx.people.person(one) for one in wanted if one is not None]
         return [reader_of(one[0]) for one in found if one is not None]
 

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
+
 from freezeguard.ports.storage import Notice
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
@@ -25,10 +27,12 @@ class PostgresNotices:
             time_zone=notice.time_zone, state=notice.state, created_at=now,
         )  # fmt: skip
 
-    async def claim_due(self, lease: timedelta, token: UUID, limit: int) -> list[Notice]:
+    async def claim_due(
+        self, lease: timedelta, token: UUID, limit: int, moment: datetime | None = None
+    ) -> list[Notice]:
         await self._writes.before_reading("notices")
-        rows = await self._connection.fetch(SQL["claim_due"], lease, token, limit)
-        return sorted((Notice(*row) for row in rows), key=lambda one: (one.n, one.id))
+        rows = await self._connection.fetch(SQL["claim_due"], lease, token, limit, moment)
+        return sorted((notice_of(row) for row in rows), key=lambda one: (one.n, one.id))
 
     async def seconds_until_due(self) -> float | None:
         seconds = await self._connection.fetchval(SQL["seconds_until_due"])
@@ -37,9 +41,27 @@ class PostgresNotices:
     async def sent(self, notice: Notice, now: datetime) -> None:
         await self._connection.execute(SQL["sent"], notice.id, now)
 
-    async def failed(self, notice: Notice, error: str, *, retry_in: float | None) -> bool:
+    async def failed(
+        self, notice: Notice, error: str, *, retry_in: float | None, moment: datetime | None = None
+    ) -> bool:
         noted = await self._connection.fetchval(
-            SQL["failed"], notice.id, notice.lease_token, error, retry_in
+            SQL["failed"], notice.id, notice.lease_token, error, retry_in, moment
+        )
+        return noted is not None
+
+    async def came_back(self, notice: Notice, error: str) -> bool:
+        noted = await self._connection.fetchval(
+            SQL["came_back"], notice.id, notice.address, error
+        )
+        return noted is not None
+
+    async def redirect(
+        self, notice: Notice, address: str, error: str, *, left: bool,
+        moment: datetime | None = None,
+    ) -> bool:
+        token = None if left else notice.lease_token
+        noted = await self._connection.fetchval(
+            SQL["redirect"], notice.id, notice.address, token, address, error, moment
         )
         return noted is not None
 
@@ -49,4 +71,15 @@ class PostgresNotices:
 
     async def of_case(self, case_id: UUID) -> list[Notice]:
         await self._writes.before_reading("notices")
-        return [Notice(*row) for row in await self._connection.fetch(SQL["of_case"], case_id)]
+        return [notice_of(row) for row in await self._connection.fetch(SQL["of_case"], case_id)]
+
+    async def get(self, notice_id: UUID) -> Notice | None:
+        await self._writes.before_reading("notices")
+        row = await self._connection.fetchrow(SQL["notice"], notice_id)
+        return None if row is None else notice_of(row)
+
+
+def notice_of(row: asyncpg.Record) -> Notice:
+    """Return a row as a notice."""
+    known = dict(row)
+    return Notice(**{**known, "tried": tuple(known["tried"])})

@@ -61,6 +61,10 @@ class PostgresPeople:
             self._people[person_id] = None if row is None else (_person(row), row["active"])
         return self._people[person_id]
 
+    async def deputy(self, person_id: str) -> tuple[Person, bool] | None:
+        row = await self._connection.fetchrow(SQL["deputy"], person_id)
+        return None if row is None else (_person(row), row["active"])
+
     def remember(self, row: asyncpg.Record) -> None:
         """Take over a person's row that was read along with something else."""
         self._people[row["id"]] = (_person(row), row["active"])

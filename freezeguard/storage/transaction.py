@@ -7,7 +7,9 @@ from freezeguard.storage.cases import PostgresCases
 from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.detection import PostgresDetection
+from freezeguard.storage.digests import PostgresDigests
 from freezeguard.storage.holds import PostgresHolds
+from freezeguard.storage.mails import PostgresMails
 from freezeguard.storage.masterdata import PostgresMasterData
 from freezeguard.storage.notices import PostgresNotices
 from freezeguard.storage.objects import PostgresObjects
@@ -38,6 +40,8 @@ class PostgresTransaction:
         self.objects: port.Objects = PostgresObjects(connection)
         self.detection: port.Detection = PostgresDetection(connection, writes)
         self.notices: port.Notices = PostgresNotices(connection, writes)
+        self.digests: port.Digests = PostgresDigests(connection, writes)
+        self.mails: port.Mails = PostgresMails(connection)
         people = PostgresPeople(connection)
         self.people: port.People = people
         self.master: port.MasterData = PostgresMasterData(connection, people)

@@ -1,4 +1,4 @@
--- The outbox of notices. Leases and delays are on the database's own clock.
+-- The outbox of notices. Leases and delays are on the database's own clock, unless a moment is given.
 
 -- name: claim_due
 -- Claim notices that are due, never past an earlier one to the same reader of the same case.
@@ -6,7 +6,8 @@ UPDATE notices
    SET lease_until = clock_timestamp() + $1::interval, lease_token = $2
  WHERE ctid = ANY (ARRAY(
            SELECT ctid FROM notices AS one
-            WHERE state = 'queued' AND next_at <= clock_timestamp()
+            WHERE state = 'queued' AND next_at <= coalesce($4::timestamptz, clock_timestamp())
+              AND sorted_at IS NOT NULL AND digest IS NULL
               AND (lease_until IS NULL OR lease_until <= clock_timestamp())
               AND NOT EXISTS (
                       SELECT FROM notices AS earlier
@@ -17,13 +18,13 @@ UPDATE notices
             LIMIT $3
               FOR UPDATE SKIP LOCKED))
 RETURNING id, case_id, sku, n, recipient, channel, address, kind, facts, language, time_zone, state,
-          attempts, last_error, created_at, sent_at, lease_token;
+          attempts, last_error, created_at, sent_at, lease_token, tried;
 
 -- name: seconds_until_due
 -- Return the seconds until the next notice that may be claimed; null where none waits.
 SELECT extract(epoch FROM min(greatest(next_at, lease_until)) - clock_timestamp())::float8
   FROM notices AS one
- WHERE state = 'queued'
+ WHERE state = 'queued' AND digest IS NULL
    AND NOT EXISTS (
            SELECT FROM notices AS earlier
             WHERE earlier.case_id = one.case_id AND earlier.recipient = one.recipient
@@ -42,15 +43,32 @@ UPDATE notices
 UPDATE notices
    SET state = CASE WHEN $4::float8 IS NULL THEN 'bounced' ELSE state END,
        attempts = attempts + 1, last_error = left($3, 1000),
-       next_at = clock_timestamp() + make_interval(secs => $4),
+       next_at = coalesce($5::timestamptz, clock_timestamp()) + make_interval(secs => $4),
        lease_until = NULL, lease_token = NULL
  WHERE id = $1 AND lease_token = $2 AND state = 'queued'
+RETURNING id;
+
+-- name: came_back
+-- Note that a notice which had left came back from the address that it was sent to.
+UPDATE notices
+   SET state = 'bounced', last_error = left($3, 1000)
+ WHERE id = $1 AND address = $2 AND state = 'sent'
+RETURNING id;
+
+-- name: redirect
+-- Send a notice that did not arrive to another address: it is sorted anew.
+UPDATE notices
+   SET state = 'queued', address = $4, tried = tried || address, attempts = 0, sent_at = NULL,
+       last_error = left($5, 1000), next_at = coalesce($6::timestamptz, clock_timestamp()),
+       sorted_at = NULL, digest = NULL, lease_until = NULL, lease_token = NULL
+ WHERE id = $1 AND address = $2
+   AND (state = 'queued' AND lease_token = $3 OR state = 'sent' AND $3::uuid IS NULL)
 RETURNING id;
 
 -- name: of_case
 -- Return the notices of a case, in order.
 SELECT id, case_id, sku, n, recipient, channel, address, kind, facts, language, time_zone, state,
-       attempts, last_error, created_at, sent_at, lease_token
+       attempts, last_error, created_at, sent_at, lease_token, tried
   FROM notices
  WHERE case_id = $1
  ORDER BY n, recipient, channel;
@@ -60,3 +78,10 @@ SELECT id, case_id, sku, n, recipient, channel, address, kind, facts, language, 
 UPDATE notices SET state = $2
  WHERE case_id = $1 AND recipient LIKE 'vendor:%'
    AND (state IN ('sent', 'delivered') OR (state = 'acknowledged' AND $2 = 'answered'));
+
+-- name: notice
+-- Return one notice.
+SELECT id, case_id, sku, n, recipient, channel, address, kind, facts, language, time_zone, state,
+       attempts, last_error, created_at, sent_at, lease_token, tried
+  FROM notices
+ WHERE id = $1;

@@ -54,6 +54,14 @@ SELECT id, name, roles, email, vendor, areas, time_zone, language, active, calen
   FROM people
  WHERE id = $1;
 
+-- name: deputy
+-- Return who stands in for a person.
+SELECT deputy.id, deputy.name, deputy.roles, deputy.email, deputy.vendor, deputy.areas,
+       deputy.time_zone, deputy.language, deputy.active
+  FROM people AS away
+  JOIN people AS deputy ON deputy.id = away.deputy
+ WHERE away.id = $1;
+
 -- name: people
 -- Return everybody.
 SELECT id, name, roles, email, vendor, areas, time_zone, language, active, calendar, deputy

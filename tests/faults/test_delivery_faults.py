@@ -16,14 +16,16 @@ from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import Person, Role
 from freezeguard.ports.notices import Message, NoticeError, Receipt, Rendered
 from freezeguard.ports.storage import Notice, Transaction
+from freezeguard.services.bounces import Bounces
 from freezeguard.services.delivery import LEASE, SEND_WITHIN, Delivery, Sender
+from freezeguard.services.digests import Digests, DigestTerms
 from freezeguard.services.directory import Directory
 from freezeguard.services.telling import House, Telling
 from freezeguard.storage.database import PostgresDatabase
 from tests.acceptance.steps import body_of
 from tests.faults.observing import told
 from tests.rig import Rig, until
-from tests.storage.makers import NOW, notice, open_case
+from tests.storage.makers import NOW, notice, open_case, sort_singly
 
 OWNER = Person("owen", "Owen", frozenset({Role.MANAGER}), "owen@shop.example")
 NO_BOX = NoticeError("550 no such box", recoverable=False, permanent_recipient=True)
@@ -88,8 +90,9 @@ def delivery_on(
     """Return a delivery in a shop without catalogues."""
     return Delivery(
         database, transport, render, Sender("shop@shop.example", "shop.example"),
-        Telling(Directory([]), House(), uuid4), lambda: datetime.now(UTC), uuid4, lambda: 1.0,
-        PrometheusMetrics(),
+        Bounces(Telling(Directory([]), House(), uuid4), lambda: datetime.now(UTC), uuid4),
+        Digests(DigestTerms(), "https://shop.example/v1/cases", uuid4),
+        lambda: datetime.now(UTC), uuid4, lambda: 1.0, PrometheusMetrics(),
     )
 
 
@@ -272,6 +275,7 @@ async def test_a_bounce_of_a_lost_lease_is_not_told(database: PostgresDatabase):
     case = await open_case(database, owner="owen", vendor="acme")
     lost = notice(case, 1, recipient="vendor:acme", address="gone@acme.example")
     await queue(database, lost)
+    await sort_singly(database)
     [claimed] = await database.run(lambda tx: tx.notices.claim_due(LEASE, uuid4(), 1))
     await database.run(lambda tx: tx.connection.execute(
         "UPDATE notices SET lease_token = $1", uuid4()))

@@ -26,6 +26,7 @@ CASE: dict[str, Any] = {
     "scope": SCOPE,
     "title": "Electric kettle with temperature control, 1.7 litres",
     "since": "2025-11-22T13:05:09.123456+00:00",
+    "reply_to": "quality+1042@shop.example",
 }
 STAFF = {**CASE, "audience": "staff", "recipient": "Maria Keller"}
 
@@ -130,6 +131,8 @@ ORDER = {
     "document": "order-4711.pdf",
 }
 
+TOLD, SOON = "2025-11-20T09:00:00+00:00", "2025-11-28T16:00:00+00:00"
+
 SAMPLES: dict[str, dict[str, Any]] = {
     "statement_of_reasons": {**STATEMENT, "terms": "Seller Terms, section 7.2"},
     "frozen_confirmed": {**CASE, "catalogues": SEEN},
@@ -229,6 +232,98 @@ SAMPLES: dict[str, dict[str, Any]] = {
         ],
     },
     "manual_task": {**STAFF, **OBJECT, "task": "stop", "due": "2025-11-22T13:20:00+00:00"},
+    "vendor_reminder": {**CASE, "silent_since": TOLD, "number": 1, "due": SOON},
+    "vendor_escalated": {**CASE, "silent_since": TOLD, "due": SOON},
+    "vendor_silent": {**STAFF, "silent_since": TOLD, "number": 3},
+    "commitment_made": {
+        **STAFF, "due": SOON, "note": "New rivets arrive on Monday.", "kept": 4, "broken": 1,
+    },
+    "commitment_broken": {**CASE, "due": TOLD, "kept": 4, "broken": 2},
+    "contest_received": {
+        **STAFF, "text": "The lot was never sold to you.", "answer_due": SOON,
+    },
+    "contest_answered": {
+        **CASE, "answer": "Your papers show lot 0312 on 2 March.", "accepted": False,
+    },
+    "clock_warning": {**STAFF, "clock": "judge", "due": SOON, "share": 0.8},
+    "clock_breached": {
+        **STAFF, "clock": "acknowledge", "due": TOLD, "level": 2, "told": ["Ahmed Said", "Li Wei"],
+    },
+    "update": {
+        **CASE, "state": "diagnosing", "ball": "vendor", "next_update": SOON,
+        "news": ["Two more complaints, same lot."],
+    },
+    "delisted": {**CASE, "why": "The base can't be made safe.", "appeal_until": SOON},
+    "appealed": {
+        **STAFF, "text": "An institute has tested the new base.", "answer_due": SOON,
+        "decided_by": ["Sam Roe", "Maria Keller"],
+    },
+    "appeal_upheld": {**CASE, "why": "The test was of another model."},
+    "appeal_reopened": {**CASE, "why": "The test was of this model."},
+    "widened": {
+        **CASE, "from_scope": {"sku": SKU, "lot": "L2025-0298"}, "why": "A second lot is hit.",
+    },
+    "narrowed": {**CASE, "from_scope": {"sku": SKU}, "why": "Only one lot is hit."},
+    "narrow_requested": {
+        **STAFF, "to_scope": {"sku": SKU, "lot": "L2025-0298"}, "requested_by": "Maria Keller",
+        "why": "Only one lot is hit.", "valid_until": SOON,
+    },
+    "delist_requested": {
+        **STAFF, "requested_by": "Maria Keller", "why": "No remedy in 90 days.",
+        "valid_until": SOON,
+    },
+    "order_registered": {**CASE, "order": ORDER},
+    "revocation_registered": {**STAFF, "revocation": {**ORDER, "reference": "MSA/2025/4712"}},
+    "merged": {
+        **CASE, "into": "FG-0990", "into_link": "https://freezeguard.example/cases/FG-0990",
+    },
+    "merge_proposed": {
+        **STAFF, "other": "FG-0990", "other_link": "https://freezeguard.example/cases/FG-0990",
+        "why": "The same lot, the same complaint.",
+    },
+    "hand_off_offered": {
+        **STAFF, "from_person": "Sam Roe", "note": "I am away for two weeks.",
+        "valid_until": SOON,
+    },
+    "hand_off_accepted": {**STAFF, "to_person": "Ahmed Said"},
+    "hand_off_lapsed": {**STAFF, "to_person": "Ahmed Said"},
+    "deadline_extended": {
+        **CASE, "clock": "commitment", "due": SOON, "was_due": TOLD, "why": "Customs strike.",
+    },
+    "waiver_set": {
+        **STAFF, "catalogue": "outlet", "remote_id": "77", "why": "Closed shop.", "until": SOON,
+        "by": "Maria Keller",
+    },
+    "waiver_ended": {
+        **STAFF, "catalogue": "outlet", "remote_id": "77", "why": "Its time is over.",
+    },
+    "reviewed": {
+        **STAFF, "verdict": "right", "outcome": "closed_false_alarm",
+        "comment": "Three callers in an hour: pull again.",
+    },
+    "outcome": {**STAFF, "outcome": "closed_reinstated", "comment": "Short rivets."},
+    "review_due": {**STAFF, "due": SOON},
+    "legal_clock": {
+        **STAFF, "law": "Regulation (EU) 2023/988, Article 20", "due": SOON,
+        "what": "Report the accident to the authority.",
+    },
+    "evidence_attached": {
+        **STAFF, "attached": ["press log of 11 March.pdf", "photo of the rivets"],
+        "by": "Northwind Appliances B.V.", "note": "From our own line.",
+    },
+    "digest": {
+        **{key: CASE[key] for key in ("shop", "at", "contact")},
+        "audience": "staff", "recipient": "Maria Keller", "steps": [],
+        "link": "https://freezeguard.example/v1/cases",
+        "entries": [
+            {
+                "kind": kind, "at": TOLD, "case": f"FG-20{place}",
+                "link": f"https://freezeguard.example/cases/FG-20{place}",
+                "scope": {"sku": f"MUG-{place}"},
+            }
+            for place, kind in enumerate(("statement_of_reasons", "frozen_confirmed", "update"))
+        ],
+    },
 }
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -330,5 +425,46 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         "manual_task",
         {**SAMPLES["manual_task"], "task": "release", "instruction": None},
     ),
+    "manual_task: vendor bounced": (
+        "manual_task",
+        {
+            **SAMPLES["manual_task"], "task": "tell_vendor", "vendor": "northwind",
+            "address": "gone@northwind.example", "detail": "550 5.1.1 no such box",
+        },
+    ),
+    "manual_task: vendor unknown": (
+        "manual_task", {**SAMPLES["manual_task"], "task": "tell_vendor", "vendor": "northwind"}
+    ),
+    "manual_task: no vendor": ("manual_task", {**SAMPLES["manual_task"], "task": "tell_vendor"}),
+    "degraded: for the deputy": ("degraded", {**SAMPLES["degraded"], "instead_of": "Sam Roe"}),
+    "suspected: count": (
+        "suspected", {**SAMPLES["suspected"], "reason": {**RULE_REASON, "family": "count"}}
+    ),
+    "budget_spent: with figures": (
+        "budget_spent",
+        {
+            **SAMPLES["budget_spent"],
+            "waiting": [
+                {**one, "reason": RULE_REASON} for one in SAMPLES["budget_spent"]["waiting"]
+            ],
+        },
+    ),
+    "contest_answered: accepted": (
+        "contest_answered", {**SAMPLES["contest_answered"], "accepted": True}
+    ),
+    "contest_answered: in words": (
+        "contest_answered", {**SAMPLES["contest_answered"], "accepted": None}
+    ),
+    "digest: one": (
+        "digest", {**SAMPLES["digest"], "entries": SAMPLES["digest"]["entries"][:1]}
+    ),
+    "digest: for the vendor": ("digest", {**SAMPLES["digest"], "audience": "vendor"}),
+    **{
+        f"{kind}: staff": (kind, {**SAMPLES[kind], **STAFF})
+        for kind in (
+            "commitment_broken", "update", "delisted", "appeal_upheld", "appeal_reopened",
+            "widened", "narrowed", "order_registered", "merged", "deadline_extended",
+        )
+    },
 }
 """Every kind, and every text that a kind may choose."""

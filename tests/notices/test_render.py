@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import pytest
@@ -69,10 +70,11 @@ def _is_time(text: str) -> bool:
     return True
 
 
+@pytest.mark.parametrize("language", wording.languages())
 @pytest.mark.parametrize("name", VARIANTS)
-def test_both_parts_say_the_same(name: str) -> None:
+def test_both_parts_say_the_same(name: str, language: str) -> None:
     """A reader of plain text misses no word and no link of the HTML part, nor the other way."""
-    notice = _rendered(name)
+    notice = _rendered(name, language)
     page = read_page(notice.html)
     plain = Counter(re.findall(r"\w+", notice.text))
     rich = Counter(re.findall(r"\w+", page.text + " " + " ".join(page.links.values())))
@@ -87,7 +89,8 @@ def test_every_fact_is_told(kind: str) -> None:
         *("family", "rule_version", "by", "counted", "source", "id", "occurred_at", "started_at"),
         *("audience", "lane", "at", "excerpts", "comment"),
         *("status", "level", "reason_code", "why", "branch", "means", "outcome", "step", "of"),
-        *("missing", "task"),
+        *("missing", "task", "clock", "state", "ball", "verdict", "kind"),
+        *(("entries",) if kind == "digest" else ()),
     }
     facts = SAMPLES[kind]
     if kind == "frozen_confirmed":
@@ -341,7 +344,7 @@ def test_languages_have_the_same_words_and_places() -> None:
 def test_every_sentence_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence that no notice says is not kept; tables of codes may know more than is said."""
     said: set[str] = set()
-    tables: set[str] = {"language", "duration", "scope", "observed", "answer", "budget"}
+    tables: set[str] = {"language", "duration", "scope", "observed", "answer", "budget", "digest"}
     say, count, word = wording.Wording.say, wording.Wording.count, wording.Wording.word
 
     def saying(self: wording.Wording, key: str, **values: str | int) -> str:
@@ -359,8 +362,8 @@ def test_every_sentence_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wording.Wording, "say", saying)
     monkeypatch.setattr(wording.Wording, "count", counting)
     monkeypatch.setattr(wording.Wording, "word", looking_up)
-    for name in VARIANTS:
-        _rendered(name)
+    for name, language in product(VARIANTS, wording.languages()):
+        _rendered(name, language)
     unsaid = {
         f"{table}.{key}"
         for table, words in wording._words("en").items()

@@ -10,7 +10,7 @@ from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity, Signal
 from freezeguard.domain.transitions import State
-from freezeguard.ports.storage import Hold, Notice, StoredBatch
+from freezeguard.ports.storage import Hold, Notice, StoredBatch, Transaction
 from freezeguard.storage.database import PostgresDatabase
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -102,6 +102,16 @@ async def put_people(database: PostgresDatabase, *everyone: Person) -> None:
         await database.run(
             lambda tx, one=one: tx.people.put_person(one, active=True, now=NOW)  # type: ignore[misc]  # a default binds it now
         )
+
+
+async def sort_singly(database: PostgresDatabase) -> None:
+    """Let every notice that has arrived go by itself."""
+
+    async def work(tx: Transaction) -> None:
+        arrived = await tx.digests.arrivals(1000, timedelta(minutes=5), 5, None)
+        await tx.digests.sort_singly([one.id for one in arrived], None)
+
+    await database.run(work)
 
 
 def token() -> UUID:

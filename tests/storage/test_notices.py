@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from freezeguard.ports.storage import Notice, Transaction
 from freezeguard.storage.database import PostgresDatabase
-from tests.storage.makers import NOW, notice, open_case
+from tests.storage.makers import NOW, notice, open_case, sort_singly
 
 HOUR = timedelta(hours=1)
 OVER = timedelta(0)
@@ -19,6 +19,7 @@ async def add(database: PostgresDatabase, *notices: Notice) -> None:
             await tx.notices.add(one, NOW)
 
     await database.run(work)
+    await sort_singly(database)
 
 
 async def claim(

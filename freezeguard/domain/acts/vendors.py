@@ -96,7 +96,10 @@ def _answer_contest(move: Move) -> Outcome:
 def _vendor_silent(move: Move) -> Outcome:
     """Nothing was heard: the second contact is written to, and the freeze stays."""
     told = {"silent_since": move.arguments["since"], "number": 1, "due": move.arguments["due"]}
-    return {"vendor_status": "silent"}, [Notify("vendor_reminder", "vendor_second", told)]
+    return {"vendor_status": "silent"}, [
+        Notify("vendor_reminder", "vendor", told),
+        Notify("vendor_reminder", "vendor_second", told),
+    ]
 
 
 def _miss_date(move: Move) -> Outcome:

@@ -1,0 +1,236 @@
+"""Notices that report one change in a sentence and a few facts: most kinds are of this shape.
+
+`NEWS` says for each kind which facts are shown under which label; the sentences are the language's
+table of the kind's name: `intro`, or one for each audience (`vendor`, `staff`), and `then`: what
+the reader may do about it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from freezeguard.notices.letter import Block, Body, Link, Paragraph
+from freezeguard.notices.sections import (
+    about,
+    document_rows,
+    intro,
+    intro_for,
+    listed,
+    long_text,
+    rows,
+    scope_words,
+    section,
+)
+from freezeguard.notices.wording import Wording, clip
+from freezeguard.ports.notice_facts import OrderFacts
+
+Show = Callable[[Any, Wording], str | None]
+
+_SHORT = 80
+_URL = 500
+_NAMES = 10
+STAFF_ONLY = frozenset({"by", "kept", "broken"})
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """How a kind is told.
+
+    `facts` are pairs of a fact and how it is shown, under the label of its name or the third
+    entry; `then` names further sentences of the kind's table; `began` is the label of when the
+    sale stopped; `link` is a fact that holds a further page to open, with the one that names it;
+    `table` has the kind's sentences where that is not the one of its name.
+    """
+
+    facts: tuple[tuple[str, Show] | tuple[str, Show, str], ...] = ()
+    then: tuple[str, ...] = ()
+    for_audience: bool = False
+    heading: str = "details"
+    began: str = "since"
+    link: tuple[str, str] | None = None
+    table: str = ""
+    bullets: tuple[str, ...] = ()
+
+
+def news_of(kind: str) -> Callable[[Any, Wording], Body]:
+    """Return the function that words a kind of `NEWS`."""
+    shape = NEWS[kind]
+    table = shape.table or kind
+
+    def body(facts: Mapping[str, Any], say: Wording) -> Body:
+        given: Any = facts
+        if shape.for_audience:
+            first = intro_for(given, say, table)
+        else:
+            first = intro(given, say, f"{table}.intro")
+        opening = (first, *(Paragraph(say.say(f"{table}.{one}")) for one in shape.then))
+        lists = [listed(say, facts.get(one) or [], clip) for one in shape.bullets]
+        return opening, (
+            section(say, shape.heading, rows(say, _shown(shape, facts, say)), *lists,
+                    _link(shape, facts, say)),
+            about(given, say, began=shape.began),
+        )
+
+    return body
+
+
+def contest_answered(facts: Mapping[str, Any], say: Wording) -> Body:
+    """To the vendor: whether the stop was wrong, and the answer in somebody's words."""
+    given: Any = facts
+    accepted = facts.get("accepted")
+    judged = "answered" if accepted is None else "accepted" if accepted else "refused"
+    opening = (
+        intro(given, say, "contest_answered.intro"),
+        Paragraph(say.say(f"contest_answered.{judged}")),
+    )
+    said = rows(say, [("answer", long_text(facts["answer"]))])
+    return opening, (section(say, "answer", said), about(given, say))
+
+
+def order_registered(facts: Mapping[str, Any], say: Wording) -> Body:
+    """To vendor, owner and compliance: an order stops the sale, whatever was known before."""
+    return _of_document(facts, facts["order"], say, "order_registered")
+
+
+def revocation_registered(facts: Mapping[str, Any], say: Wording) -> Body:
+    """To owner and approvers: two people may now lift the stop."""
+    return _of_document(facts, facts["revocation"], say, "revocation_registered")
+
+
+def _of_document(facts: Any, document: OrderFacts, say: Wording, table: str) -> Body:
+    first = intro_for(facts, say, table) if table == "order_registered" else intro(
+        facts, say, f"{table}.intro"
+    )
+    described = rows(say, document_rows(document))
+    return (first,), (section(say, "document", described), about(facts, say))
+
+
+def _shown(shape: News, facts: Mapping[str, Any], say: Wording) -> list[tuple[str, str | None]]:
+    staff = facts["audience"] == "staff"
+    return [
+        (one[2] if len(one) == 3 else one[0], _in_words(one[1], facts.get(one[0]), say))
+        for one in shape.facts
+        if staff or one[0] not in STAFF_ONLY
+    ]
+
+
+def _in_words(show: Show, value: Any, say: Wording) -> str | None:
+    return None if value is None else show(value, say)
+
+
+def _link(shape: News, facts: Mapping[str, Any], say: Wording) -> Block | None:
+    if shape.link is None:
+        return None
+    url, case = facts.get(shape.link[0]), facts[shape.link[1]]
+    if not url:
+        return None
+    return Link(say.say("frame.open_other", case=clip(case, _SHORT)), clip(url, _URL))
+
+
+def _time(value: str, say: Wording) -> str:
+    return say.time(value)
+
+
+def _number(value: float, say: Wording) -> str:
+    return say.number(value)
+
+
+def _percent(value: float, say: Wording) -> str:
+    return say.percent(value)
+
+
+def _prose(value: str, _: Wording) -> str | None:
+    return long_text(value)
+
+
+def _name(value: str, _: Wording) -> str:
+    return clip(value)
+
+
+def _names(value: Sequence[str], say: Wording) -> str:
+    shown = [clip(one, _SHORT) for one in value[:_NAMES]]
+    rest = len(value) - len(shown)
+    return ", ".join([*shown, say.count("frame.more", rest)] if rest else shown)
+
+
+def _scope(value: Any, say: Wording) -> str:
+    return scope_words(value, say)
+
+
+def _code(table: str) -> Show:
+    return lambda value, say: say.word(table, value)
+
+
+_DUE = ("due", _time)
+_WHY = ("why", _prose)
+_BY = ("by", _name)
+_CLOCK = ("clock", _code("clock"))
+_OBJECT = (("catalogue", _name), ("remote_id", _name, "object"))
+_RECORD = (("kept", _number), ("broken", _number))
+_ASKED = (("requested_by", _name), ("valid_until", _time))
+
+NEWS: Mapping[str, News] = {
+    "vendor_reminder": News(
+        (("silent_since", _time, "told_on"), ("number", _number, "reminder"), _DUE), ("then",),
+        heading="todo",
+    ),
+    "vendor_escalated": News(
+        (("silent_since", _time, "told_on"), _DUE), ("then",), heading="todo"
+    ),
+    "vendor_silent": News(
+        (("silent_since", _time, "told_on"), ("number", _number, "reminders")),
+        ("diagnose", "delist", "extend", "stays"), heading="todo",
+    ),
+    "commitment_made": News((_DUE, ("note", _prose), *_RECORD)),
+    "commitment_broken": News((_DUE, *_RECORD), ("then",), for_audience=True),
+    "contest_received": News(
+        (("text", _prose), ("answer_due", _time)), ("then",), heading="contested"
+    ),
+    "clock_warning": News((_CLOCK, _DUE, ("share", _percent)), heading="clock"),
+    "clock_breached": News(
+        (_CLOCK, ("due", _time, "overdue_since"), ("level", _number, "escalation"),
+         ("told", _names)),
+        heading="clock",
+    ),
+    "update": News(
+        (("state", _code("state"), "stands"), ("ball", _code("ball")), ("next_update", _time)),
+        for_audience=True, heading="stands", bullets=("news",),
+    ),
+    "delisted": News((_WHY, ("appeal_until", _time)), for_audience=True, heading="why"),
+    "appealed": News(
+        (("text", _prose, "new_facts"), ("answer_due", _time), ("decided_by", _names)),
+        ("then",), heading="contested",
+    ),
+    "appeal_upheld": News((_WHY,), for_audience=True, heading="why"),
+    "appeal_reopened": News((_WHY,), for_audience=True, heading="why"),
+    "widened": News((("from_scope", _scope), _WHY), for_audience=True),
+    "narrowed": News((("from_scope", _scope), _WHY), for_audience=True),
+    "narrow_requested": News((("to_scope", _scope), _WHY, *_ASKED), heading="approve"),
+    "delist_requested": News((_WHY, *_ASKED), ("then",), heading="approve"),
+    "merged": News((("into", _name),), for_audience=True, link=("into_link", "into")),
+    "merge_proposed": News(
+        (("other", _name), _WHY), ("then",), link=("other_link", "other")
+    ),
+    "hand_off_offered": News(
+        (("from_person", _name), ("note", _prose), ("valid_until", _time)), ("then",)
+    ),
+    "hand_off_accepted": News((("to_person", _name),)),
+    "hand_off_lapsed": News((("to_person", _name),), ("then",)),
+    "deadline_extended": News((_CLOCK, _DUE, ("was_due", _time), _WHY), heading="clock"),
+    "waiver_set": News(
+        (*_OBJECT, _WHY, ("until", _time, "waived_until"), _BY), ("then",), heading="object"
+    ),
+    "waiver_ended": News((*_OBJECT, _WHY), heading="object"),
+    "reviewed": News(
+        (("verdict", _code("verdict")), ("outcome", _code("outcome")), ("comment", _prose)),
+        ("then",), began="stopped_on",
+    ),
+    "outcome": News(
+        (("outcome", _code("outcome")), ("comment", _prose)), ("then",), began="stopped_on",
+        table="became",
+    ),
+    "review_due": News((_DUE,), ("then",), began="stopped_on"),
+    "legal_clock": News((("law", _prose), ("what", _prose), _DUE), heading="clock"),
+    "evidence_attached": News((_BY, ("note", _prose)), bullets=("attached",)),
+}
+"""Every kind that is told in this shape."""

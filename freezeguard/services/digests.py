@@ -1,0 +1,111 @@
+"""Nobody is flooded: what a reader would get beyond a few notices goes as one mail, a digest.
+
+Every notice is *sorted* once, in order and by one replica at a time: it goes singly, or it joins
+the digest that its reader's storm has opened. A digest collects for a while, is closed, and then
+says the same in every attempt, under one message id. Its notices are sent when it is sent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from freezeguard.ports.clock import NewId
+from freezeguard.ports.storage import Arrival, Digest, Notice, Transaction
+
+DIGEST = "digest"
+URGENT_LANES = frozenset({"safety", "authority"})
+URGENT_KINDS = frozenset({"budget_spent", "legal_clock"})
+VENDOR_SINGLY = frozenset({"statement_of_reasons", "refrozen"})
+"""Statements of reasons: the law wants each one given with its own restriction."""
+SORTED_AT_ONCE = 500
+EVERY_FACT = ("shop", "contact", "at", "audience", "recipient", "instead_of")
+
+
+@dataclass(frozen=True, slots=True)
+class DigestTerms:
+    """So many notices within a time (`every`) go singly; the further ones as one per that time."""
+
+    after: int = 5
+    every: timedelta = timedelta(minutes=5)
+
+
+@dataclass(slots=True)
+class Sorting:
+    """Which notices go singly, and which join the digest of their reader."""
+
+    singly: list[UUID] = field(default_factory=list)
+    joining: dict[tuple[str, str, str], list[UUID]] = field(default_factory=dict)
+
+
+def may_wait(one: Arrival) -> bool:
+    """Say whether a notice may be part of a digest."""
+    if one.channel != "mail" or one.lane in URGENT_LANES or one.kind in URGENT_KINDS:
+        return False
+    return not (one.recipient.startswith("vendor:") and one.kind in VENDOR_SINGLY)
+
+
+def sort(arrivals: Sequence[Arrival], after: int) -> Sorting:
+    """Sort notices in the order of their arrival; `after` is how many a reader gets singly."""
+    found = Sorting()
+    counts: dict[tuple[str, str, str], int] = {}
+    for one in arrivals:
+        number = counts.get(one.reader, one.recent)
+        counts[one.reader] = number + 1
+        storm = number >= after or one.has_open or one.reader in found.joining
+        if storm and may_wait(one):
+            found.joining.setdefault(one.reader, []).append(one.id)
+        else:
+            found.singly.append(one.id)
+    return found
+
+
+class Digests:
+    """Sorts what has arrived, and claims digests that are due."""
+
+    def __init__(self, terms: DigestTerms, link: str, new_id: NewId) -> None:
+        self._terms, self._link, self._new_id = terms, link, new_id
+
+    async def sort(self, tx: Transaction, moment: datetime | None) -> None:
+        """Sort every notice that has arrived; `moment` is the database's unless it is given."""
+        terms = self._terms
+        while arrivals := await tx.digests.arrivals(
+            SORTED_AT_ONCE, terms.every, terms.after, moment
+        ):
+            found = sort(arrivals, terms.after)
+            for reader, notices in found.joining.items():
+                await tx.digests.join(self._new_id(), reader, notices, terms.every, moment)
+            if found.singly:
+                await tx.digests.sort_singly(found.singly, moment)
+
+    async def claim(
+        self, tx: Transaction, lease: timedelta, token: UUID, moment: datetime | None
+    ) -> Notice | None:
+        """Close and claim a digest that is due, as a notice of its own kind."""
+        while digest := await tx.digests.claim_due(lease, token, moment):
+            members = await tx.digests.members(digest.id)
+            if members:
+                return as_notice(digest, members, self._link)
+            await tx.digests.sent(digest.id, digest.closed_at)  # all were sent otherwise
+        return None
+
+
+def as_notice(digest: Digest, members: Sequence[Notice], link: str) -> Notice:
+    """Return a digest as the notice that is sent; the same members give the same words."""
+    first = members[0]
+    facts = {name: first.facts[name] for name in EVERY_FACT if name in first.facts}
+    facts |= {"link": link, "steps": [], "entries": [_entry(one) for one in members]}
+    return Notice(
+        id=digest.id, case_id=None, sku=None, n=0, recipient=digest.recipient,
+        channel=digest.channel, address=digest.address, kind=DIGEST, facts=facts,
+        language=first.language, time_zone=first.time_zone, attempts=digest.attempts,
+        created_at=digest.closed_at, lease_token=digest.lease_token, tried=digest.tried,
+    )
+
+
+def _entry(one: Notice) -> dict[str, object]:
+    facts = one.facts
+    return {
+        "kind": one.kind, "at": facts.get("at"), "link": facts.get("link"),
+        "case": facts.get("case"), "scope": facts.get("scope"),
+    }

@@ -1,0 +1,158 @@
+"""Languages: German as German readers write it, and nothing of English left in another language."""
+
+import re
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from freezeguard.notices import wording
+from freezeguard.notices.render import render
+from tests.notices.samples import OBJECT, PULL_REASON, RATE_REASON, RULE_REASON, SAMPLES, VARIANTS
+
+ENGLISH = re.compile(
+    r"\b(the|of|and|is|are|not|sale|stopped|please|you|your|we|case|with|from|until|who)\b",
+    re.IGNORECASE,
+)
+SAME_IN_BOTH = {
+    "language.months", "subject.case", "statement.catalogue", "statement.catalogue_level",
+    "label.name", "branch.material", "frozen_confirmed.line_unseen", "degraded.line",
+    "degraded.line_at", "digest.numbered", "language.time", "zone.CET", "zone.CEST",
+}
+
+
+def said(kind: str, facts: dict[str, Any], language: str = "de") -> str:
+    """Return the text of a notice on one line, as a reader in Vienna gets it."""
+    notice = render(kind, facts, language=language, time_zone="Europe/Vienna")
+    return " ".join(notice.text.split())
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [("de", "de"), ("de-AT", "de"), ("de_CH", "de"), ("DE", "de"), ("fr", "en"), ("nds", "en")],
+)
+def test_the_readers_language_is_chosen(asked: str, given: str) -> None:
+    """A variety of a language gets that language; a language without words gets English."""
+    notice = render("closed", SAMPLES["closed"], language=asked, time_zone="UTC")
+
+    assert f'<html lang="{given}">' in notice.html
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("frozen_confirmed", "Gestoppt seit: Samstag, 22. November 2025, 14:05 Uhr MEZ (UTC+01:"),
+        ("statement_of_reasons", "Im Zeitraum versandte Stück: 1.220"),
+        ("statement_of_reasons", "Zeitraum: 30 Tage"),
+        ("refrozen", "Beschwerden je versandtem Stück: 0,92 %"),
+        ("clock_warning", "Verstrichene Zeit: 80 %"),
+        ("released", "Bis dahin zu versendende Stück: 200"),
+        ("statement_of_reasons", "Ein Mensch antwortet Ihnen innerhalb von 2 Arbeitstagen."),
+        ("closed", "Alle Zeiten gelten in der Zeitzone Europe/Vienna."),
+    ],
+)
+def test_german_dates_and_numbers(kind: str, expected: str) -> None:
+    """Weekday, day with a full stop, 24 hours and Uhr; comma for decimals, stop for thousands."""
+    assert expected in said(kind, SAMPLES[kind])
+
+
+def test_german_summer_time() -> None:
+    """The zone is named as in Germany, and told by its offset."""
+    say = wording.Wording("de", "Europe/Berlin")
+
+    assert "Sonntag, 26. Oktober 2025, 02:30 Uhr MESZ (UTC+02:00)" == say.time(
+        "2025-10-26T00:30:00Z"
+    )
+
+
+@pytest.mark.parametrize("language", [one for one in wording.languages() if one != "en"])
+def test_a_language_has_no_english_left(language: str) -> None:
+    """No sentence of another language is the English one, or has an English function word."""
+    english, other = wording._words("en"), wording._words(language)
+    for table, words in other.items():
+        for key, sentence in words.items():
+            name = f"{table}.{key}"
+            if name in SAME_IN_BOTH or not isinstance(sentence, str):
+                continue
+            bare = re.sub(r"\{\w+\}", "", sentence)
+            assert not (ENGLISH.search(bare) and language == "de"), name
+            if len(bare.split()) > 1:
+                assert english[table][key] != sentence, name
+
+
+@pytest.mark.parametrize("language", wording.languages())
+def test_every_language_has_the_calendar_and_both_forms(language: str) -> None:
+    """Twelve months, seven weekdays, and for each count a form for one and for many."""
+    words = wording._words(language)
+
+    assert (12, 7) == (len(words["language"]["months"]), len(words["language"]["weekdays"]))
+    for unit in words["duration"].values():
+        assert {"one", "other"} == set(unit)
+    for table in words.values():
+        for key, forms in table.items():
+            if isinstance(forms, dict):
+                assert {"one", "other"} == set(forms), key
+
+
+def test_templates_have_no_words() -> None:
+    """All words of a letter come from the language: its templates have none of their own."""
+    folder = files("freezeguard.notices").joinpath("templates")
+    for one in folder.iterdir():
+        written = one.read_text(encoding="utf-8")
+        bare = re.sub(r"{%.*?%}|{{.*?}}|<[^>]*>", " ", written, flags=re.DOTALL)
+        assert [] == re.findall(r"[A-Za-z]{2,}", bare), one.name
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        (RULE_REASON, "5 verschiedene Kunden haben sich beschwert (Zeitraum 30 Tage, Schwelle 5)."),
+        (
+            RATE_REASON,
+            "zu 0,92 % (Zeitraum 30 Tage, Schwelle 0,5 %). Die Schwelle ist verschärft, weil",
+        ),
+        ({**RULE_REASON, "family": "safety"}, "eine Meldung genügt."),
+        (PULL_REASON, "Der Artikel wurde als gefährlich gemeldet."),
+        ({**RULE_REASON, "family": "maxsprt"}, "5 different customers complained"),
+        ({**PULL_REASON, "reason_code": "mouldy"}, "was reported as a safety hazard."),
+    ],
+)
+def test_the_reason_is_told_in_the_readers_language(
+    reason: dict[str, Any], expected: str
+) -> None:
+    """Made anew from its figures; a kind that the language does not know is quoted as stored."""
+    assert expected in said("suspected", {**SAMPLES["suspected"], "reason": reason})
+
+
+def test_an_english_instruction_is_marked_as_such() -> None:
+    """The usual instruction in the reader's language, and the original beside it."""
+    text = said("manual_task", SAMPLES["manual_task"])
+
+    assert "Stoppen Sie den Verkauf des genannten Objekts" in text
+    assert f"Anweisung im Original: {OBJECT['instruction']}" in text
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_kind_is_told_in_german(name: str) -> None:
+    """Each kind greets, names its contact and says where it came from, in German."""
+    text = said(VARIANTS[name][0], VARIANTS[name][1])
+
+    assert text.startswith("Guten Tag")
+    assert "Ihr Ansprechpartner" in text
+    assert "Automatisch versandt von Example Shop." in text
+
+
+def test_a_reader_who_stands_in_is_told_so() -> None:
+    """Who gets somebody else's notice learns why."""
+    text = said("degraded", {**SAMPLES["degraded"], "instead_of": "Sam Roe"}, "en")
+
+    assert "mail to Sam Roe did not arrive and you stand in" in text
+
+
+def test_the_address_for_answers_is_told() -> None:
+    """Where answers reach the case, the notice says so; elsewhere it does not."""
+    facts = SAMPLES["closed"]
+    silent = {key: value for key, value in facts.items() if key != "reply_to"}
+
+    assert "(quality+1042@shop.example) is added to case FG-1042" in said("closed", facts, "en")
+    assert "is added to case" not in said("closed", silent, "en")
