@@ -85,7 +85,14 @@ class Casework:
             version=version,
         )
         await tx.cases.update(decision.case)
-        return await self._carry_out(tx, decision, actor)
+        aftermath = await self._carry_out(tx, decision, actor)
+        if _voids_approval(case, decision):
+            voided = await self.execute(
+                tx, aftermath.case, Command.VOID_APPROVAL, actor=System.DETECTOR,
+                arguments={"reason": f"after {decision.command}: the evidence is another one"},
+            )
+            aftermath.case = voided.case
+        return aftermath
 
     async def record(self, tx: Transaction, decision: Decision, actor: Actor) -> Aftermath:
         """Carry out a decision that was not a command (material news)."""
@@ -383,6 +390,14 @@ class Casework:
         await self._task(tx, case, task, "")
         await self._telling.tell(tx, case, notice, self._now())
         await tx.notify(TOPIC_NOTICES)
+
+
+def _voids_approval(before: Case, decision: Decision) -> bool:
+    """Say whether an approval was asked for on other evidence, or for a case of another lane."""
+    after = decision.case
+    if after.state is not State.AWAITING_APPROVAL or before.state is not after.state:
+        return False
+    return after.evidence_revision > before.evidence_revision or after.lane != before.lane
 
 
 def _storable(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ async def test_a_replica_that_is_ahead_lets_no_pull_lapse(rig: Rig, sku: str):
     async with replica_off_by(rig, timedelta(hours=1)) as ahead:
         assert 0 == await ahead.timers.fire_due()
         clock = await clock_of(rig, case, "second_opinion")
-        assert (True, None) == (clock["runs"], clock["fired_at"])
+        assert (True, None) == (clock["runs"], clock["breached_at"])
         assert "suspected" == (await rig.case(case["id"]))["state"]
 
         await ring(rig, case, "second_opinion")
@@ -102,7 +102,7 @@ async def test_a_replica_that_is_behind_does_not_ask_for_ever(rig: Rig, sku: str
         assert 1 == await behind.timers.fire_due()
         assert 0 == await behind.timers.fire_due()
     clock = await clock_of(rig, case, "probation")
-    assert (True, None) == (clock["runs"], clock["fired_at"])
+    assert (True, None) == (clock["runs"], clock["breached_at"])
 
 
 # ------------------------------------------------------------------------------------ poison
@@ -150,7 +150,7 @@ async def test_a_clock_of_another_state_fires_once(rig: Rig, sku: str):
         uuid4(), case["id"], sku,
     )  # fmt: skip
     assert 1 == await rig.service.timers.fire_due()
-    assert (await clock_of(rig, case, "probation"))["fired_at"] is not None
+    assert (await clock_of(rig, case, "probation"))["stopped_at"] is not None
     assert "frozen" == (await rig.case(case["id"]))["state"]
 
 
@@ -162,7 +162,7 @@ async def test_a_clock_whose_command_is_illegal_fires_once(rig: Rig, sku: str):
     illegal = IllegalTransition("no such command here")
     with failing(rig.service.casework, "execute", illegal, lambda *_, **__: True):
         assert 1 == await rig.service.timers.fire_due()
-    assert (await clock_of(rig, case, "second_opinion"))["fired_at"] is not None
+    assert (await clock_of(rig, case, "second_opinion"))["stopped_at"] is not None
     assert "suspected" == (await rig.case(case["id"]))["state"]
 
 
@@ -173,8 +173,8 @@ async def test_a_sku_that_always_fails_holds_up_no_other_sweep(rig: Rig, take_sk
     for sku in skus:
         await reaches(rig, await pull(rig, "mara", sku), "frozen")
     await sql(rig, "UPDATE catalogue_objects SET wanted = 'hide' WHERE sku = ANY ($1)", skus)
-    casework, poisoned = rig.service.casework, lambda _, sku: sku == skus[0]
-    with failing(casework, "want_again", RuntimeError("a defect"), poisoned):
+    holding, poisoned = rig.service.casework.holding, lambda _, sku: sku == skus[0]
+    with failing(holding, "want_again", RuntimeError("a defect"), poisoned):
         assert 2 == await rig.service.wanted_sweep.run_once()
 
     rows = await sql(

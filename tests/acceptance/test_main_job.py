@@ -167,7 +167,7 @@ async def test_the_history_names_who_did_what(rig: Rig, sku: str):
         "freeze": "detector", "confirmed": "reconciler", "confirm_freeze": "reconciler",
         "accept_ownership": "person:owen", "propose_remedy": "person:vera",
         "request_approval": "person:owen", "approve": "person:mara",
-        "confirm_release": "reconciler",
+        "confirm_release": "reconciler", "vendor_notified": "courier",
     } == by
 
 

@@ -235,13 +235,13 @@ class Life(RuleBasedStateMachine):
     def time_passes(self, clock: str) -> None:
         """A clock is due."""
         due = (
-            "UPDATE clocks SET due_at = now() WHERE sku = $1 AND kind = $2 AND stopped_at IS NULL"
-            " AND fired_at IS NULL"
+            "UPDATE clocks SET due_at = now(), next_at = now()"
+            " WHERE sku = $1 AND kind = $2 AND stopped_at IS NULL"
         )
         self.run(sql(self.rig, due, self.sku, clock))
         gone = (
             "SELECT NOT EXISTS (SELECT FROM clocks WHERE sku = $1 AND kind = $2"
-            " AND stopped_at IS NULL AND fired_at IS NULL AND due_at <= now()) AS gone"
+            " AND stopped_at IS NULL AND next_at <= now()) AS gone"
         )
 
         async def fired() -> bool:
