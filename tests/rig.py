@@ -377,11 +377,13 @@ class ServiceProcess:
     url: str
 
     @classmethod
-    async def start(cls, settings: Mapping[str, Any], place: Path, name: str) -> "ServiceProcess":
+    async def start(
+        cls, settings: Mapping[str, Any], place: Path, name: str, **variables: str
+    ) -> "ServiceProcess":
         """Write a configuration, start `freezeguard serve` and wait for its address."""
         config = place / f"{name}.json"
         config.write_text(json.dumps(settings, default=str))
-        environment = {**os.environ, "FREEZEGUARD_CONFIG": os.devnull}
+        environment = {**os.environ, "FREEZEGUARD_CONFIG": os.devnull, **variables}
         log = (place / f"{name}.log").open("ab")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "freezeguard", "serve", "--json", "--settings", str(config),

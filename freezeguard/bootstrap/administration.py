@@ -19,13 +19,15 @@ from freezeguard.bootstrap.database import (
     require_database,
 )
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.bootstrap.surroundings import new_id, new_secret, utc_now
+from freezeguard.bootstrap.surroundings import ids_by, new_secret, utc_now
 from freezeguard.domain.errors import InvalidInput, NotFound
 from freezeguard.domain.people import Person, Right, Role
 from freezeguard.ports.calendars import Calendars
+from freezeguard.ports.clock import Now
 from freezeguard.ports.storage import Credential, Database, Transaction, Vendor
 from freezeguard.services.access import Access, Issued
 from freezeguard.storage.database import PostgresDatabase
+from freezeguard.storage.databaseclock import DatabaseClock
 
 FIRST_ADMIN = "admin"
 FIRST_TOKEN_LIFETIME = timedelta(days=1)
@@ -33,11 +35,15 @@ FIRST_TOKEN_LIFETIME = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Administration:
-    """Changes of people, keys and vendors; `by` is whose name stands in the record."""
+    """Changes of people, keys and vendors; `by` is whose name stands in the record.
+
+    `now` is the database's clock: an administrator's machine may be anywhere.
+    """
 
     database: Database
     access: Access
     calendars: Calendars
+    now: Now
     by: str
 
     async def add_person(self, person: Person, *, change: bool) -> None:
@@ -59,7 +65,7 @@ class Administration:
 
         async def work(tx: Transaction) -> Issued:
             await _active_person(tx, person_id)
-            expires_at = None if lifetime is None else utc_now() + lifetime
+            expires_at = None if lifetime is None else self.now() + lifetime
             return await self.access.issue_token(
                 tx, person_id, name, self.by, expires_at=expires_at
             )
@@ -98,7 +104,7 @@ class Administration:
                 raise InvalidInput(f"{person_id!r} belongs to a vendor.")
             await tx.people.set_default_owner(person_id)
             await tx.record.write(
-                utc_now(), self.by, "set_default_owner", f"person:{person_id}"
+                self.now(), self.by, "set_default_owner", f"person:{person_id}"
             )
 
         await self.database.run(work)
@@ -132,7 +138,7 @@ class Administration:
         self.calendars.check(vendor.calendar)
 
         async def work(tx: Transaction) -> None:
-            now = utc_now()
+            now = self.now()
             await tx.master.put_vendor(vendor, now)
             await tx.record.write(now, self.by, "put_vendor", f"vendor:{vendor.vendor}")
 
@@ -176,14 +182,15 @@ async def open_administration(settings: Settings) -> AsyncIterator[Administratio
         await check_role(dsns.runtime, allow_owner=settings.allow_owner_role)
         database = await PostgresDatabase.connect(dsns.runtime, min_size=1, max_size=2, reserved=1)
         try:
-            await ensure_instance(database, utc_now())
-            access = Access(database, utc_now, new_id, new_secret)
-            yield Administration(database, access, calendars_of(settings), operator_name())
+            now = (await DatabaseClock.open(database, utc_now)).now
+            await ensure_instance(database, now())
+            access = Access(database, now, ids_by(now), new_secret)
+            yield Administration(database, access, calendars_of(settings), now, operator_name())
         finally:
             await database.close()
 
 
-async def first_start(database: Database, access: Access) -> str | None:
+async def first_start(database: Database, access: Access, now: Now) -> str | None:
     """Make the person `admin` where there is nobody yet; return a token for it, this once.
 
     The token is good for a day. Of replicas that start together for the first time, one makes it.
@@ -201,7 +208,7 @@ async def first_start(database: Database, access: Access) -> str | None:
             return None
         await tx.people.set_default_owner(FIRST_ADMIN)
         issued = await access.issue_token(
-            tx, FIRST_ADMIN, "first start", by, expires_at=utc_now() + FIRST_TOKEN_LIFETIME
+            tx, FIRST_ADMIN, "first start", by, expires_at=now() + FIRST_TOKEN_LIFETIME
         )
         return issued.secret
 

@@ -29,6 +29,7 @@ _GAUGES = {
     "held_skus": ("SKUs that are held.", ()),
     "held_set_revision": ("Revision of the held set in this replica.", ()),
     "held_set_age_seconds": ("Since this replica last heard of the held set.", ()),
+    "clock_skew_seconds": ("By which this machine's clock is ahead of the database's.", ()),
     "breaker_open": ("Whether calls to a catalogue are held back.", ("catalogue",)),
 }
 

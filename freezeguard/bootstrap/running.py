@@ -45,7 +45,7 @@ async def serve(settings: Settings, announce: Callable[[Started], None]) -> None
     stop = asyncio.Event()
     with ended_by_signals(stop):
         async with open_service(settings) as service, service.serving():
-            token = await first_start(service.database, service.access)
+            token = await first_start(service.database, service.access, service.now)
             _collect_garbage_rarely()
             unsafe = unsafe_for_production(settings)
             announce(Started(service.url, token, unsafe, _unusual_place(settings)))

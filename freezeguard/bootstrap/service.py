@@ -20,13 +20,14 @@ from freezeguard.bootstrap.calendars import calendars_of, legal_clocks_of, warm_
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.bootstrap.surroundings import jitter, new_id, new_secret, request_ids, utc_now
+from freezeguard.bootstrap.surroundings import ids_by, jitter, new_secret, request_ids, utc_now
 from freezeguard.catalogues.registry import open_catalogues
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
 from freezeguard.ports.catalogues import Catalogue
+from freezeguard.ports.clock import Now
 from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer
 from freezeguard.services.bounces import Bounces
 from freezeguard.services.casefile import Casefiles
@@ -49,6 +50,7 @@ from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedS
 from freezeguard.services.telling import House, Telling
 from freezeguard.services.timers import Timers
 from freezeguard.storage.database import PostgresDatabase
+from freezeguard.storage.databaseclock import DatabaseClock
 from freezeguard.storage.idempotency import PostgresIdempotency
 from freezeguard.storage.journal import FileJournal
 from freezeguard.storage.listener import Listener
@@ -60,6 +62,7 @@ PARTITIONS_AHEAD_CHECK = 3600.0
 FORGET_EVERY = 600.0
 STALE_AFTER = 10.0
 WARM_SECONDS = 3.0
+ASK_THE_TIME_EVERY = 5.0
 
 
 @dataclass
@@ -68,6 +71,8 @@ class Service:
 
     settings: Settings
     database: PostgresDatabase
+    clock: DatabaseClock
+    now: Now
     directory: Directory
     catalogues: Mapping[str, Catalogue]
     access: Access
@@ -96,7 +101,7 @@ class Service:
 
     async def warm_up(self) -> None:
         """Read what must be known before the first request is answered."""
-        await self.database.run(lambda tx: tx.signals.ensure_partitions(utc_now()))
+        await self.database.run(lambda tx: tx.signals.ensure_partitions(self.now()))
         await self.access.refresh()
         await self.rules.refresh()
         await self.held.load()
@@ -125,6 +130,7 @@ class Service:
         step("timers", self.timers.fire_due, poll=every.timers)
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
+        step("clock", _idle(self.clock.measure), poll=ASK_THE_TIME_EVERY)
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
         for name in self.directory.outlets:
@@ -135,10 +141,10 @@ class Service:
         return await self.enforcement.work_due(name)
 
     async def _partitions(self) -> int:
-        return await self.database.run(lambda tx: tx.signals.ensure_partitions(utc_now()))
+        return await self.database.run(lambda tx: tx.signals.ensure_partitions(self.now()))
 
     async def _forget_answers(self) -> int:
-        return await PostgresIdempotency(self.database).forget(utc_now())
+        return await PostgresIdempotency(self.database).forget(self.now())
 
     def topic_heard(self, topic: str) -> None:
         """Wake whoever waits for a topic."""
@@ -178,19 +184,30 @@ class Service:
 
     def checks(self) -> dict[str, CheckResult]:
         """Answer each named check of readiness; reads memory only."""
-        fresh = _age(self.held) < STALE_AFTER
+        fresh = _age(self.held, self.now) < STALE_AFTER
         return {
             "database": CheckResult(fresh, "" if fresh else "not heard of", self.held.as_of),
             "held_set": CheckResult(self.held.is_ready, "", self.held.as_of),
             "rules": CheckResult(self.rules.revision >= 0),
             "keys": CheckResult(self.access.is_ready),
             "workers": CheckResult(self.crew.is_whole),
+            "clock": CheckResult(True, _of_skew(self.clock), self.clock.measured_at),
         }
 
 
-def _age(held: HeldSet) -> float:
+def _age(held: HeldSet, now: Now) -> float:
     """Return the seconds since the held set was last heard of; infinite before the first time."""
-    return math.inf if held.as_of is None else (utc_now() - held.as_of).total_seconds()
+    return math.inf if held.as_of is None else (now() - held.as_of).total_seconds()
+
+
+def _of_skew(clock: DatabaseClock) -> str:
+    """Say how far this machine's clock is off, where it is; it is no reason to send nobody here."""
+    if not clock.is_apart:
+        return ""
+    return (
+        f"this machine's clock is {clock.skew:+.1f} s from the database's, which counts; let both "
+        "follow one time server (NTP)"
+    )
 
 
 def _url(host: str, port: int) -> str:
@@ -225,28 +242,36 @@ async def _warm(name: str, catalogue: Catalogue) -> None:
 
 
 @asynccontextmanager
-async def open_service(settings: Settings) -> AsyncIterator[Service]:
-    """Reach the database, build the service, and close everything afterwards."""
+async def open_service(settings: Settings, *, now: Now | None = None) -> AsyncIterator[Service]:
+    """Reach the database, build the service, and close everything afterwards.
+
+    Its services go by `now`; without one they go by the database's clock.
+    """
     async with AsyncExitStack() as stack:
         dsns = await stack.enter_async_context(reach_database(settings))
-        yield await _open(settings, dsns, stack)
+        yield await _open(settings, dsns, stack, now)
 
 
-async def _open(settings: Settings, dsns: Dsns, stack: AsyncExitStack) -> Service:
+async def _open(
+    settings: Settings, dsns: Dsns, stack: AsyncExitStack, now: Now | None
+) -> Service:
     await warm_calendars(settings)
     await check_role(dsns.runtime, allow_owner=settings.allow_owner_role)
     database = await PostgresDatabase.connect(
         dsns.runtime, min_size=3, max_size=settings.limits.pool
     )
     stack.push_async_callback(database.close)
-    customer_key = await ensure_instance(database, utc_now())
+    clock = await DatabaseClock.open(database, utc_now)
+    customer_key = await ensure_instance(database, clock.now())
     catalogues = open_catalogues(settings.catalogues)
     for catalogue in catalogues.values():
         stack.push_async_callback(catalogue.close)
     transport = _transport(settings)
     if transport is not None:
         stack.push_async_callback(transport.close)
-    return build(settings, database, dsns.runtime, catalogues, transport, customer_key)
+    return build(
+        settings, database, dsns.runtime, catalogues, transport, customer_key, clock, now
+    )
 
 
 def _transport(settings: Settings) -> MailTransport | None:
@@ -280,8 +305,12 @@ def build(
     catalogues: Mapping[str, Catalogue],
     transport: MailTransport | None,
     customer_key: bytes,
+    clock: DatabaseClock,
+    now: Now | None = None,
 ) -> Service:
-    """Put the parts together; opens nothing."""
+    """Put the parts together; opens nothing. All of them go by one clock."""
+    now = now or clock.now
+    new_id = ids_by(now)
     metrics = PrometheusMetrics()
     directory = Directory(_outlets(settings, catalogues))
     shop = settings.shop
@@ -292,30 +321,30 @@ def build(
     telling = Telling(directory, house, new_id)
     calendars = calendars_of(settings)
     places = Places(calendars, legal_clocks_of(settings), settings.calendar.zone)
-    casework = Casework(directory, telling, places, settings.to_policy(), utc_now, new_id)
-    rules = RuleBook(database, utc_now)
-    evaluation = Evaluation(rules, casework, telling, utc_now, new_id)
-    reconciliation = Reconciliation(directory, casework, utc_now)
+    casework = Casework(directory, telling, places, settings.to_policy(), now, new_id)
+    rules = RuleBook(database, now)
+    evaluation = Evaluation(rules, casework, telling, now, new_id)
+    reconciliation = Reconciliation(directory, casework, now)
     journal = FileJournal(settings.data_dir / "journal.ndjson")
     enforcement = Enforcement(
-        database, directory, reconciliation, journal, utc_now, new_id,
+        database, directory, reconciliation, journal, now, new_id,
         Pace(**settings.pace.model_dump(), jitter=jitter), metrics,
     )
     aftercare = Aftercare(database, enforcement, reconciliation, metrics)
     ingestion = Ingestion(
-        database, rules, evaluation, Watch(()), utc_now, aftercare.take, metrics
+        database, rules, evaluation, Watch(()), now, aftercare.take, metrics
     )
-    access = Access(database, utc_now, new_id, new_secret)
-    held, known = HeldSet(database, utc_now), KnownSkus(database, hash, utc_now)
+    access = Access(database, now, new_id, new_secret)
+    held, known = HeldSet(database, now), KnownSkus(database, hash, now)
     mail = settings.mail
     service: list[Service] = []
     context = Context(
         database=database,
         ingestion=ingestion,
         casework=casework,
-        casefiles=Casefiles(casework, utc_now),
-        freezes=Freezes(casework, utc_now, new_id),
-        commands=Commands(casework, evaluation, utc_now),
+        casefiles=Casefiles(casework, now),
+        freezes=Freezes(casework, now, new_id),
+        commands=Commands(casework, evaluation, now),
         held=held,
         rules=rules,
         access=access,
@@ -326,35 +355,37 @@ def build(
         mask=mask,
         checks=lambda: service[0].checks(),  # noqa: PLW0108 - it is built below
         metrics=metrics.text,
-        now=utc_now,
+        now=now,
         new_id=new_id,
         keep_alive=settings.limits.keep_alive_seconds,
     )
     api = build_api(
         context,
         new_request_id=request_ids(),
-        idempotency=Idempotency(PostgresIdempotency(database), utc_now),
+        idempotency=Idempotency(PostgresIdempotency(database), now),
         observe=metrics.answered,
         pace=bodies.Pace(seconds=settings.limits.body_seconds),
     )
     metrics.follow("held_skus", lambda: held.number_of_skus)
     metrics.follow("held_set_revision", lambda: held.revision)
-    metrics.follow("held_set_age_seconds", lambda: _age(held))
+    metrics.follow("held_set_age_seconds", lambda: _age(held, now))
+    metrics.follow("clock_skew_seconds", lambda: clock.skew)
     built = Service(
-        settings=settings, database=database, directory=directory, catalogues=catalogues,
+        settings=settings, database=database, clock=clock, now=now,
+        directory=directory, catalogues=catalogues,
         access=access, rules=rules, held=held, known=known, casework=casework,
         evaluation=evaluation, ingestion=ingestion, enforcement=enforcement,
         reconciliation=reconciliation, aftercare=aftercare,
-        sweeper=Sweeper(database, ingestion, aftercare, journal, utc_now),
+        sweeper=Sweeper(database, ingestion, aftercare, journal, now),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
-        read_ahead=ReadAhead(database, directory, enforcement, utc_now),
+        read_ahead=ReadAhead(database, directory, enforcement, now),
         delivery=Delivery(
             database, transport, render, Sender(mail.sender, mail.domain, mail.reply_to),
-            casework, Bounces(telling, utc_now, new_id),
+            casework, Bounces(telling, now, new_id),
             Digests(mail.digests(), f"{house.url}/v1/cases", new_id),
-            utc_now, new_id, jitter, metrics,
+            now, new_id, jitter, metrics,
         ),
-        timers=Timers(database, casework, telling, utc_now, new_id),
+        timers=Timers(database, casework, telling, now, new_id),
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
         metrics=metrics, context=context, api=api,
     )

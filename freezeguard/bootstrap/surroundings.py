@@ -2,13 +2,12 @@
 
 import random
 import secrets
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
-from uuid import UUID
 
 from freezeguard.domain.ids import uuid7
+from freezeguard.ports.clock import NewId, Now
 
 
 def utc_now() -> datetime:
@@ -16,9 +15,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_id() -> UUID:
-    """Return a fresh time-ordered identifier."""
-    return uuid7(time.time_ns() // 1_000_000, secrets.randbits(74))
+def ids_by(now: Now) -> NewId:
+    """Return what makes fresh identifiers, ordered by a clock."""
+    return lambda: uuid7(int(now().timestamp() * 1000), secrets.randbits(74))
 
 
 def new_secret() -> str:

@@ -202,12 +202,12 @@ def _argument(text: str) -> tuple[str, Any]:
 def explain(case: CaseName, *, as_json: AsJson = False) -> None:
     """Recompute why a case froze."""
     with reported(as_json=as_json):
-        from freezeguard.bootstrap.surroundings import utc_now
         from freezeguard.cli.database import administer
         from freezeguard.services.recomputing import recompute
 
         async def work(admin: "Administration") -> "Recomputation":
-            return await recompute(admin.database, await stored_case_id(admin, case), utc_now())
+            case_id = await stored_case_id(admin, case)
+            return await recompute(admin.database, case_id, admin.now())
 
         found = administer(work)
         if as_json:

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import pytest
 
-import freezeguard.bootstrap.service as composition
 from freezeguard.bootstrap.service import Service, open_service
 from freezeguard.domain.errors import IllegalTransition
 from tests.acceptance.steps import (
@@ -35,13 +34,11 @@ TakeSku = Callable[[], str]
 
 @asynccontextmanager
 async def replica_off_by(rig: Rig, off: timedelta) -> AsyncIterator[Service]:
-    """Open one more replica, whose own clock is wrong."""
+    """Open one more replica, whose services go by a wrong clock."""
     assert rig.service is not None
-    right = composition.utc_now
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(composition, "utc_now", lambda: right() + off)
-        async with open_service(rig.service.settings) as other:
-            yield other
+    right = rig.service.now
+    async with open_service(rig.service.settings, now=lambda: right() + off) as other:
+        yield other
 
 
 async def clock_of(rig: Rig, case: dict[str, Any], kind: str) -> dict[str, Any]:

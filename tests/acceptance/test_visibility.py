@@ -192,3 +192,26 @@ async def test_what_is_offered_is_what_is_allowed(rig: Rig, sku: str):
     }
 
     assert expected == offered
+
+
+async def test_people_and_vendors_have_calendars_and_people_have_deputies(rig: Rig):
+    """What was put is read again; who is no deputy, and what is no place, is named by its place."""
+    mina = {"name": "Mina", "roles": ["manager"], "calendar": "DE-BY", "deputy": "owen"}
+    put = await rig.call("PUT", "/v1/people/mina", "root", json=mina)
+    got = await rig.call("GET", "/v1/people/mina", "root")
+    assert ("DE-BY", "owen") == (put.body["calendar"], put.body["deputy"])
+    assert got.body == put.body
+
+    for wrong, place in (
+        ({"calendar": "DE-XX"}, "/calendar"), ({"deputy": "mina"}, "/deputy"),
+        ({"deputy": "nobody"}, "/deputy"), ({"deputy": "vera"}, "/deputy"),
+    ):  # fmt: skip
+        refused = await rig.call("PUT", "/v1/people/mina", "root", json={**mina, **wrong})
+        assert (422, place) == (refused.status, refused.body["errors"][0]["pointer"])
+
+    vendor = {"name": "Rival", "calendar": "CN"}
+    await rig.call("PUT", "/v1/vendors/rival-2", "root", json=vendor)
+    assert "CN" == (await rig.call("GET", "/v1/vendors/rival-2", "root")).body["calendar"]
+    nowhere = {**vendor, "calendar": "XX"}
+    refused = await rig.call("PUT", "/v1/vendors/rival-2", "root", json=nowhere)
+    assert (422, "/calendar") == (refused.status, refused.body["errors"][0]["pointer"])

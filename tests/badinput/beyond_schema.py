@@ -23,6 +23,9 @@ REFUSALS: Mapping[str, frozenset[str]] = {
     # The owner of a SKU is a person that is registered.
     "PUT /v1/skus/{sku}": frozenset({"/owner"}),
     "POST /v1/skus": frozenset({"/owner"}),
+    # Whose holidays are known, and who is there to be a deputy.
+    "PUT /v1/vendors/{vendor}": frozenset({"/calendar"}),
+    "PUT /v1/people/{id}": frozenset({"/calendar", "/deputy"}),
     # What a case lacks depends on the case; the arguments of a command on the command.
     "POST /v1/freezes": frozenset({"guard_failed"}),
     "POST /v1/cases/{id}/commands": frozenset({"guard_failed", "invalid_input"}),

@@ -114,3 +114,48 @@ async def test_a_database_that_is_away_has_an_exit_code_of_its_own(tmp_path: Pat
 
     assert 3 == ran.code
     assert "Traceback" not in ran.err
+
+
+async def test_a_person_has_a_calendar_and_a_deputy_of_the_staff(shell: Shell) -> None:
+    """Both are kept; nobody is their own deputy, and a place that nobody knows is refused."""
+    await shell.run(*ANN)
+    mara = ("people", "add", "mara", "--name", "Mara", "--role", "manager")
+    added = await shell.run(*mara, "--calendar", "DE-BY", "--deputy", "ann")
+    refused = [
+        await shell.run(*mara, "--change", "--deputy", "mara", "--json"),
+        await shell.run(*mara, "--change", "--deputy", "nobody", "--json"),
+        await shell.run(*mara, "--change", "--calendar", "DE-XX", "--json"),
+    ]
+    listed = (await shell.run("people", "list", "--json")).document["items"]
+
+    assert 0 == added.code
+    assert [(4, "invalid_input")] * 3 == [
+        (one.code, one.document["error"]["code"]) for one in refused
+    ]
+    assert "DE-BY" in refused[2].document["error"]["detail"]
+    assert [("ann", None, None), ("mara", "DE-BY", "ann")] == [
+        (one["person"], one["calendar"], one["deputy"]) for one in listed
+    ]
+
+
+async def test_a_deputy_who_left_keeps_nobody_from_leaving(shell: Shell) -> None:
+    """Whoever was to stand in may go, and then the person whom they stood in for."""
+    await shell.run(*ANN)
+    mara = ("people", "add", "mara", "--name", "Mara", "--role", "manager", "--deputy", "ann")
+    await shell.run(*mara)
+
+    assert 0 == (await shell.run("people", "deactivate", "ann")).code
+    assert 4 == (await shell.run(*mara, "--change")).code
+    assert 0 == (await shell.run("people", "deactivate", "mara")).code
+
+
+async def test_a_vendor_has_a_calendar(shell: Shell) -> None:
+    """Its own holidays, or the shop's where none is named."""
+    put = ("vendors", "put", "acme", "--name", "Acme", "--json")
+    plain = (await shell.run(*put)).document
+    chinese = (await shell.run(*put, "--calendar", "CN")).document
+    wrong = await shell.run(*put, "--calendar", "ZZ")
+    shown = (await shell.run("vendors", "show", "acme", "--json")).document
+
+    assert [None, "CN", "CN"] == [one["calendar"] for one in (plain, chinese, shown)]
+    assert 4 == wrong.code

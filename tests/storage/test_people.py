@@ -14,7 +14,7 @@ from tests.conftest import CUSTOMER_KEY
 from tests.storage.makers import NOW, ago, person, put_people
 
 ANN = Person("ann", "Ann", frozenset({Role.MANAGER, Role.ADMIN}), "ann@shop.example", None,
-             frozenset({"toys"}), "Europe/Berlin", "de")  # fmt: skip
+             frozenset({"toys"}), "Europe/Berlin", "de", "DE-BY")  # fmt: skip
 VERA = Person("vera", "Vera", frozenset({Role.VENDOR}), vendor="acme")
 
 
@@ -39,7 +39,8 @@ async def test_the_shared_row_is_made_once(database: PostgresDatabase) -> None:
 async def test_people_are_kept_and_changed(database: PostgresDatabase) -> None:
     """A person comes back whole; changing replaces; who left is still known."""
     await put_people(database, ANN, VERA)
-    moved = replace(ANN, roles=frozenset({Role.AUDITOR}), areas=frozenset(), email=None)
+    moved = replace(ANN, roles=frozenset({Role.AUDITOR}), areas=frozenset(), email=None,
+                    calendar=None, deputy="vera")
     before = await database.run(lambda tx: tx.people.person("ann"))
     await database.run(lambda tx: tx.people.put_person(moved, active=False, now=NOW))
 
@@ -182,7 +183,7 @@ async def test_vendors_and_sources_are_kept(database: PostgresDatabase) -> None:
     """Contacts keep their order; a source keeps its false alarms when it is changed."""
     acme = Vendor("acme", "Acme", ({"channel": "mail", "address": "a@acme.example"},
                                    {"channel": "mail", "address": "b@acme.example"}), "de",
-                  "Europe/Berlin")  # fmt: skip
+                  "Europe/Berlin", "CN")  # fmt: skip
     for one in (Vendor("acme", "Old"), acme):
         await database.run(lambda tx, one=one: tx.master.put_vendor(one, NOW))
     for trust in (1.0, 0.25):
