@@ -166,8 +166,76 @@ class PolicySettings(_Table):
     baseline_floor: float = Field(
         0.01, gt=0, lt=1, description="Defects per unit that count as sound in any case."
     )
+    accept_within: Duration = Field(
+        timedelta(seconds=5), description="Then a stop that no catalogue has taken over alarms."
+    )
     confirm_within: Duration = Field(
         timedelta(seconds=30), description="Then a freeze that is not confirmed alarms its owner."
+    )
+    release_within: Duration = Field(
+        timedelta(seconds=60), description="Then a release that is not confirmed alarms its owner."
+    )
+    ownership_within: Duration = Field(
+        timedelta(hours=1), description="Working hours for the owner to take a case on."
+    )
+    hand_off_within: Duration = Field(
+        timedelta(hours=1), description="Working hours for an offered case to be accepted."
+    )
+    judge_within: Duration = Field(
+        timedelta(hours=8), description="Working hours to judge a remedy, or to decide."
+    )
+    vendor_ack_within: Duration = Field(
+        timedelta(hours=24), description="For the vendor to confirm receipt, from delivery."
+    )
+    vendor_plan_within: Duration = Field(
+        timedelta(hours=72), description="For the vendor to name a date or a remedy."
+    )
+    diagnosis_days: int = Field(
+        10, ge=1, le=365, description="Working days until the owner must choose."
+    )
+    contest_days: int = Field(2, ge=1, le=90, description="Working days to answer a contest.")
+    appeal_days: int = Field(5, ge=1, le=90, description="Working days to answer an appeal.")
+    later_review_days: int = Field(
+        1, ge=1, le=90, description="Working days to look back at a freeze by few."
+    )
+    appeal_window: Duration = Field(
+        timedelta(days=30), description="How long a decision can be appealed."
+    )
+    update_rhythm: Duration = Field(
+        timedelta(days=3), description="How often vendor and owner hear of a case, news or not."
+    )
+    safety_update_rhythm: Duration = Field(
+        timedelta(days=1), description="The same in the lanes safety and authority."
+    )
+    hold_review_after: Duration = Field(
+        timedelta(days=30), description="How often a lasting hold is looked at."
+    )
+    review_every: int = Field(
+        10, ge=0, description="One freeze in so many by the detector is looked at later; 0: none."
+    )
+    task_within: Duration = Field(
+        timedelta(minutes=5), description="For a manual task; then the next one is told."
+    )
+    task_again: Duration = Field(
+        timedelta(minutes=15), description="Between rungs where something still sells."
+    )
+    escalate_after: Duration = Field(
+        timedelta(hours=4), description="Working hours until the next one on a ladder is told."
+    )
+    safety_escalate_after: Duration = Field(
+        timedelta(hours=1), description="The same, elapsed, in the lanes safety and authority."
+    )
+    commitment_cap: Duration = Field(
+        timedelta(days=30), description="How far ahead a vendor may set its own date."
+    )
+    safety_commitment_cap: Duration = Field(
+        timedelta(days=14), description="The same in the lanes safety and authority."
+    )
+    longest_waiver: Duration = Field(
+        timedelta(days=30), description="How long an object may be waived."
+    )
+    longest_extension: Duration = Field(
+        timedelta(days=30), description="How far a deadline may be moved at a time."
     )
 
 

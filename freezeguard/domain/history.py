@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from freezeguard.domain.transitions import OPEN, Command, Row, State, rows_from
+from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, Row, State, rows_from
 
 NEWS = "news"
 """Stands in history where material news raised the evidence revision; it is no command."""
@@ -133,6 +133,8 @@ def _step(before: Replayed, event: Event) -> Replayed:
 
 def _raises(row: Row, before: Replayed, event: Event) -> bool:
     """Say whether an event raised the evidence revision: of a first vote only the event knows."""
+    if row.command is Command.REGISTER_ORDER:
+        return before.state in FROZEN_PHASE
     if row.command not in RAISES_EVIDENCE:
         return False
     first_vote = event.evidence_revision == before.evidence_revision

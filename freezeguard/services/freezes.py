@@ -95,7 +95,10 @@ class Freezes:
         self, tx: Transaction, case: Case, reason: PullReason, actor: Actor
     ) -> Aftermath:
         """A pull by order of an authority registers the order on the case that is open."""
-        arguments = {"authority": reason.comment or "the authority", "document": reason.document}
+        arguments = {
+            "authority": reason.comment or "the authority", "document": reason.document,
+            "reason_code": reason.reason_code,
+        }
         return await self._casework.execute(
             tx, case, Command.REGISTER_ORDER, arguments=arguments, actor=actor
         )

@@ -27,7 +27,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SHOP = {
     "workers": {"timers": 3600, "sweep": 600},
-    "policy": {"probation_time": "1h", "probation_check": "1h"},
+    "policy": {
+        "probation_time": "1h", "probation_check": "1h", "accept_within": "1h",
+        "confirm_within": "1h", "release_within": "1h",
+    },
 }
 TakeSku = Callable[[], str]
 

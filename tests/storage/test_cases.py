@@ -241,7 +241,7 @@ async def test_clocks_run_once_per_kind(database: PostgresDatabase) -> None:
 
 
 async def test_a_due_clock_is_claimed_by_one(database: PostgresDatabase) -> None:
-    """A claimed clock is nobody else's until its lease ends, and none's once it has no more to say."""
+    """A claimed clock is nobody else's until its lease ends, and none's once it is done."""
     of = await open_case(database)
     for kind, due in (("late", ago(hours=2)), ("later", ago(hours=1)), ("not yet", NOW)):
         await database.run(

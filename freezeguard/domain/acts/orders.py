@@ -20,6 +20,7 @@ def _register_order(move: Move) -> Outcome:
         Notify("order_registered", "owner", told), Notify("order_registered", "compliance", told),
     ]
     if case.in_frozen_phase:
+        changes["evidence_revision"] = case.evidence_revision + 1
         voided: list[Effect] = [VoidVotes("an order of an authority was registered")]
         told_vendor = Notify("order_registered", "vendor", told)
         return changes, [*voided, SetHold("hard"), *notices, told_vendor]
