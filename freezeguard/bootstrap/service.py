@@ -385,7 +385,7 @@ def build(
             Digests(mail.digests(), f"{house.url}/v1/cases", new_id),
             now, new_id, jitter, metrics,
         ),
-        timers=Timers(database, casework, telling, now, new_id),
+        timers=Timers(database, casework, telling, new_id),
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
         metrics=metrics, context=context, api=api,
     )

@@ -561,12 +561,19 @@ class Cases(Protocol):
 
     async def clocks(self, case_id: UUID) -> list[Clock]: ...
 
-    async def claim_due_clocks(self, now: datetime, lease: timedelta, limit: int) -> list[Clock]:
-        """Claim clocks whose next stage is due, untried ones first; leases are the database's."""
+    async def claim_due_clocks(
+        self, moment: datetime | None, lease: timedelta, limit: int
+    ) -> list[Clock]:
+        """Claim clocks whose next stage is due, untried ones first.
+
+        `moment` is the database's unless it is given.
+        """
         ...
 
-    async def clock_if_due(self, clock_id: UUID, now: datetime) -> Clock | None:
-        """Return a clock as it is now, where its next stage is still due."""
+    async def clock_if_due(
+        self, clock_id: UUID, moment: datetime | None
+    ) -> tuple[Clock, datetime] | None:
+        """Return a clock whose next stage is still due, with the moment by which it is."""
         ...
 
     async def pass_stage(

@@ -20,9 +20,10 @@ from freezeguard.domain.ladders import RUNGS, Stage, breach, ladder_of, warning
 from freezeguard.domain.people import System
 from freezeguard.domain.record import Case, RunningClock
 from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
-from freezeguard.ports.clock import NewId, Now
+from freezeguard.ports.clock import NewId
 from freezeguard.ports.storage import Clock, Database, Transaction
 from freezeguard.services.casework import Aftermath, Casework
+from freezeguard.services.delivery import no_moment
 from freezeguard.services.telling import Telling
 
 log = structlog.get_logger()
@@ -61,10 +62,11 @@ class Timers:
     """Second opinions that never came, deadlines that passed, probations that end."""
 
     def __init__(
-        self, database: Database, casework: Casework, telling: Telling, now: Now, new_id: NewId
+        self, database: Database, casework: Casework, telling: Telling, new_id: NewId,
+        moment: Callable[[], datetime | None] = no_moment,
     ) -> None:
         self._database, self._casework, self._telling = database, casework, telling
-        self._now, self._new_id = now, new_id
+        self._new_id, self._moment = new_id, moment
         self._acting: Mapping[str, Callable[[_Due], Awaitable[None]]] = {
             "second_opinion": self._expire,
             "probation": self._probation,
@@ -86,7 +88,7 @@ class Timers:
         """
         for number in range(limit):
             clocks = await self._database.run(
-                lambda tx: tx.cases.claim_due_clocks(self._now(), LEASE, 1)
+                lambda tx: tx.cases.claim_due_clocks(self._moment(), LEASE, 1)
             )
             if not clocks:
                 return number
@@ -112,10 +114,10 @@ class Timers:
         """Go through the stage of a clock that is still due; a `pointless` one only stops."""
         await tx.signals.lock_sku(clock.sku)
         case = await tx.cases.get(clock.case_id, lock=True)
-        now = self._now()
-        still_due = await tx.cases.clock_if_due(clock.id, now)
-        if still_due is None:
+        found = await tx.cases.clock_if_due(clock.id, self._moment())
+        if found is None:
             return
+        still_due, now = found
         due = None if case is None else _Due(tx, case, still_due, now)
         if due is None or pointless or not _has_a_reason(due):
             await tx.cases.stop_clocks(clock.case_id, [clock.kind], now)

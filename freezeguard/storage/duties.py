@@ -44,15 +44,22 @@ class Duties:
         await self._writes.before_reading("clocks")
         return [Clock(*row) for row in await self._connection.fetch(SQL["clocks"], case_id)]
 
-    async def claim_due_clocks(self, now: datetime, lease: timedelta, limit: int) -> list[Clock]:
+    async def claim_due_clocks(
+        self, moment: datetime | None, lease: timedelta, limit: int
+    ) -> list[Clock]:
         await self._writes.before_reading("clocks")
-        rows = await self._connection.fetch(SQL["claim_due_clocks"], now, lease, limit)
+        rows = await self._connection.fetch(SQL["claim_due_clocks"], moment, lease, limit)
         return sorted((Clock(*row) for row in rows), key=lambda one: (one.due_at, one.id))
 
-    async def clock_if_due(self, clock_id: UUID, now: datetime) -> Clock | None:
+    async def clock_if_due(
+        self, clock_id: UUID, moment: datetime | None
+    ) -> tuple[Clock, datetime] | None:
         await self._writes.before_reading("clocks")
-        row = await self._connection.fetchrow(SQL["clock_if_due"], clock_id, now)
-        return None if row is None else Clock(*row)
+        row = await self._connection.fetchrow(SQL["clock_if_due"], clock_id, moment)
+        if row is None:
+            return None
+        *clock, present = row
+        return Clock(*clock), present
 
     async def pass_stage(
         self, clock_id: UUID, *, next_at: datetime | None, level: int,

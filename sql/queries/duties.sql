@@ -33,13 +33,15 @@ SELECT id, case_id, sku, kind, started_at, due_at, stopped_at, next_at, level, w
  ORDER BY started_at, id;
 
 -- name: claim_due_clocks
--- Claim clocks whose next stage is due; untried ones first. Those without stages are of the version
--- before this one.
+-- Claim clocks whose next stage is due by the database's clock, or at $1; untried ones first. Those
+-- without stages are of the version before this one.
 UPDATE clocks SET lease_until = clock_timestamp() + $2::interval
  WHERE ctid = ANY (ARRAY(
            SELECT ctid FROM clocks
             WHERE stopped_at IS NULL AND paused_at IS NULL
-              AND (next_at <= $1 OR (next_at IS NULL AND fired_at IS NULL AND due_at <= $1))
+              AND (next_at <= coalesce($1::timestamptz, statement_timestamp())
+                   OR (next_at IS NULL AND fired_at IS NULL
+                       AND due_at <= coalesce($1::timestamptz, statement_timestamp())))
               AND (lease_until IS NULL OR lease_until <= clock_timestamp())
             ORDER BY lease_until NULLS FIRST, coalesce(next_at, due_at)
             LIMIT $3
@@ -48,12 +50,12 @@ RETURNING id, case_id, sku, kind, started_at, due_at, stopped_at, next_at, level
           breached_at, paused_at, details;
 
 -- name: clock_if_due
--- Return a clock whose next stage is still due; no row where it is not.
+-- Return a clock whose next stage is still due, with the moment by which it is; no row otherwise.
 SELECT id, case_id, sku, kind, started_at, due_at, stopped_at, next_at, level, warned_at,
-       breached_at, paused_at, details
-  FROM clocks
+       breached_at, paused_at, details, moment
+  FROM clocks, (SELECT coalesce($2::timestamptz, clock_timestamp()) AS moment) AS present
  WHERE id = $1 AND stopped_at IS NULL AND paused_at IS NULL
-   AND (next_at <= $2 OR (next_at IS NULL AND fired_at IS NULL AND due_at <= $2));
+   AND (next_at <= moment OR (next_at IS NULL AND fired_at IS NULL AND due_at <= moment));
 
 -- name: pass_stage
 -- Note that a stage of a clock has passed; without a next one the clock has said all it has to say.
