@@ -17,6 +17,7 @@ from freezeguard.api.context import CheckResult, Context
 from freezeguard.api.idempotency import Idempotency
 from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
+from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import jitter, new_id, new_secret, request_ids, utc_now
@@ -321,6 +322,7 @@ def build(
         now=utc_now,
         new_id=new_id,
         keep_alive=settings.limits.keep_alive_seconds,
+        inbound=open_endpoints(settings.inbound),
     )
     api = build_api(
         context,

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from freezeguard.catalogues.configuration import CatalogueConfigurationError, problems_of
-from freezeguard.catalogues.jsonpath import Conditions, JsonPath
+from freezeguard.domain.jsonpath import Conditions, JsonPath
 from freezeguard.catalogues.templates import BodyTemplate, PathTemplate
 from freezeguard.ports.catalogues import Level
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from freezeguard.catalogues.jsonpath import Conditions, DoesNotFitError, JsonPath
+from freezeguard.domain.jsonpath import Conditions, DoesNotFitError, JsonPath
 
 DOCUMENT = {
     "products": [{"id": 7, "on sale": True}, {"id": 8, "on sale": False}],
