@@ -35,7 +35,7 @@ def open_endpoints(tables: Mapping[str, InboundSettings]) -> dict[str, Endpoint]
 
 
 def _endpoint(name: str, table: InboundSettings) -> Endpoint:
-    secrets = tuple(_secret(name, table.kind, one.get_secret_value()) for one in table.secret)
+    secrets = tuple(_secret(name, table.kind, one.get_secret_value()) for one in table.secrets)
     return Endpoint(
         name, table.source, _scheme(table, secrets), table.payload_map(), table.may_assert_safety
     )

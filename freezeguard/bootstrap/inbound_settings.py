@@ -37,10 +37,6 @@ def _window(value: object) -> object:
         raise ValueError(error.detail) from None
 
 
-def _as_list(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
 def _items(value: object) -> JsonPath:
     path = JsonPath.parse(value)
     if not path.many:
@@ -57,9 +53,8 @@ def _folded(table: object) -> object:
 
 SourceOf = Annotated[InstanceOf[Source], _parsed(Source.parse)]
 MaybeSource = Annotated[InstanceOf[Source] | None, _parsed(Source.parse)]
-Secrets = Annotated[
-    list[SecretStr], BeforeValidator(_as_list), Field(min_length=1, max_length=2)
-]
+Secrets = SecretStr | Annotated[list[SecretStr], Field(min_length=1, max_length=2)]
+"""A union, so that a variable of the environment may hold one as it is, or two as JSON."""
 Tolerance = Annotated[
     timedelta, BeforeValidator(_window), Field(gt=timedelta(0), le=timedelta(hours=1))
 ]
@@ -210,6 +205,11 @@ class InboundSettings(_Table):
             ways = whole.fields["id"].ways
             if not all(any(getattr(one, "of_item", False) for one in way.parts) for way in ways):
                 raise ValueError("map.id must have a path that begins with @: items differ by it")
+
+    @property
+    def secrets(self) -> list[SecretStr]:
+        """Return the one or two secrets."""
+        return self.secret if isinstance(self.secret, list) else [self.secret]
 
     def payload_map(self) -> PayloadMap:
         """Return the map, with what the kind says where this table says nothing."""
