@@ -16,6 +16,8 @@ from freezeguard.domain.errors import FreezeguardError
 from freezeguard.domain.payloads import Mapped, PayloadMap, Unmapped
 from freezeguard.domain.signatures import Header, Scheme
 
+BEGINNING = 2_000
+"""So many bytes are kept of a body that can't be read: enough to see what it is."""
 CUT = "…"
 """Stands at the end of a text that was longer than the contract allows."""
 
@@ -63,7 +65,7 @@ def read_delivery(endpoint: Endpoint, body: bytes, identity: str, now: datetime)
         check_structure(text)
         payload = parse(text.decode())
     except FreezeguardError as refusal:
-        raw = body.decode("utf-8", "backslashreplace").replace("\0", "\\0")[:MAX_RAW]
+        raw = body[:BEGINNING].decode("utf-8", "backslashreplace").replace("\0", "\\0")
         return Delivery(Parsed(rejected=[Rejected(0, refusal.code, refusal.detail, "", raw)]))
     return _signals(endpoint, endpoint.map.read(payload, identity), now)
 

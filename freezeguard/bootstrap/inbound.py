@@ -24,7 +24,7 @@ NO_DELIVERY = "id-of-the-delivery"
 
 def open_endpoints(tables: Mapping[str, InboundSettings]) -> dict[str, Endpoint]:
     """Return the endpoint of each table. Raises SettingsUnfit; secrets never stand in its text."""
-    opened = {name: _endpoint(name, one) for name, one in tables.items()}
+    opened = {name: _endpoint(name, one, _secrets(name, one)) for name, one in tables.items()}
     for one, other in combinations(opened.values(), 2):
         if set(one.scheme.secrets) & set(other.scheme.secrets):
             raise SettingsUnfit(
@@ -34,11 +34,14 @@ def open_endpoints(tables: Mapping[str, InboundSettings]) -> dict[str, Endpoint]
     return opened
 
 
-def _endpoint(name: str, table: InboundSettings) -> Endpoint:
-    secrets = tuple(_secret(name, table.kind, one.get_secret_value()) for one in table.secrets)
+def _endpoint(name: str, table: InboundSettings, secrets: tuple[bytes, ...]) -> Endpoint:
     return Endpoint(
         name, table.source, _scheme(table, secrets), table.payload_map(), table.may_assert_safety
     )
+
+
+def _secrets(name: str, table: InboundSettings) -> tuple[bytes, ...]:
+    return tuple(_secret(name, table.kind, one.get_secret_value()) for one in table.secrets)
 
 
 def _secret(name: str, kind: str, text: str) -> bytes:
@@ -102,8 +105,9 @@ class Trial:
     ignored: int
 
 
-def try_payload(endpoint: Endpoint, body: bytes, now: datetime) -> Trial:
-    """Read a payload as a delivery whose signature is good; stores nothing."""
+def try_payload(name: str, table: InboundSettings, body: bytes, now: datetime) -> Trial:
+    """Read a payload as a delivery whose signature is good; stores nothing, needs no secret."""
+    endpoint = _endpoint(name, table, ())
     delivery = read_delivery(
         endpoint, body, endpoint.identity(lambda _: (NO_DELIVERY,), body), now
     )

@@ -30,7 +30,7 @@ def _group() -> None:
         "freezeguard inbound check helpdesk ticket.json --json",
         text="Show what a payload would become if it came to POST /v1/inbound/NAME with a good "
         "signature: its signals, what would be rejected and why, what would not count. Stores "
-        "nothing. Exit code 1 where something would be rejected.",
+        "nothing, asks no service and needs no secret. Exit code 1 where something would be rejected.",
     ),
 )
 def check(
@@ -41,16 +41,16 @@ def check(
 ) -> None:
     """Try a map on a stored payload."""
     with reported(as_json=as_json):
-        from freezeguard.bootstrap.inbound import open_endpoints, try_payload
+        from freezeguard.bootstrap.inbound import try_payload
         from freezeguard.bootstrap.surroundings import utc_now
 
-        endpoints = open_endpoints(read_settings().inbound)
-        if name not in endpoints:
-            known = ", ".join(sorted(endpoints)) or "none"
+        tables = read_settings().inbound
+        if name not in tables:
+            known = ", ".join(sorted(tables)) or "none"
             raise Failure(
                 Exit.USAGE, "no_such_endpoint", f"{name} is not configured; known: {known}."
             )
-        trial = try_payload(endpoints[name], file.read_bytes(), utc_now())
+        trial = try_payload(name, tables[name], file.read_bytes(), utc_now())
         _print(trial, as_json=as_json)
         if trial.rejected:
             raise typer.Exit(Exit.BAD)

@@ -14,7 +14,7 @@ What is null, empty or not there is absent. What no source names is not kept.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from freezeguard.domain.errors import FreezeguardError
@@ -29,6 +29,7 @@ MOST = 1_000
 
 _SLOT = re.compile(r"\{([$@][^{}]*)\}")
 _UNIX = re.compile(r"[0-9]{9,13}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS = 10**11
 
 
@@ -270,5 +271,5 @@ def _as_moment(text: str) -> str:
     if not _UNIX.fullmatch(text):
         return text
     number = int(text)
-    seconds = number / 1000 if number >= _MILLISECONDS else number
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+    milliseconds = number if number >= _MILLISECONDS else number * 1000
+    return (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat()
