@@ -30,7 +30,8 @@ def _group() -> None:
         "freezeguard inbound check helpdesk ticket.json --json",
         text="Show what a payload would become if it came to POST /v1/inbound/NAME with a good "
         "signature: its signals, what would be rejected and why, what would not count. Stores "
-        "nothing, asks no service and needs no secret. Exit code 1 where something would be rejected.",
+        "nothing, asks no service and needs no secret. Exit code 1 where something would be "
+        "rejected.",
     ),
 )
 def check(

@@ -138,7 +138,7 @@ def test_two_endpoints_can_not_share_a_secret() -> None:
     """A delivery to one would be good for the other."""
     tables = {name: InboundSettings.model_validate(table()) for name in ("one", "other")}
 
-    with pytest.raises(SettingsUnfit, match="inbound.one and inbound.other"):
+    with pytest.raises(SettingsUnfit, match=r"inbound\.one and inbound\.other"):
         open_endpoints(tables)
 
 

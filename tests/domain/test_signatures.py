@@ -129,8 +129,8 @@ def test_beyond_that_the_clock_is_named(seconds: int, words: str):
 
 
 @pytest.mark.parametrize("at", [
-    "yesterday", "2026-11-21T09:30:00", "1795253400.0", " 1795253400", "-5", "٣", "1" * 16, "1" * 40,
-    "2026-11-21T09:30:00+99:99", "0001-01-01T00:00:00+14:00", "\udcff",
+    "yesterday", "2026-11-21T09:30:00", "1795253400.0", " 1795253400", "-5", "٣", "1" * 16,
+    "1" * 40, "2026-11-21T09:30:00+99:99", "0001-01-01T00:00:00+14:00", "\udcff",
 ])
 def test_a_moment_that_is_none_is_refused(at: str):
     """A moment that can't be read, or lies nowhere near, opens nothing, and breaks nothing."""
@@ -197,7 +197,8 @@ def test_refusals_do_not_tell_parts_apart():
     refused = []
     for headers, body in (
         (signed(TIMED, secret=FOREIGN), BODY), (signed(TIMED), BODY + b" "),
-        ({**signed(TIMED), "X-Signature": ["zz"]}, BODY), ({**signed(TIMED), "X-Time": ["?"]}, BODY),
+        ({**signed(TIMED), "X-Signature": ["zz"]}, BODY),
+        ({**signed(TIMED), "X-Time": ["?"]}, BODY),
     ):
         with pytest.raises(SignatureInvalid) as one:
             check(TIMED, headers, body)
