@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from freezeguard.bootstrap.doctor import examine_everything
 from freezeguard.bootstrap.inbound import open_endpoints, try_payload
 from freezeguard.bootstrap.inbound_settings import InboundMap, InboundSettings
 from freezeguard.bootstrap.settings import Settings, SettingsUnfit
@@ -132,6 +133,17 @@ def test_a_secret_that_is_none_is_refused(changes: dict[str, Any], words: str) -
         open_endpoints(tables)
 
     assert "whsec_c2hvcnQ=" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("secret", "verdict"), [(PLAIN, "well"), ("short", "bad")])
+async def test_doctor_looks_at_the_secrets(tmp_path: Path, secret: str, verdict: str) -> None:
+    """An endpoint that the service would not start with is named, with its remedy."""
+    settings = Settings(data_dir=tmp_path, inbound={"desk": table(secret=secret)})
+    found = {one.name: one async for one in examine_everything(settings)}["inbound"]
+
+    assert (verdict, True, verdict == "bad") == (
+        found.verdict, "desk" in found.detail, bool(found.remedy),
+    )
 
 
 def test_two_endpoints_can_not_share_a_secret() -> None:
