@@ -18,6 +18,15 @@ class Access:
     roles: frozenset[Role] = frozenset()
     keys: frozenset[frozenset[Right]] = frozenset()
     is_public: bool = False
+    is_signed: bool = False
+
+    @classmethod
+    def signed(cls) -> "Access":
+        """Let in whoever signs the body with the secret of the address; tokens count nothing.
+
+        A route with this access has a `signed_by` that looks, see `routing.Route`.
+        """
+        return cls(is_signed=True)
 
     @classmethod
     def public(cls) -> "Access":
@@ -56,7 +65,8 @@ class Access:
 
     def __or__(self, other: "Access") -> "Access":
         return Access(
-            self.roles | other.roles, self.keys | other.keys, self.is_public or other.is_public
+            self.roles | other.roles, self.keys | other.keys, self.is_public or other.is_public,
+            self.is_signed or other.is_signed,
         )
 
     def admits(self, actor: Actor) -> bool:
@@ -73,6 +83,8 @@ class Access:
         """Return who may call, for refusals and documentation."""
         if self.is_public:
             return "everybody"
+        if self.is_signed:
+            return "whoever signs with the secret of this address"
         return ", ".join(_people(self.roles) + _machines(self.keys)) or "nobody"
 
 

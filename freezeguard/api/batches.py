@@ -5,7 +5,7 @@ apart and validated one by one.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
@@ -53,6 +53,7 @@ __all__ = [
     "parse_skus",
     "parse_units",
     "signal_slices",
+    "signals_of",
 ]
 
 
@@ -221,6 +222,14 @@ def parse_signals(
 ) -> Parsed[SignalIn]:
     """Read all signals of a body at once; see `signal_slices`."""
     return _joined(signal_slices(body, media_type, headers, now))
+
+
+def signals_of(entries: Iterable[tuple[int, Any]], now: datetime) -> Parsed[SignalIn]:
+    """Check entries that were made here, by their positions."""
+    parsed: Parsed[SignalIn] = Parsed()
+    for index, entry in entries:
+        _SIGNALS.entry(index, entry, now, parsed)
+    return parsed
 
 
 def parse_units(body: bytes, media_type: str, now: datetime) -> Parsed[UnitsIn]:

@@ -54,6 +54,21 @@ async def read_body(request: web.BaseRequest, limit: int = MAX_BODY, pace: Pace 
     return clean(raw if encoding is None else decompressed(raw, encoding, limit))
 
 
+async def read_signed(request: web.BaseRequest, limit: int = MAX_BODY, pace: Pace = PACE) -> bytes:
+    """Return the body byte for byte as it came, which is what a signature is about.
+
+    A compressed one is refused: nothing is unpacked for somebody who has proven nothing.
+
+    Raises Refused: `too_large`, `too_slow`, `unsupported_encoding`, `bad_request`;
+    ConnectionError where the client has gone.
+    """
+    if _encoding(request) is not None:
+        raise Refused("unsupported_encoding", "A signed body is sent as it is, not compressed.")
+    if (request.content_length or 0) > limit:
+        raise Refused("too_large", f"The body has {request.content_length} bytes.")
+    return await _received(request, limit, pace)
+
+
 def clean(body: bytes) -> bytes:
     """Return the body without a byte order mark; refuse what is no text.
 

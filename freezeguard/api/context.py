@@ -1,9 +1,10 @@
 """What handlers work with: the services, put together once by the composition root."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from freezeguard.api.inbound import Endpoint
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import Actor
 from freezeguard.domain.record import Case
@@ -54,6 +55,7 @@ class Context:
     now: Now
     new_id: NewId
     keep_alive: float = 15.0
+    inbound: Mapping[str, Endpoint] = field(default_factory=dict)
 
     async def casefile(self, case: Case, actor: Actor) -> Casefile:
         """Read a case whose command was just committed.

@@ -32,6 +32,7 @@ TAG = "Documentation"
 _GENERAL = (
     ("Every call", openapi.ALWAYS),
     ("Calls that need a token", openapi.SIGNED_IN),
+    ("Calls that need a signature", openapi.SIGNED),
     ("Calls with an identifier or query in the address", openapi.IN_ADDRESSES),
     ("Calls with a body", openapi.IN_BODIES),
     ("Calls with an Idempotency-Key", openapi.ONCE),
@@ -281,7 +282,9 @@ def _curl(route: AnyRoute, operation: Mapping[str, Any]) -> str:
     parts = ["curl"] if route.method == hdrs.METH_GET else [f"curl -X {route.method}"]
     address = re.sub(r"\{([a-z_]+)\}", lambda part: _sample_part(part[1]), route.path)
     parts.append(f'"$FREEZEGUARD{address}"')
-    if not route.who.is_public:
+    if route.who.is_signed:
+        parts.append('-H "webhook-signature: v1,$SIGNATURE"')
+    elif not route.who.is_public:
         parts.append('-H "Authorization: Bearer $TOKEN"')
     content = operation.get("requestBody", {}).get("content", {})
     for media_type, body in content.items():

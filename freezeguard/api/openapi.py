@@ -16,11 +16,13 @@ from freezeguard.api.routing import AnyRoute, CustomBody, Media
 
 JSON = "application/json"
 SCHEME = "bearer"
+SIGNATURE = "signature"
 REFS = "#/components/schemas/"
 
 ALWAYS = ("invalid_parameter", "internal", "unavailable")
 IN_ADDRESSES = ("invalid_utf8",)
 SIGNED_IN = ("unauthenticated", "invalid_token", "not_allowed")
+SIGNED = ("signature_missing", "signature_invalid", "signature_late")
 IN_BODIES = (
     "bad_request",
     "empty_body",
@@ -41,8 +43,23 @@ IN_BODIES = (
     "unsupported_encoding",
     "invalid_input",
 )
+IN_SIGNED_BODIES = (
+    "bad_request", "too_slow", "too_large", "unsupported_media_type", "unsupported_charset",
+    "unsupported_encoding",
+)
 ONCE = ("idempotency_in_flight", "idempotency_mismatch")
 
+_SIGNATURE_SCHEME = {
+    SIGNATURE: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "An HMAC over the bytes of the body, by a secret of the address. The names "
+        "of the headers are those of the sender's kind: `webhook-id`, `webhook-timestamp` and "
+        "`webhook-signature` of Standard Webhooks, `X-Zendesk-Webhook-Signature` with its "
+        "timestamp, `X-Shopify-Hmac-Sha256`, or those that the settings name.",
+    }
+}
 _PROBLEM_SCHEMA = {
     "type": "object",
     "title": "Problem",
@@ -97,7 +114,7 @@ def document(routes: Sequence[AnyRoute], *, title: str, version: str) -> dict[st
                     "scheme": "bearer",
                     "description": "A machine key or a personal token.",
                 }
-            },
+            } | (_SIGNATURE_SCHEME if any(route.who.is_signed for route in routes) else {}),
         },
     }
 
@@ -125,10 +142,10 @@ def codes_of(route: AnyRoute) -> list[Problem]:
     if "{" in route.path or route.query is not None:
         codes.update(IN_ADDRESSES)
     if not route.who.is_public:
-        codes.update(SIGNED_IN)
+        codes.update(SIGNED if route.who.is_signed else SIGNED_IN)
     if route.body is not None:
-        codes.update(IN_BODIES)
-    if route.is_write and not route.who.is_public:
+        codes.update(IN_SIGNED_BODIES if route.who.is_signed else IN_BODIES)
+    if route.takes_key and not route.who.is_public:
         codes.update(ONCE)
     return sorted((PROBLEMS[code] for code in codes), key=lambda each: (each.status, each.code))
 
@@ -198,7 +215,7 @@ def _operation(
         "tags": [route.tag],
         "summary": route.summary,
         "description": f"{route.description}\n\n{who}".strip(),
-        "security": [] if route.who.is_public else [{SCHEME: []}],
+        "security": _security(route),
         "parameters": [
             *_path_parameters(route, schemas),
             *_query_parameters(route, schemas, components),
@@ -209,6 +226,12 @@ def _operation(
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _request_content(route, schemas)}
     return operation
+
+
+def _security(route: AnyRoute) -> list[dict[str, list[str]]]:
+    if route.who.is_public:
+        return []
+    return [{SIGNATURE if route.who.is_signed else SCHEME: []}]
 
 
 def _path_parameters(route: AnyRoute, schemas: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
@@ -234,7 +257,7 @@ def _query_parameters(
 
 
 def _header_parameters(route: AnyRoute) -> Iterator[dict[str, Any]]:
-    if route.is_write and not route.who.is_public:
+    if route.takes_key and not route.who.is_public:
         yield {
             "name": idempotency.HEADER,
             "in": "header",

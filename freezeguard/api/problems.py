@@ -120,6 +120,29 @@ _ALL = (
         "Ask an administrator for a new one; tokens are shown once and stored hashed.",
     ),
     Problem(
+        "signature_missing",
+        401,
+        "Not signed",
+        "This address takes signed deliveries only, and a header of the signature is missing.",
+        "Switch signing on at the sender; the page on inbound deliveries names the headers.",
+    ),
+    Problem(
+        "signature_invalid",
+        401,
+        "The signature is wrong",
+        "The signature does not belong to this body, this moment and this address.",
+        "Compare the secret at the sender with the one in the settings, and see that nothing in "
+        "between changes the body. `freezeguard inbound check` tries a stored delivery.",
+    ),
+    Problem(
+        "signature_late",
+        401,
+        "Signed at another time",
+        "The moment that was signed lies too far from this server's clock, before or after it.",
+        "Set the clock of the sender or of this server right. A delivery is signed anew for each "
+        "attempt; a stored one can't be sent again later.",
+    ),
+    Problem(
         "not_allowed",
         403,
         "Not yours to do",
@@ -258,6 +281,15 @@ _ALL = (
         "Dated in the future",
         "A time lies more than 5 minutes ahead of this server's clock.",
         "Check the sender's clock and time zone: the offset is part of the time.",
+    ),
+    Problem(
+        "not_mapped",
+        422,
+        "The map does not fit",
+        "A signed delivery does not hold what the map of its endpoint looks for. It is kept at "
+        "/v1/signals/rejected with what was found.",
+        "Mend the map in the settings, try it with `freezeguard inbound check`, and have the "
+        "sender send again.",
     ),
     Problem(
         "nothing_accepted",

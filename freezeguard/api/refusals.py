@@ -18,6 +18,7 @@ from freezeguard.domain.errors import (
     InvalidInput,
     Unavailable,
 )
+from freezeguard.domain.signatures import SignatureRefused
 
 MAX_ERRORS = 20
 MAX_DETAIL = 2000
@@ -232,7 +233,7 @@ def _more_of(error: FreezeguardError) -> dict[str, Any]:
 
 
 def _headers_of(error: FreezeguardError) -> dict[str, str]:
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, Unauthenticated | SignatureRefused):
         return {"WWW-Authenticate": error.challenge}
     if isinstance(error, Unavailable):
         return {"Retry-After": retry_after(error.retry_after)}

@@ -33,6 +33,9 @@ B = TypeVar("B", default=None)
 Authenticate = Callable[[str], Awaitable[Actor | None] | Actor | None]
 """Returns the actor behind a token, at once where it is in memory; None for an unknown one."""
 
+Prove = Callable[[bytes], None]
+"""Looks at the bytes of a body. Raises SignatureRefused."""
+
 _WRITES = frozenset({hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH, hdrs.METH_DELETE})
 _ACTORS = (Person, MachineKey, System)
 _JSON_TYPE = "application/json"
@@ -116,7 +119,9 @@ class Route(Generic[Q, B]):
     `errors` lists problem codes beyond those that every such route has. `examples` are bodies by
     name. `others` are further successful statuses with what they mean. `is_quick` marks an answer
     from memory: it is counted, for a stopwatch would cost as much. A write answers with a
-    `Reply`, so that its answer can be kept for an Idempotency-Key.
+    `Reply`, so that its answer can be kept for an Idempotency-Key. Where `who` are those who sign,
+    `signed_by` looks at path and headers before the body is read, and returns what looks at its
+    bytes; the handler gets these bytes as they came.
     """
 
     method: str
@@ -137,6 +142,7 @@ class Route(Generic[Q, B]):
     is_quick: bool = False
     parts: Mapping[str, Any] = field(default_factory=dict)
     max_body: int = bodies.MAX_BODY
+    signed_by: Callable[[Mapping[str, Any], web.Request], Prove] | None = None
 
     def __post_init__(self) -> None:
         unknown = set(self.errors) - PROBLEMS.keys()
@@ -144,6 +150,10 @@ class Route(Generic[Q, B]):
             raise ValueError(f"{self.name}: unknown problem codes {sorted(unknown)}")
         if self.who == Access():
             raise ValueError(f"{self.name}: says of nobody that they may call")
+        if self.who.is_signed != (self.signed_by is not None):
+            raise ValueError(f"{self.name}: signed, and nobody looks at the signature")
+        if self.who.is_signed and (self.who != Access.signed() or self.body is None):
+            raise ValueError(f"{self.name}: a signature stands alone, and over a body")
 
     @property
     def name(self) -> str:
@@ -157,8 +167,13 @@ class Route(Generic[Q, B]):
 
     @property
     def is_write(self) -> bool:
-        """Say whether the route may change something, and so accepts an Idempotency-Key."""
+        """Say whether the route may change something."""
         return self.method in _WRITES
+
+    @property
+    def takes_key(self) -> bool:
+        """Say whether the route takes an Idempotency-Key; signed bodies have an identity inside."""
+        return self.is_write and not self.who.is_signed
 
 
 AnyRoute = Route[Any, Any]
@@ -177,7 +192,7 @@ class Entrance:
         self.route = route
         self._authenticate = authenticate
         self._pace = pace
-        self._idempotency = idempotency if route.is_write else None
+        self._idempotency = idempotency if route.takes_key else None
         self._path = parameters.PathReader(route.path, route.parts)
         self._query = parameters.QueryReader(route.query) if route.query else None
         self._adapter: TypeAdapter[Any] | None = None
@@ -195,7 +210,8 @@ class Entrance:
         Refusals are raised; `envelope` turns them into problems.
         """
         route = self.route
-        actor = None if route.who.is_public else await self._signed_in(request)
+        is_open = route.who.is_public or route.who.is_signed
+        actor = None if is_open else await self._signed_in(request)
         raw_query = request.rel_url.raw_query_string
         query = None
         if self._query is not None:
@@ -204,7 +220,9 @@ class Entrance:
             parameters.none_expected(raw_query)
         path = self._path.read(segments)
         call: Call[Any, Any] = Call(request, request_id, actor, path, query, None)
-        if route.body is not None:
+        if route.signed_by is not None:
+            answer = await self._with_signed_body(call, route.signed_by(path, request))
+        elif route.body is not None:
             answer = await self._with_body(call)
         elif route.is_write:
             answer = await self._run(call, b"", "")
@@ -234,8 +252,14 @@ class Entrance:
         body = await bodies.read_body(call.request, self.route.max_body, self._pace)
         return await self._run(call, body, media_type)
 
+    async def _with_signed_body(self, call: Call[Any, Any], prove: Prove) -> Answer:
+        media_type = bodies.media_type(call.request, self._media_types)
+        body = await bodies.read_signed(call.request, self.route.max_body, self._pace)
+        prove(body)
+        return await self._handle(call, body, media_type)
+
     async def _run(self, call: Call[Any, Any], body: bytes, media_type: str) -> Answer:
-        key = key_of(call.request) if self.route.is_write else None
+        key = key_of(call.request) if self.route.takes_key else None
         if key is None or self._idempotency is None or call.actor is None:
             return await self._handle(call, body, media_type)
         return await self._once(self._idempotency, key, call, body, media_type)

@@ -11,8 +11,9 @@ import asyncpg
 
 from freezeguard.bootstrap.cataloguechecks import check_catalogues
 from freezeguard.bootstrap.database import reach_database
+from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.running import unsafe_for_production
-from freezeguard.bootstrap.settings import MailSettings, Settings
+from freezeguard.bootstrap.settings import MailSettings, Settings, SettingsUnfit
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
 from freezeguard.domain.errors import Unavailable
 from freezeguard.storage.database import PostgresDatabase
@@ -49,9 +50,20 @@ async def examine_everything(settings: Settings) -> AsyncIterator[Finding]:
         yield await _mail(settings.mail.host, settings.mail)
     for finding in await _catalogues(settings):
         yield finding
+    if settings.inbound:
+        yield _inbound(settings)
     yield _space(settings)
     for words in unsafe_for_production(settings):
         yield Finding("safe settings", "warning", *_detail_and_remedy(words))
+
+
+def _inbound(settings: Settings) -> Finding:
+    """Look whether each endpoint of signed deliveries has its secret."""
+    try:
+        opened = open_endpoints(settings.inbound)
+    except SettingsUnfit as error:
+        return Finding("inbound", "bad", str(error), "mend the secret; see docs/inbound.md")
+    return Finding("inbound", "well", ", ".join(sorted(opened)))
 
 
 def _detail_and_remedy(words: str) -> tuple[str, str]:

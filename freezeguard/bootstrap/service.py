@@ -18,6 +18,7 @@ from freezeguard.api.idempotency import Idempotency
 from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.calendars import calendars_of, legal_clocks_of, warm_calendars
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
+from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import ids_by, jitter, new_secret, request_ids, utc_now
@@ -358,6 +359,7 @@ def build(
         now=now,
         new_id=new_id,
         keep_alive=settings.limits.keep_alive_seconds,
+        inbound=open_endpoints(settings.inbound),
     )
     api = build_api(
         context,

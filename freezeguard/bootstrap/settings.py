@@ -26,6 +26,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from freezeguard.bootstrap.inbound_settings import InboundSettings
 from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 from freezeguard.domain.policy import Budget, Policy
@@ -321,6 +322,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         nested_model_default_partial_update=True,
+        hide_input_in_errors=True,
     )
 
     database_url: PostgresUrl | None = Field(
@@ -362,6 +364,9 @@ class Settings(BaseSettings):
     )
     catalogues: dict[str, dict[str, Any]] = Field(
         {}, description="One table per catalogue; docs/catalogues.md."
+    )
+    inbound: dict[str, InboundSettings] = Field(
+        {}, description="One table per address for signed deliveries; docs/inbound.md."
     )
 
     def to_policy(self) -> Policy:

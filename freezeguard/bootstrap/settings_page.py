@@ -1,5 +1,6 @@
 """Draws docs/settings.md from the settings themselves."""
 
+import inspect
 from collections.abc import Iterator
 from datetime import time, timedelta
 from pathlib import Path
@@ -9,7 +10,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from freezeguard.bootstrap.inbound_settings import InboundMap, InboundSettings
 from freezeguard.bootstrap.settings import Settings
+from freezeguard.domain.payloads import When
 from freezeguard.domain.rules import format_window
 
 _HEAD = """# Settings
@@ -35,6 +38,21 @@ def _tables() -> Iterator[str]:
             yield f"## [{name}]\n"
             yield (model.__doc__ or "").strip() + "\n"
             yield from _rows(f"{name.upper()}__", model.model_fields)
+    yield from _inbound()
+
+
+def _inbound() -> Iterator[str]:
+    """Draw the tables that stand once per name."""
+    prefix = "INBOUND__NAME__"
+    yield from _named("inbound.NAME", prefix, InboundSettings)
+    yield from _named("inbound.NAME.map", f"{prefix}MAP__", InboundMap)
+
+
+def _named(title: str, prefix: str, model: type[BaseModel]) -> Iterator[str]:
+    yield f"## [{title}]\n"
+    yield inspect.cleandoc(model.__doc__ or "") + "\n"
+    fields = {name: one for name, one in model.model_fields.items() if _model(one) is None}
+    yield from _rows(prefix, fields)
 
 
 def _table(title: str, prefix: str, fields: dict[str, FieldInfo]) -> Iterator[str]:
@@ -58,7 +76,7 @@ def _model(one: FieldInfo) -> type[BaseModel] | None:
 
 def _default(value: Any) -> str:
     match value:
-        case None | "":
+        case None | "" | When():
             return "–"
         case bool():
             return f"`{str(value).lower()}`"

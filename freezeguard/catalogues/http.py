@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 from freezeguard.catalogues.http_requests import HttpRequests
 from freezeguard.catalogues.http_settings import HttpSettings, WriteTable, http_settings
-from freezeguard.catalogues.jsonpath import DoesNotFitError, JsonPath, kind
 from freezeguard.catalogues.templates import UnsendableError, Values, joined_id
 from freezeguard.catalogues.wire import MOST_BYTES, Answer, Wire
+from freezeguard.domain.jsonpath import DoesNotFitError, JsonPath, kind
 from freezeguard.ports.catalogues import Catalogue, Found, Level, Observation, Traits
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})

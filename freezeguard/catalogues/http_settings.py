@@ -20,8 +20,8 @@ from pydantic import (
 )
 
 from freezeguard.catalogues.configuration import CatalogueConfigurationError, problems_of
-from freezeguard.catalogues.jsonpath import Conditions, JsonPath
 from freezeguard.catalogues.templates import BodyTemplate, PathTemplate
+from freezeguard.domain.jsonpath import Conditions, JsonPath
 from freezeguard.ports.catalogues import Level
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]

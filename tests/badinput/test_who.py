@@ -1,12 +1,13 @@
 """Who may: every operation with every person, every key, and every credential that is none."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from freezeguard.domain.people import Role
 from tests.badinput.conftest import FURTHER
-from tests.badinput.operations import EVERYBODY, WHO, Operation, ask, wrong_with
+from tests.badinput.operations import EVERYBODY, WHO, Operation, ask, operations, wrong_with
 from tests.rig import KEYS, PEOPLE, SOURCE, Rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -30,6 +31,13 @@ async def test_nobody_is_forgotten(every: list[Operation]):
     assert {*PEOPLE, *KEYS, *(one.id for one in FURTHER)} == EVERYBODY
     assert set(Role) == {role for person in present for role in person.roles}
     assert set(Role) == {next(iter(one.roles)) for one in present if 1 == len(one.roles)}
+
+
+async def test_one_operation_asks_for_a_signature(document: dict[str, Any]):
+    """Nothing else is open to whoever has no token."""
+    signed = operations(document, signed=True)
+
+    assert ["POST /v1/inbound/{name}"] == [one.name for one in signed]
 
 
 async def test_exactly_those_named_are_let_in(rig: Rig, every: list[Operation]):

@@ -45,6 +45,18 @@ class Accepted(Output):
     rejected: list[RejectedItem]
 
 
+class Delivered(Output):
+    """What became of a signed delivery. Everything accepted is durable, everything rejected kept.
+
+    `ignored` counts what the conditions of the endpoint's map leave out.
+    """
+
+    accepted: int
+    duplicates: int
+    ignored: int
+    rejected: list[RejectedItem]
+
+
 class RejectedSignalOut(Output):
     """A signal that was not accepted, kept as it came (masked)."""
 

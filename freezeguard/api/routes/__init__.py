@@ -6,6 +6,7 @@ from freezeguard.api.routes import (
     cases,
     freezes,
     holds,
+    inbound,
     masterdata,
     operation,
     people,
@@ -18,6 +19,6 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, holds, freezes, cases, rules, masterdata, people, audit, operation,
+        signals, inbound, holds, freezes, cases, rules, masterdata, people, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

@@ -27,6 +27,7 @@ from freezeguard.domain.errors import WrongSource
 from freezeguard.domain.people import Actor, MachineKey, Right, Role
 from freezeguard.domain.signals import Signal, fingerprint
 from freezeguard.ports.storage import RejectedSignal, UnitsShipped
+from freezeguard.services.ingestion import Receipt
 
 STRETCH = 25
 """Signals that are converted before others may run."""
@@ -53,24 +54,30 @@ class Signals:
 
     async def post(self, call: Call[None, Parsed[SignalIn]]) -> Reply:
         """Store a batch; answer only once all of it is durable."""
-        context, parsed, key = self._context, call.body, call.who
+        parsed, key = call.body, call.who
         _check_source(key, [item.source for _, item in parsed.items])
-        signals, prints = await self._to_domain(parsed, key)
-        receipt = await context.ingestion.submit(signals, prints)
-        conflicts = [conflict_of(*parsed.items[position]) for position in receipt.conflicts]
-        rejected = sorted([*parsed.rejected, *conflicts], key=lambda one: one.index)
-        await keep(context, rejected, key)
+        may_assert = isinstance(key, MachineKey) and Right.MAY_ASSERT_SAFETY in key.rights
+        receipt, rejected = await self.store(parsed, may_assert_safety=may_assert)
+        await keep(self._context, rejected, *_sender(key))
         return answer(len(receipt.accepted), len(receipt.duplicates), rejected)
 
+    async def store(
+        self, parsed: Parsed[SignalIn], *, may_assert_safety: bool
+    ) -> tuple[Receipt, list[Rejected]]:
+        """Store what is good; return once it is durable, with all that was rejected, in order."""
+        signals, prints = await self._to_domain(parsed, may_assert_safety)
+        receipt = await self._context.ingestion.submit(signals, prints)
+        conflicts = [conflict_of(*parsed.items[position]) for position in receipt.conflicts]
+        return receipt, sorted([*parsed.rejected, *conflicts], key=lambda one: one.index)
+
     async def _to_domain(
-        self, parsed: Parsed[SignalIn], key: Actor
+        self, parsed: Parsed[SignalIn], may_assert: bool
     ) -> tuple[list[Signal], list[bytes]]:
         """Return the signals as they are stored, and their fingerprints.
 
         Others may run in between: a single complaint must not wait for a batch.
         """
         context = self._context
-        may_assert = isinstance(key, MachineKey) and Right.MAY_ASSERT_SAFETY in key.rights
         signals, prints = [], []
         for place, (_, item) in enumerate(parsed.items, 1):
             signals.append(item.to_domain(
@@ -116,19 +123,19 @@ class Units:
         accepted, duplicates, conflicts = await context.ingestion.store_units(shipped)
         clashing = [conflict_of(*parsed.items[position]) for position in conflicts]
         rejected = sorted([*parsed.rejected, *clashing], key=lambda one: one.index)
-        await keep(context, rejected, call.who)
+        await keep(context, rejected, *_sender(call.who))
         return answer(len(accepted), len(duplicates), rejected)
 
 
-async def keep(context: Context, rejected: Sequence[Rejected], actor: Actor) -> None:
-    """Keep what was not accepted, masked, so that nothing is lost."""
+async def keep(
+    context: Context, rejected: Sequence[Rejected], source: str | None, key: str | None = None
+) -> None:
+    """Keep what was not accepted, masked, so that nothing is lost. `key` is the id of a key."""
     if not rejected:
         return
-    key = actor if isinstance(actor, MachineKey) else None
     items = [
         RejectedSignal(
-            context.new_id(), None if key is None else key.source, None if key is None else key.id,
-            one.index, one.code, one.detail, context.mask(one.raw),
+            context.new_id(), source, key, one.index, one.code, one.detail, context.mask(one.raw),
         )
         for one in rejected
     ]
@@ -146,6 +153,11 @@ def answer(accepted: int, duplicates: int, rejected: Sequence[Rejected]) -> Repl
     if nothing:
         raise batches.NothingAccepted(items)
     return Reply(body, 202)
+
+
+def _sender(actor: Actor) -> tuple[str | None, str | None]:
+    """Return the source and the id of a key."""
+    return (actor.source, actor.id) if isinstance(actor, MachineKey) else (None, None)
 
 
 def _check_source(actor: Actor, sources: Sequence[str]) -> None:

@@ -2,12 +2,13 @@
 
 import pytest
 
-from freezeguard.catalogues.jsonpath import Conditions, DoesNotFitError, JsonPath
+from freezeguard.domain.jsonpath import Conditions, DoesNotFitError, JsonPath
 
 DOCUMENT = {
     "products": [{"id": 7, "on sale": True}, {"id": 8, "on sale": False}],
     "empty": [],
     "nothing": None,
+    "twins": [{"id": 1}, {"id": 1}],
     "a-b": {"c_d": "x"},
 }
 
@@ -23,6 +24,8 @@ DOCUMENT = {
         ("$.empty[*].id", []),
         ("$.nothing", [None]),
         ("$.a-b.c_d", ["x"]),
+        ("$.products[?@.id==8]['on sale']", [False]),
+        ("$.products[?@.id == 7].id", [7]),
     ],
 )
 def test_what_is_found(path, found):
@@ -32,7 +35,9 @@ def test_what_is_found(path, found):
 
 @pytest.mark.parametrize(
     "path",
-    ["$.missing", "$.products[2]", "$.products.id", "$.nothing.id", "$.a-b[*]", "$.a-b[0]", "$[0]"],
+    ["$.missing", "$.products[2]", "$.products.id", "$.nothing.id", "$.a-b[*]", "$.a-b[0]", "$[0]",
+     "$.products[?@.id==9].id", "$.products[?@.name==7].id", '$.products[?@.id=="7"].id',
+     "$.twins[?@.id==1].id", "$.a-b[?@.id==1]", "$.empty[?@.id==1]"],
 )
 def test_what_is_not_there_is_an_error(path):
     """A path that leads nowhere is an error, never an empty result."""

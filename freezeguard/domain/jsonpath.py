@@ -6,6 +6,7 @@ A path is `$` followed by any number of
     ["any name"]   a member of any name (no quotes inside)
     [0]            one element of an array, counted from 0
     [*]            every element of an array
+    [?@.id==7]     the one element of an array whose member is that number or "text"
 
 A path that asks for what is not there does not yield nothing: it is an error, so that an answer
 of an unexpected shape is never mistaken for an empty one.
@@ -19,6 +20,8 @@ from typing import Any
 _STEP = re.compile(
     r"""\.(?P<name>[A-Za-z_][\w-]*)|\[(?P<index>\d{1,6})\]|\[(?P<every>\*)\]"""
     r"""|\["(?P<quoted>[^"]+)"\]|\['(?P<single>[^']+)'\]"""
+    r"""|\[\?@\.(?P<member>[A-Za-z_][\w-]*)\s*==\s*"""
+    r"""(?:(?P<number>-?\d{1,18})|"(?P<text>[^"]*)"|'(?P<word>[^']*)')\]"""
 )
 
 Scalar = str | int | float | bool
@@ -36,18 +39,36 @@ _EVERY = _Every()
 
 
 @dataclass(frozen=True, slots=True)
+class _Where:
+    """The step `[?@.member==wanted]`: the one element that has this member with this value."""
+
+    member: str
+    wanted: int | str
+
+    def of(self, elements: Sequence[Any]) -> list[Any]:
+        """Return the elements that fit."""
+        return [one for one in elements if isinstance(one, dict) and self._fits(one)]
+
+    def _fits(self, element: Mapping[str, Any]) -> bool:
+        return self.member in element and _same(element[self.member], self.wanted)
+
+
+_Step = str | int | _Every | _Where
+
+
+@dataclass(frozen=True, slots=True)
 class JsonPath:
     """A parsed path; `many` where it may find more than one value."""
 
     text: str
-    steps: tuple[str | int | _Every, ...]
+    steps: tuple[_Step, ...]
 
     @classmethod
     def parse(cls, text: object) -> "JsonPath":
         """Read a path. Raises `ValueError`."""
         if not isinstance(text, str) or not text.startswith("$"):
             raise ValueError('a JSON path is text that begins with "$"')
-        steps: list[str | int | _Every] = []
+        steps: list[_Step] = []
         place = 1
         while place < len(text):
             found = _STEP.match(text, place)
@@ -78,7 +99,9 @@ class JsonPath:
             document = self._take(document, step)
         return document
 
-    def _take(self, value: Any, step: str | int | _Every) -> Any:
+    def _take(self, value: Any, step: _Step) -> Any:
+        if isinstance(step, _Where) and isinstance(value, list):
+            return self._only(step, value)
         try:
             if isinstance(step, int) and isinstance(value, list):
                 return value[step]
@@ -87,6 +110,12 @@ class JsonPath:
         except LookupError:
             raise DoesNotFitError(f"{self.text} is not there: {step!r} is missing") from None
         raise DoesNotFitError(f"{self.text} is not there: found {kind(value)} on the way")
+
+    def _only(self, step: _Where, elements: list[Any]) -> Any:
+        found = step.of(elements)
+        if len(found) != 1:
+            raise DoesNotFitError(f"{self.text}: there are {len(found)} elements, not one")
+        return found[0]
 
     def _elements(self, value: Any) -> list[Any]:
         if not isinstance(value, list):
@@ -190,9 +219,12 @@ def _same(found: Any, wanted: Scalar) -> bool:
     return kind(found) == kind(wanted) and bool(found == wanted)
 
 
-def _step(found: re.Match[str]) -> str | int | _Every:
+def _step(found: re.Match[str]) -> _Step:
     if found["every"]:
         return _EVERY
     if found["index"]:
         return int(found["index"])
+    if found["member"]:
+        number, text = found["number"], found["text"]
+        return _Where(found["member"], int(number) if number else text or found["word"] or "")
     return found["name"] or found["quoted"] or found["single"]
