@@ -17,6 +17,7 @@ from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
 from freezeguard.services.rulebook import RuleBook
+from freezeguard.services.subjects import Subjects
 
 READS_AFTER_A_COMMAND = 3
 
@@ -43,6 +44,7 @@ class Context:
     held: HeldSet
     rules: RuleBook
     access: Access
+    subjects: Subjects
     aftercare: Callable[[Iterable[Aftermath]], None]
     known_skus: Callable[[str], bool]
     hash_customer: Callable[[str], bytes]

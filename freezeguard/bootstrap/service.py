@@ -40,7 +40,9 @@ from freezeguard.services.ingestion import Ingestion
 from freezeguard.services.knownskus import KnownSkus
 from freezeguard.services.pace import Pace
 from freezeguard.services.reconciliation import Reconciliation
+from freezeguard.services.retention import Retention
 from freezeguard.services.rulebook import TOPIC_RULES, RuleBook
+from freezeguard.services.subjects import Subjects
 from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedSweep
 from freezeguard.services.telling import House, Telling
 from freezeguard.services.timers import Timers
@@ -48,6 +50,7 @@ from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.idempotency import PostgresIdempotency
 from freezeguard.storage.journal import FileJournal
 from freezeguard.storage.listener import Listener
+from freezeguard.storage.subjects import PLACES
 from freezeguard.workers.supervision import Crew
 
 log = structlog.get_logger()
@@ -81,6 +84,7 @@ class Service:
     read_ahead: ReadAhead
     delivery: Delivery
     timers: Timers
+    retention: Retention
     listener: Listener
     metrics: PrometheusMetrics
     context: Context
@@ -123,6 +127,7 @@ class Service:
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
+        step("retention", self.retention.step, poll=FORGET_EVERY)
         for name in self.directory.outlets:
             step(f"read ahead {name}", partial(self.read_ahead.catch_up, name), poll=every.poll * 5)
             step(f"catalogue {name}", partial(self._work_due, name), TOPIC_OBJECTS, poll=0.25)
@@ -312,6 +317,9 @@ def build(
         held=held,
         rules=rules,
         access=access,
+        subjects=Subjects(
+            database, PLACES, journal, partial(hash_customer, customer_key), utc_now
+        ),
         aftercare=aftercare.take,
         known_skus=known.__contains__,
         hash_customer=partial(hash_customer, customer_key),
@@ -345,6 +353,7 @@ def build(
             telling, utc_now, new_id, jitter, metrics,
         ),
         timers=Timers(database, casework, telling, new_id),
+        retention=Retention(database, settings.retention.periods(), utc_now),
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
         metrics=metrics, context=context, api=api,
     )

@@ -10,7 +10,7 @@ from freezeguard.domain import effects as fx
 from freezeguard.domain.authority import accepts
 from freezeguard.domain.case import Decision, decide, open_case
 from freezeguard.domain.enforcement import ObjectState
-from freezeguard.domain.people import Actor, actor_name
+from freezeguard.domain.people import Actor, System, actor_name
 from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case, Facts, Vote
 from freezeguard.domain.transitions import Command, State, find_row
@@ -29,6 +29,7 @@ from freezeguard.services.telling import Seen, Telling
 TOPIC_HOLDS = "holds"
 TOPIC_OBJECTS = "objects"
 TOPIC_NOTICES = "notices"
+IN_HISTORY = "in the history of the case"
 NO_SIGNALS = AttachedSignals(0, 0, None, None)
 LEASE = timedelta(seconds=5)
 """How long whoever stopped a sale has to say what came of it before another replica looks."""
@@ -191,7 +192,7 @@ class Casework:
         await tx.cases.add_event(case, now, name, decision.command, state, arguments)
         await tx.record.write(
             now, name, decision.command, f"case:{case.id}",
-            why=str(arguments.get("reason") or arguments.get("comment") or ""),
+            why=_why(arguments, actor),
             details={"from": state, "to": case.state.value, "version": case.version},
         )
         aftermath = Aftermath(case, evidence=evidence, prelude=prelude)
@@ -377,6 +378,20 @@ class Casework:
                 if at_once:
                     claims.append(row)
         return wanting, claims
+
+
+def _why(arguments: Mapping[str, Any], actor: Actor) -> str:
+    """Return why, in words that are ours.
+
+    What people write stands in the history of the case and not in the record, which is for ever:
+    it may name a customer, and must be erasable.
+    """
+    reason = arguments.get("reason")
+    if isinstance(reason, Mapping):
+        return str(reason.get("sentence") or "")
+    if reason and isinstance(actor, System):
+        return str(reason)
+    return IN_HISTORY if reason or arguments.get("comment") else ""
 
 
 def _storable(arguments: Mapping[str, Any]) -> dict[str, Any]:
