@@ -133,7 +133,7 @@ class Retention(Protocol):
     async def note(self, run: RetentionRun, *, finished: bool) -> None: ...
 
     async def erase(
-        self, of_class: str, until: datetime, after: Sequence[str] | None, limit: int
+        self, of_class: str, until: datetime, after: Sequence[str] | None
     ) -> Batch:
         """Erase one batch of a class: what no longer was needed at a moment."""
         ...

@@ -17,7 +17,6 @@ from freezeguard.ports.storage import Database, Transaction
 log = structlog.get_logger()
 
 EVERY = timedelta(days=1)
-BATCH = 500
 DEADLINE = 60.0
 """Seconds for one batch: a SKU may have very many signals."""
 BY = "retention"
@@ -68,7 +67,7 @@ class Retention:
     async def _batch(self, tx: Transaction, run: RetentionRun) -> tuple[RetentionRun, bool]:
         """Erase one batch of a run; return how far it got, and whether that is its end."""
         until = moment_before(run.measured_at, self._kept[run.of_class])
-        batch = await tx.retention.erase(run.of_class, until, run.after, BATCH)
+        batch = await tx.retention.erase(run.of_class, until, run.after)
         counts = {**run.counts, run.of_class: run.counts.get(run.of_class, 0) + batch.erased}
         run = replace(run, after=batch.after, counts=counts)
         if batch.after is not None:

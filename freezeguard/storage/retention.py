@@ -41,22 +41,21 @@ class PostgresRetention:
         )
 
     async def erase(
-        self, of_class: str, until: datetime, after: Sequence[str] | None, limit: int
+        self, of_class: str, until: datetime, after: Sequence[str] | None
     ) -> Batch:
         match of_class:
             case "texts":
                 source, one_id = after or ("", "")
-                return await self._page("erase_texts", source, one_id, limit, until)
+                return await self._page("erase_texts", source, one_id, until)
             case "excerpts":
                 (case_id,) = after or (NO_CASE,)
-                return await self._page("erase_excerpts", UUID(case_id), limit, until)
+                return await self._page("erase_excerpts", UUID(case_id), until)
             case "customers":
                 (sku,) = after or ("",)
-                return await self._page("erase_customers", sku, limit, until)
+                return await self._page("erase_customers", sku, until)
             case "rejected":
-                status = await self._connection.execute(SQL["erase_rejected"], until, limit)
-                erased = affected(status)
-                return Batch(erased, ("",) if erased == limit else None)
+                erased = affected(await self._connection.execute(SQL["erase_rejected"], until))
+                return Batch(erased, ("",) if erased else None)  # what is erased is found no more
             case _:
                 raise ValueError(f"nothing is kept by the name of {of_class}")
 

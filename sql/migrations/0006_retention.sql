@@ -1,8 +1,8 @@
--- migrate:up
+-- migrate:up transaction:false
 -- Retention and the rights of data subjects. What is erased leaves its row behind: signals are
 -- counted as before. Rights are given by column: the rest of history stays append-only.
 
-CREATE TABLE retention_runs (
+CREATE TABLE IF NOT EXISTS retention_runs (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     started_at   timestamptz NOT NULL,
     measured_at  timestamptz NOT NULL,
@@ -11,8 +11,10 @@ CREATE TABLE retention_runs (
     counts       jsonb NOT NULL DEFAULT '{}',
     finished_at  timestamptz
 );
-CREATE UNIQUE INDEX retention_runs_one ON retention_runs ((true)) WHERE finished_at IS NULL;
-CREATE INDEX rejected_signals_with_body ON rejected_signals (received_at) WHERE body <> '';
+CREATE UNIQUE INDEX IF NOT EXISTS retention_runs_one ON retention_runs ((true))
+    WHERE finished_at IS NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS rejected_signals_with_body ON rejected_signals (received_at)
+    WHERE body <> '';
 
 GRANT SELECT, INSERT, UPDATE ON retention_runs TO freezeguard_runtime;
 GRANT UPDATE (fingerprint) ON signal_identities TO freezeguard_runtime;
