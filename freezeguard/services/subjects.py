@@ -111,6 +111,7 @@ class Subjects:
 
     async def _said_in(self, place: Place, traces: Traces) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []
+        traces = _traces_in(place, traces)
 
         async def look(tx: Transaction, row: FoundRow) -> bool:
             del tx
@@ -131,12 +132,14 @@ class Subjects:
         # what somebody gives as the reason may name the person again
         why = redacted(why, subject.traces)
         await self._note("erase_subject", subject, by, {}, why)
-        erased = Counter(await self._clean(subject.traces))
+        erased = Counter(await self._clean(self._places, subject.traces))
         for sku in subject.skus:
             erased[OWN.name] += await self._database.run(
                 partial(self._erase_in, sku, subject), deadline=DEADLINE
             )
-        erased.update(await self._clean(subject.traces))
+        # what people wrote meanwhile; what was sent meanwhile is new
+        written = [one for one in self._places if one.ours and not one.is_emptied]
+        erased.update(await self._clean(written, subject.traces))
         await self._note("subject_erased", subject, by, erased, why)
         log.info("subject_erased", subject=subject.name, rows=sum(erased.values()))
         return dict(erased)
@@ -154,13 +157,13 @@ class Subjects:
             await _write_cleaned(tx, notices, row, traces)
         return await tx.subjects.erase_signals(sku, list(own.values()), customer)
 
-    async def _clean(self, traces: Traces) -> dict[str, int]:
+    async def _clean(self, places: Iterable[Place], traces: Traces) -> dict[str, int]:
         erased = {CASES.name: 0}
         for sku in await self._skus_of_cases(traces):
             erased[CASES.name] += await self._database.run(partial(_clean_cases, sku, traces))
-        for place in self._places:
-            work = partial(_clean_row, place, traces)
-            erased[place.name] = await self._each(place, traces, work)
+        for place in places:
+            mine = _traces_in(place, traces)
+            erased[place.name] = await self._each(place, mine, partial(_clean_row, place, mine))
         erased[JOURNAL.name] = await self._clean_journal(traces)
         return erased
 
@@ -274,6 +277,11 @@ async def _clean_cases(sku: str, traces: Traces, tx: Transaction) -> int:
             await tx.subjects.write_words(replace(row, value=after))
             changed += 1
     return changed
+
+
+def _traces_in(place: Place, traces: Traces) -> Traces:
+    """Return what is looked for in a place: another person's complaint may read the same."""
+    return traces if place.ours else replace(traces, texts=frozenset())
 
 
 async def _clean_row(place: Place, traces: Traces, tx: Transaction, row: FoundRow) -> bool:

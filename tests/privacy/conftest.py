@@ -20,6 +20,7 @@ REFERENCE, ORDER = "kunde/4711", "ORD-2026-0815"
 TEXT = "The handle broke off while pouring, my hand is burnt."
 SHORT = "It smells odd"
 OTHER = "kunde/4711-b"
+ALIKE = "It arrived damaged and can't be used."
 
 
 @pytest.fixture
@@ -114,6 +115,8 @@ async def traced(rig: Rig) -> Traced:
     await send(rig, UNFROZEN, REFERENCE, text=SHORT)
     await send(rig, UNFROZEN, None, order=ORDER, text="No name, but the order.")
     await send(rig, UNFROZEN, OTHER, text="I am somebody else altogether.", order="ORD-1")
+    await send(rig, UNFROZEN, "twin", text=ALIKE)
+    await send(rig, UNFROZEN, REFERENCE, text=ALIKE)
     await send(rig, UNFROZEN, "third", text=f"My neighbour {REFERENCE} has the same.")
     await send_what_is_refused(rig)
 
