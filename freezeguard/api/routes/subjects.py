@@ -53,7 +53,7 @@ def routes(context: Context) -> list[AnyRoute]:
         Route(
             method="POST", path="/v1/subjects/export", handler=subjects.export, tag="Subjects",
             summary="Everything that is held about a person",
-            description="Where it is kept, why and for how long. Reads whole tables: seconds.",
+            description="Where it is kept, why and for how long. It reads whole tables.",
             who=who, body=SubjectIn, result=SubjectExport,
             examples={"a customer": by_customer},
         ),
