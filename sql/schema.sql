@@ -96,7 +96,7 @@ CREATE TABLE sources (
 CREATE TABLE signal_identities (
     source       text COLLATE "C" NOT NULL,
     id           text COLLATE "C" NOT NULL,
-    fingerprint  bytea NOT NULL,
+    fingerprint  bytea NOT NULL,                -- of the body; empty: erased, any body repeats it
     sku          text COLLATE "C" NOT NULL,
     occurred_at  timestamptz NOT NULL,
     PRIMARY KEY (source, id)
@@ -118,7 +118,7 @@ CREATE TABLE signals (
     intent       text COLLATE "C" NOT NULL,
     severity     smallint NOT NULL CHECK (severity BETWEEN 1 AND 4),
     result       text COLLATE "C",
-    customer     bytea,                         -- keyed hash
+    customer     bytea,                         -- keyed hash; 17 bytes: a pseudonym in its place
     lot          text COLLATE "C",
     seller       text COLLATE "C",
     channel      text COLLATE "C",
@@ -154,9 +154,10 @@ CREATE TABLE rejected_signals (
     position     integer NOT NULL,              -- index in the batch
     code         text NOT NULL,
     detail       text NOT NULL,
-    body         text NOT NULL                  -- as received, masked, bounded
+    body         text NOT NULL                  -- as received, masked, bounded; empty: erased
 );
 CREATE INDEX rejected_signals_by_time ON rejected_signals (received_at DESC, id DESC);
+CREATE INDEX rejected_signals_with_body ON rejected_signals (received_at) WHERE body <> '';
 
 -- Units shipped: the exposure that rates are measured against.
 CREATE TABLE shipments (
@@ -633,6 +634,21 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (started_at);
 
+-- ------------------------------------------------------------------------------------- retention
+
+-- One row per run: how far it got, and how many it has erased of each class. Any replica goes on
+-- with the run that is not finished.
+CREATE TABLE retention_runs (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    started_at   timestamptz NOT NULL,          -- by the database's clock: one run a day
+    measured_at  timestamptz NOT NULL,          -- ages are measured from here
+    class        text NOT NULL,                 -- that is being worked on
+    after        jsonb,                         -- the last place looked at, null: none yet
+    counts       jsonb NOT NULL DEFAULT '{}',
+    finished_at  timestamptz
+);
+CREATE UNIQUE INDEX retention_runs_one ON retention_runs ((true)) WHERE finished_at IS NULL;
+
 -- ------------------------------------------------------------------------------------ partitions
 
 -- Makes the monthly partitions of `signals` from the first planned month to `ahead` months after
@@ -692,3 +708,9 @@ GRANT SELECT ON signals_unplanned TO freezeguard_runtime;  -- `doctor` looks
 GRANT USAGE ON SEQUENCE signal_seq TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION ensure_signal_partitions(timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_signal_partitions(timestamptz, integer) TO freezeguard_runtime;
+-- Erasing: the columns that may hold a person's data, and no others of history.
+GRANT SELECT, INSERT, UPDATE ON retention_runs TO freezeguard_runtime;
+GRANT UPDATE (fingerprint) ON signal_identities TO freezeguard_runtime;
+GRANT UPDATE (detail, body) ON rejected_signals TO freezeguard_runtime;
+GRANT UPDATE (arguments) ON case_events TO freezeguard_runtime;
+GRANT UPDATE (comment) ON reviews TO freezeguard_runtime;

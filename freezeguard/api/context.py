@@ -19,6 +19,7 @@ from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
 from freezeguard.services.rulebook import RuleBook
+from freezeguard.services.subjects import Subjects
 
 READS_AFTER_A_COMMAND = 3
 
@@ -46,6 +47,7 @@ class Context:
     rules: RuleBook
     access: Access
     calendars: Calendars
+    subjects: Subjects
     aftercare: Callable[[Iterable[Aftermath]], None]
     known_skus: Callable[[str], bool]
     hash_customer: Callable[[str], bytes]

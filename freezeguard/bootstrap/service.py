@@ -46,7 +46,9 @@ from freezeguard.services.knownskus import KnownSkus
 from freezeguard.services.pace import Pace
 from freezeguard.services.places import Places
 from freezeguard.services.reconciliation import Reconciliation
+from freezeguard.services.retention import Retention
 from freezeguard.services.rulebook import TOPIC_RULES, RuleBook
+from freezeguard.services.subjects import Subjects
 from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedSweep
 from freezeguard.services.telling import House, Telling
 from freezeguard.services.timers import Timers
@@ -55,6 +57,7 @@ from freezeguard.storage.databaseclock import DatabaseClock
 from freezeguard.storage.idempotency import PostgresIdempotency
 from freezeguard.storage.journal import FileJournal
 from freezeguard.storage.listener import Listener
+from freezeguard.storage.subjects import PLACES
 from freezeguard.workers.supervision import Crew
 
 log = structlog.get_logger()
@@ -91,6 +94,7 @@ class Service:
     read_ahead: ReadAhead
     delivery: Delivery
     timers: Timers
+    retention: Retention
     listener: Listener
     metrics: PrometheusMetrics
     context: Context
@@ -134,6 +138,7 @@ class Service:
         step("clock", _idle(self.clock.measure), poll=ASK_THE_TIME_EVERY)
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
+        step("retention", self.retention.step, poll=FORGET_EVERY)
         for name in self.directory.outlets:
             step(f"read ahead {name}", partial(self.read_ahead.catch_up, name), poll=every.poll * 5)
             step(f"catalogue {name}", partial(self._work_due, name), TOPIC_OBJECTS, poll=0.25)
@@ -350,6 +355,9 @@ def build(
         rules=rules,
         access=access,
         calendars=calendars,
+        subjects=Subjects(
+            database, PLACES, journal, partial(hash_customer, customer_key), now
+        ),
         aftercare=aftercare.take,
         known_skus=known.__contains__,
         hash_customer=partial(hash_customer, customer_key),
@@ -388,6 +396,7 @@ def build(
             now, new_id, jitter, metrics,
         ),
         timers=Timers(database, casework, telling, new_id),
+        retention=Retention(database, settings.retention.periods(), now),
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
         metrics=metrics, context=context, api=api,
     )

@@ -32,6 +32,7 @@ from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 from freezeguard.domain.policy import Budget, Policy
 from freezeguard.domain.rules import parse_window
 from freezeguard.services.digests import DigestTerms
+from freezeguard.services.retention import Periods
 
 CONFIG_VARIABLE = "FREEZEGUARD_CONFIG"
 CONFIG_FILE = "freezeguard.toml"
@@ -313,6 +314,24 @@ class LimitSettings(_Table):
     drain_seconds: float = Field(15.0, gt=0, description="To finish requests when stopping.")
 
 
+class RetentionSettings(_Table):
+    """How long what concerns customers is kept; docs/privacy.md."""
+
+    texts: Duration = Field(
+        timedelta(days=90),
+        description="Complaint texts, order references and unknown fields, after the close of "
+        "every case that they are evidence of.",
+    )
+    customers: Duration = Field(
+        timedelta(days=730), description="Who complained (a keyed hash), after their last signal."
+    )
+    rejected: Duration = Field(timedelta(days=30), description="Bodies of rejected signals.")
+
+    def periods(self) -> Periods:
+        """Return the periods as retention knows them."""
+        return Periods(**self.model_dump())
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -362,6 +381,7 @@ class Settings(BaseSettings):
     legal_clocks: tuple[LegalClockSettings, ...] = Field(
         (), description="Further periods of laws, or shipped ones changed; docs/people.md."
     )
+    retention: RetentionSettings = RetentionSettings()
     catalogues: dict[str, dict[str, Any]] = Field(
         {}, description="One table per catalogue; docs/catalogues.md."
     )

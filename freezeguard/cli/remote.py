@@ -39,10 +39,11 @@ def _url_of_settings() -> str:
 
 
 def ask(
-    method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
+    method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None,
+    deadline: float = DEADLINE,
 ) -> Any:
     """Send one request; return the decoded answer. Raises Failure for every other one."""
-    return granted(*exchange(method, path, query=query, body=body))
+    return granted(*exchange(method, path, query=query, body=body, deadline=deadline))
 
 
 def granted(status: int, answer: Any) -> Any:
@@ -73,7 +74,8 @@ def segment(text: str) -> str:
 
 
 def exchange(
-    method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
+    method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None,
+    deadline: float = DEADLINE,
 ) -> tuple[int, Any]:
     """Send one request; return status and decoded answer. Raises Failure where nobody answers."""
     from http.client import HTTPException
@@ -81,7 +83,7 @@ def exchange(
 
     url = service_url()
     place = urlsplit(url)
-    connection = _connect(place)
+    connection = _connect(place, deadline)
     given = {name: value for name, value in (query or {}).items() if value is not None}
     target = place.path + path + ("?" + urlencode(given) if given else "")
     try:
@@ -106,7 +108,7 @@ def exchange(
         connection.close()
 
 
-def _connect(place: "SplitResult") -> "HTTPConnection":
+def _connect(place: "SplitResult", deadline: float) -> "HTTPConnection":
     import ssl
     from http.client import HTTPConnection, HTTPSConnection
 
@@ -117,8 +119,8 @@ def _connect(place: "SplitResult") -> "HTTPConnection":
     if host is None or place.scheme not in {"http", "https"}:
         raise Failure(Exit.USAGE, "invalid_url", f"{URL_VARIABLE} is no http or https URL.")
     if place.scheme == "https":
-        return HTTPSConnection(host, port, timeout=DEADLINE, context=ssl.create_default_context())
-    return HTTPConnection(host, port, timeout=DEADLINE)
+        return HTTPSConnection(host, port, timeout=deadline, context=ssl.create_default_context())
+    return HTTPConnection(host, port, timeout=deadline)
 
 
 def _headers() -> dict[str, str]:

@@ -22,6 +22,7 @@ from freezeguard.domain.record import Case, ProbationRecord, Promises, Vote
 from freezeguard.domain.rules import Rule, RuleScope
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Signal
+from freezeguard.ports.privacy import Retention, Subjects
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -1035,6 +1036,8 @@ class Transaction(Protocol):
     people: People
     master: MasterData
     record: Record
+    subjects: Subjects
+    retention: Retention
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

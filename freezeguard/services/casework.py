@@ -23,6 +23,7 @@ from freezeguard.services.places import Places
 from freezeguard.services.telling import Seen, Telling
 
 TOPIC_NOTICES = "notices"
+IN_HISTORY = "in the history of the case"
 NO_SIGNALS = AttachedSignals(0, 0, None, None)
 
 __all__ = ["TOPIC_HOLDS", "TOPIC_NOTICES", "TOPIC_OBJECTS", "Aftermath", "Casework"]
@@ -207,7 +208,7 @@ class Casework:
         await tx.cases.add_event(case, now, name, decision.command, state, arguments)
         await tx.record.write(
             now, name, decision.command, f"case:{case.id}",
-            why=str(arguments.get("reason") or arguments.get("comment") or ""),
+            why=_why(arguments, actor),
             details={"from": state, "to": case.state.value, "version": case.version},
         )
         aftermath = Aftermath(case, evidence=evidence, prelude=prelude)
@@ -398,6 +399,20 @@ def _voids_approval(before: Case, decision: Decision) -> bool:
     if after.state is not State.AWAITING_APPROVAL or before.state is not after.state:
         return False
     return after.evidence_revision > before.evidence_revision or after.lane != before.lane
+
+
+def _why(arguments: Mapping[str, Any], actor: Actor) -> str:
+    """Return why, in words that are ours.
+
+    What people write stands in the history of the case and not in the record, which is for ever:
+    it may name a customer, and must be erasable.
+    """
+    reason = arguments.get("reason")
+    if isinstance(reason, Mapping):
+        return str(reason.get("sentence") or "")
+    if reason and isinstance(actor, System):
+        return str(reason)
+    return IN_HISTORY if reason or arguments.get("comment") else ""
 
 
 def _storable(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from typing import TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
+ERASED = b""
+"""The fingerprint of what was erased: any body under its identity repeats it."""
+
 
 def first_and_later(keys: Sequence[K]) -> tuple[list[int], list[int]]:
     """Split positions into those whose key comes for the first time, and the others."""
@@ -24,6 +27,6 @@ def tell_apart(
     stored: Mapping[K, bytes],
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Split repeated positions into duplicates and conflicts: same key, another body."""
-    duplicates = tuple(n for n in positions if stored[keys[n]] == fingerprints[n])
-    conflicts = tuple(n for n in positions if stored[keys[n]] != fingerprints[n])
-    return duplicates, conflicts
+    repeats = {n for n in positions if stored[keys[n]] in (ERASED, fingerprints[n])}
+    duplicates = tuple(n for n in positions if n in repeats)
+    return duplicates, tuple(n for n in positions if n not in repeats)

@@ -16,10 +16,13 @@ from freezeguard.storage.objects import PostgresObjects
 from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
 from freezeguard.storage.record import PostgresRecord
+from freezeguard.storage.retention import PostgresRetention
 from freezeguard.storage.signals import PostgresSignals
+from freezeguard.storage.subjects import PostgresSubjects
 from freezeguard.storage.violations import reraise
 
 if TYPE_CHECKING:
+    from freezeguard.ports import privacy
     from freezeguard.ports import storage as port
 
 SQL = queries("transaction")
@@ -46,6 +49,8 @@ class PostgresTransaction:
         self.people: port.People = people
         self.master: port.MasterData = PostgresMasterData(connection, people)
         self.record: port.Record = PostgresRecord(connection, writes)
+        self.subjects: privacy.Subjects = PostgresSubjects(connection, writes)
+        self.retention: privacy.Retention = PostgresRetention(connection)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

@@ -55,6 +55,8 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /v1/keys": ADMIN,
     "POST /v1/keys": ADMIN,
     "DELETE /v1/keys/{id}": ADMIN,
+    "POST /v1/subjects/export": frozenset({"cora", "omni"}),
+    "POST /v1/subjects/erase": frozenset({"cora", "omni"}),
     "GET /v1/audit": ADMIN | {"audi"},
     "GET /livez": PUBLIC,
     "GET /readyz": PUBLIC,

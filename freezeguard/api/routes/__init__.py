@@ -12,6 +12,7 @@ from freezeguard.api.routes import (
     people,
     rules,
     signals,
+    subjects,
 )
 from freezeguard.api.routing import AnyRoute
 
@@ -19,6 +20,7 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, freezes, cases, rules, masterdata, people, audit, operation,
+        signals, inbound, holds, freezes, cases, rules, masterdata, people, subjects, audit,
+        operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

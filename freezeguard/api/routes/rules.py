@@ -87,8 +87,9 @@ class Rules:
         async def work(tx: Transaction) -> None:
             await tx.detection.add_suppression(suppression)
             await tx.record.write(
-                now, by, "suppress", f"suppression:{suppression.id}", why=sent.cause,
-                details=sent.model_dump(mode="json", exclude_none=True),
+                now, by, "suppress", f"suppression:{suppression.id}",
+                # the cause is in people's words: it stands with the suppression, and is erasable
+                details=sent.model_dump(mode="json", exclude_none=True, exclude={"cause"}),
             )
             await tx.notify(TOPIC_RULES)
 

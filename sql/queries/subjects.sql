@@ -1,0 +1,239 @@
+-- The rights of data subjects: what is held about a person, and erasing it. `find_…` reads a place
+-- page by page in the order of its rows: $1 are patterns of which one must match, $2 is the last row
+-- of the page before. `write_…` puts back what is left of it.
+
+-- name: signals_of
+-- Return the signals of a customer, with their texts.
+SELECT sku, occurred_at, source, id, received_at, observed_at, kind, intent, severity, result,
+       customer, lot, seller, channel, country, contact_cost, text, order_ref, extra
+  FROM signals
+  LEFT JOIN signal_texts USING (source, id, sku)
+ WHERE customer = $1 AND ($2::text IS NULL OR sku = $2)
+ ORDER BY sku, occurred_at, source, id;
+
+-- name: signals_with_orders
+-- Return the signals that carry one of these order references, with their texts.
+SELECT sku, occurred_at, source, id, received_at, observed_at, kind, intent, severity, result,
+       customer, lot, seller, channel, country, contact_cost, text, order_ref, extra
+  FROM signal_texts
+  JOIN signal_identities USING (source, id, sku)
+  JOIN signals USING (source, id, sku, occurred_at)
+ WHERE order_ref = ANY ($1::text[])
+ ORDER BY sku, occurred_at, source, id;
+
+-- name: empty_texts
+-- Erase the texts of signals.
+UPDATE signal_texts SET text = NULL, order_ref = NULL, extra = NULL
+  FROM unnest($1::text[], $2::text[]) AS own (source, id)
+ WHERE signal_texts.source = own.source AND signal_texts.id = own.id
+   AND num_nonnulls(text, order_ref, extra) > 0;
+
+-- name: forget_bodies
+-- Forget what tells a repeat of a signal from another body: any body under its identity repeats it.
+UPDATE signal_identities SET fingerprint = ''
+  FROM unnest($1::text[], $2::text[]) AS own (source, id)
+ WHERE signal_identities.source = own.source AND signal_identities.id = own.id;
+
+-- name: replace_customer
+-- Put a new pseudonym in the place of a customer of a SKU, in its signals and in its cases.
+WITH pseudonym AS MATERIALIZED (
+    SELECT '\x00'::bytea || uuid_send(gen_random_uuid()) AS pseudonym
+), replaced AS (
+    UPDATE signals SET customer = pseudonym FROM pseudonym WHERE sku = $1 AND customer = $2
+    RETURNING source
+), known AS (
+    UPDATE cases
+       SET known_evidence = replace(known_evidence::text, encode($2, 'hex'),
+                                    encode(pseudonym, 'hex'))::jsonb
+      FROM pseudonym
+     WHERE sku = $1 AND known_evidence::text LIKE '%' || encode($2, 'hex') || '%'
+)
+SELECT count(*) FROM replaced;
+
+-- name: skus_of_cases
+-- Return the SKUs of cases whose words match.
+SELECT DISTINCT sku
+  FROM cases
+ WHERE jsonb_build_array(reason, diagnosis, remedy, verification, probation, narrowing,
+                         authority_order, commitment, contest, appeal, hand_off)::text
+       LIKE ANY ($1::text[])
+ ORDER BY sku;
+
+-- name: find_cases
+-- Read the words of the cases of a SKU, whose lock the caller holds.
+SELECT ctid::text AS place,
+       jsonb_build_object(
+           'reason', reason, 'diagnosis', diagnosis, 'remedy', remedy,
+           'verification', verification, 'probation', probation, 'narrowing', narrowing,
+           'authority_order', authority_order, 'commitment', commitment, 'contest', contest,
+           'appeal', appeal, 'hand_off', hand_off) AS value
+  FROM cases
+ WHERE sku = $1
+   FOR UPDATE;
+
+-- name: write_cases
+-- Put back the words of a case.
+UPDATE cases
+   SET reason = $2::jsonb -> 'reason',
+       diagnosis = nullif($2::jsonb -> 'diagnosis', 'null'),
+       remedy = nullif($2::jsonb -> 'remedy', 'null'),
+       verification = nullif($2::jsonb -> 'verification', 'null'),
+       probation = nullif($2::jsonb -> 'probation', 'null'),
+       narrowing = nullif($2::jsonb -> 'narrowing', 'null'),
+       authority_order = nullif($2::jsonb -> 'authority_order', 'null'),
+       commitment = nullif($2::jsonb -> 'commitment', 'null'),
+       contest = nullif($2::jsonb -> 'contest', 'null'),
+       appeal = nullif($2::jsonb -> 'appeal', 'null'),
+       hand_off = nullif($2::jsonb -> 'hand_off', 'null')
+ WHERE ctid = $1::text::tid;
+
+-- name: find_notices_of_sku
+-- Read the notices of a SKU's cases.
+SELECT ctid::text AS place, jsonb_build_object('facts', facts, 'last_error', last_error) AS value
+  FROM notices
+ WHERE case_id IN (SELECT id FROM cases WHERE sku = $1)
+   FOR UPDATE;
+
+-- name: find_notices
+-- Read notices.
+SELECT ctid::text AS place, jsonb_build_object('facts', facts, 'last_error', last_error) AS value
+  FROM notices
+ WHERE (facts::text LIKE ANY ($1::text[]) OR last_error LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_notices
+-- Put back a notice.
+UPDATE notices SET facts = $2::jsonb -> 'facts', last_error = $2::jsonb ->> 'last_error' WHERE ctid = $1::text::tid;
+
+-- name: find_case_events
+-- Read the history of cases.
+SELECT ctid::text AS place, arguments AS value
+  FROM case_events
+ WHERE arguments::text LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_case_events
+-- Put back what was asked of a case.
+UPDATE case_events SET arguments = $2::jsonb WHERE ctid = $1::text::tid;
+
+-- name: find_approvals
+-- Read votes.
+SELECT ctid::text AS place, jsonb_build_object('arguments', arguments, 'void_why', void_why) AS value
+  FROM approvals
+ WHERE (arguments::text LIKE ANY ($1::text[]) OR void_why LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_approvals
+-- Put back a vote.
+UPDATE approvals SET arguments = $2::jsonb -> 'arguments', void_why = $2::jsonb ->> 'void_why' WHERE ctid = $1::text::tid;
+
+-- name: find_reviews
+-- Read later reviews.
+SELECT ctid::text AS place, to_jsonb(comment) AS value
+  FROM reviews
+ WHERE comment LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_reviews
+-- Put back the words of a review.
+UPDATE reviews SET comment = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
+
+-- name: find_manual_tasks
+-- Read tasks.
+SELECT ctid::text AS place, jsonb_build_object('instruction', instruction, 'note', note) AS value
+  FROM manual_tasks
+ WHERE (instruction LIKE ANY ($1::text[]) OR note LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_manual_tasks
+-- Put back the words of a task.
+UPDATE manual_tasks SET instruction = $2::jsonb ->> 'instruction', note = $2::jsonb ->> 'note' WHERE ctid = $1::text::tid;
+
+-- name: find_clocks
+-- Read clocks.
+SELECT ctid::text AS place, details AS value
+  FROM clocks
+ WHERE details::text LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_clocks
+-- Put back the details of a clock.
+UPDATE clocks SET details = $2::jsonb WHERE ctid = $1::text::tid;
+
+-- name: find_suppressions
+-- Read suppressions.
+SELECT ctid::text AS place, to_jsonb(cause) AS value
+  FROM suppressions
+ WHERE cause LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_suppressions
+-- Put back the cause of a suppression.
+UPDATE suppressions SET cause = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
+
+-- name: find_catalogue_objects
+-- Read why catalogue objects were waived.
+SELECT ctid::text AS place, to_jsonb(waived_why) AS value
+  FROM catalogue_objects
+ WHERE waived_why LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_catalogue_objects
+-- Put back why an object was waived.
+UPDATE catalogue_objects SET waived_why = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
+
+-- name: find_signal_texts
+-- Read what other signals say.
+SELECT ctid::text AS place, jsonb_build_object('text', text, 'extra', extra) AS value
+  FROM signal_texts
+ WHERE (text LIKE ANY ($1::text[]) OR extra::text LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_signal_texts
+-- Put back what a signal says.
+UPDATE signal_texts SET text = $2::jsonb ->> 'text', extra = nullif($2::jsonb -> 'extra', 'null') WHERE ctid = $1::text::tid;
+
+-- name: find_rejected_signals
+-- Read what was not accepted; escapes may hide anything.
+SELECT ctid::text AS place, jsonb_build_object('body', body, 'detail', detail) AS value
+  FROM rejected_signals
+ WHERE (body LIKE ANY ($1::text[]) OR body LIKE '%\\u%' OR body LIKE '%\\/%'
+        OR detail LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_rejected_signals
+-- Put back what is left of a body.
+UPDATE rejected_signals SET body = $2::jsonb ->> 'body', detail = $2::jsonb ->> 'detail' WHERE ctid = $1::text::tid;
+
+-- name: find_idempotency_keys
+-- Read answers that are kept for repeats.
+SELECT ctid::text AS place, to_jsonb(convert_from(body, 'UTF8')) AS value
+  FROM idempotency_keys
+ WHERE convert_from(body, 'UTF8') LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_idempotency_keys
+-- Put back an answer.
+UPDATE idempotency_keys SET body = convert_to($2::jsonb #>> '{}', 'UTF8') WHERE ctid = $1::text::tid;
