@@ -13,6 +13,7 @@ from freezeguard.services.access import Access
 from freezeguard.services.casefile import Casefile, Casefiles
 from freezeguard.services.casework import Aftermath, Casework
 from freezeguard.services.commands import Commands
+from freezeguard.services.evidencefiles import EvidenceFiles
 from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
@@ -40,6 +41,7 @@ class Context:
     casefiles: Casefiles
     freezes: Freezes
     commands: Commands
+    evidence: EvidenceFiles
     held: HeldSet
     rules: RuleBook
     access: Access
@@ -52,6 +54,8 @@ class Context:
     now: Now
     new_id: NewId
     keep_alive: float = 15.0
+    upload_seconds: float = 300.0
+    uploads_at_once: int = 8
 
     async def casefile(self, case: Case, actor: Actor) -> Casefile:
         """Read a case whose command was just committed.

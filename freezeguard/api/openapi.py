@@ -13,6 +13,7 @@ from freezeguard.api import idempotency
 from freezeguard.api.parameters import PathReader
 from freezeguard.api.problems import MEDIA_TYPE, PROBLEMS, Problem
 from freezeguard.api.routing import AnyRoute, CustomBody, Media
+from freezeguard.api.uploads import FileBody
 
 JSON = "application/json"
 SCHEME = "bearer"
@@ -41,6 +42,7 @@ IN_BODIES = (
     "unsupported_encoding",
     "invalid_input",
 )
+IN_FILES = ("bad_request", "empty_body", "too_slow", "too_large", "unsupported_encoding")
 ONCE = ("idempotency_in_flight", "idempotency_mismatch")
 
 _PROBLEM_SCHEMA = {
@@ -126,7 +128,9 @@ def codes_of(route: AnyRoute) -> list[Problem]:
         codes.update(IN_ADDRESSES)
     if not route.who.is_public:
         codes.update(SIGNED_IN)
-    if route.body is not None:
+    if isinstance(route.body, FileBody):
+        codes.update(IN_FILES)
+    elif route.body is not None:
         codes.update(IN_BODIES)
     if route.is_write and not route.who.is_public:
         codes.update(ONCE)
@@ -183,7 +187,7 @@ def _adapters(route: AnyRoute) -> Iterator[tuple[Any, Any, TypeAdapter[Any]]]:
         for media_type, content in route.body.content.items():
             if not isinstance(content, Mapping):
                 yield (route.name, "body", media_type), "validation", TypeAdapter(content)
-    elif route.body is not None:
+    elif route.body is not None and not isinstance(route.body, FileBody):
         yield (route.name, "body", JSON), "validation", TypeAdapter(route.body)
     if route.result is not None and not isinstance(route.result, Media):
         yield (route.name, "result"), "serialization", TypeAdapter(route.result)
@@ -262,6 +266,9 @@ def _never_null(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _request_content(route: AnyRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    if isinstance(route.body, FileBody):
+        schema = {"type": "string", "format": "binary", "description": "The file, byte for byte."}
+        return {one: {"schema": schema} for one in route.body.media_types}
     if not isinstance(route.body, CustomBody):
         return {JSON: _with_examples(schemas[route.name, "body", JSON], route.examples)}
     content = {}

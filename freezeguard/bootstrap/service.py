@@ -34,6 +34,7 @@ from freezeguard.services.delivery import Delivery, Sender
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcement import Enforcement
 from freezeguard.services.evaluation import Evaluation
+from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits
 from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
@@ -48,12 +49,14 @@ from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.idempotency import PostgresIdempotency
 from freezeguard.storage.journal import FileJournal
 from freezeguard.storage.listener import Listener
+from freezeguard.storage.vault import DirectoryVault
 from freezeguard.workers.supervision import Crew
 
 log = structlog.get_logger()
 
 PARTITIONS_AHEAD_CHECK = 3600.0
 FORGET_EVERY = 600.0
+EVIDENCE_SWEEP_EVERY = 3600.0
 STALE_AFTER = 10.0
 WARM_SECONDS = 3.0
 
@@ -122,6 +125,7 @@ class Service:
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
+        step("evidence files", _idle(self.context.evidence.sweep), poll=EVIDENCE_SWEEP_EVERY)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
         for name in self.directory.outlets:
             step(f"read ahead {name}", partial(self.read_ahead.catch_up, name), poll=every.poll * 5)
@@ -268,6 +272,15 @@ def _outlets(settings: Settings, catalogues: Mapping[str, Catalogue]) -> list[Ou
     ]
 
 
+def _evidence(
+    settings: Settings, database: PostgresDatabase, commands: Commands, casework: Casework
+) -> EvidenceFiles:
+    wanted = settings.evidence
+    vault = None if wanted.directory is None else DirectoryVault(wanted.directory)
+    limits = EvidenceLimits(wanted.file_bytes, wanted.files, wanted.case_bytes)
+    return EvidenceFiles(database, commands, casework, vault, limits, utc_now, new_id)
+
+
 def build(
     settings: Settings,
     database: PostgresDatabase,
@@ -300,6 +313,7 @@ def build(
     )
     access = Access(database, utc_now, new_id, new_secret)
     held, known = HeldSet(database, utc_now), KnownSkus(database, hash, utc_now)
+    commands = Commands(casework, evaluation, utc_now)
     mail = settings.mail
     service: list[Service] = []
     context = Context(
@@ -308,7 +322,8 @@ def build(
         casework=casework,
         casefiles=Casefiles(casework, utc_now),
         freezes=Freezes(casework, utc_now, new_id),
-        commands=Commands(casework, evaluation, utc_now),
+        commands=commands,
+        evidence=_evidence(settings, database, commands, casework),
         held=held,
         rules=rules,
         access=access,
@@ -321,6 +336,8 @@ def build(
         now=utc_now,
         new_id=new_id,
         keep_alive=settings.limits.keep_alive_seconds,
+        upload_seconds=settings.evidence.upload_seconds,
+        uploads_at_once=settings.evidence.uploads_at_once,
     )
     api = build_api(
         context,

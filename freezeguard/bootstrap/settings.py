@@ -21,6 +21,7 @@ from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.policy import Budget, Policy
 from freezeguard.domain.rules import parse_window
 
+MIB = 1024 * 1024
 CONFIG_VARIABLE = "FREEZEGUARD_CONFIG"
 CONFIG_FILE = "freezeguard.toml"
 
@@ -161,6 +162,21 @@ class LimitSettings(_Table):
     drain_seconds: float = Field(15.0, gt=0, description="To finish requests when stopping.")
 
 
+class EvidenceSettings(_Table):
+    """Files that people attach to cases."""
+
+    directory: Path | None = Field(
+        None, description="Where files lie, shared by all replicas; absent: in the database."
+    )
+    file_bytes: int = Field(10 * MIB, ge=1024, le=100 * MIB, description="Largest file.")
+    files: int = Field(50, ge=1, le=1000, description="Files per case.")
+    case_bytes: int = Field(100 * MIB, ge=1024, description="Bytes of files per case.")
+    upload_seconds: float = Field(300.0, gt=0, description="To send one file.")
+    uploads_at_once: int = Field(
+        8, ge=1, le=200, description="Files that a replica receives at a time."
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -205,6 +221,7 @@ class Settings(BaseSettings):
     pace: PaceSettings = PaceSettings()
     workers: WorkerSettings = WorkerSettings()
     limits: LimitSettings = LimitSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     catalogues: dict[str, dict[str, Any]] = Field(
         {}, description="One table per catalogue; docs/catalogues.md."
     )

@@ -414,6 +414,20 @@ def _comment(_: Move) -> Outcome:
     return {}, []
 
 
+def _attach_evidence(move: Move) -> Outcome:
+    """A file is new evidence; where an approval is asked for, `void_approval` must follow.
+
+    The owner is told of a vendor's file, and the vendor of one that staff shares.
+    """
+    told: list[Effect] = [VoidVotes("the evidence has changed")]
+    file = {key: move.arguments[key] for key in ("file", "media_type", "size")}
+    if isinstance(move.actor, Person) and not move.actor.is_staff:
+        told.append(Notify("evidence_attached", "owner", file))
+    elif move.arguments.get("shared"):
+        told.append(Notify("evidence_attached", "vendor", file))
+    return {"evidence_revision": move.case.evidence_revision + 1}, told
+
+
 _HANDLERS: Mapping[Command, Callable[[Move], Outcome]] = {
     Command.SUSPECT: _suspect,
     Command.EXPIRE: _expire,
@@ -437,6 +451,7 @@ _HANDLERS: Mapping[Command, Callable[[Move], Outcome]] = {
     Command.REFUSE_RELEASE: _refuse_release,
     Command.COMPLETE_PROBATION: _complete_probation,
     Command.COMMENT: _comment,
+    Command.ATTACH_EVIDENCE: _attach_evidence,
 }
 
 

@@ -16,6 +16,9 @@ NEWS = "news"
 TWO_PERSON = frozenset({Command.APPROVE, Command.DECLARE_FALSE_ALARM})
 """Commands whose first vote leaves the state as it is, where the case needs two."""
 
+_RAISING = frozenset({Command.ATTACH_EVIDENCE})
+"""Commands that raise the evidence revision and leave the case where it is."""
+
 _COMMANDS = {command.value: command for command in Command}
 _BORN_AT = 1
 _FALSE_ALARM = "false_alarm"
@@ -103,6 +106,7 @@ def _step(before: Replayed, event: Event) -> Replayed:
     target = _target(row, before.state, event, before.outcome)
     moved = target is not before.state
     again = row.command is Command.FREEZE and before.state is not State.SUSPECTED
+    raised = again or row.command in _RAISING
     outcome = before.outcome
     if again:
         outcome = None
@@ -111,7 +115,7 @@ def _step(before: Replayed, event: Event) -> Replayed:
     return Replayed(
         target,
         before.version + (1 if row.versioned or moved else 0),
-        before.evidence_revision + (1 if again else 0),
+        before.evidence_revision + (1 if raised else 0),
         before.recurrence + (1 if again else 0),
         outcome,
     )

@@ -210,7 +210,7 @@ TABLE: tuple[Row, ...] = (
     _row(_C.HAND_OFF, OPEN, None, {_W.OWNER}, available=_LATER),
     _row(_C.ACCEPT_HAND_OFF, OPEN, None, {_W.STAFF}, available=_LATER),
     _row(_C.COMMENT, OPEN, None, {_W.STAFF, _W.VENDOR}, versioned=False),
-    _row(_C.ATTACH_EVIDENCE, OPEN, None, {_W.STAFF, _W.VENDOR}, available=_LATER),
+    _row(_C.ATTACH_EVIDENCE, OPEN, None, {_W.STAFF, _W.VENDOR}),
     _row(_C.EXTEND_DEADLINE, OPEN, None, {_W.MANAGER}, available=_LATER),
     _row(_C.REVIEW, EVERYWHERE, None, {_W.MANAGER}, available=_LATER),
 )

@@ -326,6 +326,14 @@ class ApprovalVoidedFacts(CaseNoticeFacts):
     news: NotRequired[list[str]]
 
 
+class EvidenceAttachedFacts(CaseNoticeFacts):
+    """`evidence_attached`: a file that the other side has put on the case; `size` in bytes."""
+
+    name: str
+    note: NotRequired[str | None]
+    size: int
+
+
 class ApprovalRejectedFacts(CaseNoticeFacts):
     """`approval_rejected`: why, and (to staff only) who said no."""
 
@@ -413,6 +421,7 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "degraded": DegradedFacts,
         "remedy_proposed": RemedyProposedFacts,
         "remedy_returned": RemedyReturnedFacts,
+        "evidence_attached": EvidenceAttachedFacts,
         "approval_requested": ApprovalRequestedFacts,
         "approval_voided": ApprovalVoidedFacts,
         "approval_rejected": ApprovalRejectedFacts,

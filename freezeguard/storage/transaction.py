@@ -7,6 +7,7 @@ from freezeguard.storage.cases import PostgresCases
 from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.detection import PostgresDetection
+from freezeguard.storage.evidence import PostgresEvidence
 from freezeguard.storage.holds import PostgresHolds
 from freezeguard.storage.masterdata import PostgresMasterData
 from freezeguard.storage.notices import PostgresNotices
@@ -18,6 +19,7 @@ from freezeguard.storage.signals import PostgresSignals
 from freezeguard.storage.violations import reraise
 
 if TYPE_CHECKING:
+    from freezeguard.ports import evidence as evidence_port
     from freezeguard.ports import storage as port
 
 SQL = queries("transaction")
@@ -42,6 +44,7 @@ class PostgresTransaction:
         self.people: port.People = people
         self.master: port.MasterData = PostgresMasterData(connection, people)
         self.record: port.Record = PostgresRecord(connection, writes)
+        self.evidence: evidence_port.StoredEvidence = PostgresEvidence(connection)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

@@ -134,6 +134,10 @@ class FalseAlarm(Input):
     comment: Text | None = None
 
 
+class AttachEvidence(Input):
+    """The file itself goes to `POST /v1/cases/{id}/evidence`; this command alone attaches none."""
+
+
 class Later(BaseModel):
     """A command of a later release: its arguments are not settled."""
 
@@ -152,6 +156,7 @@ ARGUMENTS: Mapping[Command, type[BaseModel]] = {
     Command.APPROVE: Approve,
     Command.DECLARE_FALSE_ALARM: FalseAlarm,
     Command.COMMENT: Comment,
+    Command.ATTACH_EVIDENCE: AttachEvidence,
 }
 
 

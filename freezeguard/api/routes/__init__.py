@@ -4,6 +4,7 @@ from freezeguard.api.context import Context
 from freezeguard.api.routes import (
     audit,
     cases,
+    evidence,
     freezes,
     holds,
     masterdata,
@@ -18,6 +19,6 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, holds, freezes, cases, rules, masterdata, people, audit, operation,
+        signals, holds, freezes, cases, evidence, rules, masterdata, people, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]
