@@ -146,12 +146,20 @@ class EvidenceFiles:
         except Unavailable:
             raise  # it may have been committed: the file stays, and the sweep finds out
         except FreezeguardError:
-            if vault is not None:
-                await vault.drop(file.id)
+            await self._drop(file.id)
             raise
-        if vault is not None and not attached.is_new:
-            await vault.drop(file.id)
+        if not attached.is_new:
+            await self._drop(file.id)
         return attached
+
+    async def _drop(self, file_id: UUID) -> None:
+        """Remove what no case will know; where that fails, the sweep tries again."""
+        if self._vault is None:
+            return
+        try:
+            await self._vault.drop(file_id)
+        except OSError as broken:
+            log.warning("evidence_not_removed", file=str(file_id), error=str(broken))
 
     @staticmethod
     async def _keep(vault: Vault, file: EvidenceFile, content: bytes) -> None:

@@ -66,7 +66,7 @@ LATER = frozenset(
     {
         "waive", "unwaive", "acknowledge", "commit_date", "contest", "delist", "appeal", "reopen",
         "uphold", "widen", "narrow", "register_order", "register_revocation", "merge", "hand_off",
-        "accept_hand_off", "attach_evidence", "extend_deadline", "review",
+        "accept_hand_off", "extend_deadline", "review",
     }
 )
 """Commands of the design that answer `not_available_yet`."""
