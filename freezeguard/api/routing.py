@@ -199,13 +199,13 @@ class Entrance:
         """
         route = self.route
         actor = None if route.who.is_public else await self._signed_in(request)
+        path = self._path.read(segments)
         raw_query = request.rel_url.raw_query_string
         query = None
         if self._query is not None:
             query = self._query.read(raw_query)
         elif raw_query:
             parameters.none_expected(raw_query)
-        path = self._path.read(segments)
         call: Call[Any, Any] = Call(request, request_id, actor, path, query, None)
         if isinstance(route.body, FileBody):
             answer = await self._with_file(call, route.body)
