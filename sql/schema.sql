@@ -440,6 +440,39 @@ CREATE TABLE reviews (
 );
 CREATE INDEX reviews_by_case ON reviews (case_id);
 
+-- Files that people attach to a case as evidence. Of one content there is one file per case: two
+-- where staff first kept to themselves what the vendor may see as well.
+CREATE TABLE evidence_files (
+    id                uuid PRIMARY KEY,
+    case_id           uuid NOT NULL REFERENCES cases (id),
+    sku               text COLLATE "C" NOT NULL,
+    name              text NOT NULL,
+    media_type        text NOT NULL,
+    size              integer NOT NULL CHECK (size > 0),
+    sha256            text COLLATE "C" NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    note              text NOT NULL DEFAULT '',
+    uploaded_by       text NOT NULL,
+    uploaded_at       timestamptz NOT NULL,
+    visible_to_vendor boolean NOT NULL,
+    stored_in         text NOT NULL CHECK (stored_in IN ('database', 'directory')),
+    erased_at         timestamptz,
+    erased_why        text,
+    CHECK ((erased_at IS NULL) = (erased_why IS NULL))
+);
+CREATE INDEX evidence_files_by_case ON evidence_files (case_id, uploaded_at);
+CREATE UNIQUE INDEX evidence_files_once ON evidence_files (case_id, sha256, visible_to_vendor)
+    WHERE erased_at IS NULL;
+
+-- Their bytes in parts, where no directory keeps them: nobody needs to hold a whole file to pass it
+-- on. Written before their file's row, so that the lock of the SKU is held for a moment only.
+CREATE TABLE evidence_contents (
+    file_id      uuid NOT NULL REFERENCES evidence_files (id) DEFERRABLE INITIALLY DEFERRED,
+    n            integer NOT NULL,
+    part         bytea NOT NULL,
+    PRIMARY KEY (file_id, n)
+);
+ALTER TABLE evidence_contents ALTER COLUMN part SET STORAGE EXTERNAL;
+
 -- --------------------------------------------------------------------------- holds, enforcement
 
 -- One row. Its lock orders every change of the held set, so revisions commit in order.
@@ -714,3 +747,5 @@ GRANT UPDATE (fingerprint) ON signal_identities TO freezeguard_runtime;
 GRANT UPDATE (detail, body) ON rejected_signals TO freezeguard_runtime;
 GRANT UPDATE (arguments) ON case_events TO freezeguard_runtime;
 GRANT UPDATE (comment) ON reviews TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON evidence_files TO freezeguard_runtime;
+GRANT SELECT, INSERT, DELETE ON evidence_contents TO freezeguard_runtime;

@@ -15,6 +15,7 @@ from freezeguard.services.access import Access
 from freezeguard.services.casefile import Casefile, Casefiles
 from freezeguard.services.casework import Aftermath, Casework
 from freezeguard.services.commands import Commands
+from freezeguard.services.evidencefiles import EvidenceFiles
 from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
@@ -43,6 +44,7 @@ class Context:
     casefiles: Casefiles
     freezes: Freezes
     commands: Commands
+    evidence: EvidenceFiles
     held: HeldSet
     rules: RuleBook
     access: Access
@@ -58,6 +60,8 @@ class Context:
     new_id: NewId
     keep_alive: float = 15.0
     inbound: Mapping[str, Endpoint] = field(default_factory=dict)
+    upload_seconds: float = 300.0
+    uploads_at_once: int = 8
 
     async def casefile(self, case: Case, actor: Actor) -> Casefile:
         """Read a case whose command was just committed.

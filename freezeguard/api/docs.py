@@ -25,6 +25,7 @@ from freezeguard.api.openapi import document, operation_id
 from freezeguard.api.problems import PROBLEMS, Problem
 from freezeguard.api.routing import Answer, AnyRoute, Call, Media, Reply, Route, compress
 from freezeguard.api.schemas_in_words import REFS, kind, limits, row, rows, without_null
+from freezeguard.api.uploads import FileBody
 from freezeguard.domain.errors import NotFound
 
 TAG = "Documentation"
@@ -288,6 +289,9 @@ def _curl(route: AnyRoute, operation: Mapping[str, Any]) -> str:
         parts.append('-H "Authorization: Bearer $TOKEN"')
     content = operation.get("requestBody", {}).get("content", {})
     for media_type, body in content.items():
+        if isinstance(route.body, FileBody):
+            parts += [f"-H 'Content-Type: {media_type}'", "--data-binary @report.pdf"]
+            break
         parts.append(f"-H 'Content-Type: {media_type}'")
         examples = [each["value"] for each in body.get("examples", {}).values()]
         sent = json.dumps(examples[0], indent=2, ensure_ascii=False) if examples else "{}"

@@ -13,6 +13,7 @@ from freezeguard.api import idempotency
 from freezeguard.api.parameters import PathReader
 from freezeguard.api.problems import MEDIA_TYPE, PROBLEMS, Problem
 from freezeguard.api.routing import AnyRoute, CustomBody, Media
+from freezeguard.api.uploads import FileBody
 
 JSON = "application/json"
 SCHEME = "bearer"
@@ -47,6 +48,7 @@ IN_SIGNED_BODIES = (
     "bad_request", "too_slow", "too_large", "unsupported_media_type", "unsupported_charset",
     "unsupported_encoding",
 )
+IN_FILES = ("bad_request", "empty_body", "too_slow", "too_large", "unsupported_encoding")
 ONCE = ("idempotency_in_flight", "idempotency_mismatch")
 
 _SIGNATURE_SCHEME = {
@@ -143,7 +145,9 @@ def codes_of(route: AnyRoute) -> list[Problem]:
         codes.update(IN_ADDRESSES)
     if not route.who.is_public:
         codes.update(SIGNED if route.who.is_signed else SIGNED_IN)
-    if route.body is not None:
+    if isinstance(route.body, FileBody):
+        codes.update(IN_FILES)
+    elif route.body is not None:
         codes.update(IN_SIGNED_BODIES if route.who.is_signed else IN_BODIES)
     if route.takes_key and not route.who.is_public:
         codes.update(ONCE)
@@ -200,7 +204,7 @@ def _adapters(route: AnyRoute) -> Iterator[tuple[Any, Any, TypeAdapter[Any]]]:
         for media_type, content in route.body.content.items():
             if not isinstance(content, Mapping):
                 yield (route.name, "body", media_type), "validation", TypeAdapter(content)
-    elif route.body is not None:
+    elif route.body is not None and not isinstance(route.body, FileBody):
         yield (route.name, "body", JSON), "validation", TypeAdapter(route.body)
     if route.result is not None and not isinstance(route.result, Media):
         yield (route.name, "result"), "serialization", TypeAdapter(route.result)
@@ -285,6 +289,9 @@ def _never_null(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _request_content(route: AnyRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    if isinstance(route.body, FileBody):
+        schema = {"type": "string", "format": "binary", "description": "The file, byte for byte."}
+        return {one: {"schema": schema} for one in route.body.media_types}
     if not isinstance(route.body, CustomBody):
         return {JSON: _with_examples(schemas[route.name, "body", JSON], route.examples)}
     content = {}

@@ -7,6 +7,7 @@ from freezeguard.api.models.answers import (
     CaseSummary,
     ClockOut,
     CommandOut,
+    EvidenceFileOut,
     EvidenceOut,
     HoldOut,
     NoticeOut,
@@ -16,10 +17,13 @@ from freezeguard.api.models.answers import (
 )
 from freezeguard.api.models.commands import argument_schema
 from freezeguard.domain.enforcement import ObjectState
-from freezeguard.domain.people import Actor, Person
+from freezeguard.domain.people import Actor, Person, actor_name
 from freezeguard.domain.record import Case
+from freezeguard.ports.evidence import EvidenceFile
 from freezeguard.ports.storage import CatalogueRow, Clock, Hold, ManualTask, Notice
 from freezeguard.services.casefile import Casefile, for_vendor
+
+_SOMEBODY = "somebody else"
 
 
 def present_case(file: Casefile, actor: Actor) -> CaseOut:
@@ -60,6 +64,7 @@ def present_case(file: Casefile, actor: Actor) -> CaseOut:
             by_lot=dict(evidence.by_lot),
             excerpts=list(evidence.excerpts),
         ),
+        evidence_files=[present_file(one, actor) for one in file.files],
         enforcement=[_object(row, state) for row, state in file.objects],
         notices=[_notice(one) for one in file.notices],
         clocks=[_clock(one) for one in file.clocks],
@@ -109,6 +114,18 @@ def _is_staff(actor: Actor) -> bool:
 
 def _plain(value: Any) -> dict[str, Any] | None:
     return None if value is None else dict(value)
+
+
+def present_file(file: EvidenceFile, actor: Actor) -> EvidenceFileOut:
+    """Return a file as this reader may see it: a vendor learns no names of others."""
+    own = file.uploaded_by == actor_name(actor)
+    return EvidenceFileOut(
+        id=str(file.id), name=file.name, media_type=file.media_type, size=file.size,
+        sha256=file.sha256, note=file.note,
+        uploaded_by=file.uploaded_by if own or _is_staff(actor) else _SOMEBODY,
+        uploaded_at=file.uploaded_at, visible_to_vendor=file.visible_to_vendor,
+        erased_at=file.erased_at,
+    )
 
 
 def present_hold(hold: Hold) -> HoldOut:

@@ -248,6 +248,15 @@ _ALL = (
         "Send UTF-8 and leave the charset out.",
     ),
     Problem(
+        "evidence_type_refused",
+        415,
+        "This file is not taken as evidence",
+        "By its content the file is of no type that is kept, is damaged, holds something that a "
+        "reader's program might run, or is not what its Content-Type says. The detail says which.",
+        "Send a PDF, JPEG, PNG or WebP, text or CSV in UTF-8, or a docx or xlsx without macros, "
+        "with the Content-Type of what it is.",
+    ),
+    Problem(
         "unsupported_encoding",
         415,
         "This compression is not accepted",
@@ -311,6 +320,13 @@ _ALL = (
         "Something is missing",
         "The command is legal now, but needs more. `missing` lists what.",
         "Supply what `missing` lists and send the command again.",
+    ),
+    Problem(
+        "evidence_full",
+        422,
+        "The case takes no more files",
+        "The number of files of a case, and their bytes together, have a limit.",
+        "Put several pictures into one PDF, or say in a comment where more can be had.",
     ),
     Problem(
         "idempotency_mismatch",

@@ -23,6 +23,7 @@ from freezeguard.api.idempotency import (
 from freezeguard.api.problems import PROBLEMS
 from freezeguard.api.refusals import InvalidToken, Unauthenticated
 from freezeguard.api.slowclients import let_read_slowly
+from freezeguard.api.uploads import FileBody
 from freezeguard.domain.errors import NotAllowed
 from freezeguard.domain.people import Actor, MachineKey, Person, System, actor_name
 from freezeguard.ports.idempotency import Finished
@@ -130,7 +131,7 @@ class Route(Generic[Q, B]):
     summary: str
     who: Access
     tag: str
-    body: type[B] | CustomBody[B] | None = None
+    body: type[B] | CustomBody[B] | FileBody | None = None
     query: type[Q] | None = None
     result: Any = None
     status: int = 200
@@ -198,6 +199,8 @@ class Entrance:
         self._adapter: TypeAdapter[Any] | None = None
         if isinstance(route.body, CustomBody):
             self._media_types = frozenset(route.body.content)
+        elif isinstance(route.body, FileBody):
+            self._media_types = frozenset()
         elif route.body is not None:
             self._adapter = TypeAdapter(route.body)
             self._media_types = frozenset({_JSON_TYPE})
@@ -212,16 +215,18 @@ class Entrance:
         route = self.route
         is_open = route.who.is_public or route.who.is_signed
         actor = None if is_open else await self._signed_in(request)
+        path = self._path.read(segments)
         raw_query = request.rel_url.raw_query_string
         query = None
         if self._query is not None:
             query = self._query.read(raw_query)
         elif raw_query:
             parameters.none_expected(raw_query)
-        path = self._path.read(segments)
         call: Call[Any, Any] = Call(request, request_id, actor, path, query, None)
         if route.signed_by is not None:
             answer = await self._with_signed_body(call, route.signed_by(path, request))
+        elif isinstance(route.body, FileBody):
+            answer = await self._with_file(call, route.body)
         elif route.body is not None:
             answer = await self._with_body(call)
         elif route.is_write:
@@ -257,6 +262,12 @@ class Entrance:
         body = await bodies.read_signed(call.request, self.route.max_body, self._pace)
         prove(body)
         return await self._handle(call, body, media_type)
+
+    async def _with_file(self, call: Call[Any, Any], wanted: FileBody) -> Answer:
+        await wanted.admit(call.path, call.who)
+        async with wanted.received(call.request) as upload:
+            call.body = upload
+            return await self._run(call, upload.digest, upload.media_type)
 
     async def _run(self, call: Call[Any, Any], body: bytes, media_type: str) -> Answer:
         key = key_of(call.request) if self.route.takes_key else None

@@ -28,7 +28,7 @@ from freezeguard.domain.masking import mask
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
 from freezeguard.ports.catalogues import Catalogue
-from freezeguard.ports.clock import Now
+from freezeguard.ports.clock import NewId, Now
 from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer
 from freezeguard.services.bounces import Bounces
 from freezeguard.services.casefile import Casefiles
@@ -39,6 +39,7 @@ from freezeguard.services.digests import Digests
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcement import Enforcement
 from freezeguard.services.evaluation import Evaluation
+from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits
 from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
@@ -58,12 +59,14 @@ from freezeguard.storage.idempotency import PostgresIdempotency
 from freezeguard.storage.journal import FileJournal
 from freezeguard.storage.listener import Listener
 from freezeguard.storage.subjects import PLACES
+from freezeguard.storage.vault import DirectoryVault
 from freezeguard.workers.supervision import Crew
 
 log = structlog.get_logger()
 
 PARTITIONS_AHEAD_CHECK = 3600.0
 FORGET_EVERY = 600.0
+EVIDENCE_SWEEP_EVERY = 3600.0
 STALE_AFTER = 10.0
 WARM_SECONDS = 3.0
 ASK_THE_TIME_EVERY = 5.0
@@ -137,6 +140,7 @@ class Service:
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
         step("clock", _idle(self.clock.measure), poll=ASK_THE_TIME_EVERY)
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
+        step("evidence files", _idle(self.context.evidence.sweep), poll=EVIDENCE_SWEEP_EVERY)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
         step("retention", self.retention.step, poll=FORGET_EVERY)
         for name in self.directory.outlets:
@@ -304,6 +308,15 @@ def _outlets(settings: Settings, catalogues: Mapping[str, Catalogue]) -> list[Ou
     ]
 
 
+def _evidence(
+    settings: Settings, database: PostgresDatabase, commands: Commands, now: Now, new_id: NewId
+) -> EvidenceFiles:
+    wanted = settings.evidence
+    vault = None if wanted.directory is None else DirectoryVault(wanted.directory)
+    limits = EvidenceLimits(wanted.file_bytes, wanted.files, wanted.case_bytes)
+    return EvidenceFiles(database, commands, vault, limits, now, new_id)
+
+
 def build(
     settings: Settings,
     database: PostgresDatabase,
@@ -342,6 +355,7 @@ def build(
     )
     access = Access(database, now, new_id, new_secret)
     held, known = HeldSet(database, now), KnownSkus(database, hash, now)
+    commands = Commands(casework, evaluation, now)
     mail = settings.mail
     service: list[Service] = []
     context = Context(
@@ -350,7 +364,8 @@ def build(
         casework=casework,
         casefiles=Casefiles(casework, now),
         freezes=Freezes(casework, now, new_id),
-        commands=Commands(casework, evaluation, now),
+        commands=commands,
+        evidence=_evidence(settings, database, commands, now, new_id),
         held=held,
         rules=rules,
         access=access,
@@ -368,6 +383,8 @@ def build(
         new_id=new_id,
         keep_alive=settings.limits.keep_alive_seconds,
         inbound=open_endpoints(settings.inbound),
+        upload_seconds=settings.evidence.upload_seconds,
+        uploads_at_once=settings.evidence.uploads_at_once,
     )
     api = build_api(
         context,

@@ -34,6 +34,7 @@ from freezeguard.domain.rules import parse_window
 from freezeguard.services.digests import DigestTerms
 from freezeguard.services.retention import Periods
 
+MIB = 1024 * 1024
 CONFIG_VARIABLE = "FREEZEGUARD_CONFIG"
 CONFIG_FILE = "freezeguard.toml"
 
@@ -332,6 +333,21 @@ class RetentionSettings(_Table):
         return Periods(**self.model_dump())
 
 
+class EvidenceSettings(_Table):
+    """Files that people attach to cases."""
+
+    directory: Path | None = Field(
+        None, description="Where files lie, shared by all replicas; absent: in the database."
+    )
+    file_bytes: int = Field(10 * MIB, ge=1024, le=100 * MIB, description="Largest file.")
+    files: int = Field(50, ge=1, le=1000, description="Files per case.")
+    case_bytes: int = Field(100 * MIB, ge=1024, description="Bytes of files per case.")
+    upload_seconds: float = Field(300.0, gt=0, description="To send one file.")
+    uploads_at_once: int = Field(
+        8, ge=1, le=200, description="Files that a replica receives at a time."
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -382,6 +398,7 @@ class Settings(BaseSettings):
         (), description="Further periods of laws, or shipped ones changed; docs/people.md."
     )
     retention: RetentionSettings = RetentionSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     catalogues: dict[str, dict[str, Any]] = Field(
         {}, description="One table per catalogue; docs/catalogues.md."
     )

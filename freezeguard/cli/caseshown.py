@@ -35,6 +35,10 @@ def print_case(case: Json, events: Sequence[Json]) -> None:
             print(f"\n{title}")
             print_facts({f"  {name}": value for name, value in _flat(case[title])})
     _print_lines("customers wrote", case["evidence"]["excerpts"])
+    _print_lines("files", [
+        f"{one['name']} ({one['size']:,} bytes, {one['uploaded_by']}) {one['note']}".rstrip()
+        for one in case["evidence_files"]
+    ])
     _print_enforcement(case)
     _print_lines("comments", [
         f"{moment(one['at'])} {one['actor']}: {one['arguments']['comment']}"

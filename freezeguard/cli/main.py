@@ -10,6 +10,7 @@ from freezeguard.cli import (
     catalogues,
     demo,
     doctor,
+    evidence,
     freeze,
     imports,
     inbound,
@@ -55,6 +56,12 @@ app.command("demo", help=demo.HELP, short_help="The main job end to end.")(demo.
 app.command("status", help=status.HELP, short_help="Is it well? May a SKU be sold?")(status.status)
 app.command("freeze", help=freeze.HELP, short_help="Stop the sale of a SKU.")(freeze.freeze)
 app.add_typer(cases.app, name="cases", help="The queue, one case, commands on it.")
+cases.app.command("attach", help=evidence.ATTACH, short_help="Attach a file as evidence.")(
+    evidence.attach
+)
+cases.app.command("evidence", help=evidence.EVIDENCE, short_help="List or fetch its files.")(
+    evidence.evidence
+)
 app.add_typer(rules.app, name="rules", help="When complaints are enough.")
 app.add_typer(imports.signals_app, name="signals", help="Complaints and other signals.")
 app.add_typer(imports.units_app, name="units", help="Units shipped.")

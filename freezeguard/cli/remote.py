@@ -6,19 +6,22 @@ It is where `FREEZEGUARD_URL` says, else where `freezeguard serve` would listen 
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from freezeguard.cli.failures import Exit, Failure
 from freezeguard.cli.options import read_settings
 
 if TYPE_CHECKING:
-    from http.client import HTTPConnection
+    from http.client import HTTPConnection, HTTPResponse
+    from typing import BinaryIO
     from urllib.parse import SplitResult
 
 URL_VARIABLE, TOKEN_VARIABLE = "FREEZEGUARD_URL", "FREEZEGUARD_TOKEN"
 THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 DEADLINE = 30.0
 PAGE = 200
+PART = 256 * 1024
 
 
 def service_url() -> str:
@@ -78,34 +81,79 @@ def exchange(
     deadline: float = DEADLINE,
 ) -> tuple[int, Any]:
     """Send one request; return status and decoded answer. Raises Failure where nobody answers."""
+    sent = None if body is None else json.dumps(body).encode()
+    with _asked(method, path, query or {}, sent, {}, deadline) as answer:
+        return answer.status, _decoded(_read(answer))
+
+
+def send_file(path: str, query: Mapping[str, Any], file: "BinaryIO", media_type: str) -> Any:
+    """Send a file as the body of a POST; return the decoded answer. Raises Failure."""
+    from os import fstat
+
+    length = str(fstat(file.fileno()).st_size)
+    headers = {"Content-Type": media_type, "Content-Length": length}
+    with _asked("POST", path, query, file, headers) as answer:
+        return granted(answer.status, _decoded(_read(answer)))
+
+
+def parts_of_file(path: str) -> Iterator[bytes]:
+    """Yield the answer to a GET part by part. Raises Failure where it is a refusal."""
+    with _asked("GET", path, {}, None, {}) as answer:
+        if answer.status >= 400:
+            raise _refusal(answer.status, _decoded(_read(answer)))
+        while part := _read(answer, PART):
+            yield part
+
+
+@contextmanager
+def _asked(
+    method: str, path: str, query: Mapping[str, Any], body: Any, headers: Mapping[str, str],
+    deadline: float = DEADLINE,
+) -> "Iterator[HTTPResponse]":
+    """Send one request and yield the answer, still to be read. Raises Failure."""
     from http.client import HTTPException
     from urllib.parse import urlencode, urlsplit
 
-    url = service_url()
-    place = urlsplit(url)
+    place = urlsplit(service_url())
     connection = _connect(place, deadline)
-    given = {name: value for name, value in (query or {}).items() if value is not None}
+    given = {name: value for name, value in query.items() if value is not None}
     target = place.path + path + ("?" + urlencode(given) if given else "")
     try:
-        connection.request(
-            method, target, None if body is None else json.dumps(body).encode(), _headers()
-        )
-        answer = connection.getresponse()
-        text = answer.read()
-        return answer.status, json.loads(text) if text else None
-    except (OSError, HTTPException) as error:
-        words = str(error) or type(error).__name__
-        raise Failure(
-            Exit.UNREACHABLE, "unreachable",
-            f"No service answers at {url} ({words}). Start one with `freezeguard serve`, or say "
-            f"where it is in {URL_VARIABLE}.",
-        ) from None
-    except ValueError:
-        raise Failure(
-            Exit.UNREACHABLE, "not_freezeguard", f"What answers at {url} speaks no JSON."
-        ) from None
+        try:
+            connection.request(method, target, body, {**_headers(), **headers})
+            answer = connection.getresponse()
+        except (OSError, HTTPException) as error:
+            raise _unreachable(error) from None
+        yield answer
     finally:
         connection.close()
+
+
+def _read(answer: "HTTPResponse", most: int | None = None) -> bytes:
+    from http.client import HTTPException
+
+    try:
+        return answer.read(most)
+    except (OSError, HTTPException) as error:
+        raise _unreachable(error) from None
+
+
+def _unreachable(error: Exception) -> Failure:
+    words = str(error) or type(error).__name__
+    return Failure(
+        Exit.UNREACHABLE, "unreachable",
+        f"No service answers at {service_url()} ({words}). Start one with `freezeguard serve`, or "
+        f"say where it is in {URL_VARIABLE}.",
+    )
+
+
+def _decoded(text: bytes) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        raise Failure(
+            Exit.UNREACHABLE, "not_freezeguard", f"What answers at {service_url()} speaks no JSON."
+        ) from None
 
 
 def _connect(place: "SplitResult", deadline: float) -> "HTTPConnection":

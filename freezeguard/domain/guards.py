@@ -280,6 +280,18 @@ def _probation_over(move: Move) -> tuple[str, ...]:
     return probation.unmet(move.case, facts.probation, facts.policy, move.now)
 
 
+def _file_attached(move: Move) -> tuple[str, ...]:
+    if move.arguments.get("file"):
+        return ()
+    return ("the file itself: send it to POST /v1/cases/{id}/evidence",)
+
+
+def _shared_with_who_knows(move: Move) -> tuple[str, ...]:
+    if move.arguments.get("shared") and not move.case.frozen_vendor_knows:
+        return ("`share`: the vendor is told of no suspicion; share it once the sale is stopped",)
+    return ()
+
+
 GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.EXPIRE: (_no_news_pending,),
     Command.DISMISS: (_reason_given, _second_person_dismisses),
@@ -300,6 +312,7 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     ),
     Command.CONFIRM_RELEASE: (_all_released,),
     Command.COMPLETE_PROBATION: (_no_news_pending, _probation_over),
+    Command.ATTACH_EVIDENCE: (_file_attached, _shared_with_who_knows),
     Command.DECLARE_FALSE_ALARM: (_false_alarm_code, _not_twice, _owner_among_voters),
     Command.DELIST: (_reason_given, _not_twice, _manager_among_voters),
     Command.NARROW: (_not_twice, _evidence_seen, _manager_among_voters),

@@ -20,6 +20,7 @@ from freezeguard.ports.notice_facts import (
     ApprovalRejectedFacts,
     ApprovalRequestedFacts,
     ApprovalVoidedFacts,
+    EvidenceAttachedFacts,
     RemedyProposedFacts,
     RemedyReturnedFacts,
 )
@@ -46,6 +47,24 @@ def remedy_returned(facts: RemedyReturnedFacts, say: Wording) -> Body:
     count = rows(say, [("round", None if number is None else say.number(number))])
     lacking = section(say, "missing", missing, count)
     return tuple(opening), (lacking, about(facts, say))
+
+
+def evidence_attached(facts: EvidenceAttachedFacts, say: Wording) -> Body:
+    """To the owner or the vendor: the other side has put a file on the case."""
+    size = say.number(-(-facts["size"] // 1024))
+    what = rows(
+        say,
+        [
+            ("file", clip(facts["name"], 200)),
+            ("size", say.say("evidence_attached.size", number=size)),
+            ("comment", long_text(facts.get("note"))),
+        ],
+    )
+    fetch = Paragraph(say.say("evidence_attached.fetch"))
+    return (intro_for(facts, say, "evidence_attached"),), (
+        section(say, "news", what, fetch),
+        about(facts, say),
+    )
 
 
 def approval_requested(facts: ApprovalRequestedFacts, say: Wording) -> Body:

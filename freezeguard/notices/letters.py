@@ -7,6 +7,7 @@ from freezeguard.notices.approvals import (
     approval_rejected,
     approval_requested,
     approval_voided,
+    evidence_attached,
     remedy_proposed,
     remedy_returned,
 )
@@ -399,6 +400,7 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "degraded": degraded,
     "remedy_proposed": remedy_proposed,
     "remedy_returned": remedy_returned,
+    "evidence_attached": evidence_attached,
     "approval_requested": approval_requested,
     "approval_voided": approval_voided,
     "approval_rejected": approval_rejected,

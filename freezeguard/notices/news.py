@@ -231,6 +231,5 @@ NEWS: Mapping[str, News] = {
     ),
     "review_due": News((_DUE,), ("then",), began="stopped_on"),
     "legal_clock": News((("law", _prose), ("what", _prose), _DUE), heading="clock"),
-    "evidence_attached": News((_BY, ("note", _prose)), bullets=("attached",)),
 }
 """Every kind that is told in this shape."""

@@ -337,6 +337,14 @@ class ApprovalVoidedFacts(CaseNoticeFacts):
     news: NotRequired[list[str]]
 
 
+class EvidenceAttachedFacts(CaseNoticeFacts):
+    """`evidence_attached`: a file that the other side has put on the case; `size` in bytes."""
+
+    name: str
+    note: NotRequired[str | None]
+    size: int
+
+
 class ApprovalRejectedFacts(CaseNoticeFacts):
     """`approval_rejected`: why, and (to staff only) who said no."""
 
@@ -640,14 +648,6 @@ class LegalClockFacts(CaseNoticeFacts):
     what: NotRequired[str | None]
 
 
-class EvidenceAttachedFacts(CaseNoticeFacts):
-    """`evidence_attached`, to the owner: names or descriptions of what was `attached`."""
-
-    attached: list[str]
-    by: NotRequired[str | None]
-    note: NotRequired[str | None]
-
-
 class DigestEntryFacts(TypedDict):
     """One notice of a digest: its kind, and what its line says.
 
@@ -677,6 +677,7 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "degraded": DegradedFacts,
         "remedy_proposed": RemedyProposedFacts,
         "remedy_returned": RemedyReturnedFacts,
+        "evidence_attached": EvidenceAttachedFacts,
         "approval_requested": ApprovalRequestedFacts,
         "approval_voided": ApprovalVoidedFacts,
         "approval_rejected": ApprovalRejectedFacts,
@@ -719,7 +720,6 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "outcome": OutcomeFacts,
         "review_due": ReviewDueFacts,
         "legal_clock": LegalClockFacts,
-        "evidence_attached": EvidenceAttachedFacts,
         "digest": DigestFacts,
     }
 )

@@ -22,6 +22,7 @@ from freezeguard.domain.record import Case, ProbationRecord, Promises, Vote
 from freezeguard.domain.rules import Rule, RuleScope
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Signal
+from freezeguard.ports.evidence import StoredEvidence
 from freezeguard.ports.privacy import Retention, Subjects
 
 T = TypeVar("T")
@@ -1038,6 +1039,7 @@ class Transaction(Protocol):
     record: Record
     subjects: Subjects
     retention: Retention
+    evidence: StoredEvidence
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

@@ -13,6 +13,7 @@ from freezeguard.domain.people import Actor, Person
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import Now
+from freezeguard.ports.evidence import EvidenceFile
 from freezeguard.ports.storage import (
     AttachedSignals,
     CatalogueRow,
@@ -58,6 +59,7 @@ class Casefile:
     tasks: Sequence[ManualTask]
     offers: Sequence[Offer]
     reviews: Sequence[Json] = ()
+    files: Sequence[EvidenceFile] = ()
 
 
 async def visible_case(tx: Transaction, case_id: UUID, actor: Actor, *, lock: bool = False) -> Case:
@@ -101,7 +103,23 @@ class Casefiles:
             tasks=await tx.cases.tasks(case.id) if is_staff else (),
             offers=offers,
             reviews=await tx.cases.reviews(case.id) if is_staff else (),
+            files=await files_for(tx, case.id, actor),
         )
+
+
+def is_vendor(actor: Actor) -> bool:
+    """Say whether an actor is a person of a vendor."""
+    return isinstance(actor, Person) and not actor.is_staff
+
+
+def may_see_file(file: EvidenceFile, actor: Actor) -> bool:
+    """Say whether a file is any business of somebody who may see its case."""
+    return file.visible_to_vendor or not is_vendor(actor)
+
+
+async def files_for(tx: Transaction, case_id: UUID, actor: Actor) -> list[EvidenceFile]:
+    """Return the files of a case that the actor may see, the oldest first."""
+    return [one for one in await tx.evidence.of_case(case_id) if may_see_file(one, actor)]
 
 
 def _to_vendor(notice: Notice) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from freezeguard.domain.effects import Notify
 from freezeguard.domain.people import Role
@@ -297,6 +298,9 @@ class Telling:
             return {"expires_at": due.isoformat(), "soft_hold": bool(soft)}
         if notify.kind in {"statement_of_reasons", "refrozen"}:
             return self._statement(case)
+        if notify.kind == "evidence_attached":
+            file = await tx.evidence.get(UUID(notify.facts["file"]))
+            return {} if file is None else {"name": file.name, "note": file.note}
         return _own_facts(notify.kind, case)
 
     def _statement(self, case: Case) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.detection import PostgresDetection
 from freezeguard.storage.digests import PostgresDigests
+from freezeguard.storage.evidence import PostgresEvidence
 from freezeguard.storage.holds import PostgresHolds
 from freezeguard.storage.mails import PostgresMails
 from freezeguard.storage.masterdata import PostgresMasterData
@@ -22,6 +23,7 @@ from freezeguard.storage.subjects import PostgresSubjects
 from freezeguard.storage.violations import reraise
 
 if TYPE_CHECKING:
+    from freezeguard.ports import evidence as evidence_port
     from freezeguard.ports import privacy
     from freezeguard.ports import storage as port
 
@@ -51,6 +53,7 @@ class PostgresTransaction:
         self.record: port.Record = PostgresRecord(connection, writes)
         self.subjects: privacy.Subjects = PostgresSubjects(connection, writes)
         self.retention: privacy.Retention = PostgresRetention(connection)
+        self.evidence: evidence_port.StoredEvidence = PostgresEvidence(connection)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

@@ -135,7 +135,7 @@ async def test_staff_sees_everything_and_an_auditor_changes_nothing(rig: Rig, sk
     refused = await rig.command(seen, "accept_ownership", "audi")
 
     assert ["It broke in my hands."] == seen["evidence"]["excerpts"]
-    assert ["comment"] == [one["command"] for one in seen["available_commands"]]
+    assert ["comment", "attach_evidence"] == [one["command"] for one in seen["available_commands"]]
     assert (403, "not_allowed") == (refused.status, refused.body["code"])
 
 
@@ -176,14 +176,14 @@ async def test_what_is_offered_is_what_is_allowed(rig: Rig, sku: str):
     """Each person is offered the commands that the state and their roles allow, and no others."""
     case = await _frozen(rig, sku)
     expected = {
-        "owen": {"accept_ownership", "comment", "declare_false_alarm"},
-        "mara": {"comment", "declare_false_alarm"},
-        "miro": {"comment"},
-        "alba": {"comment"},
-        "quin": {"comment", "declare_false_alarm"},
-        "cora": {"comment", "declare_false_alarm"},
-        "vera": {"comment"},
-        "root": {"comment"},
+        "owen": {"accept_ownership", "comment", "attach_evidence", "declare_false_alarm"},
+        "mara": {"comment", "attach_evidence", "declare_false_alarm"},
+        "miro": {"comment", "attach_evidence"},
+        "alba": {"comment", "attach_evidence"},
+        "quin": {"comment", "attach_evidence", "declare_false_alarm"},
+        "cora": {"comment", "attach_evidence", "declare_false_alarm"},
+        "vera": {"comment", "attach_evidence"},
+        "root": {"comment", "attach_evidence"},
     }
 
     offered = {

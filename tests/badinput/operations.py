@@ -37,6 +37,9 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /v1/cases/{id}": PEOPLE | SHOPS,
     "GET /v1/cases/{id}/timeline": PEOPLE | SHOPS,
     "POST /v1/cases/{id}/commands": PEOPLE,
+    "POST /v1/cases/{id}/evidence": PEOPLE,
+    "GET /v1/cases/{id}/evidence": PEOPLE | SHOPS,
+    "GET /v1/cases/{id}/evidence/{file}": PEOPLE | SHOPS,
     "GET /v1/rules": STAFF,
     "POST /v1/rules": ANALYSTS | ADMIN,
     "PUT /v1/rules/{id}": ANALYSTS | ADMIN,
@@ -89,8 +92,11 @@ class Operation:
 
     @property
     def media_types(self) -> tuple[str, ...]:
-        """Return what its body may be; empty where it takes none."""
-        return tuple(self.spec.get("requestBody", {}).get("content", {}))
+        """Return what its body may be; empty where it takes none, or a file of any bytes."""
+        content = self.spec.get("requestBody", {}).get("content", {})
+        return tuple(
+            name for name, one in content.items() if one["schema"].get("format") != "binary"
+        )
 
     @property
     def takes_many(self) -> bool:

@@ -28,7 +28,7 @@ GUARDED = frozenset(
     {
         "dismiss", "confirm_freeze", "resolve_task", "propose_remedy", "return_remedy",
         "request_approval", "reject_approval", "approve", "confirm_release", "complete_probation",
-        "declare_false_alarm",
+        "declare_false_alarm", "attach_evidence",
     }
 )
 """Commands that lack something when given without arguments and with `UNMET` facts."""

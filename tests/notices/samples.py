@@ -231,6 +231,12 @@ SAMPLES: dict[str, dict[str, Any]] = {
             {"case": "FG-1044", "sku": "MUG-2", "sentence": "6 complaints within 1 day."},
         ],
     },
+    "evidence_attached": {
+        **STAFF,
+        "name": "tear-test-L8.pdf",
+        "note": "50 handles of lot L-8, none broke.",
+        "size": 181_204,
+    },
     "manual_task": {**STAFF, **OBJECT, "task": "stop", "due": "2025-11-22T13:20:00+00:00"},
     "vendor_reminder": {**CASE, "silent_since": TOLD, "number": 1, "due": SOON},
     "vendor_escalated": {**CASE, "silent_since": TOLD, "due": SOON},
@@ -307,10 +313,6 @@ SAMPLES: dict[str, dict[str, Any]] = {
         **STAFF, "law": "Regulation (EU) 2023/988, Article 20", "due": SOON,
         "what": "Report the accident to the authority.",
     },
-    "evidence_attached": {
-        **STAFF, "attached": ["press log of 11 March.pdf", "photo of the rivets"],
-        "by": "Northwind Appliances B.V.", "note": "From our own line.",
-    },
     "digest": {
         **{key: CASE[key] for key in ("shop", "at", "contact")},
         "audience": "staff", "recipient": "Maria Keller", "steps": [],
@@ -386,6 +388,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "approval_voided: vendor": ("approval_voided", {**SAMPLES["approval_voided"], **CASE}),
     "approval_rejected: vendor": ("approval_rejected", {**SAMPLES["approval_rejected"], **CASE}),
+    "evidence_attached: vendor": (
+        "evidence_attached", {**SAMPLES["evidence_attached"], **CASE, "note": ""}
+    ),
     "released: staff": ("released", {**SAMPLES["released"], **STAFF}),
     "false_alarm: staff": ("false_alarm", {**SAMPLES["false_alarm"], **STAFF}),
     "closed: delisted": ("closed", {**CASE, "outcome": "delisted"}),

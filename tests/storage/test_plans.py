@@ -66,6 +66,12 @@ FILL = """
     INSERT INTO crossings (id, sku, scope, rule_id, rule_version, crossed_at, source, signal_id,
                            known_at, outcome, reason)
     SELECT gen_random_uuid(), sku, '{}', 'r', 1, $1, 'shop', sku, $1, 'freeze', '{}' FROM cases;
+    INSERT INTO evidence_files (id, case_id, sku, name, media_type, size, sha256, uploaded_by,
+                                uploaded_at, visible_to_vendor, stored_in)
+    SELECT id, id, sku, 'a.txt', 'text/plain', 1, repeat('0', 64), 'person:vera', $1, true,
+           'database'
+      FROM cases;
+    INSERT INTO evidence_contents (file_id, n, part) SELECT id, 0, 'x' FROM evidence_files;
     INSERT INTO shipments (source, id, fingerprint, sku, units, shipped_at, received_at)
     SELECT 'wms', id, '', sku, 1, occurred_at, $1 FROM signals;
     ANALYZE
@@ -162,6 +168,9 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("objects", "skus_to_read_ahead", 2, {"skus_to_read_ahead"}),
     ("notices", "claim_due", 3, {"notices_due"}),
     ("notices", "of_case", 1, {"notices_once"}),
+    ("evidence", "files_of_case", 1, {"evidence_files_by_case"}),
+    ("evidence", "part", 2, {"evidence_contents_pkey"}),
+    ("evidence", "in_directory", 1, {"evidence_files_pkey"}),
     ("detection", "spent", 5, {"automatic_freezes_by_time"}),
     ("detection", "crossings", 1, {"crossings_once"}),
     ("masterdata", "prelude", 1, {"skus_pkey", "pending_evaluations_pkey"}),

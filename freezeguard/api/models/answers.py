@@ -208,6 +208,41 @@ class EvidenceOut(Output):
     excerpts: list[str]
 
 
+class EvidenceFileOut(Output):
+    """A file that was attached to a case. `sha256` is that of the bytes that are kept."""
+
+    model_config = ConfigDict(title="EvidenceFile")
+
+    id: str
+    name: str
+    media_type: str
+    size: int = Field(description="Bytes.")
+    sha256: str
+    note: str
+    uploaded_by: str
+    uploaded_at: datetime
+    visible_to_vendor: bool
+    erased_at: datetime | None = Field(description="Since when only this entry is left.")
+
+
+class EvidenceFileList(Output):
+    """The files of a case that the caller may see, the oldest first."""
+
+    items: list[EvidenceFileOut]
+    next: str | None
+
+
+class AttachedOut(Output):
+    """A file on a case, and how the case stands now."""
+
+    model_config = ConfigDict(title="AttachedEvidence")
+
+    file: EvidenceFileOut
+    state: State
+    version: int
+    evidence_revision: int
+
+
 class CommandOut(Output):
     """A command that the caller may give now."""
 
@@ -270,6 +305,7 @@ class CaseOut(CaseSummary):
     merged_into: str | None = None
     reviews: list[dict[str, Any]] = []
     evidence: EvidenceOut
+    evidence_files: list[EvidenceFileOut]
     enforcement: list[ObjectOut]
     notices: list[NoticeOut]
     clocks: list[ClockOut]

@@ -249,6 +249,10 @@ class Review(Input):
     comment: Text | None = None
 
 
+class AttachEvidence(Input):
+    """The file itself goes to `POST /v1/cases/{id}/evidence`; this command alone attaches none."""
+
+
 class NoCommand(BaseModel):
     """Arguments of a command that only freezeguard itself gives: always refused."""
 
@@ -287,6 +291,7 @@ ARGUMENTS: Mapping[Command, type[BaseModel]] = {
     Command.WAIVE: Waive,
     Command.UNWAIVE: Unwaive,
     Command.REVIEW: Review,
+    Command.ATTACH_EVIDENCE: AttachEvidence,
 }
 
 

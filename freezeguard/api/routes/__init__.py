@@ -4,6 +4,7 @@ from freezeguard.api.context import Context
 from freezeguard.api.routes import (
     audit,
     cases,
+    evidence,
     freezes,
     holds,
     inbound,
@@ -20,7 +21,7 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, freezes, cases, rules, masterdata, people, subjects, audit,
-        operation,
+        signals, inbound, holds, freezes, cases, evidence, rules, masterdata, people, subjects,
+        audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

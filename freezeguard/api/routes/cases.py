@@ -65,6 +65,7 @@ _EXAMPLES: Mapping[Command, dict[str, Any]] = {
     Command.DECLARE_FALSE_ALARM: {**_SEEN, "reason_code": "wrong_item"},
     Command.FREEZE: {**_SEEN, "reason_code": "defective", "comment": "The third caller today."},
     Command.DISMISS: {**_SEEN, "reason": "A display fault, the item is sound."},
+    Command.ATTACH_EVIDENCE: _SEEN,
     Command.RESOLVE_TASK: {
         **_SEEN, "catalogue": "shop", "remote_id": "p000001", "note": "Taken off by hand.",
     },
@@ -220,6 +221,8 @@ def _event(one: CaseEvent, actor: Actor) -> EventOut:
     is_staff = not isinstance(actor, Person) or actor.is_staff
     arguments, by = dict(one.arguments), one.actor
     if not is_staff:
+        if one.command == Command.ATTACH_EVIDENCE and not arguments.get("shared"):
+            arguments = {}  # a vendor learns that evidence has grown, not by what
         own_words = arguments.get("comment") if by == actor_name(actor) else None
         arguments = for_vendor(arguments)
         if own_words is not None:

@@ -33,9 +33,17 @@ def _comment(_: Move) -> Outcome:
 
 
 def _attach_evidence(move: Move) -> Outcome:
-    """Whoever approved has not seen it: approvals are void."""
-    revision = {"evidence_revision": move.case.evidence_revision + 1}
-    return revision, [VoidVotes("new evidence was attached")]
+    """A file is new evidence: whoever approved has not seen it.
+
+    The owner is told of a vendor's file, and the vendor of one that staff shares.
+    """
+    effects: list[Effect] = [VoidVotes("the evidence has changed")]
+    file = {key: move.arguments[key] for key in ("file", "media_type", "size")}
+    if isinstance(move.actor, Person) and not move.actor.is_staff:
+        effects.append(Notify("evidence_attached", "owner", file))
+    elif move.arguments.get("shared"):
+        effects.append(Notify("evidence_attached", "vendor", file))
+    return {"evidence_revision": move.case.evidence_revision + 1}, effects
 
 
 # ------------------------------------------------------------------------------------ owners
