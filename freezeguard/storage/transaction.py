@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from freezeguard.storage.auditchain import PostgresAuditChain
 from freezeguard.storage.cases import PostgresCases
 from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites
@@ -19,6 +20,7 @@ from freezeguard.storage.violations import reraise
 
 if TYPE_CHECKING:
     from freezeguard.ports import storage as port
+    from freezeguard.ports.auditchain import AuditChain
 
 SQL = queries("transaction")
 
@@ -42,6 +44,7 @@ class PostgresTransaction:
         self.people: port.People = people
         self.master: port.MasterData = PostgresMasterData(connection, people)
         self.record: port.Record = PostgresRecord(connection, writes)
+        self.chain: AuditChain = PostgresAuditChain(connection, writes)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)
