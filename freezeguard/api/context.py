@@ -10,7 +10,9 @@ from freezeguard.domain.record import Case
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import Database
 from freezeguard.services.access import Access
+from freezeguard.services.auditchain import AuditReading
 from freezeguard.services.casefile import Casefile, Casefiles
+from freezeguard.services.casepack import CasePacks
 from freezeguard.services.casework import Aftermath, Casework
 from freezeguard.services.commands import Commands
 from freezeguard.services.freezes import Freezes
@@ -38,6 +40,8 @@ class Context:
     ingestion: Ingestion
     casework: Casework
     casefiles: Casefiles
+    audit: AuditReading
+    packs: CasePacks
     freezes: Freezes
     commands: Commands
     held: HeldSet

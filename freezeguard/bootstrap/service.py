@@ -19,15 +19,25 @@ from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.bootstrap.surroundings import jitter, new_id, new_secret, request_ids, utc_now
+from freezeguard.bootstrap.surroundings import (
+    jitter,
+    new_id,
+    new_secret,
+    random_bytes,
+    request_ids,
+    utc_now,
+)
 from freezeguard.catalogues.registry import open_catalogues
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
+from freezeguard.notices.anchorpost import AnchorPost
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer
+from freezeguard.services.auditchain import Anchoring, AuditReading, Chaining
 from freezeguard.services.casefile import Casefiles
+from freezeguard.services.casepack import CasePacks
 from freezeguard.services.casework import TOPIC_HOLDS, TOPIC_NOTICES, TOPIC_OBJECTS, Casework
 from freezeguard.services.commands import Commands
 from freezeguard.services.delivery import Delivery, Sender
@@ -81,6 +91,8 @@ class Service:
     read_ahead: ReadAhead
     delivery: Delivery
     timers: Timers
+    chaining: Chaining
+    anchoring: Anchoring
     listener: Listener
     metrics: PrometheusMetrics
     context: Context
@@ -122,6 +134,8 @@ class Service:
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
+        step("audit chain", self.chaining.step, poll=every.poll)
+        step("audit anchors", _idle(self.anchoring.step), poll=every.poll)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
         for name in self.directory.outlets:
             step(f"read ahead {name}", partial(self.read_ahead.catch_up, name), poll=every.poll * 5)
@@ -241,7 +255,16 @@ async def _open(settings: Settings, dsns: Dsns, stack: AsyncExitStack) -> Servic
     transport = _transport(settings)
     if transport is not None:
         stack.push_async_callback(transport.close)
-    return build(settings, database, dsns.runtime, catalogues, transport, customer_key)
+    post = _anchor_post(settings, stack)
+    return build(settings, database, dsns.runtime, catalogues, transport, customer_key, post)
+
+
+def _anchor_post(settings: Settings, stack: AsyncExitStack) -> AnchorPost | None:
+    if settings.audit.anchor_webhook is None:
+        return None
+    post = AnchorPost(settings.audit.anchor_webhook)
+    stack.push_async_callback(post.close)
+    return post
 
 
 def _transport(settings: Settings) -> MailTransport | None:
@@ -275,6 +298,7 @@ def build(
     catalogues: Mapping[str, Catalogue],
     transport: MailTransport | None,
     customer_key: bytes,
+    anchor_post: AnchorPost | None = None,
 ) -> Service:
     """Put the parts together; opens nothing."""
     metrics = PrometheusMetrics()
@@ -300,13 +324,20 @@ def build(
     )
     access = Access(database, utc_now, new_id, new_secret)
     held, known = HeldSet(database, utc_now), KnownSkus(database, hash, utc_now)
-    mail = settings.mail
+    mail, audit = settings.mail, settings.audit
+    anchoring = Anchoring(
+        database, FileJournal(settings.anchor_file), anchor_post, audit.every, audit.rows,
+        metrics, utc_now,
+    )
+    casefiles = Casefiles(casework, utc_now)
     service: list[Service] = []
     context = Context(
         database=database,
         ingestion=ingestion,
         casework=casework,
-        casefiles=Casefiles(casework, utc_now),
+        casefiles=casefiles,
+        audit=AuditReading(database, anchoring, utc_now),
+        packs=CasePacks(database, casefiles, render, anchoring.known, utc_now),
         freezes=Freezes(casework, utc_now, new_id),
         commands=Commands(casework, evaluation, utc_now),
         held=held,
@@ -345,6 +376,7 @@ def build(
             telling, utc_now, new_id, jitter, metrics,
         ),
         timers=Timers(database, casework, telling, new_id),
+        chaining=Chaining(database, random_bytes, metrics, utc_now), anchoring=anchoring,
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
         metrics=metrics, context=context, api=api,
     )

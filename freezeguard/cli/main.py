@@ -6,6 +6,7 @@ import typer
 
 from freezeguard import __version__
 from freezeguard.cli import (
+    audit,
     cases,
     catalogues,
     demo,
@@ -60,6 +61,7 @@ app.add_typer(imports.skus_app, name="skus", help="Master data of SKUs.")
 app.add_typer(vendors.app, name="vendors", help="Who supplies SKUs.")
 app.add_typer(people.app, name="people", help="Who may sign in.")
 app.add_typer(keys.app, name="keys", help="Credentials of machines.")
+app.add_typer(audit.app, name="audit", help="Who did what, and is the record whole?")
 app.add_typer(catalogues.app, name="catalogues", help="Do they answer?")
 app.command("doctor", help=doctor.HELP, short_help="What is wrong, and the remedy.")(doctor.doctor)
 app.command("migrate", help=migrate.HELP, short_help="Bring the schema up to date.")(

@@ -72,25 +72,48 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
+def download(path: str, *, query: Mapping[str, Any]) -> bytes:
+    """Return the bytes of an answer that is no JSON. Raises Failure where it is refused."""
+    status, found = _exchanged("GET", path, query, None)
+    if status >= 400:
+        granted(status, _decoded(found))
+    return found
+
+
 def exchange(
     method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
 ) -> tuple[int, Any]:
     """Send one request; return status and decoded answer. Raises Failure where nobody answers."""
+    status, text = _exchanged(method, path, query or {}, body)
+    return status, _decoded(text)
+
+
+def _decoded(text: bytes) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        raise Failure(
+            Exit.UNREACHABLE, "not_freezeguard", f"What answers at {service_url()} speaks no JSON."
+        ) from None
+
+
+def _exchanged(
+    method: str, path: str, query: Mapping[str, Any], body: Any
+) -> tuple[int, bytes]:
     from http.client import HTTPException
     from urllib.parse import urlencode, urlsplit
 
     url = service_url()
     place = urlsplit(url)
     connection = _connect(place)
-    given = {name: value for name, value in (query or {}).items() if value is not None}
+    given = {name: value for name, value in query.items() if value is not None}
     target = place.path + path + ("?" + urlencode(given) if given else "")
     try:
         connection.request(
             method, target, None if body is None else json.dumps(body).encode(), _headers()
         )
         answer = connection.getresponse()
-        text = answer.read()
-        return answer.status, json.loads(text) if text else None
+        return answer.status, answer.read()
     except (OSError, HTTPException) as error:
         words = str(error) or type(error).__name__
         raise Failure(

@@ -1,13 +1,13 @@
-"""The audit record as a hash chain: what is hashed, exactly.
+r"""The audit record as a hash chain: what is hashed, exactly.
 
 For each audit row, in the order in which the rows are chained:
 
     entry  = JSON array [position, chained_at, seq, at, actor, action, subject, why, details,
              request_id], canonical, in UTF-8
-    digest = SHA-256("freezeguard audit entry 1\\n" || salt || entry)
-    hash   = SHA-256("freezeguard audit chain 1\\n" || hash before || digest)
+    digest = SHA-256("freezeguard audit entry 1\n" || salt || entry)
+    hash   = SHA-256("freezeguard audit chain 1\n" || hash before || digest)
 
-and before the first one hash = SHA-256("freezeguard audit origin 1\\n" || instance). Salts are 16
+and before the first one hash = SHA-256("freezeguard audit origin 1\n" || instance). Salts are 16
 random bytes, so that nobody guesses an entry from its digest; digests and hashes are 32 bytes.
 
 Canonical: no white space; keys sorted by code point; text escaped only where JSON asks for it;

@@ -45,7 +45,7 @@ SELECT count(*) AS rows, min(at) AS oldest_at
 
 -- name: links
 -- Return the next links with their audit rows, as far as these are still there.
-SELECT position, audit_seq, chained_at, salt, digest, hash,
+SELECT position, audit_seq, chained_at, salt, digest, link.hash,
        seq, at, actor, action, subject, why, details::text, request_id
   FROM (SELECT position, audit_seq, chained_at, salt, digest, hash
           FROM audit_chain
@@ -65,7 +65,7 @@ SELECT position, audit_seq, chained_at, salt, digest, hash
 -- name: of_subject
 -- Return the audit rows of one subject with their links, as far as they are chained.
 SELECT seq, at, actor, action, subject, why, details::text, request_id,
-       position, audit_seq, chained_at, salt, digest, hash
+       position, audit_seq, chained_at, salt, digest, audit_chain.hash
   FROM audit
   LEFT JOIN audit_chain ON audit_seq = seq
  WHERE subject = $1

@@ -3,6 +3,9 @@
 import asyncpg
 import pytest
 
+from freezeguard.bootstrap.surroundings import random_bytes
+from freezeguard.ports.metrics import NoMetrics
+from freezeguard.services.auditchain import Chaining
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import EmbeddedServer, OwnerAndRuntimeDsns, prepare_database
 from freezeguard.storage.sqlfiles import sql_directory
@@ -164,7 +167,7 @@ async def test_the_record_refuses_its_owner_too(
 ) -> None:
     """Whoever owns the tables changes the record only by switching its triggers off on purpose."""
     await database.run(lambda tx: tx.record.write(NOW, "ann", "put_rule", "rule:r"))
-    await database.run(Chaining(database, b"s" * SALT_BYTES.__mul__, NoMetrics(), NOW).batch)
+    await database.run(Chaining(database, random_bytes, NoMetrics(), lambda: NOW).batch)
     owner = await asyncpg.connect(migrated_dsns.owner)
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):

@@ -3,6 +3,7 @@
 from freezeguard.api.context import Context
 from freezeguard.api.routes import (
     audit,
+    casepack,
     cases,
     freezes,
     holds,
@@ -18,6 +19,6 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, holds, freezes, cases, rules, masterdata, people, audit, operation,
+        signals, holds, freezes, cases, casepack, rules, masterdata, people, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]
