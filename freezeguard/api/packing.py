@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -44,8 +45,10 @@ _FOR_VENDORS = (
 _OBJECT_FOR_VENDORS = (
     "catalogue", "wanted", "status", "seen_sellable", "seen_side", "seen_at", "sent_at",
 )  # fmt: skip
-_ARGUMENTS_FOR_VENDORS = ("remedy", "missing")
+_ARGUMENTS_FOR_VENDORS = ("remedy", "missing", "catalogue", "status", "seen_at")
 _APART = {"evidence", "enforcement", "notices", "clocks", "tasks", "available_commands"}
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$")
 
 Json = dict[str, Any]
 
@@ -244,15 +247,18 @@ def _spaced(code: str | None) -> str:
 
 
 def _plain(value: Any) -> str:
-    """Write a value of a record on one line: lists by commas, objects by name."""
+    """Write a value of a record on one line: lists by commas, objects by name, times for people."""
     match value:
         case None | "":
             return "–"
         case bool():
             return "yes" if value else "no"
         case dict():
-            return "; ".join(f"{_spaced(str(name))}: {_plain(one)}" for name, one in value.items())
+            said = ((name, one) for name, one in value.items() if one not in (None, "", [], {}))
+            return " · ".join(f"{_spaced(str(name))}: {_plain(one)}" for name, one in said) or "–"
         case list():
             return ", ".join(map(_plain, value)) or "–"
+        case str() if _MOMENT.match(value):
+            return _readable(value)
         case _:
             return str(value)

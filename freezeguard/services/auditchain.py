@@ -30,7 +30,8 @@ from freezeguard.ports.storage import Database, Transaction
 
 log = structlog.get_logger()
 
-BATCH, RECENT, SLICE, PAGE = 250, 2000, 5000, 250
+BATCH, RECENT, SLICE, PAGE = 100, 2000, 5000, 100
+"""Batches and pages are small: hashing one holds the loop up, and freezes wait meanwhile."""
 END = 2**63 - 1
 POST_AGAIN = timedelta(seconds=30)
 
@@ -55,7 +56,7 @@ class Chaining:
         return number
 
     async def batch(self, tx: Transaction) -> int:
-        """Chain up to 250 rows; none where another replica is at it."""
+        """Chain up to 100 rows; none where another replica is at it."""
         at = await tx.chain.take_turn()
         if at is None:
             return 0
@@ -96,6 +97,7 @@ class Anchoring:
         self._every, self._rows = every, rows
         self._metrics, self._now = metrics, now
         self._last: Anchor | None = None
+        self._cut_was_told = False
         self._unposted: tuple[Anchor, datetime] | None = None
 
     async def step(self) -> int:
@@ -117,8 +119,9 @@ class Anchoring:
         last, now = self._last, self._now()
         if last is None:
             return True
-        if last.position > head.position:
+        if last.position > head.position and not self._cut_was_told:
             log.error("audit_chain_was_cut", anchored=last.position, head=head.position)
+        self._cut_was_told = last.position > head.position
         behind = head.position - last.position
         self._metrics.set(
             "audit_anchor_age_seconds", (now - last.at).total_seconds() if behind > 0 else 0.0
@@ -172,7 +175,7 @@ class Page:
 class Unchained:
     """Rows that are in no link: how many, since when, and when we looked.
 
-    `seqs` are the numbers of those, up to 250, below the highest that is chained.
+    `seqs` are the numbers of those, up to 100, below the highest that is chained.
     """
 
     rows: int

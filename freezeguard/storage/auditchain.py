@@ -51,10 +51,11 @@ class PostgresAuditChain:
         return (0, None) if row is None else (row["rows"], row["oldest_at"])
 
     async def links(self, after: int, limit: int) -> list[tuple[Link, AuditRow | None]]:
-        rows = await self._connection.fetch(SQL["links"], after, limit)
-        return [
-            (Link(*row[:6]), None if row["seq"] is None else AuditRow(*row[6:])) for row in rows
-        ]
+        links = [Link(*row) for row in await self._connection.fetch(SQL["links"], after, limit)]
+        # two statements: joined, a plan for all arguments would read the whole record
+        rows = await self._connection.fetch(SQL["rows"], [one.seq for one in links])
+        known = {row["seq"]: AuditRow(*row) for row in rows}
+        return [(one, known.get(one.seq)) for one in links]
 
     async def stretch(self, first: int, last: int) -> list[Link]:
         return [Link(*row) for row in await self._connection.fetch(SQL["stretch"], first, last)]

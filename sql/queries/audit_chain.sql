@@ -44,16 +44,18 @@ SELECT count(*) AS rows, min(at) AS oldest_at
          LIMIT 10000) AS waiting;
 
 -- name: links
--- Return the next links with their audit rows, as far as these are still there.
-SELECT position, audit_seq, chained_at, salt, digest, link.hash,
-       seq, at, actor, action, subject, why, details::text, request_id
-  FROM (SELECT position, audit_seq, chained_at, salt, digest, hash
-          FROM audit_chain
-         WHERE position > $1
-         ORDER BY position
-         LIMIT $2) AS link
-  LEFT JOIN audit ON seq = audit_seq
- ORDER BY position;
+-- Return the next links.
+SELECT position, audit_seq, chained_at, salt, digest, hash
+  FROM audit_chain
+ WHERE position > $1
+ ORDER BY position
+ LIMIT $2;
+
+-- name: rows
+-- Return audit rows by their numbers, as far as they are there.
+SELECT seq, at, actor, action, subject, why, details::text, request_id
+  FROM audit
+ WHERE seq = ANY ($1::bigint[]);
 
 -- name: stretch
 -- Return the links from one position to another, without what they are about.

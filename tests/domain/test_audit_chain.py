@@ -75,7 +75,7 @@ def found(report: Report) -> list[tuple[What, int | None, int | None]]:
 
 @given(VALUES, st.randoms())
 def test_the_same_value_is_the_same_text(value, chance: random.Random) -> None:
-    """Order of keys, white space and escapes make no difference; writing it again changes nothing."""
+    """Order of keys, white space and escapes make no difference, nor does writing it again."""
     def shuffled(one):
         if isinstance(one, dict):
             pairs = [(key, shuffled(each)) for key, each in one.items()]
@@ -103,7 +103,7 @@ def test_numbers_and_text_have_one_form(text: str, written: str) -> None:
 
 
 def test_every_field_is_hashed() -> None:
-    """A change of any field, of its place or of its time changes the digest, and moves no border."""
+    """A change of any field, its place or its time changes the digest; no border moves."""
     base = row(7, why="a", request_id="r")
     others = [
         replace(base, at=NOW + timedelta(microseconds=1)), replace(base, actor="person:bob"),

@@ -479,8 +479,8 @@ class UnchainedOut(Output):
 
     model_config = ConfigDict(title="AuditUnchained")
 
-    rows: int = Field(description="Of the newest 10,000, and of all that are older than those.")
-    seqs: list[int] = Field(description="Those below the highest that is chained; at most 250.")
+    rows: int = Field(description="How many; counted up to 10,000.")
+    seqs: list[int] = Field(description="Those below the highest that is chained; at most 100.")
     oldest_at: datetime | None
     as_of: datetime
 
