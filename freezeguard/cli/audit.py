@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-PAGE = 1000
+PAGE = 200
 
 
 @app.command(

@@ -183,10 +183,8 @@ async def test_lag_and_anchors_are_measured(rig: Rig):
     assert "freezeguard_audit_anchor_age_seconds" in text
 
 
-async def test_doctor_says_that_the_chain_lags_and_that_anchors_are_missing(
-    rig: Rig, tmp_path: Path
-):
-    """An old row that nobody chains, and no file of anchors, are notes with a remedy."""
+async def test_doctor_says_that_anchors_are_missing(rig: Rig, tmp_path: Path):
+    """A chain without a file of anchors is a note that names the file."""
     await anchored(rig)
     assert rig.dsns is not None
     ran = await Shell(tmp_path, bare_environment(

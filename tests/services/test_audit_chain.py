@@ -12,6 +12,8 @@ import asyncpg
 import pytest
 from aiohttp import web
 
+from freezeguard.bootstrap.auditchecks import check_audit
+from freezeguard.bootstrap.settings import AuditSettings, Settings
 from freezeguard.bootstrap.surroundings import random_bytes
 from freezeguard.domain.auditchain import Anchor
 from freezeguard.domain.auditverification import Report, What
@@ -439,3 +441,26 @@ async def test_a_receiver_that_is_not_there_hinders_nothing(shop: Shop) -> None:
     await post.close()
 
     assert (1, 120) == (done, (await kept(shop))[-1].position)
+
+
+async def test_doctor_says_that_the_chain_or_the_anchors_lag(shop: Shop) -> None:
+    """All well; a row that nobody has chained for an hour; a head that nobody has anchored."""
+    settings = Settings(audit=AuditSettings(anchor_file=shop.file))
+    shop.file.unlink()
+    shop.clock.now = datetime.now(UTC) - timedelta(hours=1)
+    await shop.another_anchoring().step()
+
+    async def remedies() -> list[bool]:
+        return [bool(one.remedy) for one in await check_audit(shop.database, settings)]
+
+    well = await remedies()
+    await shop.database.run(
+        lambda tx: tx.record.write(datetime.now(UTC) - timedelta(hours=1), "ann", "a", "rule:r")
+    )
+    unchained = await remedies()
+    await shop.chain()  # the anchor is an hour old
+    unanchored = await remedies()
+    shop.file.unlink()
+
+    assert ([False, False], [True, False], [False, True]) == (well, unchained, unanchored)
+    assert [False, True] == await remedies()

@@ -218,16 +218,9 @@ class AuditQuery(LinesQuery):
     subject: Title | None = Field(None, description="Such as `sku:KETTLE-17/blue`.")
 
 
-class ChainQuery(Input):
-    """Which part of the chain."""
-
-    limit: int = Field(250, ge=1, le=1000)
-    cursor: NumberCursor | None = None
-
-
 class PackQuery(Input):
     """For whom a pack is made."""
 
     reader: Literal["authority", "vendor", "internal"] = Field(
-        alias="for", description="`vendor` leaves out what is not the vendor's to see."
+        "internal", alias="for", description="`vendor` leaves out what is not the vendor's to see."
     )

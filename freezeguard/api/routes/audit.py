@@ -13,7 +13,7 @@ from freezeguard.api.models.answers import (
     UnchainedOut,
     Verdict,
 )
-from freezeguard.api.models.requests import AuditQuery, ChainQuery
+from freezeguard.api.models.requests import AuditQuery, LinesQuery
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.auditchain import Link, entry_of, moment
 from freezeguard.domain.people import Role
@@ -39,7 +39,7 @@ class Audit:
         after = str(page[-1].seq) if len(rows) > len(page) else None
         return Reply(AuditPage(items=page, next=after))
 
-    async def chain(self, call: Call[ChainQuery]) -> Reply:
+    async def chain(self, call: Call[LinesQuery]) -> Reply:
         """Return a page of the chain."""
         limit = call.query.limit
         page = await self._context.audit.page(read_number(call.query.cursor) or 0, limit + 1)
@@ -111,7 +111,7 @@ def routes(context: Context) -> list[AnyRoute]:
         ),
         Route(
             method="GET", path="/v1/audit/chain", handler=audit.chain, tag="Audit",
-            summary="The chain over the record, oldest first", who=READERS, query=ChainQuery,
+            summary="The chain over the record, oldest first", who=READERS, query=LinesQuery,
             result=ChainPage,
         ),
         Route(
