@@ -641,7 +641,8 @@ CREATE INDEX notices_by_digest ON notices (digest) WHERE digest IS NOT NULL;
 
 -- ---------------------------------------------------------------------------------------- record
 
--- Append-only by its grants. Hashes are chained in batches, later.
+-- Append-only by its grants, and by its triggers for whoever is above them. `hash` is not used: the
+-- chain stands in `audit_chain`, for this table may never be updated.
 CREATE TABLE audit (
     seq          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at           timestamptz NOT NULL,
@@ -654,6 +655,43 @@ CREATE TABLE audit (
     hash         bytea
 );
 CREATE INDEX audit_by_subject ON audit (subject, seq);
+
+-- One row: which chain this is. Anchors name it, so that none of another shop fits.
+CREATE TABLE audit_origin (
+    singleton    boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    instance     uuid NOT NULL,
+    created_at   timestamptz NOT NULL
+);
+INSERT INTO audit_origin (instance, created_at) VALUES (gen_random_uuid(), now());
+
+-- The audit rows as a hash chain, in batches and in the order in which they were seen: a row that
+-- commits late is chained late. domain/auditchain.py says what is hashed. No foreign key: the
+-- proof that a row was there must outlive the row.
+CREATE TABLE audit_chain (
+    position     bigint PRIMARY KEY CHECK (position > 0),
+    audit_seq    bigint NOT NULL UNIQUE,
+    chained_at   timestamptz NOT NULL,
+    salt         bytea NOT NULL CHECK (length(salt) = 16),     -- so that a digest can't be guessed
+    digest       bytea NOT NULL CHECK (length(digest) = 32),   -- of the audit row
+    hash         bytea NOT NULL CHECK (length(hash) = 32)      -- of the one before, and the digest
+);
+
+CREATE FUNCTION refuse_change_of_record() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'The table % is append-only: % is refused, also for its owner.',
+        TG_TABLE_NAME, TG_OP
+        USING ERRCODE = 'insufficient_privilege', HINT = 'docs/audit.md, "Duties to erase"';
+END
+$$;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit
+    FOR EACH ROW EXECUTE FUNCTION refuse_change_of_record();
+CREATE TRIGGER never_emptied BEFORE TRUNCATE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_record();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit_chain
+    FOR EACH ROW EXECUTE FUNCTION refuse_change_of_record();
+CREATE TRIGGER never_emptied BEFORE TRUNCATE ON audit_chain
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_record();
 
 CREATE TABLE idempotency_keys (
     actor        text COLLATE "C" NOT NULL,
@@ -749,3 +787,7 @@ GRANT UPDATE (arguments) ON case_events TO freezeguard_runtime;
 GRANT UPDATE (comment) ON reviews TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON evidence_files TO freezeguard_runtime;
 GRANT SELECT, INSERT, DELETE ON evidence_contents TO freezeguard_runtime;
+
+GRANT SELECT, INSERT ON audit_chain TO freezeguard_runtime;
+GRANT SELECT ON audit_origin TO freezeguard_runtime;
+REVOKE ALL ON FUNCTION refuse_change_of_record() FROM PUBLIC;

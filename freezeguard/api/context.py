@@ -12,7 +12,9 @@ from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import Database
 from freezeguard.services.access import Access
+from freezeguard.services.auditchain import AuditReading
 from freezeguard.services.casefile import Casefile, Casefiles
+from freezeguard.services.casepack import CasePacks
 from freezeguard.services.casework import Aftermath, Casework
 from freezeguard.services.commands import Commands
 from freezeguard.services.evidencefiles import EvidenceFiles
@@ -42,6 +44,8 @@ class Context:
     ingestion: Ingestion
     casework: Casework
     casefiles: Casefiles
+    audit: AuditReading
+    packs: CasePacks
     freezes: Freezes
     commands: Commands
     evidence: EvidenceFiles

@@ -9,6 +9,7 @@ from typing import Literal
 import aiosmtplib
 import asyncpg
 
+from freezeguard.bootstrap.auditchecks import check_audit
 from freezeguard.bootstrap.cataloguechecks import check_catalogues
 from freezeguard.bootstrap.database import reach_database
 from freezeguard.bootstrap.inbound import open_endpoints
@@ -125,6 +126,19 @@ async def _look_inside(settings: Settings, dsn: str) -> list[Finding]:
         Finding("schema", "well", "current"),
         *_of_health(health, settings),
         owner,
+        *await _audit(dsn, settings),
+    ]
+
+
+async def _audit(dsn: str, settings: Settings) -> list[Finding]:
+    database = await PostgresDatabase.connect(dsn, min_size=1, max_size=1, reserved=1)
+    try:
+        found = await check_audit(database, settings)
+    finally:
+        await database.close()
+    return [
+        Finding(one.name, "warning" if one.remedy else "well", one.detail, one.remedy)
+        for one in found
     ]
 
 

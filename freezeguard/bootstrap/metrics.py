@@ -18,6 +18,7 @@ _COUNTERS = {
     "catalogue_drift": ("Objects found on sale although stopped.", ("catalogue",)),
     "quick_answers": ("Answers from memory, which are not timed.", ("route", "status")),
     "notices": ("Delivery attempts of notices.", ("channel", "result")),
+    "audit_anchors": ("Anchors of the audit record.", ("result",)),
     "evaluations_swept": ("Evaluations that somebody had left behind.", ()),
 }
 _HISTOGRAMS = {
@@ -30,6 +31,9 @@ _GAUGES = {
     "held_set_revision": ("Revision of the held set in this replica.", ()),
     "held_set_age_seconds": ("Since this replica last heard of the held set.", ()),
     "clock_skew_seconds": ("By which this machine's clock is ahead of the database's.", ()),
+    "audit_unchained_rows": ("Audit rows that are not chained yet.", ()),
+    "audit_unchained_age_seconds": ("Age of the oldest of them.", ()),
+    "audit_anchor_age_seconds": ("Of the last anchor, where the chain has moved on since.", ()),
     "breaker_open": ("Whether calls to a catalogue are held back.", ("catalogue",)),
 }
 

@@ -21,17 +21,27 @@ from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, re
 from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.bootstrap.surroundings import ids_by, jitter, new_secret, request_ids, utc_now
+from freezeguard.bootstrap.surroundings import (
+    ids_by,
+    jitter,
+    new_secret,
+    random_bytes,
+    request_ids,
+    utc_now,
+)
 from freezeguard.catalogues.registry import open_catalogues
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
+from freezeguard.notices.anchorpost import AnchorPost
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer
+from freezeguard.services.auditchain import Anchoring, AuditReading, Chaining
 from freezeguard.services.bounces import Bounces
 from freezeguard.services.casefile import Casefiles
+from freezeguard.services.casepack import CasePacks
 from freezeguard.services.casework import TOPIC_HOLDS, TOPIC_NOTICES, TOPIC_OBJECTS, Casework
 from freezeguard.services.commands import Commands
 from freezeguard.services.delivery import Delivery, Sender
@@ -98,6 +108,8 @@ class Service:
     delivery: Delivery
     timers: Timers
     retention: Retention
+    chaining: Chaining
+    anchoring: Anchoring
     listener: Listener
     metrics: PrometheusMetrics
     context: Context
@@ -141,6 +153,8 @@ class Service:
         step("clock", _idle(self.clock.measure), poll=ASK_THE_TIME_EVERY)
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
         step("evidence files", _idle(self.context.evidence.sweep), poll=EVIDENCE_SWEEP_EVERY)
+        step("audit chain", self.chaining.step, poll=every.poll)
+        step("audit anchors", _idle(self.anchoring.step), poll=every.poll)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
         step("retention", self.retention.step, poll=FORGET_EVERY)
         for name in self.directory.outlets:
@@ -279,9 +293,19 @@ async def _open(
     transport = _transport(settings)
     if transport is not None:
         stack.push_async_callback(transport.close)
+    post = _anchor_post(settings, stack)
     return build(
-        settings, database, dsns.runtime, catalogues, transport, customer_key, clock, now
+        settings, database, dsns.runtime, catalogues, transport, customer_key, clock, now,
+        anchor_post=post,
     )
+
+
+def _anchor_post(settings: Settings, stack: AsyncExitStack) -> AnchorPost | None:
+    if settings.audit.anchor_webhook is None:
+        return None
+    post = AnchorPost(settings.audit.anchor_webhook)
+    stack.push_async_callback(post.close)
+    return post
 
 
 def _transport(settings: Settings) -> MailTransport | None:
@@ -326,6 +350,8 @@ def build(
     customer_key: bytes,
     clock: DatabaseClock,
     now: Now | None = None,
+    *,
+    anchor_post: AnchorPost | None = None,
 ) -> Service:
     """Put the parts together; opens nothing. All of them go by one clock."""
     now = now or clock.now
@@ -356,13 +382,20 @@ def build(
     access = Access(database, now, new_id, new_secret)
     held, known = HeldSet(database, now), KnownSkus(database, hash, now)
     commands = Commands(casework, evaluation, now)
-    mail = settings.mail
+    mail, audit = settings.mail, settings.audit
+    anchoring = Anchoring(
+        database, FileJournal(settings.anchor_file), anchor_post, audit.every, audit.rows,
+        metrics, now,
+    )
+    casefiles = Casefiles(casework, now)
     service: list[Service] = []
     context = Context(
         database=database,
         ingestion=ingestion,
         casework=casework,
-        casefiles=Casefiles(casework, now),
+        casefiles=casefiles,
+        audit=AuditReading(database, anchoring, now),
+        packs=CasePacks(database, casefiles, render, anchoring.known, now),
         freezes=Freezes(casework, now, new_id),
         commands=commands,
         evidence=_evidence(settings, database, commands, now, new_id),
@@ -414,6 +447,7 @@ def build(
         ),
         timers=Timers(database, casework, telling, new_id),
         retention=Retention(database, settings.retention.periods(), now),
+        chaining=Chaining(database, random_bytes, metrics, now), anchoring=anchoring,
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
         metrics=metrics, context=context, api=api,
     )

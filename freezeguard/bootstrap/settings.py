@@ -302,6 +302,22 @@ class LegalClockSettings(_Table):
         return LegalClock(**self.model_dump())
 
 
+class AuditSettings(_Table):
+    """Anchors of the audit record: copies of its head outside the database; docs/audit.md."""
+
+    anchor_file: Path | None = Field(
+        None, description="Where anchors are kept; absent: `audit-anchors.ndjson` in data_dir."
+    )
+    anchor_webhook: str | None = Field(
+        None, description="Address that each anchor is posted to as well.",
+        pattern="^https?://",
+    )
+    every: Duration = Field(
+        timedelta(minutes=5), description="The head is anchored after so long, if it has moved."
+    )
+    rows: int = Field(1000, ge=1, description="Or after so many rows.")
+
+
 class LimitSettings(_Table):
     """Limits of the HTTP service."""
 
@@ -399,12 +415,18 @@ class Settings(BaseSettings):
     )
     retention: RetentionSettings = RetentionSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    audit: AuditSettings = AuditSettings()
     catalogues: dict[str, dict[str, Any]] = Field(
         {}, description="One table per catalogue; docs/catalogues.md."
     )
     inbound: dict[str, InboundSettings] = Field(
         {}, description="One table per address for signed deliveries; docs/inbound.md."
     )
+
+    @property
+    def anchor_file(self) -> Path:
+        """Return where anchors of the audit record are kept."""
+        return self.audit.anchor_file or self.data_dir / "audit-anchors.ndjson"
 
     def to_policy(self) -> Policy:
         """Return the policy as the domain knows it."""

@@ -25,6 +25,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def random_bytes(number: int) -> bytes:
+    """Return so many random bytes."""
+    return secrets.token_bytes(number)
+
+
 def jitter() -> float:
     """Return a factor between 0.8 and 1.2, so that replicas don't march in step."""
     return random.uniform(0.8, 1.2)  # noqa: S311 - nothing secret

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from freezeguard.services.recomputing import Recomputation
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+class PackReader(StrEnum):
+    """Who will read a pack."""
+
+    AUTHORITY = "authority"
+    VENDOR = "vendor"
+    INTERNAL = "internal"
+
 
 EXAMPLE = "01a200d5-9ee0-7d97-b6f0-6437c51f22cf"
 
@@ -186,6 +196,42 @@ def _argument(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+@app.command(
+    "export",
+    short_help="Save everything about a case.",
+    help=examples(
+        "freezeguard cases export 5 --for authority -o case-5.zip",
+        "freezeguard cases export 5 --for vendor -o for-acme.zip",
+        text="Save the pack of a case: the record as JSON and as a page to print, the notices, "
+        "and the audit entries with what proves them. --for vendor leaves out what is not the "
+        "vendor's to see. Prints the SHA-256 of the file; a file that is there is not replaced.",
+    ),
+)
+def export(
+    case: CaseName,
+    *,
+    reader: Annotated[
+        PackReader, typer.Option("--for", help="Who will read it.")
+    ] = PackReader.INTERNAL,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    as_json: AsJson = False,
+) -> None:
+    """Save everything about a case."""
+    with reported(as_json=as_json):
+        from hashlib import sha256
+
+        if output.exists():
+            raise Failure(Exit.USAGE, "file_exists", f"{output} is there already.")
+        path = f"/v1/cases/{case_id(case)}/pack"
+        content = remote.download(path, query={"for": reader.value})
+        output.write_bytes(content)
+        digest = sha256(content).hexdigest()
+        if as_json:
+            print_json({"file": str(output), "bytes": len(content), "sha256": digest})
+        else:
+            print(f"{output}: {len(content)} bytes, SHA-256 {digest}")
 
 
 @app.command(

@@ -17,9 +17,9 @@ HELP = examples(
     "freezeguard doctor",
     "freezeguard doctor --json",
     text="Look at everything that freezeguard depends on: database, schema, role, clocks, "
-    "partitions, mail, catalogues, default owner, disk, settings. Names what is wrong and the "
-    "remedy. Exit code 1 where something is bad; a warning alone is 0. It works while the service "
-    "runs, and without it.",
+    "partitions, audit chain and anchors, mail, catalogues, default owner, disk, settings. Names "
+    "what is wrong and the remedy. Exit code 1 where something is bad; a warning alone is 0. It "
+    "works while the service runs, and without it.",
 )
 MARKS = {"well": ("ok  ", "green"), "warning": ("note", "yellow"), "bad": ("BAD ", "bold red")}
 

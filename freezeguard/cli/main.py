@@ -6,6 +6,7 @@ import typer
 
 from freezeguard import __version__
 from freezeguard.cli import (
+    audit,
     cases,
     catalogues,
     demo,
@@ -70,6 +71,7 @@ app.add_typer(vendors.app, name="vendors", help="Who supplies SKUs.")
 app.add_typer(people.app, name="people", help="Who may sign in.")
 app.add_typer(keys.app, name="keys", help="Credentials of machines.")
 app.add_typer(subjects.app, name="subjects", help="What is held about a person; erasing it.")
+app.add_typer(audit.app, name="audit", help="Who did what, and is the record whole?")
 app.add_typer(catalogues.app, name="catalogues", help="Do they answer?")
 app.add_typer(inbound.app, name="inbound", help="What a delivery would become.")
 app.command("doctor", help=doctor.HELP, short_help="What is wrong, and the remedy.")(doctor.doctor)

@@ -76,6 +76,11 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
+def download(path: str, *, query: Mapping[str, Any]) -> bytes:
+    """Return the bytes of an answer that is no JSON. Raises Failure where it is refused."""
+    return b"".join(parts_of_file(path, query))
+
+
 def exchange(
     method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None,
     deadline: float = DEADLINE,
@@ -96,9 +101,9 @@ def send_file(path: str, query: Mapping[str, Any], file: "BinaryIO", media_type:
         return granted(answer.status, _decoded(_read(answer)))
 
 
-def parts_of_file(path: str) -> Iterator[bytes]:
+def parts_of_file(path: str, query: Mapping[str, Any] | None = None) -> Iterator[bytes]:
     """Yield the answer to a GET part by part. Raises Failure where it is a refusal."""
-    with _asked("GET", path, {}, None, {}) as answer:
+    with _asked("GET", path, query or {}, None, {}) as answer:
         if answer.status >= 400:
             raise _refusal(answer.status, _decoded(_read(answer)))
         while part := _read(answer, PART):

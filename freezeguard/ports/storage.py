@@ -22,6 +22,7 @@ from freezeguard.domain.record import Case, ProbationRecord, Promises, Vote
 from freezeguard.domain.rules import Rule, RuleScope
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Signal
+from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.evidence import StoredEvidence
 from freezeguard.ports.privacy import Retention, Subjects
 
@@ -542,6 +543,10 @@ class Cases(Protocol):
 
     async def votes(self, case_id: UUID, now: datetime) -> list[tuple[Vote, Json]]: ...
 
+    async def every_vote(self, case_id: UUID) -> list[Json]:
+        """Return all votes ever cast on a case, void ones included, oldest first."""
+        ...
+
     async def void_votes(self, case_id: UUID, why: str, now: datetime) -> None: ...
 
     async def pullers(self, case_id: UUID) -> tuple[str, ...]: ...
@@ -1040,6 +1045,7 @@ class Transaction(Protocol):
     subjects: Subjects
     retention: Retention
     evidence: StoredEvidence
+    chain: AuditChain
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

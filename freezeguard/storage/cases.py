@@ -109,6 +109,10 @@ class PostgresCases(Attachments, Duties):
         rows = await self._connection.fetch(SQL["votes"], case_id, now)
         return [(_vote(row), row["arguments"]) for row in rows]
 
+    async def every_vote(self, case_id: UUID) -> list[Json]:
+        rows = await self._connection.fetch(SQL["every_vote"], case_id)
+        return [in_json_types(row) for row in rows]
+
     async def void_votes(self, case_id: UUID, why: str, now: datetime) -> None:
         await self._connection.execute(SQL["void_votes"], case_id, now, why)
 

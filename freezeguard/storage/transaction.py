@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from freezeguard.storage.auditchain import PostgresAuditChain
 from freezeguard.storage.cases import PostgresCases
 from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from freezeguard.ports import evidence as evidence_port
     from freezeguard.ports import privacy
     from freezeguard.ports import storage as port
+    from freezeguard.ports.auditchain import AuditChain
 
 SQL = queries("transaction")
 
@@ -54,6 +56,7 @@ class PostgresTransaction:
         self.subjects: privacy.Subjects = PostgresSubjects(connection, writes)
         self.retention: privacy.Retention = PostgresRetention(connection)
         self.evidence: evidence_port.StoredEvidence = PostgresEvidence(connection)
+        self.chain: AuditChain = PostgresAuditChain(connection, writes)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

@@ -128,6 +128,13 @@ SELECT vote.command, vote.person, vote.evidence_revision, vote.expires_at, vote.
  WHERE vote.case_id = $1 AND vote.void_at IS NULL AND vote.expires_at > $2 AND voter.active
  ORDER BY vote.cast_at, vote.id;
 
+-- name: every_vote
+-- Return all votes ever cast on a case.
+SELECT command, person, evidence_revision, cast_at, expires_at, void_at, void_why
+  FROM approvals
+ WHERE case_id = $1
+ ORDER BY cast_at, id;
+
 -- name: void_votes
 -- Make the votes of a case count no more.
 UPDATE approvals SET void_at = $2, void_why = $3 WHERE case_id = $1 AND void_at IS NULL;

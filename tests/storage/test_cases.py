@@ -205,6 +205,7 @@ async def test_votes_count_until_they_expire_or_are_void(database: PostgresDatab
     await database.run(lambda tx: tx.cases.void_votes(voted.id, "used", NOW))
     void = await database.run(lambda tx: tx.cases.votes(voted.id, NOW))
     await vote("ann")
+    every = await database.run(lambda tx: tx.cases.every_vote(voted.id))
 
     assert [
         (Vote("approve", "ann", True, 1, end, roles=MANAGER), {"n": 1}),
@@ -213,6 +214,10 @@ async def test_votes_count_until_they_expire_or_are_void(database: PostgresDatab
     ] == sorted(counted, key=lambda pair: pair[0].person)
     assert ([], []) == (expired, void)
     assert 1 == len(await database.run(lambda tx: tx.cases.votes(voted.id, NOW)))
+    assert {("ann", None), ("ann", "used"), ("bob", "used"), ("eve", "used")} == {
+        (one["person"], one["void_why"]) for one in every
+    }
+    assert 4 == len(every)
     with pytest.raises(GuardFailed):
         await vote("nobody")
 

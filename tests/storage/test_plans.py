@@ -72,6 +72,11 @@ FILL = """
            'database'
       FROM cases;
     INSERT INTO evidence_contents (file_id, n, part) SELECT id, 0, 'x' FROM evidence_files;
+    INSERT INTO audit (at, actor, action, subject)
+    SELECT $1, 'detector', 'freeze', 'case:' || id FROM cases;
+    INSERT INTO audit_chain (position, audit_seq, chained_at, salt, digest, hash)
+    SELECT seq, seq, $1, decode(repeat('00', 16), 'hex'), decode(repeat('00', 32), 'hex'),
+           decode(repeat('00', 32), 'hex') FROM audit;
     INSERT INTO shipments (source, id, fingerprint, sku, units, shipped_at, received_at)
     SELECT 'wms', id, '', sku, 1, occurred_at, $1 FROM signals;
     ANALYZE
@@ -173,6 +178,14 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("evidence", "in_directory", 1, {"evidence_files_pkey"}),
     ("detection", "spent", 5, {"automatic_freezes_by_time"}),
     ("detection", "crossings", 1, {"crossings_once"}),
+    ("audit_chain", "head", 0, {"audit_chain_pkey"}),
+    ("audit_chain", "highest_seq", 0, {"audit_chain_audit_seq_key"}),
+    ("audit_chain", "unchained", 3, {"audit_pkey", "audit_chain_audit_seq_key"}),
+    ("audit_chain", "backlog", 1, {"audit_pkey", "audit_chain_audit_seq_key"}),
+    ("audit_chain", "links", 2, {"audit_chain_pkey"}),
+    ("audit_chain", "rows", 1, {"audit_pkey"}),
+    ("audit_chain", "stretch", 2, {"audit_chain_pkey"}),
+    ("audit_chain", "of_subject", 1, {"audit_by_subject", "audit_chain_audit_seq_key"}),
     ("masterdata", "prelude", 1, {"skus_pkey", "pending_evaluations_pkey"}),
     ("masterdata", "skus_after", 3, {"skus_by_change"}),
 ]

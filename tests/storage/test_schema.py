@@ -3,6 +3,9 @@
 import asyncpg
 import pytest
 
+from freezeguard.bootstrap.surroundings import random_bytes
+from freezeguard.ports.metrics import NoMetrics
+from freezeguard.services.auditchain import Chaining
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import EmbeddedServer, OwnerAndRuntimeDsns, prepare_database
 from freezeguard.storage.sqlfiles import sql_directory
@@ -38,6 +41,10 @@ CATALOG = {
     "functions": """
         SELECT proname, pg_get_functiondef(oid), proacl::text FROM pg_proc
          WHERE pronamespace = 'public'::regnamespace AND proname <> ALL ($1) ORDER BY 1
+    """,
+    "triggers": """
+        SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), tgenabled FROM pg_trigger
+         WHERE NOT tgisinternal AND tgrelid::regclass::text <> ALL ($1) ORDER BY 1, 2
     """,
     "sequences": """
         SELECT sequencename, data_type::text, increment_by, cache_size, sequenceowner
@@ -108,6 +115,7 @@ async def test_the_runtime_role_owns_nothing(
 HISTORY = (
     "signal_identities", "rejected_signals", "shipments", "rules", "crossings",
     "automatic_freezes", "case_events", "case_signals", "hold_changes", "audit",
+    "audit_chain", "audit_origin",
 )  # fmt: skip
 KEPT = (
     "people", "credentials", "instance", "vendors", "skus", "sources", "signals", "signal_texts",
@@ -124,10 +132,12 @@ KEPT = (
             ("shipments", "units = 0"), ("rules", "mode = 'off'"), ("crossings", "sku = ''"),
             ("automatic_freezes", "sku = ''"), ("case_events", "actor = ''"),
             ("case_signals", "counted = false"), ("hold_changes", "change = 'release'"),
-            ("audit", "actor = ''"),
+            ("audit", "actor = ''"), ("audit_chain", "position = 1"),
+            ("audit_origin", "created_at = now()"),
         )),
         *(f"DELETE FROM {table}" for table in (*HISTORY, *KEPT)),
-        *(f"TRUNCATE {table}" for table in ("audit", "pending_evaluations")),
+        *(f"TRUNCATE {table}" for table in ("audit", "audit_chain", "pending_evaluations")),
+        "INSERT INTO audit_origin (instance, created_at) VALUES (gen_random_uuid(), now())",
         "CREATE TABLE mine (n integer)",
         "ALTER TABLE audit DISABLE TRIGGER ALL",
         "DROP TABLE audit",
@@ -141,6 +151,28 @@ async def test_what_the_runtime_role_may_not(forbidden: str, database: PostgresD
     """History is append-only, nothing kept is deleted, and the schema is out of reach."""
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await database.run(lambda tx: tx.connection.execute(forbidden))
+
+
+@pytest.mark.parametrize(
+    "careless",
+    [
+        f"{words}{table}{rest}"
+        for table in ("audit", "audit_chain")
+        for words, rest in (("UPDATE ", " SET hash = NULL"), ("DELETE FROM ", ""),
+                            ("TRUNCATE ", ""))
+    ],
+)  # fmt: skip
+async def test_the_record_refuses_its_owner_too(
+    careless: str, database: PostgresDatabase, migrated_dsns: OwnerAndRuntimeDsns
+) -> None:
+    """Whoever owns the tables changes the record only by switching its triggers off on purpose."""
+    await database.run(lambda tx: tx.record.write(NOW, "ann", "put_rule", "rule:r"))
+    await database.run(Chaining(database, random_bytes, NoMetrics(), lambda: NOW).batch)
+    owner = await asyncpg.connect(migrated_dsns.owner)
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+        await owner.execute(careless)
+    await owner.close()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from freezeguard.domain.auditverification import What
 from freezeguard.domain.transitions import Command, State
 
 Lane = Literal["quality", "safety", "authority"]
@@ -494,6 +495,80 @@ class AuditPage(Output):
 
     items: list[AuditEntry]
     next: str | None
+
+
+class LinkOut(Output):
+    """One link of the chain over the record; docs/audit.md says what is hashed."""
+
+    model_config = ConfigDict(title="AuditLink")
+
+    position: int
+    audit_seq: int
+    chained_at: str = Field(description="In UTC with six decimals, as it is hashed.")
+    salt: str = Field(description="16 bytes in hexadecimal.")
+    digest: str = Field(description="SHA-256 in hexadecimal.")
+    hash: str = Field(description="SHA-256 in hexadecimal.")
+    entry: str | None = Field(
+        description="The row as it is now, in the form that is hashed; null where it is gone."
+    )
+
+
+class ChainPage(Output):
+    """A page of the chain, oldest first."""
+
+    instance: str = Field(description="Which chain this is; anchors name it.")
+    items: list[LinkOut]
+    next: str | None
+
+
+class FindingOut(Output):
+    """One thing that is wrong with the record."""
+
+    model_config = ConfigDict(title="AuditFinding")
+
+    what: What
+    position: int | None
+    audit_seq: int | None
+    detail: str
+
+
+class HeadOut(Output):
+    """The last link."""
+
+    model_config = ConfigDict(title="AuditHead")
+
+    position: int
+    audit_seq: int
+    hash: str
+
+
+class UnchainedOut(Output):
+    """What is in no link."""
+
+    model_config = ConfigDict(title="AuditUnchained")
+
+    rows: int = Field(description="How many; counted up to 10,000.")
+    seqs: list[int] = Field(description="Those below the highest that is chained; at most 100.")
+    oldest_at: datetime | None
+    as_of: datetime
+
+
+class Verdict(Output):
+    """Whether the record is what it was."""
+
+    model_config = ConfigDict(title="AuditVerdict")
+
+    ok: bool
+    instance: str
+    checked: int = Field(description="Links that were looked at.")
+    head: HeadOut | None
+    anchors: int = Field(description="Anchors that were compared: those in this replica's file.")
+    last_anchored: int | None = Field(
+        description="Up to this position an anchor vouches for the chain."
+    )
+    findings: list[FindingOut]
+    more: int = Field(description="Findings beyond the first hundred.")
+    unchained: UnchainedOut
 
 
 class CheckOut(Output):

@@ -216,3 +216,11 @@ class AuditQuery(LinesQuery):
     """Which part of the record."""
 
     subject: Title | None = Field(None, description="Such as `sku:KETTLE-17/blue`.")
+
+
+class PackQuery(Input):
+    """For whom a pack is made."""
+
+    reader: Literal["authority", "vendor", "internal"] = Field(
+        "internal", alias="for", description="`vendor` leaves out what is not the vendor's to see."
+    )

@@ -3,6 +3,7 @@
 from freezeguard.api.context import Context
 from freezeguard.api.routes import (
     audit,
+    casepack,
     cases,
     evidence,
     freezes,
@@ -21,7 +22,7 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, freezes, cases, evidence, rules, masterdata, people, subjects,
-        audit, operation,
+        signals, inbound, holds, freezes, cases, evidence, casepack, rules, masterdata, people,
+        subjects, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

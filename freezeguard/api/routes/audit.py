@@ -1,16 +1,29 @@
-"""The record: who changed what, when and why."""
+"""The record: who changed what, when and why; and the chain that shows whether it is whole."""
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
 from freezeguard.api.cursors import read_number
-from freezeguard.api.models.answers import AuditEntry, AuditPage
-from freezeguard.api.models.requests import AuditQuery
+from freezeguard.api.models.answers import (
+    AuditEntry,
+    AuditPage,
+    ChainPage,
+    FindingOut,
+    HeadOut,
+    LinkOut,
+    UnchainedOut,
+    Verdict,
+)
+from freezeguard.api.models.requests import AuditQuery, LinesQuery
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
+from freezeguard.domain.auditchain import Link, entry_of, moment
 from freezeguard.domain.people import Role
+from freezeguard.services.auditchain import Unchained
+
+READERS = Access.staff(Role.AUDITOR, Role.ADMIN)
 
 
 class Audit:
-    """The handler of the record."""
+    """Handlers of the record."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -26,13 +39,83 @@ class Audit:
         after = str(page[-1].seq) if len(rows) > len(page) else None
         return Reply(AuditPage(items=page, next=after))
 
+    async def chain(self, call: Call[LinesQuery]) -> Reply:
+        """Return a page of the chain."""
+        limit = call.query.limit
+        page = await self._context.audit.page(read_number(call.query.cursor) or 0, limit + 1)
+        items = [_link(link, content) for link, content in page.links[:limit]]
+        after = str(items[-1].position) if len(page.links) > limit else None
+        return Reply(ChainPage(instance=str(page.instance), items=items, next=after))
+
+    async def waiting(self, call: Call[None]) -> Reply:
+        """Return what is in no link."""
+        del call
+        return Reply(_unchained(await self._context.audit.unchained()))
+
+    async def verify(self, call: Call[None]) -> Reply:
+        """Verify the whole chain."""
+        del call
+        instance, report, waiting = await self._context.audit.verify()
+        head = report.head
+        return Reply(
+            Verdict(
+                ok=report.is_sound,
+                instance=str(instance),
+                checked=report.checked,
+                head=None if head is None else HeadOut(
+                    position=head.position, audit_seq=head.seq, hash=head.hash.hex()
+                ),
+                anchors=report.anchors,
+                last_anchored=report.last_anchored,
+                findings=[
+                    FindingOut(what=one.what, position=one.position, audit_seq=one.seq,
+                               detail=one.detail)
+                    for one in report.findings
+                ],
+                more=report.more,
+                unchained=_unchained(waiting),
+            )
+        )  # fmt: skip
+
+
+def _link(link: Link, content: str | None) -> LinkOut:
+    at, seq = link.chained_at, link.seq
+    return LinkOut(
+        position=link.position, audit_seq=seq, chained_at=moment(at), salt=link.salt.hex(),
+        digest=link.digest.hex(), hash=link.hash.hex(),
+        entry=None if content is None else entry_of(link.position, at, seq, content),
+    )
+
+
+def _unchained(waiting: Unchained) -> UnchainedOut:
+    return UnchainedOut(
+        rows=waiting.rows, seqs=list(waiting.seqs), oldest_at=waiting.oldest_at, as_of=waiting.now
+    )
+
 
 def routes(context: Context) -> list[AnyRoute]:
-    """Return the route of the record."""
+    """Return the routes of the record."""
+    audit = Audit(context)
     return [
         Route(
-            method="GET", path="/v1/audit", handler=Audit(context).listed, tag="Audit",
-            summary="The record, newest first", who=Access.staff(Role.AUDITOR, Role.ADMIN),
-            query=AuditQuery, result=AuditPage,
+            method="GET", path="/v1/audit", handler=audit.listed, tag="Audit",
+            summary="The record, newest first", who=READERS, query=AuditQuery, result=AuditPage,
+        ),
+        Route(
+            method="GET", path="/v1/audit/verify", handler=audit.verify, tag="Audit",
+            summary="Is the record whole?",
+            description="Looks at every link, and at the anchors in this replica's own file. It "
+            "is the service's word: `freezeguard audit verify` recomputes everything on the "
+            "auditor's machine, with anchors that the auditor kept.",
+            who=READERS, result=Verdict,
+        ),
+        Route(
+            method="GET", path="/v1/audit/chain", handler=audit.chain, tag="Audit",
+            summary="The chain over the record, oldest first", who=READERS, query=LinesQuery,
+            result=ChainPage,
+        ),
+        Route(
+            method="GET", path="/v1/audit/unchained", handler=audit.waiting, tag="Audit",
+            summary="What is in no link of the chain yet", who=READERS, result=UnchainedOut,
         ),
     ]

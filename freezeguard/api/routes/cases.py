@@ -156,7 +156,7 @@ class Cases:
 
     async def one(self, call: Call[None]) -> Reply:
         """Return one case whole."""
-        context, actor, case_id = self._context, call.who, _case_id(call.path["id"])
+        context, actor, case_id = self._context, call.who, case_id_of(call.path["id"])
 
         async def work(tx: Transaction) -> CaseOut:
             await tx.one_moment()  # state, objects, tasks and notices fit together
@@ -168,7 +168,7 @@ class Cases:
 
     async def timeline(self, call: Call[LinesQuery]) -> Reply:
         """Return the history of a case."""
-        actor, case_id = call.who, _case_id(call.path["id"])
+        actor, case_id = call.who, case_id_of(call.path["id"])
         after = read_number(call.query.cursor) or 0
 
         async def work(tx: Transaction) -> list[CaseEvent]:
@@ -178,12 +178,12 @@ class Cases:
         events = [one for one in await self._context.database.run(work) if one.n > after]
         page = events[: call.query.limit]
         more = str(page[-1].n) if len(events) > len(page) else None
-        return Reply(Timeline(items=[_event(one, actor) for one in page], next=more))
+        return Reply(Timeline(items=[present_event(one, actor) for one in page], next=more))
 
     async def command(self, call: Call[None, GivenCommand]) -> Reply:
         """Run a command and return the case."""
         context, actor, body = self._context, call.who, call.body
-        case_id = _case_id(call.path["id"])
+        case_id = case_id_of(call.path["id"])
         arguments = await self._arguments(case_id, body, actor)
 
         async def work(tx: Transaction) -> tuple[Aftermath, Evaluated | None]:
@@ -210,14 +210,16 @@ class Cases:
         return checked.model_dump(mode="json", exclude_none=True)
 
 
-def _case_id(text: str) -> UUID:
+def case_id_of(text: str) -> UUID:
+    """Read the id of a case from an address. Raises NotFound."""
     try:
         return UUID(text)
     except ValueError:
         raise NotFound(f"There is no case {text}.") from None
 
 
-def _event(one: CaseEvent, actor: Actor) -> EventOut:
+def present_event(one: CaseEvent, actor: Actor) -> EventOut:
+    """Return one line of a history as this reader may see it."""
     is_staff = not isinstance(actor, Person) or actor.is_staff
     arguments, by = dict(one.arguments), one.actor
     if not is_staff:
