@@ -17,6 +17,7 @@ from freezeguard.api.context import CheckResult, Context
 from freezeguard.api.idempotency import Idempotency
 from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
+from freezeguard.bootstrap.house import house_of, sender_of, url_of
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import jitter, new_id, new_secret, request_ids, utc_now
@@ -31,7 +32,7 @@ from freezeguard.services.bounces import Bounces
 from freezeguard.services.casefile import Casefiles
 from freezeguard.services.casework import TOPIC_HOLDS, TOPIC_NOTICES, TOPIC_OBJECTS, Casework
 from freezeguard.services.commands import Commands
-from freezeguard.services.delivery import Delivery, Sender
+from freezeguard.services.delivery import Delivery
 from freezeguard.services.digests import Digests
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcement import Enforcement
@@ -44,7 +45,7 @@ from freezeguard.services.pace import Pace
 from freezeguard.services.reconciliation import Reconciliation
 from freezeguard.services.rulebook import TOPIC_RULES, RuleBook
 from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedSweep
-from freezeguard.services.telling import House, Telling
+from freezeguard.services.telling import Telling
 from freezeguard.services.timers import Timers
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.idempotency import PostgresIdempotency
@@ -164,7 +165,7 @@ class Service:
                 await runner.setup()
                 site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
                 await site.start()
-                self.url = _url(settings.host, runner.addresses[0][1])
+                self.url = url_of(settings.host, runner.addresses[0][1])
                 log.info("service_started", url=self.url)
                 yield self
             finally:
@@ -189,11 +190,6 @@ class Service:
 def _age(held: HeldSet) -> float:
     """Return the seconds since the held set was last heard of; infinite before the first time."""
     return math.inf if held.as_of is None else (utc_now() - held.as_of).total_seconds()
-
-
-def _url(host: str, port: int) -> str:
-    name = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def _idle(step: Any) -> Any:
@@ -281,11 +277,7 @@ def build(
     """Put the parts together; opens nothing."""
     metrics = PrometheusMetrics()
     directory = Directory(_outlets(settings, catalogues))
-    shop = settings.shop
-    house = House(
-        shop.name, settings.public_url or _url(settings.host, settings.port),
-        shop.contact_name, shop.contact_address, shop.terms,
-    )
+    house = house_of(settings)
     telling = Telling(directory, house, new_id)
     casework = Casework(directory, telling, settings.to_policy(), utc_now, new_id)
     rules = RuleBook(database, utc_now)
@@ -302,7 +294,6 @@ def build(
     )
     access = Access(database, utc_now, new_id, new_secret)
     held, known = HeldSet(database, utc_now), KnownSkus(database, hash, utc_now)
-    mail = settings.mail
     service: list[Service] = []
     context = Context(
         database=database,
@@ -343,9 +334,9 @@ def build(
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
         read_ahead=ReadAhead(database, directory, enforcement, utc_now),
         delivery=Delivery(
-            database, transport, render, Sender(mail.sender, mail.domain, mail.reply_to),
+            database, transport, render, sender_of(settings),
             Bounces(telling, utc_now, new_id),
-            Digests(mail.digests(), f"{house.url}/v1/cases", new_id),
+            Digests(settings.mail.digests(), f"{house.url}/v1/cases", new_id),
             utc_now, new_id, jitter, metrics,
         ),
         timers=Timers(database, casework, telling, new_id),

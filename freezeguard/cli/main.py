@@ -13,6 +13,7 @@ from freezeguard.cli import (
     freeze,
     imports,
     keys,
+    mail,
     migrate,
     people,
     rules,
@@ -61,6 +62,7 @@ app.add_typer(vendors.app, name="vendors", help="Who supplies SKUs.")
 app.add_typer(people.app, name="people", help="Who may sign in.")
 app.add_typer(keys.app, name="keys", help="Credentials of machines.")
 app.add_typer(catalogues.app, name="catalogues", help="Do they answer?")
+app.add_typer(mail.app, name="mail", help="Answers to notices.")
 app.command("doctor", help=doctor.HELP, short_help="What is wrong, and the remedy.")(doctor.doctor)
 app.command("migrate", help=migrate.HELP, short_help="Bring the schema up to date.")(
     migrate.migrate
