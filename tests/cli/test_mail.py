@@ -1,4 +1,4 @@
-"""`freezeguard mail receive` as a mail server runs it: what goes in, and the code that comes out."""
+"""`freezeguard mail receive` as a mail server runs it: what goes in, which code comes out."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What does not arrive finds another way: the next contact, a deputy, a person; F22 of the faults."""
+"""What does not arrive finds another way: the next contact, a deputy, a person; and F22."""
 
 from datetime import timedelta
 from typing import Any
@@ -48,7 +48,7 @@ async def test_a_vendors_notices_go_to_the_next_contact_in_order(outbox: Outbox)
 
 
 async def test_without_a_further_contact_the_owner_is_asked_at_once(outbox: Outbox) -> None:
-    """Both addresses are gone: one task for the owner, in the same minute; the superior is spared."""
+    """Both addresses are gone: one task for the owner, at once; the superior is spared."""
     await outbox.put_vendor(FIRST, SECOND, superior=BOSS)
     case = await outbox.case("kettle")
     await outbox.put(

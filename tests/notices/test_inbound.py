@@ -146,7 +146,7 @@ def test_what_is_no_mail_is_refused(raw: bytes, told: str) -> None:
 
 
 def test_a_mail_with_two_authors_has_no_sender() -> None:
-    """In whose name would it be stored?"""
+    """Nobody's name would be the right one for its comment."""
     assert read_mail(mail(From="a@x.example, b@x.example").as_bytes()).sender is None
 
 
