@@ -18,6 +18,7 @@ from freezeguard.api.idempotency import Idempotency
 from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.calendars import calendars_of, legal_clocks_of, warm_calendars
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
+from freezeguard.bootstrap.house import house_of, sender_of, url_of
 from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
@@ -44,7 +45,7 @@ from freezeguard.services.casefile import Casefiles
 from freezeguard.services.casepack import CasePacks
 from freezeguard.services.casework import TOPIC_HOLDS, TOPIC_NOTICES, TOPIC_OBJECTS, Casework
 from freezeguard.services.commands import Commands
-from freezeguard.services.delivery import Delivery, Sender
+from freezeguard.services.delivery import Delivery
 from freezeguard.services.digests import Digests
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcement import Enforcement
@@ -61,7 +62,7 @@ from freezeguard.services.retention import Retention
 from freezeguard.services.rulebook import TOPIC_RULES, RuleBook
 from freezeguard.services.subjects import Subjects
 from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedSweep
-from freezeguard.services.telling import House, Telling
+from freezeguard.services.telling import Telling
 from freezeguard.services.timers import Timers
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.databaseclock import DatabaseClock
@@ -196,7 +197,7 @@ class Service:
                 await runner.setup()
                 site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
                 await site.start()
-                self.url = _url(settings.host, runner.addresses[0][1])
+                self.url = url_of(settings.host, runner.addresses[0][1])
                 log.info("service_started", url=self.url)
                 yield self
             finally:
@@ -232,11 +233,6 @@ def _of_skew(clock: DatabaseClock) -> str:
         f"this machine's clock is {clock.skew:+.1f} s from the database's, which counts; let both "
         "follow one time server (NTP)"
     )
-
-
-def _url(host: str, port: int) -> str:
-    name = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def _idle(step: Any) -> Any:
@@ -358,11 +354,7 @@ def build(
     new_id = ids_by(now)
     metrics = PrometheusMetrics()
     directory = Directory(_outlets(settings, catalogues))
-    shop = settings.shop
-    house = House(
-        shop.name, settings.public_url or _url(settings.host, settings.port),
-        shop.contact_name, shop.contact_address, shop.terms,
-    )
+    house = house_of(settings)
     telling = Telling(directory, house, new_id)
     calendars = calendars_of(settings)
     places = Places(calendars, legal_clocks_of(settings), settings.calendar.zone)
@@ -382,7 +374,7 @@ def build(
     access = Access(database, now, new_id, new_secret)
     held, known = HeldSet(database, now), KnownSkus(database, hash, now)
     commands = Commands(casework, evaluation, now)
-    mail, audit = settings.mail, settings.audit
+    audit = settings.audit
     anchoring = Anchoring(
         database, FileJournal(settings.anchor_file), anchor_post, audit.every, audit.rows,
         metrics, now,
@@ -440,9 +432,9 @@ def build(
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
         read_ahead=ReadAhead(database, directory, enforcement, now),
         delivery=Delivery(
-            database, transport, render, Sender(mail.sender, mail.domain, mail.reply_to),
-            casework, Bounces(telling, now, new_id),
-            Digests(mail.digests(), f"{house.url}/v1/cases", new_id),
+            database, transport, render, sender_of(settings), casework,
+            Bounces(telling, now, new_id),
+            Digests(settings.mail.digests(), f"{house.url}/v1/cases", new_id),
             now, new_id, jitter, metrics,
         ),
         timers=Timers(database, casework, telling, new_id),

@@ -16,6 +16,7 @@ from freezeguard.cli import (
     imports,
     inbound,
     keys,
+    mail,
     migrate,
     people,
     rules,
@@ -74,6 +75,7 @@ app.add_typer(subjects.app, name="subjects", help="What is held about a person; 
 app.add_typer(audit.app, name="audit", help="Who did what, and is the record whole?")
 app.add_typer(catalogues.app, name="catalogues", help="Do they answer?")
 app.add_typer(inbound.app, name="inbound", help="What a delivery would become.")
+app.add_typer(mail.app, name="mail", help="Answers to notices.")
 app.command("doctor", help=doctor.HELP, short_help="What is wrong, and the remedy.")(doctor.doctor)
 app.command("migrate", help=migrate.HELP, short_help="Bring the schema up to date.")(
     migrate.migrate

@@ -32,6 +32,9 @@ def put(
     email: Annotated[
         list[str] | None, typer.Option(help="Where it is told; repeat it for several.")
     ] = None,
+    superior: Annotated[
+        list[str] | None, typer.Option(help="Told when the others do not answer.")
+    ] = None,
     language: Annotated[str, typer.Option(help="Of notices.")] = "en",
     time_zone: Annotated[str, typer.Option(help="For times in notices.")] = "UTC",
     calendar: Annotated[
@@ -45,12 +48,12 @@ def put(
         from freezeguard.ports.storage import Vendor
 
         sent = VendorIn(
-            name=name, contacts=Contacts(email=email or []), language=language,
-            time_zone=time_zone, calendar=calendar,
+            name=name, contacts=Contacts(email=email or [], superior=superior or []),
+            language=language, time_zone=time_zone, calendar=calendar,
         )
-        contacts = tuple({"channel": "mail", "address": one} for one in sent.contacts.email)
         one = Vendor(
-            vendor, sent.name, contacts, sent.language, sent.time_zone, sent.calendar
+            vendor, sent.name, sent.contacts.entries(), sent.language, sent.time_zone,
+            sent.calendar,
         )
         administer(lambda admin: admin.put_vendor(one))
         _show(one, as_json=as_json)
@@ -69,10 +72,12 @@ def show(vendor: VendorId, *, as_json: AsJson = False) -> None:
 
 def _show(one: "Vendor", *, as_json: bool) -> None:
     from freezeguard.cli.output import print_facts, print_json
+    from freezeguard.services.readers import mail_contacts
 
     facts: dict[str, Any] = {
         "vendor": one.vendor, "name": one.name,
-        "email": [str(contact["address"]) for contact in one.contacts],
+        "email": [str(contact["address"]) for contact in mail_contacts(one)],
+        "superior": [str(contact["address"]) for contact in mail_contacts(one, superior=True)],
         "language": one.language, "time_zone": one.time_zone,
         "calendar": one.calendar,
     }

@@ -1,8 +1,8 @@
 """Whether an actor is one of those whom a row of the table accepts, for this case."""
 
-from freezeguard.domain.people import Actor, MachineKey, Person, Right, Role, System
+from freezeguard.domain.people import Actor, Correspondent, MachineKey, Person, Right, Role, System
 from freezeguard.domain.record import Case
-from freezeguard.domain.transitions import Row, Who
+from freezeguard.domain.transitions import Command, Row, Who
 
 _ROLES = {
     Who.ASSOCIATE: Role.ASSOCIATE,
@@ -21,8 +21,11 @@ _SYSTEMS = {
 def accepts(row: Row, case: Case, actor: Actor) -> bool:
     """Say whether a row accepts this actor for this case.
 
-    Rows that people give accept people only: a machine key never counts as one.
+    Rows that people give accept people only: a machine key never counts as one. Whoever is known
+    by a mail alone may comment and do nothing else: a sender's address proves nothing.
     """
+    if isinstance(actor, Correspondent) and row.command is not Command.COMMENT:
+        return False
     return any(_is(who, case, actor) for who in row.who)
 
 
@@ -32,6 +35,8 @@ def _is(who: Who, case: Case, actor: Actor) -> bool:
             return _SYSTEMS.get(who) is actor
         case MachineKey():
             return who is Who.FREEZING_KEY and Right.MAY_FREEZE in actor.rights
+        case Correspondent():
+            return who is Who.VENDOR and actor.vendor == case.vendor
         case Person():
             return _is_person(who, case, actor)
 
@@ -61,5 +66,7 @@ def may_see(case: Case, actor: Actor) -> bool:
             return actor.vendor == case.vendor and case.frozen_vendor_knows
         case MachineKey():
             return Right.CATALOGUE in actor.rights
+        case Correspondent():
+            return actor.vendor == case.vendor and case.frozen_vendor_knows
         case _:
             return True

@@ -86,7 +86,14 @@ class MachineKey:
     freeze_budget: int = 0
 
 
-Actor = Person | MachineKey | System
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """A contact of a vendor who wrote a mail and is no registered person: may only comment."""
+
+    vendor: str
+
+
+Actor = Person | MachineKey | System | Correspondent
 
 
 def actor_name(actor: Actor) -> str:
@@ -96,5 +103,7 @@ def actor_name(actor: Actor) -> str:
             return f"person:{actor.id}"
         case MachineKey():
             return f"key:{actor.id}"
+        case Correspondent():
+            return f"vendor:{actor.vendor}"
         case System():
             return actor.value

@@ -128,7 +128,8 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
 
 def _link(facts: Mapping[str, Any], say: Wording) -> Link:
     if "case" not in facts:
-        return Link(say.say("frame.open_queue"), clip(facts["link"], _URL))
+        page = "open_cases" if "entries" in facts else "open_queue"
+        return Link(say.say(f"frame.{page}"), clip(facts["link"], _URL))
     return Link(
         say.say("frame.open_case", case=clip(facts["case"], _SHORT)), clip(facts["link"], _URL)
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from freezeguard.notices.letter import Block, Body, Link, Paragraph
+from freezeguard.notices.letter import Block, Body, Bullets, Link, Paragraph
 from freezeguard.notices.sections import (
     about,
     document_rows,
@@ -37,9 +37,10 @@ class News:
     """How a kind is told.
 
     `facts` are pairs of a fact and how it is shown, under the label of its name or the third
-    entry; `then` names further sentences of the kind's table; `began` is the label of when the
-    sale stopped; `link` is a fact that holds a further page to open, with the one that names it;
-    `table` has the kind's sentences where that is not the one of its name.
+    entry; `then` names further sentences of the kind's table, and `choices` those that stand as a
+    list; `began` is the label of when the sale stopped; `link` is a fact that holds a further page
+    to open, with the one that names it; `table` has the kind's sentences where that is not the one
+    of its name.
     """
 
     facts: tuple[tuple[str, Show] | tuple[str, Show, str], ...] = ()
@@ -48,6 +49,7 @@ class News:
     heading: str = "details"
     began: str = "since"
     link: tuple[str, str] | None = None
+    choices: tuple[str, ...] = ()
     table: str = ""
     bullets: tuple[str, ...] = ()
 
@@ -63,7 +65,12 @@ def news_of(kind: str) -> Callable[[Any, Wording], Body]:
             first = intro_for(given, say, table)
         else:
             first = intro(given, say, f"{table}.intro")
-        opening = (first, *(Paragraph(say.say(f"{table}.{one}")) for one in shape.then))
+        choices = tuple(say.say(f"{table}.{one}") for one in shape.choices)
+        opening = (
+            first,
+            *((Bullets(choices),) if choices else ()),
+            *(Paragraph(say.say(f"{table}.{one}")) for one in shape.then),
+        )
         lists = [listed(say, facts.get(one) or [], clip) for one in shape.bullets]
         return opening, (
             section(say, shape.heading, rows(say, _shown(shape, facts, say)), *lists,
@@ -179,7 +186,7 @@ NEWS: Mapping[str, News] = {
     ),
     "vendor_silent": News(
         (("silent_since", _time, "told_on"), ("number", _number, "reminders")),
-        ("diagnose", "delist", "extend", "stays"), heading="todo",
+        ("stays",), heading="todo", choices=("diagnose", "delist", "extend"),
     ),
     "commitment_made": News((_DUE, ("note", _prose), *_RECORD)),
     "commitment_broken": News((_DUE, *_RECORD), ("then",), for_audience=True),

@@ -82,6 +82,11 @@ _WITHOUT_CASE = re.compile(r"[+._=-]?\{case\}")
 _BARE_ADDRESS = re.compile(r".*<(.*)>\s*")
 
 
+def bare_address(mailbox: str) -> str:
+    """Return the address of "Name <address>", or of "address"."""
+    return _BARE_ADDRESS.sub(r"\1", mailbox).strip()
+
+
 def no_moment() -> None:
     """Leave the moment to the database's clock."""
 
@@ -187,7 +192,7 @@ class Delivery:
         """Add the address for answers, where an answer finds its case."""
         if reply_to is None or CASE_PLACE not in (self._sender.reply_to or ""):
             return notice.facts
-        return {**notice.facts, "reply_to": _BARE_ADDRESS.sub(r"\1", reply_to)}
+        return {**notice.facts, "reply_to": bare_address(reply_to)}
 
     async def _thread(self, notice: Notice) -> str | None:
         """Return the message id of the first notice that this reader got about the case."""

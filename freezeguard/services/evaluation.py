@@ -377,6 +377,7 @@ class Evaluation:
             waiting = {
                 "case": str(suspected.number), "sku": look.master.sku,
                 "sentence": crossing.reason.sentence,
+                "reason": {**crossing.reason.as_dict(), "counted": []},
             }
             facts = {
                 "budget": {

@@ -54,9 +54,17 @@ FILL = """
                               resolved_at)
     SELECT gen_random_uuid(), id, sku, 'shop', 'r', 'stop', '', $1, $1 FROM cases;
     INSERT INTO notices (id, case_id, sku, n, recipient, channel, kind, facts, language, time_zone,
-                         state, created_at, next_at)
-    SELECT gen_random_uuid(), id, sku, 1, 'vendor:acme', 'mail', 'frozen_confirmed', '{}', 'en',
-           'UTC', CASE WHEN state = 'frozen' THEN 'queued' ELSE 'sent' END, $1, $1 FROM cases;
+                         state, created_at, next_at, sorted_at)
+    SELECT gen_random_uuid(), id, sku, 1, 'vendor:' || (number % 500), 'mail', 'frozen_confirmed',
+           '{}', 'en', 'UTC', CASE WHEN state = 'frozen' THEN 'queued' ELSE 'sent' END, $1, $1,
+           CASE WHEN number % 800 <> 0 THEN $1 END FROM cases;
+    INSERT INTO notice_digests (id, recipient, channel, address, opened_at, due_at, closed_at,
+                                ended_at, outcome)
+    SELECT gen_random_uuid(), 'person:' || n, 'mail', 'a', $1, $1, $1,
+           CASE WHEN n % 100 <> 0 THEN $1 END, CASE WHEN n % 100 <> 0 THEN 'sent' END
+      FROM generate_series(1, 3000) AS n;
+    UPDATE notices SET digest = (SELECT id FROM notice_digests WHERE recipient = 'person:7')
+     WHERE n = 1 AND sku = 'sku-7';
     INSERT INTO case_signals (case_id, sku, source, id, occurred_at, attached_at, counted)
     SELECT cases.id, sku, source, signals.id, occurred_at, $1, true
       FROM cases JOIN signals USING (sku);
@@ -171,7 +179,14 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("objects", "settle", 19, {"catalogue_objects_pkey"}),
     ("objects", "troubled", 0, {"catalogue_objects_troubled"}),
     ("objects", "skus_to_read_ahead", 2, {"skus_to_read_ahead"}),
-    ("notices", "claim_due", 3, {"notices_due"}),
+    ("notices", "claim_due", 4, {"notices_due"}),
+    ("notices", "notice", 1, {"notices_pkey"}),
+    ("digests", "has_arrivals", 0, {"notices_unsorted"}),
+    ("digests", "arrivals", 4, {"notices_unsorted", "notices_by_reader", "notice_digests_open"}),
+    ("digests", "claim_digest", 3, {"notice_digests_due", "notices_by_digest"}),
+    ("digests", "members", 2, {"notices_by_digest"}),
+    ("digests", "digest_sent", 2, {"notice_digests_pkey", "notices_by_digest"}),
+    ("digests", "hurry_digests", 2, {"notices_by_digest"}),
     ("notices", "of_case", 1, {"notices_once"}),
     ("evidence", "files_of_case", 1, {"evidence_files_by_case"}),
     ("evidence", "part", 2, {"evidence_contents_pkey"}),

@@ -93,7 +93,19 @@ class SkuRow(SkuIn):
 class Contacts(Input):
     """Where a vendor is told, by channel."""
 
-    email: list[Email] = Field(default_factory=list, max_length=10)
+    email: list[Email] = Field(
+        default_factory=list, max_length=10, description="Best first; the next one on a bounce."
+    )
+    superior: list[Email] = Field(
+        default_factory=list, max_length=3, description="Told when the others do not answer."
+    )
+
+    def entries(self) -> tuple[dict[str, str], ...]:
+        """Return the contacts as they are stored."""
+        return (
+            *({"channel": "mail", "address": one} for one in self.email),
+            *({"channel": "mail", "address": one, "role": "superior"} for one in self.superior),
+        )
 
 
 class VendorIn(Input):

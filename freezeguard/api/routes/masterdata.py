@@ -12,6 +12,7 @@ from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import Role, actor_name
 from freezeguard.ports.storage import Sku, Transaction, Vendor
 from freezeguard.services.importing import register_skus
+from freezeguard.services.readers import mail_contacts
 
 ADMIN = Access.staff(Role.ADMIN)
 READERS = Access.staff() | Access.catalogue()
@@ -57,10 +58,10 @@ class MasterData:
     async def put_vendor(self, call: Call[None, VendorIn]) -> Reply:
         """Register a vendor, or replace what is known of it."""
         sent, now = call.body, self._context.now()
-        contacts = tuple({"channel": "mail", "address": one} for one in sent.contacts.email)
         self._context.calendars.check(sent.calendar, pointer="/calendar")
         vendor = Vendor(
-            call.path["vendor"], sent.name, contacts, sent.language, sent.time_zone, sent.calendar
+            call.path["vendor"], sent.name, sent.contacts.entries(), sent.language, sent.time_zone,
+            sent.calendar,
         )
 
         async def work(tx: Transaction) -> None:
@@ -108,9 +109,12 @@ def _sku(one: Sku) -> SkuOut:
 
 
 def _vendor(one: Vendor) -> VendorOut:
-    mails = [str(entry["address"]) for entry in one.contacts if entry.get("channel") == "mail"]
+    contacts = {
+        name: [str(entry["address"]) for entry in mail_contacts(one, superior=superior)]
+        for name, superior in (("email", False), ("superior", True))
+    }
     return VendorOut(
-        vendor=one.vendor, name=one.name, contacts={"email": mails}, language=one.language,
+        vendor=one.vendor, name=one.name, contacts=contacts, language=one.language,
         time_zone=one.time_zone, calendar=one.calendar,
     )
 
