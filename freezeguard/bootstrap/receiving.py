@@ -1,26 +1,31 @@
 """Takes one mail, beside a running service or without one: what `freezeguard mail receive` runs."""
 
+from freezeguard.bootstrap.calendars import calendars_of, legal_clocks_of
 from freezeguard.bootstrap.database import check_role, reach_database, require_database
 from freezeguard.bootstrap.house import house_of, sender_of
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.bootstrap.surroundings import new_id, utc_now
+from freezeguard.bootstrap.surroundings import ids_by, utc_now
 from freezeguard.notices.inbound import read_mail
+from freezeguard.ports.clock import Now
 from freezeguard.ports.storage import Database
 from freezeguard.services.bounces import Bounces
 from freezeguard.services.casework import Casework
 from freezeguard.services.directory import Directory
+from freezeguard.services.places import Places
 from freezeguard.services.receiving import Receiving, Taken
 from freezeguard.services.telling import Telling
 from freezeguard.storage.database import PostgresDatabase
+from freezeguard.storage.databaseclock import DatabaseClock
 
 
-def receiving_on(database: Database, settings: Settings) -> Receiving:
+def receiving_on(database: Database, settings: Settings, now: Now = utc_now) -> Receiving:
     """Put together what takes mails. It stops and releases nothing, so it needs no catalogue."""
-    directory = Directory([])
+    directory, new_id = Directory([]), ids_by(now)
     telling = Telling(directory, house_of(settings), new_id)
-    casework = Casework(directory, telling, settings.to_policy(), utc_now, new_id)
-    bounces = Bounces(telling, utc_now, new_id)
-    return Receiving(database, casework, bounces, sender_of(settings), utc_now)
+    places = Places(calendars_of(settings), legal_clocks_of(settings), settings.calendar.zone)
+    casework = Casework(directory, telling, places, settings.to_policy(), now, new_id)
+    bounces = Bounces(telling, now, new_id)
+    return Receiving(database, casework, bounces, sender_of(settings), now)
 
 
 async def take_mail(settings: Settings, raw: bytes, recipient: str | None) -> Taken:
@@ -31,6 +36,7 @@ async def take_mail(settings: Settings, raw: bytes, recipient: str | None) -> Ta
         await check_role(dsns.runtime, allow_owner=settings.allow_owner_role)
         database = await PostgresDatabase.connect(dsns.runtime, min_size=1, max_size=2, reserved=1)
         try:
-            return await receiving_on(database, settings).take(mail)
+            clock = await DatabaseClock.open(database, utc_now)
+            return await receiving_on(database, settings, clock.now).take(mail)
         finally:
             await database.close()
