@@ -18,6 +18,7 @@ _COUNTERS = {
     "catalogue_drift": ("Objects found on sale although stopped.", ("catalogue",)),
     "quick_answers": ("Answers from memory, which are not timed.", ("route", "status")),
     "notices": ("Delivery attempts of notices.", ("channel", "result")),
+    "webhooks": ("Delivery attempts of webhooks.", ("result",)),
     "evaluations_swept": ("Evaluations that somebody had left behind.", ()),
 }
 _HISTOGRAMS = {

@@ -10,6 +10,7 @@ from freezeguard.notices.approvals import (
     remedy_proposed,
     remedy_returned,
 )
+from freezeguard.notices.endpoints import webhook_disabled, webhook_failing
 from freezeguard.notices.letter import Body, Letter, Link, Paragraph, Section
 from freezeguard.notices.sections import (
     about,
@@ -78,6 +79,8 @@ def letter_of(kind: str, facts: Mapping[str, Any], say: Wording) -> Letter:
 
 
 def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
+    if "url" in facts:
+        return clip(say.say(f"subject.{kind}", url=clip(facts["url"], 200)), _SUBJECT)
     if "case" not in facts:
         budget = cast("BudgetSpentFacts", facts)["budget"]
         return clip(
@@ -98,6 +101,8 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
 
 
 def _link(facts: Mapping[str, Any], say: Wording) -> Link:
+    if "url" in facts:
+        return Link(say.say("frame.open_webhooks"), clip(facts["link"], _URL))
     if "case" not in facts:
         return Link(say.say("frame.open_queue"), clip(facts["link"], _URL))
     return Link(
@@ -361,4 +366,6 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "closed": closed,
     "budget_spent": budget_spent,
     "manual_task": manual_task,
+    "webhook_failing": webhook_failing,
+    "webhook_disabled": webhook_disabled,
 }

@@ -403,6 +403,20 @@ class BudgetSpentFacts(NoticeFacts):
     resumes_at: NotRequired[str | None]
 
 
+class WebhookFacts(NoticeFacts):
+    """`webhook_failing`, `webhook_disabled`: an endpoint takes nothing; `why` is its last answer.
+
+    It is switched off at `disabled_from` unless it answers by then; at once where it said 410.
+    """
+
+    endpoint: str
+    url: str
+    why: str
+    description: NotRequired[str]
+    failing_since: NotRequired[str | None]
+    disabled_from: NotRequired[str | None]
+
+
 FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
     {
         "statement_of_reasons": StatementFacts,
@@ -423,6 +437,8 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "closed": ClosedFacts,
         "budget_spent": BudgetSpentFacts,
         "manual_task": ManualTaskFacts,
+        "webhook_failing": WebhookFacts,
+        "webhook_disabled": WebhookFacts,
     }
 )
 """Every kind of notice and the facts that it needs."""

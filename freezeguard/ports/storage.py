@@ -22,6 +22,7 @@ from freezeguard.domain.record import Case, ProbationRecord, Vote
 from freezeguard.domain.rules import Rule, RuleScope
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Signal
+from freezeguard.ports.webhooks import Webhooks
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -835,6 +836,7 @@ class Transaction(Protocol):
     people: People
     master: MasterData
     record: Record
+    webhooks: Webhooks
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

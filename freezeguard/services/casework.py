@@ -25,6 +25,7 @@ from freezeguard.ports.storage import (
 )
 from freezeguard.services.directory import Directory
 from freezeguard.services.telling import Seen, Telling
+from freezeguard.services.webhooks import post_hold_change
 
 TOPIC_HOLDS = "holds"
 TOPIC_OBJECTS = "objects"
@@ -344,6 +345,7 @@ class Casework:
             hold.revision, self._now(), change, hold.id, hold.scope.sku, hold.as_dict()
         )
         await tx.holds.log_change(line)
+        await post_hold_change(tx, self._new_id(), line, hold.case_id)
         await tx.notify(TOPIC_HOLDS)
 
     async def _want(

@@ -16,9 +16,11 @@ from freezeguard.storage.queries import queries
 from freezeguard.storage.record import PostgresRecord
 from freezeguard.storage.signals import PostgresSignals
 from freezeguard.storage.violations import reraise
+from freezeguard.storage.webhooks import PostgresWebhooks
 
 if TYPE_CHECKING:
     from freezeguard.ports import storage as port
+    from freezeguard.ports.webhooks import Webhooks
 
 SQL = queries("transaction")
 
@@ -42,6 +44,7 @@ class PostgresTransaction:
         self.people: port.People = people
         self.master: port.MasterData = PostgresMasterData(connection, people)
         self.record: port.Record = PostgresRecord(connection, writes)
+        self.webhooks: Webhooks = PostgresWebhooks(connection, writes)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

@@ -130,6 +130,19 @@ ORDER = {
     "document": "order-4711.pdf",
 }
 
+WEBHOOK: dict[str, Any] = {
+    "audience": "vendor",
+    "recipient": "Quality",
+    "shop": "Example Shop",
+    "link": "https://freezeguard.example/docs",
+    "at": "2025-11-22T13:00:00+00:00",
+    "contact": {"name": "Quality desk", "address": "quality@shop.example"},
+    "steps": [],
+    "endpoint": "0199f0a2-7c1e-7000-8000-0123456789ab",
+    "url": "https://vendor.example/hooks",
+    "why": "answered 503",
+    "description": "Quality system",
+}
 SAMPLES: dict[str, dict[str, Any]] = {
     "statement_of_reasons": {**STATEMENT, "terms": "Seller Terms, section 7.2"},
     "frozen_confirmed": {**CASE, "catalogues": SEEN},
@@ -229,6 +242,12 @@ SAMPLES: dict[str, dict[str, Any]] = {
         ],
     },
     "manual_task": {**STAFF, **OBJECT, "task": "stop", "due": "2025-11-22T13:20:00+00:00"},
+    "webhook_failing": {
+        **WEBHOOK,
+        "failing_since": "2025-11-21T13:00:00+00:00",
+        "disabled_from": "2025-11-26T13:00:00+00:00",
+    },
+    "webhook_disabled": {**WEBHOOK, "audience": "staff", "why": "it answered 410"},
 }
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
