@@ -13,6 +13,7 @@ from freezeguard.services.access import Access
 from freezeguard.services.casefile import Casefile, Casefiles
 from freezeguard.services.casework import Aftermath, Casework
 from freezeguard.services.commands import Commands
+from freezeguard.services.endpoints import Endpoints
 from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
@@ -43,6 +44,7 @@ class Context:
     held: HeldSet
     rules: RuleBook
     access: Access
+    endpoints: Endpoints
     aftercare: Callable[[Iterable[Aftermath]], None]
     known_skus: Callable[[str], bool]
     hash_customer: Callable[[str], bytes]

@@ -19,7 +19,14 @@ from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.bootstrap.surroundings import jitter, new_id, new_secret, request_ids, utc_now
+from freezeguard.bootstrap.surroundings import (
+    jitter,
+    new_id,
+    new_secret,
+    new_signing_secret,
+    request_ids,
+    utc_now,
+)
 from freezeguard.catalogues.registry import open_catalogues
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
@@ -32,6 +39,7 @@ from freezeguard.services.casework import TOPIC_HOLDS, TOPIC_NOTICES, TOPIC_OBJE
 from freezeguard.services.commands import Commands
 from freezeguard.services.delivery import Delivery, Sender
 from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.endpoints import Endpoints
 from freezeguard.services.enforcement import Enforcement
 from freezeguard.services.evaluation import Evaluation
 from freezeguard.services.freezes import Freezes
@@ -39,15 +47,19 @@ from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
 from freezeguard.services.knownskus import KnownSkus
 from freezeguard.services.pace import Pace
+from freezeguard.services.posting import Posting
 from freezeguard.services.reconciliation import Reconciliation
 from freezeguard.services.rulebook import TOPIC_RULES, RuleBook
 from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedSweep
 from freezeguard.services.telling import House, Telling
 from freezeguard.services.timers import Timers
+from freezeguard.services.webhooks import TOPIC_WEBHOOKS
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.idempotency import PostgresIdempotency
 from freezeguard.storage.journal import FileJournal
 from freezeguard.storage.listener import Listener
+from freezeguard.webhooks.addresses import AddressPolicy
+from freezeguard.webhooks.post import HttpPost
 from freezeguard.workers.supervision import Crew
 
 log = structlog.get_logger()
@@ -80,6 +92,7 @@ class Service:
     wanted_sweep: WantedSweep
     read_ahead: ReadAhead
     delivery: Delivery
+    posting: Posting
     timers: Timers
     listener: Listener
     metrics: PrometheusMetrics
@@ -121,6 +134,8 @@ class Service:
         step("timers", self.timers.fire_due, poll=every.timers)
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
+        step("webhooks", self.posting.deliver_due, TOPIC_WEBHOOKS, poll=every.poll)
+        step("dead webhooks", _idle(self.posting.look_after), poll=every.sweep * 60)
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
         for name in self.directory.outlets:
@@ -150,6 +165,7 @@ class Service:
         finally:
             await self.crew.dismiss()
             await self.enforcement.drain(self.settings.limits.drain_seconds)
+            await self.posting.drain(self.settings.limits.drain_seconds)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Service"]:
@@ -241,7 +257,10 @@ async def _open(settings: Settings, dsns: Dsns, stack: AsyncExitStack) -> Servic
     transport = _transport(settings)
     if transport is not None:
         stack.push_async_callback(transport.close)
-    return build(settings, database, dsns.runtime, catalogues, transport, customer_key)
+    webhooks = settings.webhooks
+    post = HttpPost(AddressPolicy(webhooks.ports, allow_private=webhooks.allow_private))
+    stack.push_async_callback(post.close)
+    return build(settings, database, dsns.runtime, catalogues, transport, post, customer_key)
 
 
 def _transport(settings: Settings) -> MailTransport | None:
@@ -274,6 +293,7 @@ def build(
     dsn: str,
     catalogues: Mapping[str, Catalogue],
     transport: MailTransport | None,
+    post: HttpPost,
     customer_key: bytes,
 ) -> Service:
     """Put the parts together; opens nothing."""
@@ -312,6 +332,7 @@ def build(
         held=held,
         rules=rules,
         access=access,
+        endpoints=Endpoints(database, post, utc_now, new_id, new_signing_secret),
         aftercare=aftercare.take,
         known_skus=known.__contains__,
         hash_customer=partial(hash_customer, customer_key),
@@ -343,6 +364,10 @@ def build(
         delivery=Delivery(
             database, transport, render, Sender(mail.sender, mail.domain, mail.reply_to),
             telling, utc_now, new_id, jitter, metrics,
+        ),
+        posting=Posting(
+            database, post, telling, utc_now, new_id, jitter, metrics,
+            deadline=settings.webhooks.deadline, parallel=settings.webhooks.parallel,
         ),
         timers=Timers(database, casework, telling, new_id),
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108

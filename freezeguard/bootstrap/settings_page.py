@@ -68,6 +68,8 @@ def _default(value: Any) -> str:
             return f"`{value.as_posix()}`"
         case {}:
             return "–"
+        case frozenset():
+            return f"`{sorted(value)}`"
         case _ if value is PydanticUndefined:
             return "required"
         case _:

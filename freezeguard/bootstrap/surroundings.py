@@ -26,6 +26,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_signing_secret() -> bytes:
+    """Return 256 random bits that sign webhooks: an HMAC secret, or an ed25519 seed."""
+    return secrets.token_bytes(32)
+
+
 def jitter() -> float:
     """Return a factor between 0.8 and 1.2, so that replicas don't march in step."""
     return random.uniform(0.8, 1.2)  # noqa: S311 - nothing secret

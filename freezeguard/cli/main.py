@@ -19,6 +19,7 @@ from freezeguard.cli import (
     serve,
     status,
     vendors,
+    webhooks,
 )
 
 app = typer.Typer(
@@ -58,6 +59,7 @@ app.add_typer(imports.signals_app, name="signals", help="Complaints and other si
 app.add_typer(imports.units_app, name="units", help="Units shipped.")
 app.add_typer(imports.skus_app, name="skus", help="Master data of SKUs.")
 app.add_typer(vendors.app, name="vendors", help="Who supplies SKUs.")
+app.add_typer(webhooks.app, name="webhooks", help="Where signed messages go.")
 app.add_typer(people.app, name="people", help="Who may sign in.")
 app.add_typer(keys.app, name="keys", help="Credentials of machines.")
 app.add_typer(catalogues.app, name="catalogues", help="Do they answer?")

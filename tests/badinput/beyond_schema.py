@@ -23,6 +23,11 @@ REFUSALS: Mapping[str, frozenset[str]] = {
     # The owner of a SKU is a person that is registered.
     "PUT /v1/skus/{sku}": frozenset({"/owner"}),
     "POST /v1/skus": frozenset({"/owner"}),
+    # Where a name leads, and which vendors there are; a replay goes from earlier to later.
+    "POST /v1/webhook-endpoints": frozenset({"/url", "/vendor", "guard_failed"}),
+    "PATCH /v1/webhook-endpoints/{id}": frozenset({"/url"}),
+    "POST /v1/webhook-endpoints/{id}/test": frozenset({"guard_failed"}),
+    "POST /v1/webhook-endpoints/{id}/replay": frozenset({"/since", "guard_failed"}),
     # What a case lacks depends on the case; the arguments of a command on the command.
     "POST /v1/freezes": frozenset({"guard_failed"}),
     "POST /v1/cases/{id}/commands": frozenset({"guard_failed", "invalid_input"}),

@@ -14,7 +14,8 @@ from tests.rig import Answer, Rig
 STAFF = frozenset(
     {"root", "owen", "mara", "miro", "alba", "bert", "quin", "cora", "audi", "fina", "omni"}
 )
-PEOPLE = STAFF | {"vera", "vito", "tina"}
+VENDORS = frozenset({"vera", "vito", "tina"})
+PEOPLE = STAFF | VENDORS
 FEEDS, SHOPS = frozenset({"source", "safety"}), frozenset({"catalogue", "freezer"})
 EVERYBODY = PEOPLE | FEEDS | SHOPS
 ADMIN = frozenset({"root", "omni"})
@@ -55,6 +56,15 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /v1/keys": ADMIN,
     "POST /v1/keys": ADMIN,
     "DELETE /v1/keys/{id}": ADMIN,
+    "GET /v1/webhook-endpoints": ADMIN | VENDORS,
+    "POST /v1/webhook-endpoints": ADMIN | VENDORS,
+    "GET /v1/webhook-endpoints/{id}": ADMIN | VENDORS,
+    "PATCH /v1/webhook-endpoints/{id}": ADMIN | VENDORS,
+    "DELETE /v1/webhook-endpoints/{id}": ADMIN | VENDORS,
+    "POST /v1/webhook-endpoints/{id}/test": ADMIN | VENDORS,
+    "POST /v1/webhook-endpoints/{id}/rotate": ADMIN | VENDORS,
+    "POST /v1/webhook-endpoints/{id}/replay": ADMIN | VENDORS,
+    "GET /v1/webhook-endpoints/{id}/deliveries": ADMIN | VENDORS,
     "GET /v1/audit": ADMIN | {"audi"},
     "GET /livez": PUBLIC,
     "GET /readyz": PUBLIC,

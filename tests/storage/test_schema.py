@@ -7,7 +7,7 @@ from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import EmbeddedServer, OwnerAndRuntimeDsns, prepare_database
 from freezeguard.storage.sqlfiles import sql_directory
 from freezeguard.storage.violations import MEANINGS
-from tests.storage.makers import NOW, open_case, signal, store
+from tests.storage.makers import NOW, endpoint, open_case, signal, store
 
 # Everything that the schema is made of, as text that two databases share where they are alike.
 CATALOG = {
@@ -108,11 +108,12 @@ async def test_the_runtime_role_owns_nothing(
 HISTORY = (
     "signal_identities", "rejected_signals", "shipments", "rules", "crossings",
     "automatic_freezes", "case_events", "case_signals", "hold_changes", "audit",
+    "webhook_messages", "webhook_attempts",
 )  # fmt: skip
 KEPT = (
     "people", "credentials", "instance", "vendors", "skus", "sources", "signals", "signal_texts",
     "sku_tallies", "suppressions", "alerts", "cases", "approvals", "clocks", "held_set", "holds",
-    "manual_tasks", "notices",
+    "manual_tasks", "notices", "webhook_endpoints", "webhook_deliveries",
 )  # fmt: skip
 
 
@@ -124,7 +125,8 @@ KEPT = (
             ("shipments", "units = 0"), ("rules", "mode = 'off'"), ("crossings", "sku = ''"),
             ("automatic_freezes", "sku = ''"), ("case_events", "actor = ''"),
             ("case_signals", "counted = false"), ("hold_changes", "change = 'release'"),
-            ("audit", "actor = ''"),
+            ("audit", "actor = ''"), ("webhook_messages", "type = ''"),
+            ("webhook_attempts", "error = ''"),
         )),
         *(f"DELETE FROM {table}" for table in (*HISTORY, *KEPT)),
         *(f"TRUNCATE {table}" for table in ("audit", "pending_evaluations")),
@@ -153,6 +155,10 @@ async def test_what_the_runtime_role_may_not(forbidden: str, database: PostgresD
         "UPDATE cases SET version = 0",
         "UPDATE signals SET severity = 5",
         "INSERT INTO held_set (revision) VALUES (7)",
+        "UPDATE webhook_endpoints SET state = 'disabled'",
+        "UPDATE webhook_endpoints SET state = 'failing'",
+        "UPDATE webhook_endpoints SET previous_secret = 'x'",
+        "UPDATE webhook_endpoints SET removed_at = now()",
         "INSERT INTO instance (customer_key, created_at) VALUES ('', now())",
     ],
 )
@@ -160,6 +166,7 @@ async def test_impossible_rows_are_impossible(impossible: str, database: Postgre
     """What must never be is refused by the database itself, whatever the code does."""
     await open_case(database)
     await store(database, signal(occurred_at=NOW))
+    await database.run(lambda tx: tx.webhooks.add_endpoint(endpoint(), NOW))
 
     with pytest.raises(asyncpg.IntegrityConstraintViolationError):
         await database.run(lambda tx: tx.connection.execute(impossible))

@@ -11,6 +11,7 @@ from freezeguard.api.routes import (
     people,
     rules,
     signals,
+    webhooks,
 )
 from freezeguard.api.routing import AnyRoute
 
@@ -18,6 +19,7 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, holds, freezes, cases, rules, masterdata, people, audit, operation,
+        signals, holds, freezes, cases, rules, masterdata, people, webhooks, audit,
+        operation,
     )
     return [route for resource in resources for route in resource.routes(context)]
