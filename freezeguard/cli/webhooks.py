@@ -113,7 +113,7 @@ def rotate(
         "did not take it.",
     ),
 )
-def test(endpoint: EndpointId, *, as_json: AsJson = False) -> None:
+def send_test(endpoint: EndpointId, *, as_json: AsJson = False) -> None:
     """Send a test message."""
     from freezeguard.cli.failures import Exit
     from freezeguard.cli.output import print_json

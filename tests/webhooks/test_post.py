@@ -175,7 +175,7 @@ async def test_a_certificate_that_nobody_trusts_fails() -> None:
 
 
 async def test_no_tls_at_the_other_end_fails() -> None:
-    """https to a server that speaks http is no answer."""
+    """A server that speaks no TLS gives no answer to https."""
     async with receiving() as receiver, posting_to(receiver.port) as post:
         url = receiver.url.replace("http:", "https:")
         answered = await post.send(endpoint_at(url), a_message(), now=NOW, deadline=5)

@@ -272,31 +272,33 @@ async def test_a_slow_endpoint_holds_up_no_other(database: PostgresDatabase) -> 
         await hang.wait()
         return web.Response()
 
-    async with receiving() as slow, receiving() as quick:
-        async with stage_with(database, slow.port, quick.port) as stage:
-            slow.then = hanging
-            sender = stage.sender(parallel=4, deadline=30.0)
-            for n in range(6):
-                await stage.add(endpoint(url=f"{slow.url}/{n}"))
-            await stage.sql(
-                "UPDATE webhook_endpoints SET state = 'failing', failing_since = $1", NOW)
-            await stage.enqueue(thread("a", 1))
+    async with (
+        receiving() as slow, receiving() as quick,
+        stage_with(database, slow.port, quick.port) as stage,
+    ):
+        slow.then = hanging
+        sender = stage.sender(parallel=4, deadline=30.0)
+        for n in range(6):
+            await stage.add(endpoint(url=f"{slow.url}/{n}"))
+        await stage.sql(
+            "UPDATE webhook_endpoints SET state = 'failing', failing_since = $1", NOW)
+        await stage.enqueue(thread("a", 1))
 
-            async def begun() -> bool:
-                await sender.deliver_due()
-                return len(slow.requests) == 2
+        async def begun() -> bool:
+            await sender.deliver_due()
+            return len(slow.requests) == 2
 
-            await until(begun, "two of the failing are tried")
-            await stage.add(endpoint(url=quick.url))
-            await stage.enqueue(thread("b", 2))
+        await until(begun, "two of the failing are tried")
+        await stage.add(endpoint(url=quick.url))
+        await stage.enqueue(thread("b", 2))
 
-            async def arrived() -> bool:
-                await sender.deliver_due()
-                return bool(quick.requests)
+        async def arrived() -> bool:
+            await sender.deliver_due()
+            return bool(quick.requests)
 
-            await until(arrived, "the living one is served")
-            assert 2 == len(slow.requests)
-            hang.set()
+        await until(arrived, "the living one is served")
+        assert 2 == len(slow.requests)
+        hang.set()
 
 
 async def test_what_arrived_and_could_not_be_stored_goes_once(database: PostgresDatabase) -> None:

@@ -165,7 +165,7 @@ class DeliveryList(Output):
     next: str | None
 
 
-class TestQueued(Output):
+class QueuedTest(Output):
     """A test message is on its way; the deliveries tell what came of it."""
 
     model_config = ConfigDict(title="WebhookTest")

@@ -13,10 +13,10 @@ from freezeguard.api.models.webhooks import (
     DeliveryList,
     DeliveryOut,
     NewWebhookKey,
+    QueuedTest,
     Replayed,
     ReplayIn,
     RotateIn,
-    TestQueued,
     WebhookEndpointChange,
     WebhookEndpointIn,
     WebhookEndpointList,
@@ -85,7 +85,7 @@ class WebhookEndpoints:
     async def test(self, call: Call[None]) -> Reply:
         """Queue a test message."""
         message = await self._endpoints.test(call.who, _id(call))
-        return Reply(TestQueued(id=message.webhook_id))
+        return Reply(QueuedTest(id=message.webhook_id))
 
     async def replay(self, call: Call[None, ReplayIn]) -> Reply:
         """Queue messages again."""
@@ -168,7 +168,7 @@ def routes(context: Context) -> list[AnyRoute]:
         ),
         Route(
             method="POST", path=f"{one}/test", handler=handlers.test, tag=TAG,
-            summary="Send a test message", who=WHO, result=TestQueued, status=202,
+            summary="Send a test message", who=WHO, result=QueuedTest, status=202,
             errors=("not_found", "guard_failed"),
         ),
         Route(
