@@ -12,11 +12,13 @@ from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.ports.webhooks import Delivery, Endpoint, Message, Post, Scheme
 from freezeguard.services.access import as_of_now
-from freezeguard.services.webhooks import TEST_TYPE
+from freezeguard.services.webhooks import TEST_TYPE, never_sent
 
 MOST_ENDPOINTS = 10
 """Of one vendor, or of the shop itself."""
 RESOLVE_SECONDS = 3.0
+BY_HAND = "switched off by hand"
+"""The record says by whom: a vendor need not know which of the shop's people it was."""
 LONGEST_REPLAY = timedelta(days=92)
 
 _AS_NEW: Mapping[str, Any] = {
@@ -91,6 +93,7 @@ class Endpoints:
             if own is not None and vendor not in {None, own}:
                 raise NotAllowed(f"You register endpoints of {own} only.")
             added = replace(endpoint, vendor=vendor if own is None else own)
+            _check_types(added)
             await _check_room(tx, added.vendor)
             await tx.webhooks.add_endpoint(added, self._now())
             await self._record(tx, who, "add_webhook", added.id, url=url, vendor=added.vendor)
@@ -119,10 +122,11 @@ class Endpoints:
                 types=before.types if types is None else types,
                 description=before.description if description is None else description,
             )
+            _check_types(changed)
             if before.url != changed.url and before.state == "failing":
                 changed = replace(changed, **_AS_NEW)
             if active is not None:
-                changed = await self._switch(tx, who, changed, on=active)
+                changed = await self._switch(tx, changed, on=active)
             await tx.webhooks.update_endpoint(changed, self._now())
             await self._record(
                 tx, who, "change_webhook", endpoint_id, url=changed.url, state=changed.state,
@@ -132,9 +136,7 @@ class Endpoints:
 
         return self._shown(await self._database.run(work))
 
-    async def _switch(
-        self, tx: Transaction, who: Actor, endpoint: Endpoint, *, on: bool
-    ) -> Endpoint:
+    async def _switch(self, tx: Transaction, endpoint: Endpoint, *, on: bool) -> Endpoint:
         """Switch an endpoint off or on; what waits for it is given up, or queued again."""
         now = self._now()
         if on and endpoint.disabled_at is not None:
@@ -143,8 +145,7 @@ class Endpoints:
             return replace(endpoint, **_AS_NEW)
         if not on and endpoint.disabled_at is None:
             await tx.webhooks.cancel_queued(endpoint.id, now)
-            why = f"switched off by {actor_name(who)}"
-            return replace(endpoint, state="disabled", why=why, disabled_at=now)
+            return replace(endpoint, state="disabled", why=BY_HAND, disabled_at=now)
         return endpoint
 
     async def rotate(self, who: Actor, endpoint_id: UUID, overlap: timedelta) -> Shown:
@@ -272,6 +273,13 @@ async def _still(tx: Transaction, who: Actor) -> Person:
 def _vendor_of(who: Person) -> str | None:
     """Return whose endpoints somebody works on; None: everybody's."""
     return None if who.is_staff else who.vendor or ""
+
+
+def _check_types(endpoint: Endpoint) -> None:
+    """Refuse types that the endpoint would wait for in vain. Raises InvalidInput."""
+    if vain := never_sent(endpoint.types, endpoint.vendor):
+        whose = "the shop's own endpoints" if endpoint.vendor is not None else "vendors' endpoints"
+        raise InvalidInput(f"{', '.join(vain)}: sent to {whose} only.", pointer="/types")
 
 
 async def _check_room(tx: Transaction, vendor: str | None) -> None:

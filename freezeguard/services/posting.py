@@ -41,7 +41,8 @@ LONGEST_RETRY_AFTER = 86_400.0
 WARN_AFTER = timedelta(hours=24)
 DISABLE_AFTER = timedelta(hours=120)
 """Five days of nothing but failure; nobody is switched off who was not warned a day before."""
-LEASE_MARGIN = timedelta(seconds=30)
+LEASE_MARGIN = timedelta(seconds=15)
+"""Beyond the deadline of an attempt: to claim before it, and to store what came of it."""
 
 
 class Posting:
@@ -65,6 +66,7 @@ class Posting:
         self._deadline, self._parallel = deadline, parallel
         self._lease = timedelta(seconds=deadline) + LEASE_MARGIN
         self._under_way: dict[asyncio.Task[None], bool] = {}
+        self._draining = False
         self._taken: dict[tuple[UUID, UUID], tuple[Claimed, Answered, datetime]] = {}
 
     # ------------------------------------------------------------------------------- sending
@@ -94,6 +96,7 @@ class Posting:
 
     async def drain(self, seconds: float) -> None:
         """Let attempts under way end, within `seconds`; what is cut off is made again later."""
+        self._draining = True
         if not self._under_way:
             return
         _, late = await asyncio.wait(self._under_way, timeout=seconds)
@@ -106,7 +109,7 @@ class Posting:
         task = asyncio.current_task()
         while claimed is not None:
             await self._deliver(claimed, ours_until)
-            following = await self._claim()
+            following = None if self._draining else await self._claim()
             if following is None:
                 return
             claimed, ours_until = following
@@ -131,10 +134,7 @@ class Posting:
             log.warning("webhook_left", endpoint=str(claimed.endpoint.id),
                         why="the lease is nearly over")
             return
-        answered = await self._post.send(
-            claimed.endpoint, claimed.message, now=self._now(), deadline=self._deadline
-        )
-        now = self._now()
+        answered, now = await self._attempt(claimed), self._now()
         self._metrics.count("webhooks", result="sent" if answered.is_taken else "failed")
         told = log.bind(endpoint=str(claimed.endpoint.id), message_id=claimed.message.webhook_id)
         if answered.is_taken:
@@ -144,6 +144,16 @@ class Posting:
         else:
             told.warning("webhook_failed", type=claimed.message.type, error=answered.error)
             await self._database.run(lambda tx: self._failed(tx, claimed, answered, now))
+
+    async def _attempt(self, claimed: Claimed) -> Answered:
+        """Make one attempt; what can't be sent through our own fault counts as one that failed."""
+        try:
+            return await self._post.send(
+                claimed.endpoint, claimed.message, now=self._now(), deadline=self._deadline
+            )
+        except Exception as error:
+            log.exception("webhook_unsendable", message_id=claimed.message.webhook_id)
+            return Answered(None, f"could not be sent: {type(error).__name__}", 0.0)
 
     # -------------------------------------------------------------------- what came of it
 

@@ -4,6 +4,7 @@ Written in the transaction of the change, in its own round trip; where no endpoi
 nothing is stored. Nothing here can delay or undo a freeze.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -15,13 +16,23 @@ from freezeguard.ports.webhooks import Message
 TOPIC_WEBHOOKS = "webhooks"
 HOLD_TYPES = {"hold": "hold.set", "release": "hold.released"}
 TEST_TYPE = "webhook.test"
-ABOUT_WEBHOOKS = frozenset({"webhook_failing", "webhook_disabled"})
+OF_CASES, OF_HOLDS = "case.", "hold."
 
 
 def known_types() -> tuple[str, ...]:
     """Return every type of message that an endpoint may ask for."""
-    of_cases = (f"case.{kind}" for kind in FACTS_OF_KIND if kind not in ABOUT_WEBHOOKS)
+    of_cases = (
+        OF_CASES + kind
+        for kind, shape in FACTS_OF_KIND.items()
+        if "case" in vars(shape)["__required_keys__"]
+    )
     return tuple(sorted((*of_cases, *HOLD_TYPES.values())))
+
+
+def never_sent(types: Iterable[str], vendor: str | None) -> list[str]:
+    """Return those types that never go to an endpoint of a vendor, or of the shop itself."""
+    prefix = OF_HOLDS if vendor is None else OF_CASES
+    return [one for one in types if not one.startswith(prefix)]
 
 
 async def post_case_news(tx: Transaction, case: Case, notice: Notice, now: datetime) -> None:
@@ -31,7 +42,7 @@ async def post_case_news(tx: Transaction, case: Case, notice: Notice, now: datet
     await tx.webhooks.enqueue(
         Message(
             id=notice.id, vendor=case.vendor, thread=f"case:{case.id}",
-            type=f"case.{notice.kind}", at=now,
+            type=OF_CASES + notice.kind, at=now,
             data={"id": str(case.id), "state": case.state.value, **notice.facts},
             sku=case.scope.sku, case_id=case.id,
         )

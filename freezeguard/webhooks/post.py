@@ -137,7 +137,7 @@ class HttpPost:
         for address in addresses:
             why = self._policy.refusal(address, target.port, in_clear=not target.is_encrypted)
             if why is not None:
-                return f"{target.host} leads to {address}, and {why}"
+                return f"{target.host} leads where nothing may go: {why}"
         return None
 
     def published(self, scheme: Scheme, secret: bytes) -> str:

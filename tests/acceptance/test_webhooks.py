@@ -282,7 +282,7 @@ async def test_what_was_missed_while_off_comes_when_on(
     own = await add(rig, receiver, "vera")
     path = f"{PATH}/{own['id']}"
     off = await rig.call("PATCH", path, "vera", json={"state": "disabled"})
-    assert ("disabled", "switched off by person:vera") == (off.body["state"], off.body["why"])
+    assert ("disabled", "switched off by hand") == (off.body["state"], off.body["why"])
     await reaches(rig, await pull(rig, "mara", sku), "frozen")
 
     async def kept() -> bool:
@@ -305,6 +305,23 @@ async def test_what_was_missed_while_off_comes_when_on(
     assert ["case.statement_of_reasons", "case.frozen_confirmed"] == [
         one["type"] for one in receiver.bodies
     ]
+
+
+async def test_types_that_would_never_come_are_refused(rig: Rig, receiver: Receiver) -> None:
+    """Holds go to the shop's own systems, cases to vendors: nobody waits in vain."""
+    own = await add(rig, receiver, "vera")
+    shops = await add(rig, receiver, "root")
+    answers = [
+        await rig.call("POST", PATH, "vera", json={"url": receiver.url, "types": ["hold.set"]}),
+        await rig.call("PATCH", f"{PATH}/{own['id']}", "vera", json={"types": ["hold.set"]}),
+        await rig.call("PATCH", f"{PATH}/{shops['id']}", "root", json={"types": ["case.closed"]}),
+        await rig.call("POST", PATH, "vera", json={"url": receiver.url, "types": ["case.no"]}),
+    ]
+
+    assert [(422, "/types")] * 3 == [
+        (one.status, one.body["errors"][0]["pointer"]) for one in answers[:3]
+    ]
+    assert (422, "/types/0") == (answers[3].status, answers[3].body["errors"][0]["pointer"])
 
 
 async def test_one_vendor_has_not_endless_endpoints(rig: Rig, receiver: Receiver) -> None:

@@ -24,8 +24,8 @@ REFUSALS: Mapping[str, frozenset[str]] = {
     "PUT /v1/skus/{sku}": frozenset({"/owner"}),
     "POST /v1/skus": frozenset({"/owner"}),
     # Where a name leads, and which vendors there are; a replay goes from earlier to later.
-    "POST /v1/webhook-endpoints": frozenset({"/url", "/vendor", "guard_failed"}),
-    "PATCH /v1/webhook-endpoints/{id}": frozenset({"/url"}),
+    "POST /v1/webhook-endpoints": frozenset({"/url", "/vendor", "/types", "guard_failed"}),
+    "PATCH /v1/webhook-endpoints/{id}": frozenset({"/url", "/types"}),
     "POST /v1/webhook-endpoints/{id}/test": frozenset({"guard_failed"}),
     "POST /v1/webhook-endpoints/{id}/replay": frozenset({"/since", "guard_failed"}),
     # What a case lacks depends on the case; the arguments of a command on the command.

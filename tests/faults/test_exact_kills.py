@@ -137,7 +137,7 @@ async def test_killed_after_a_webhook_was_taken_before_it_was_recorded(
             await killed_when_halted(doomed)
             assert 1 == len(receiver.requests)
 
-            # The lease of an endpoint is 45 s; here it has run out.
+            # The lease of an endpoint is 30 s; here it has run out.
             await stage.sql("UPDATE webhook_endpoints SET lease_until = now()")
             await stage.replica("heir")
             await stage.rig.in_state("POSTED", "frozen", seconds=RECOVERY)

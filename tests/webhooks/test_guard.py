@@ -112,7 +112,19 @@ async def test_one_private_address_among_public_ones_is_enough(trap: Trap) -> No
     refusal = await post.refusal(f"https://both.example:{trap.port}/", deadline=5)
     await post.close()
 
-    assert "both.example leads to 127.0.0.1, and the address is loopback" == refusal
+    assert "both.example leads where nothing may go: the address is loopback" == refusal
+
+
+async def test_a_refused_address_is_passed_over() -> None:
+    """Of several addresses only those are called that may be, whatever comes first."""
+    names = Names("169.254.169.254 ::ffff:127.0.0.1 127.0.0.1")
+    async with receiving() as receiver, posting_to(receiver.port, resolver=names) as post:
+        url = f"http://several.example:{receiver.port}/"
+        refusal = await post.refusal(url, deadline=5)
+        answered = await post.send(endpoint_at(url), a_message(), now=NOW, deadline=5)
+
+    assert refusal is not None
+    assert (200, 1) == (answered.status, len(receiver.requests))
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -112,7 +112,6 @@ class WebhookEndpointOut(Output):
     failing_since: datetime | None
     disabled_at: datetime | None
     created_at: datetime | None
-    created_by: str
 
 
 class NewWebhookKey(WebhookEndpointOut):
@@ -190,5 +189,4 @@ def fields_of(shown: Any) -> dict[str, Any]:
         "previous_key_until": one.previous_until, "description": one.description,
         "state": one.state, "why": one.why, "failing_since": one.failing_since,
         "disabled_at": one.disabled_at, "created_at": one.created_at,
-        "created_by": one.created_by,
     }
