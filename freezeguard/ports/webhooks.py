@@ -199,8 +199,11 @@ class Webhooks(Protocol):
 
     async def log_attempt(self, claimed: Claimed, answered: Answered, now: datetime) -> None: ...
 
-    async def sent(self, claimed: Claimed, now: datetime) -> None:
-        """Note that a message was taken over, also where the lease ran out meanwhile."""
+    async def sent(self, claimed: Claimed, now: datetime) -> bool:
+        """Note that a message was taken over, whatever else became of it meanwhile.
+
+        False where that is known already.
+        """
         ...
 
     async def failed(

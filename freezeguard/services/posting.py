@@ -7,7 +7,7 @@ are dead, the living ones are served.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -45,6 +45,13 @@ LEASE_MARGIN = timedelta(seconds=15)
 """Beyond the deadline of an attempt: to claim before it, and to store what came of it."""
 
 
+@dataclass(slots=True)
+class _Place:
+    """One of the places in which endpoints are served; whether the one now in it is failing."""
+
+    fails: bool
+
+
 class Posting:
     """Sends what is due, and gives up endpoints that are dead."""
 
@@ -65,7 +72,7 @@ class Posting:
         self._now, self._new_id, self._jitter, self._metrics = now, new_id, jitter, metrics
         self._deadline, self._parallel = deadline, parallel
         self._lease = timedelta(seconds=deadline) + LEASE_MARGIN
-        self._under_way: dict[asyncio.Task[None], bool] = {}
+        self._under_way: dict[asyncio.Task[None], _Place] = {}
         self._draining = False
         self._taken: dict[tuple[UUID, UUID], tuple[Claimed, Answered, datetime]] = {}
 
@@ -83,9 +90,9 @@ class Posting:
         claimed = await self._claim()
         if claimed is None:
             return 0
-        fails = claimed[0].endpoint.state == "failing"
-        task = asyncio.create_task(self._serve(*claimed), name="webhook")
-        self._under_way[task] = fails
+        place = _Place(fails=claimed[0].endpoint.state == "failing")
+        task = asyncio.create_task(self._serve(*claimed, place), name="webhook")
+        self._under_way[task] = place
         task.add_done_callback(self._ended)
         return 1
 
@@ -104,21 +111,20 @@ class Posting:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    async def _serve(self, claimed: Claimed | None, ours_until: float) -> None:
+    async def _serve(self, claimed: Claimed, ours_until: float, place: "_Place") -> None:
         """Send a message, then whatever is due at this or another endpoint, until nothing is."""
-        task = asyncio.current_task()
-        while claimed is not None:
+        while True:
+            place.fails = claimed.endpoint.state == "failing"
             await self._deliver(claimed, ours_until)
+            place.fails = False
             following = None if self._draining else await self._claim()
             if following is None:
                 return
             claimed, ours_until = following
-            if task is not None:
-                self._under_way[task] = claimed.endpoint.state == "failing"
 
     async def _claim(self) -> tuple[Claimed, float] | None:
         """Claim a message; return it with the end of its lease, on the clock of the event loop."""
-        failing = sum(self._under_way.values())
+        failing = sum(one.fails for one in self._under_way.values())
         ours_until = asyncio.get_running_loop().time() + self._lease.total_seconds()
         claimed = await self._database.run(
             lambda tx: tx.webhooks.claim(
@@ -175,8 +181,8 @@ class Posting:
         self, tx: Transaction, claimed: Claimed, answered: Answered, now: datetime
     ) -> None:
         endpoint = await tx.webhooks.endpoint(claimed.endpoint.id, lock=True)
-        await tx.webhooks.log_attempt(claimed, answered, now)
-        await tx.webhooks.sent(claimed, now)
+        if await tx.webhooks.sent(claimed, now):
+            await tx.webhooks.log_attempt(claimed, answered, now)
         if endpoint is not None and endpoint.state == "failing":
             well = replace(endpoint, state="active", why="", failing_since=None, warned_at=None)
             await tx.webhooks.update_endpoint(well, now)

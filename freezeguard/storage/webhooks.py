@@ -110,10 +110,11 @@ class PostgresWebhooks:
             answered.error, answered.seconds,
         )  # fmt: skip
 
-    async def sent(self, claimed: Claimed, now: datetime) -> None:
-        await self._connection.execute(
+    async def sent(self, claimed: Claimed, now: datetime) -> bool:
+        status = await self._connection.execute(
             SQL["sent"], claimed.endpoint.id, claimed.message.id, now
         )
+        return affected(status) == 1
 
     async def failed(
         self, claimed: Claimed, now: datetime, *, retry_in: float | None

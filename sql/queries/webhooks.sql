@@ -157,10 +157,10 @@ INSERT INTO webhook_attempts (message_id, endpoint_id, at, status, error, second
 VALUES ($1, $2, $3, $4, left($5, 1000), $6);
 
 -- name: sent
--- Note that a message was taken over, also where the lease ran out meanwhile.
+-- Note that a message was taken over, also where it was given up meanwhile.
 UPDATE webhook_deliveries
    SET state = 'sent', attempts = attempts + 1, next_at = NULL, settled_at = $3
- WHERE endpoint_id = $1 AND message_id = $2 AND state = 'queued';
+ WHERE endpoint_id = $1 AND message_id = $2 AND state <> 'sent';
 
 -- name: failed
 -- Note a failed attempt of whoever holds the lease; without a delay the message is given up.

@@ -209,6 +209,7 @@ async def test_messages_of_a_case_arrive_once_and_in_order(database: PostgresDat
             of_case = [n for n in numbers if n % 3 == case]
             assert sorted(of_case) == of_case
         assert 1 == most[0]
+        assert 30 == len(await stage.sql("SELECT FROM webhook_attempts"))
 
 
 async def test_a_failing_message_holds_up_its_case_only(database: PostgresDatabase) -> None:
@@ -339,6 +340,7 @@ async def test_what_arrived_and_could_not_be_stored_goes_once(database: Postgres
         await stage.deliver(sender)
 
         assert (1, Counter(sent=1)) == (len(receiver.requests), await stage.states())
+        assert 1 == len(await stage.sql("SELECT FROM webhook_attempts"))
 
 
 async def test_a_message_that_breaks_the_sender_holds_up_no_other(
