@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from freezeguard.domain.people import Person, Role
+from freezeguard.notices.render import render
 from freezeguard.ports.metrics import NoMetrics
 from freezeguard.ports.storage import Vendor
 from freezeguard.ports.webhooks import Endpoint, Message
@@ -91,6 +92,15 @@ class Stage:
             " WHERE state = 'queued' ORDER BY seq"
         )
         return [row["s"] for row in rows]
+
+    async def letters(self) -> list[str]:
+        """Return the text of every letter that was written, as its reader gets it."""
+        rows = await self.sql("SELECT kind, facts, language, time_zone FROM notices")
+        return [
+            render(row["kind"], row["facts"], language=row["language"],
+                   time_zone=row["time_zone"]).text
+            for row in rows
+        ]  # fmt: skip
 
     async def told(self, kind: str) -> set[str]:
         rows = await self.sql("SELECT address FROM notices WHERE kind = $1", kind)
@@ -473,6 +483,10 @@ async def test_a_dead_endpoint_is_warned_of_then_switched_off_then_caught_up(
         assert missed <= set(receiver.ids)
         well = await stage.read(of.id)
         assert ("active", "", None) == (well.state, well.why, well.failing_since)
+        letters = await stage.letters()
+        assert 4 == len(letters)
+        assert all(receiver.url in one and "answered 500" in one for one in letters)
+        assert 2 == sum("25 November 2026, 12:00" in " ".join(one.split()) for one in letters)
 
 
 async def test_nobody_is_switched_off_unwarned(database: PostgresDatabase) -> None:
