@@ -639,6 +639,85 @@ CREATE INDEX notices_unsorted ON notices (created_at)
 CREATE INDEX notices_by_reader ON notices (recipient, sorted_at) WHERE sorted_at IS NOT NULL;
 CREATE INDEX notices_by_digest ON notices (digest) WHERE digest IS NOT NULL;
 
+-- -------------------------------------------------------------------------------------- webhooks
+
+-- Where signed messages go. Only one replica at a time sends to an endpoint: the lease is its own,
+-- and so is the moment before which it wants nothing.
+CREATE TABLE webhook_endpoints (
+    id              uuid PRIMARY KEY,
+    vendor          text COLLATE "C",           -- null: a system of the shop's own
+    url             text NOT NULL,
+    types           text[] NOT NULL DEFAULT '{}',  -- wanted; empty: all
+    scheme          text NOT NULL CHECK (scheme IN ('v1', 'v1a')),  -- HMAC-SHA256, ed25519
+    secret          bytea NOT NULL,             -- signs, so it can't be a hash; empty once removed
+    previous_secret bytea,                      -- signs too while receivers change over
+    previous_until  timestamptz,
+    description     text NOT NULL DEFAULT '',
+    state           text NOT NULL CHECK (state IN ('active', 'failing', 'disabled')),
+    why             text NOT NULL DEFAULT '',
+    failing_since   timestamptz,                -- the first failure after the last success
+    warned_at       timestamptz,                -- somebody was told by another channel
+    disabled_at     timestamptz,
+    not_before      timestamptz,                -- Retry-After
+    lease_until     timestamptz,
+    lease_token     uuid,
+    created_at      timestamptz NOT NULL,
+    created_by      text NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    removed_at      timestamptz,
+    CHECK ((previous_secret IS NULL) = (previous_until IS NULL)),
+    CHECK ((state = 'disabled') = (disabled_at IS NOT NULL)),
+    CHECK (state <> 'failing' OR failing_since IS NOT NULL),
+    CHECK (removed_at IS NULL OR secret = '')
+);
+CREATE INDEX webhook_endpoints_by_vendor ON webhook_endpoints (vendor) WHERE removed_at IS NULL;
+
+-- What was said: written with the change it tells of, only where an endpoint wants it.
+CREATE TABLE webhook_messages (
+    id           uuid PRIMARY KEY,
+    seq          bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    vendor       text COLLATE "C",
+    thread       text COLLATE "C" NOT NULL,     -- case:… or sku:…; within it the order is kept
+    case_id      uuid REFERENCES cases (id),
+    sku          text COLLATE "C",
+    type         text COLLATE "C" NOT NULL,
+    at           timestamptz NOT NULL,
+    data         jsonb NOT NULL
+);
+CREATE INDEX webhook_messages_by_vendor ON webhook_messages (vendor, at);
+
+CREATE TABLE webhook_deliveries (
+    message_id   uuid NOT NULL REFERENCES webhook_messages (id),
+    endpoint_id  uuid NOT NULL REFERENCES webhook_endpoints (id),
+    seq          bigint NOT NULL,               -- of the message
+    thread       text COLLATE "C" NOT NULL,
+    state        text NOT NULL CHECK (state IN ('queued', 'sent', 'failed', 'cancelled')),
+    attempts     integer NOT NULL DEFAULT 0,    -- since it was queued last
+    next_at      timestamptz,
+    settled_at   timestamptz,
+    PRIMARY KEY (endpoint_id, message_id),
+    CHECK ((state = 'queued') = (next_at IS NOT NULL)),
+    CHECK ((state = 'queued') = (settled_at IS NULL))
+);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint_id, next_at)
+    WHERE state = 'queued';
+CREATE INDEX webhook_deliveries_in_order ON webhook_deliveries (endpoint_id, thread, seq)
+    WHERE state = 'queued';
+CREATE INDEX webhook_deliveries_by_endpoint ON webhook_deliveries (endpoint_id, seq DESC);
+
+-- Append-only: what each endpoint answered.
+CREATE TABLE webhook_attempts (
+    n            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    message_id   uuid NOT NULL,
+    endpoint_id  uuid NOT NULL,
+    at           timestamptz NOT NULL,
+    status       integer,                       -- null: no answer
+    error        text NOT NULL,                 -- empty: taken over
+    seconds      real NOT NULL,
+    FOREIGN KEY (endpoint_id, message_id) REFERENCES webhook_deliveries (endpoint_id, message_id)
+);
+CREATE INDEX webhook_attempts_by_delivery ON webhook_attempts (endpoint_id, message_id, n);
+
 -- ---------------------------------------------------------------------------------------- record
 
 -- Append-only by its grants, and by its triggers for whoever is above them. `hash` is not used: the
@@ -791,3 +870,5 @@ GRANT SELECT, INSERT, DELETE ON evidence_contents TO freezeguard_runtime;
 GRANT SELECT, INSERT ON audit_chain TO freezeguard_runtime;
 GRANT SELECT ON audit_origin TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION refuse_change_of_record() FROM PUBLIC;
+GRANT SELECT, INSERT, UPDATE ON webhook_endpoints, webhook_deliveries TO freezeguard_runtime;
+GRANT SELECT, INSERT ON webhook_messages, webhook_attempts TO freezeguard_runtime;

@@ -17,6 +17,7 @@ from freezeguard.services.casefile import Casefile, Casefiles
 from freezeguard.services.casepack import CasePacks
 from freezeguard.services.casework import Aftermath, Casework
 from freezeguard.services.commands import Commands
+from freezeguard.services.endpoints import Endpoints
 from freezeguard.services.evidencefiles import EvidenceFiles
 from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
@@ -54,6 +55,7 @@ class Context:
     access: Access
     calendars: Calendars
     subjects: Subjects
+    endpoints: Endpoints
     aftercare: Callable[[Iterable[Aftermath]], None]
     known_skus: Callable[[str], bool]
     hash_customer: Callable[[str], bytes]

@@ -19,6 +19,7 @@ _COUNTERS = {
     "quick_answers": ("Answers from memory, which are not timed.", ("route", "status")),
     "notices": ("Delivery attempts of notices.", ("channel", "result")),
     "audit_anchors": ("Anchors of the audit record.", ("result",)),
+    "webhooks": ("Delivery attempts of webhooks.", ("result",)),
     "evaluations_swept": ("Evaluations that somebody had left behind.", ()),
 }
 _HISTOGRAMS = {

@@ -101,6 +101,8 @@ def unsafe_for_production(settings: Settings) -> tuple[str, ...]:
         )
     if settings.allow_owner_role:
         found.append("allow_owner_role is on: nothing keeps the service from changing history.")
+    if settings.webhooks.allow_private:
+        found.append("webhooks.allow_private is on: whoever registers an endpoint reaches inside.")
     if settings.mail.host is None:
         found.append("No mail server is set, so notices wait: set FREEZEGUARD_MAIL__HOST.")
     elif settings.mail.security == "none" and not is_this_machine(settings.mail.host):

@@ -26,6 +26,7 @@ from freezeguard.bootstrap.surroundings import (
     ids_by,
     jitter,
     new_secret,
+    new_signing_secret,
     random_bytes,
     request_ids,
     utc_now,
@@ -48,6 +49,7 @@ from freezeguard.services.commands import Commands
 from freezeguard.services.delivery import Delivery
 from freezeguard.services.digests import Digests
 from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.endpoints import Endpoints
 from freezeguard.services.enforcement import Enforcement
 from freezeguard.services.evaluation import Evaluation
 from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits
@@ -57,6 +59,7 @@ from freezeguard.services.ingestion import Ingestion
 from freezeguard.services.knownskus import KnownSkus
 from freezeguard.services.pace import Pace
 from freezeguard.services.places import Places
+from freezeguard.services.posting import Posting
 from freezeguard.services.reconciliation import Reconciliation
 from freezeguard.services.retention import Retention
 from freezeguard.services.rulebook import TOPIC_RULES, RuleBook
@@ -64,6 +67,7 @@ from freezeguard.services.subjects import Subjects
 from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedSweep
 from freezeguard.services.telling import Telling
 from freezeguard.services.timers import Timers
+from freezeguard.services.webhooks import TOPIC_WEBHOOKS
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.databaseclock import DatabaseClock
 from freezeguard.storage.idempotency import PostgresIdempotency
@@ -71,6 +75,8 @@ from freezeguard.storage.journal import FileJournal
 from freezeguard.storage.listener import Listener
 from freezeguard.storage.subjects import PLACES
 from freezeguard.storage.vault import DirectoryVault
+from freezeguard.webhooks.addresses import AddressPolicy
+from freezeguard.webhooks.post import HttpPost
 from freezeguard.workers.supervision import Crew
 
 log = structlog.get_logger()
@@ -107,6 +113,7 @@ class Service:
     wanted_sweep: WantedSweep
     read_ahead: ReadAhead
     delivery: Delivery
+    posting: Posting
     timers: Timers
     retention: Retention
     chaining: Chaining
@@ -152,6 +159,8 @@ class Service:
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
         step("clock", _idle(self.clock.measure), poll=ASK_THE_TIME_EVERY)
+        step("webhooks", self.posting.deliver_due, TOPIC_WEBHOOKS, poll=every.poll)
+        step("dead webhooks", _idle(self.posting.look_after), poll=every.sweep * 60)
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
         step("evidence files", _idle(self.context.evidence.sweep), poll=EVIDENCE_SWEEP_EVERY)
         step("audit chain", self.chaining.step, poll=every.poll)
@@ -185,6 +194,7 @@ class Service:
         finally:
             await self.crew.dismiss()
             await self.enforcement.drain(self.settings.limits.drain_seconds)
+            await self.posting.drain(self.settings.limits.drain_seconds)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Service"]:
@@ -289,10 +299,12 @@ async def _open(
     transport = _transport(settings)
     if transport is not None:
         stack.push_async_callback(transport.close)
-    post = _anchor_post(settings, stack)
+    webhooks = settings.webhooks
+    post = HttpPost(AddressPolicy(webhooks.ports, allow_private=webhooks.allow_private))
+    stack.push_async_callback(post.close)
     return build(
-        settings, database, dsns.runtime, catalogues, transport, customer_key, clock, now,
-        anchor_post=post,
+        settings, database, dsns.runtime, catalogues, transport, post, customer_key, clock, now,
+        anchor_post=_anchor_post(settings, stack),
     )
 
 
@@ -343,6 +355,7 @@ def build(
     dsn: str,
     catalogues: Mapping[str, Catalogue],
     transport: MailTransport | None,
+    post: HttpPost,
     customer_key: bytes,
     clock: DatabaseClock,
     now: Now | None = None,
@@ -398,6 +411,7 @@ def build(
         subjects=Subjects(
             database, PLACES, journal, partial(hash_customer, customer_key), now
         ),
+        endpoints=Endpoints(database, post, now, new_id, new_signing_secret),
         aftercare=aftercare.take,
         known_skus=known.__contains__,
         hash_customer=partial(hash_customer, customer_key),
@@ -436,6 +450,10 @@ def build(
             Bounces(telling, now, new_id),
             Digests(settings.mail.digests(), f"{house.url}/v1/cases", new_id),
             now, new_id, jitter, metrics,
+        ),
+        posting=Posting(
+            database, post, telling, utc_now, new_id, jitter, metrics,
+            deadline=settings.webhooks.deadline, parallel=settings.webhooks.parallel,
         ),
         timers=Timers(database, casework, telling, new_id),
         retention=Retention(database, settings.retention.periods(), now),

@@ -254,6 +254,20 @@ class PaceSettings(_Table):
     parallel_calls: int = Field(16, ge=1, le=256, description="Calls at a time, per catalogue.")
 
 
+class WebhookSettings(_Table):
+    """Where signed messages may go, and how long an endpoint has to answer."""
+
+    allow_private: bool = Field(
+        default=False,
+        description="For development: also to this machine and private networks, by http too.",
+    )
+    ports: frozenset[Annotated[int, Field(ge=1, le=65535)]] = Field(
+        frozenset({443, 8443}), description="Ports that endpoints may have."
+    )
+    deadline: float = Field(15.0, gt=0, le=30, description="For one attempt. Seconds.")
+    parallel: int = Field(8, ge=1, le=64, description="Endpoints that are served at a time.")
+
+
 class WorkerSettings(_Table):
     """How often loops look by themselves. Seconds; NOTIFY wakes them earlier."""
 
@@ -407,6 +421,7 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     policy: PolicySettings = PolicySettings()
     pace: PaceSettings = PaceSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     workers: WorkerSettings = WorkerSettings()
     limits: LimitSettings = LimitSettings()
     calendar: CalendarSettings = CalendarSettings()

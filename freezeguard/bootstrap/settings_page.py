@@ -90,6 +90,8 @@ def _default(value: Any) -> str:
             return f"`{', '.join(map(str, value))}`"
         case time():
             return f"`{value:%H:%M}`"
+        case frozenset():
+            return f"`{sorted(value)}`"
         case _ if value is PydanticUndefined:
             return "required"
         case _:

@@ -30,6 +30,11 @@ def random_bytes(number: int) -> bytes:
     return secrets.token_bytes(number)
 
 
+def new_signing_secret() -> bytes:
+    """Return 256 random bits that sign webhooks: an HMAC secret, or an ed25519 seed."""
+    return secrets.token_bytes(32)
+
+
 def jitter() -> float:
     """Return a factor between 0.8 and 1.2, so that replicas don't march in step."""
     return random.uniform(0.8, 1.2)  # noqa: S311 - nothing secret

@@ -24,6 +24,7 @@ from freezeguard.cli import (
     status,
     subjects,
     vendors,
+    webhooks,
 )
 
 app = typer.Typer(
@@ -69,6 +70,7 @@ app.add_typer(imports.signals_app, name="signals", help="Complaints and other si
 app.add_typer(imports.units_app, name="units", help="Units shipped.")
 app.add_typer(imports.skus_app, name="skus", help="Master data of SKUs.")
 app.add_typer(vendors.app, name="vendors", help="Who supplies SKUs.")
+app.add_typer(webhooks.app, name="webhooks", help="Where signed messages go.")
 app.add_typer(people.app, name="people", help="Who may sign in.")
 app.add_typer(keys.app, name="keys", help="Credentials of machines.")
 app.add_typer(subjects.app, name="subjects", help="What is held about a person; erasing it.")

@@ -12,6 +12,7 @@ from freezeguard.notices.approvals import (
     remedy_returned,
 )
 from freezeguard.notices.digest import digest
+from freezeguard.notices.endpoints import webhook_disabled, webhook_failing
 from freezeguard.notices.letter import Body, Letter, Link, Paragraph, Section
 from freezeguard.notices.news import (
     NEWS,
@@ -107,6 +108,8 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
     if kind == "digest":
         number = len(cast("DigestFacts", facts)["entries"])
         return clip(say.count("digest.subject", number, shop=clip(facts["shop"], 60)), _SUBJECT)
+    if "url" in facts:
+        return clip(say.say(f"subject.{kind}", url=clip(facts["url"], 200)), _SUBJECT)
     if "case" not in facts:
         budget = cast("BudgetSpentFacts", facts)["budget"]
         return clip(
@@ -127,6 +130,8 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
 
 
 def _link(facts: Mapping[str, Any], say: Wording) -> Link:
+    if "url" in facts:
+        return Link(say.say("frame.open_webhooks"), clip(facts["link"], _URL))
     if "case" not in facts:
         page = "open_cases" if "entries" in facts else "open_queue"
         return Link(say.say(f"frame.{page}"), clip(facts["link"], _URL))
@@ -417,4 +422,6 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "revocation_registered": revocation_registered,
     "digest": digest,
     **{kind: news_of(kind) for kind in NEWS},
+    "webhook_failing": webhook_failing,
+    "webhook_disabled": webhook_disabled,
 }

@@ -667,6 +667,20 @@ class DigestFacts(NoticeFacts):
     entries: list[DigestEntryFacts]
 
 
+class WebhookFacts(NoticeFacts):
+    """`webhook_failing`, `webhook_disabled`: an endpoint takes nothing; `why` is its last answer.
+
+    It is switched off at `disabled_from` unless it answers by then; at once where it said 410.
+    """
+
+    endpoint: str
+    url: str
+    why: str
+    description: NotRequired[str]
+    failing_since: NotRequired[str | None]
+    disabled_from: NotRequired[str | None]
+
+
 FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
     {
         "statement_of_reasons": StatementFacts,
@@ -721,6 +735,8 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "review_due": ReviewDueFacts,
         "legal_clock": LegalClockFacts,
         "digest": DigestFacts,
+        "webhook_failing": WebhookFacts,
+        "webhook_disabled": WebhookFacts,
     }
 )
 """Every kind of notice and the facts that it needs."""

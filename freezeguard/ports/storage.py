@@ -25,6 +25,7 @@ from freezeguard.domain.signals import Signal
 from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.evidence import StoredEvidence
 from freezeguard.ports.privacy import Retention, Subjects
+from freezeguard.ports.webhooks import Webhooks
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -1046,6 +1047,7 @@ class Transaction(Protocol):
     retention: Retention
     evidence: StoredEvidence
     chain: AuditChain
+    webhooks: Webhooks
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

@@ -17,6 +17,7 @@ from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import CatalogueRow, Hold, HoldChange, Transaction
 from freezeguard.services.aftermath import Aftermath
 from freezeguard.services.directory import Directory
+from freezeguard.services.webhooks import post_hold_change
 
 TOPIC_HOLDS = "holds"
 TOPIC_OBJECTS = "objects"
@@ -203,6 +204,7 @@ class Holding:
             hold.revision, self._now(), change, hold.id, hold.scope.sku, hold.as_dict()
         )
         await tx.holds.log_change(line)
+        await post_hold_change(tx, self._new_id(), line, hold.case_id)
         await tx.notify(TOPIC_HOLDS)
 
     async def want(

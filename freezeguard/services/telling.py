@@ -23,6 +23,7 @@ from freezeguard.services.readers import (
     stand_in,
     vendor_reader,
 )
+from freezeguard.services.webhooks import post_case_news
 
 EVIDENCE_KINDS = frozenset({"statement_of_reasons", "refrozen", "suspected", "approval_requested"})
 CATALOGUE_KINDS = frozenset({"statement_of_reasons", "refrozen", "frozen_confirmed", "released"})
@@ -103,22 +104,25 @@ class Telling:
             return 0
         facts = await self._facts(tx, case, notify, now, seen)
         for reader in readers:
-            await tx.notices.add(self._notice(case, reader, notify.kind, facts), now)
+            notice = self._notice(case, reader, notify.kind, facts)
+            await tx.notices.add(notice, now)
+            await post_case_news(tx, case, notice, now)
         if notify.reader == "vendor" and readers[0].address is None:
             await self._vendor_unreachable(tx, case, now, seen)
         return len(readers)
 
     async def tell_shop(
-        self, tx: Transaction, kind: str, facts: Mapping[str, Any], now: datetime
+        self, tx: Transaction, kind: str, facts: Mapping[str, Any], now: datetime,
+        also: Iterable[Reader] = (),
     ) -> None:
-        """Write a notice about the shop as a whole to the default owner and every admin."""
+        """Write a notice about no case to the default owner, every admin, and others `also`."""
         people = [one for one, active in await tx.people.people() if active]
         default = (await tx.people.instance()).get("default_owner")
         readers = [
             reader_of(one) for one in people if Role.ADMIN in one.roles or one.id == default
         ]
         body = {**self._common(now, f"{self._house.url}/docs"), **facts}
-        for reader in readers:
+        for reader in {one.name: one for one in (*readers, *also)}.values():
             await tx.notices.add(self._notice(None, reader, kind, body), now)
 
     async def _vendor_unreachable(

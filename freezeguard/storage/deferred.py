@@ -1,6 +1,6 @@
 """Rows that nobody reads in this transaction go out together, in one round trip.
 
-A command writes to up to nine tables; sent one by one, the waiting would cost more than the
+A command writes to up to ten tables; sent one by one, the waiting would cost more than the
 writing. Whoever reads one of these tables in the same transaction flushes first, and so does the
 commit: a deferred row is seen wherever a written one would be.
 """
@@ -24,6 +24,7 @@ TABLES = (
     "automatic_freezes",
     "notices",
     "audit",
+    "webhook_messages",
 )
 """In the order of the parameters of `write_deferred`."""
 

@@ -22,12 +22,14 @@ from freezeguard.storage.retention import PostgresRetention
 from freezeguard.storage.signals import PostgresSignals
 from freezeguard.storage.subjects import PostgresSubjects
 from freezeguard.storage.violations import reraise
+from freezeguard.storage.webhooks import PostgresWebhooks
 
 if TYPE_CHECKING:
     from freezeguard.ports import evidence as evidence_port
     from freezeguard.ports import privacy
     from freezeguard.ports import storage as port
     from freezeguard.ports.auditchain import AuditChain
+    from freezeguard.ports.webhooks import Webhooks
 
 SQL = queries("transaction")
 
@@ -57,6 +59,7 @@ class PostgresTransaction:
         self.retention: privacy.Retention = PostgresRetention(connection)
         self.evidence: evidence_port.StoredEvidence = PostgresEvidence(connection)
         self.chain: AuditChain = PostgresAuditChain(connection, writes)
+        self.webhooks: Webhooks = PostgresWebhooks(connection, writes)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

@@ -1,7 +1,7 @@
 -- Rows of a command that nobody reads in its own transaction, written in one round trip.
 
 -- name: write_deferred
--- Write rows of up to nine tables and wake listeners; numbers within a case follow what is there.
+-- Write rows of up to ten tables and wake listeners; numbers within a case follow what is there.
 WITH new_holds AS (
     INSERT INTO holds (id, case_id, sku, seller, channel, country, lot, lane, level, soft, state,
                        reason, since, revision)
@@ -91,5 +91,30 @@ WITH new_holds AS (
            at timestamptz, actor text, action text, subject text, why text, details jsonb,
            place integer)
      ORDER BY place
+), posted AS (
+    INSERT INTO webhook_messages (id, vendor, thread, case_id, sku, type, at, data)
+    SELECT id, vendor, thread, case_id, sku, type, at, data
+      FROM jsonb_to_recordset($11::jsonb) AS one (
+           id uuid, vendor text, thread text, case_id uuid, sku text, type text, at timestamptz,
+           data jsonb, place integer)
+     WHERE EXISTS (
+               SELECT FROM webhook_endpoints AS known
+                WHERE known.vendor IS NOT DISTINCT FROM one.vendor AND known.removed_at IS NULL
+                  AND (known.types = '{}' OR one.type = ANY (known.types)))
+     ORDER BY place
+    RETURNING id, seq, vendor, thread, type, at
+), dispatched AS (
+    INSERT INTO webhook_deliveries (message_id, endpoint_id, seq, thread, state, next_at,
+                                    settled_at)
+    SELECT posted.id, known.id, seq, thread,
+           CASE known.state WHEN 'disabled' THEN 'cancelled' ELSE 'queued' END,
+           CASE known.state WHEN 'disabled' THEN NULL ELSE clock_timestamp() END,
+           CASE known.state WHEN 'disabled' THEN posted.at END
+      FROM posted
+      JOIN webhook_endpoints AS known
+        ON known.vendor IS NOT DISTINCT FROM posted.vendor AND known.removed_at IS NULL
+           AND (known.types = '{}' OR posted.type = ANY (known.types))
+    RETURNING state
 )
-SELECT pg_notify('freezeguard', topic) FROM unnest($1::text[]) AS topic;
+SELECT pg_notify('freezeguard', topic)
+  FROM (SELECT unnest($1::text[]) UNION SELECT 'webhooks' FROM dispatched) AS woken (topic);

@@ -26,6 +26,11 @@ REFUSALS: Mapping[str, frozenset[str]] = {
     # Whose holidays are known, and who is there to be a deputy.
     "PUT /v1/vendors/{vendor}": frozenset({"/calendar"}),
     "PUT /v1/people/{id}": frozenset({"/calendar", "/deputy"}),
+    # Where a name leads, and which vendors there are; a replay goes from earlier to later.
+    "POST /v1/webhook-endpoints": frozenset({"/url", "/vendor", "/types", "guard_failed"}),
+    "PATCH /v1/webhook-endpoints/{id}": frozenset({"/url", "/types"}),
+    "POST /v1/webhook-endpoints/{id}/test": frozenset({"guard_failed"}),
+    "POST /v1/webhook-endpoints/{id}/replay": frozenset({"/since", "guard_failed"}),
     # What a case lacks depends on the case; the arguments of a command on the command.
     "POST /v1/freezes": frozenset({"guard_failed"}),
     "POST /v1/cases/{id}/commands": frozenset({"guard_failed", "invalid_input"}),

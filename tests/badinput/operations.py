@@ -14,7 +14,8 @@ from tests.rig import Answer, Rig
 STAFF = frozenset(
     {"root", "owen", "mara", "miro", "alba", "bert", "quin", "cora", "audi", "fina", "omni"}
 )
-PEOPLE = STAFF | {"vera", "vito", "tina"}
+VENDORS = frozenset({"vera", "vito", "tina"})
+PEOPLE = STAFF | VENDORS
 FEEDS, SHOPS = frozenset({"source", "safety"}), frozenset({"catalogue", "freezer"})
 EVERYBODY = PEOPLE | FEEDS | SHOPS
 ADMIN = frozenset({"root", "omni"})
@@ -62,6 +63,15 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "DELETE /v1/keys/{id}": ADMIN,
     "POST /v1/subjects/export": frozenset({"cora", "omni"}),
     "POST /v1/subjects/erase": frozenset({"cora", "omni"}),
+    "GET /v1/webhook-endpoints": ADMIN | VENDORS,
+    "POST /v1/webhook-endpoints": ADMIN | VENDORS,
+    "GET /v1/webhook-endpoints/{id}": ADMIN | VENDORS,
+    "PATCH /v1/webhook-endpoints/{id}": ADMIN | VENDORS,
+    "DELETE /v1/webhook-endpoints/{id}": ADMIN | VENDORS,
+    "POST /v1/webhook-endpoints/{id}/test": ADMIN | VENDORS,
+    "POST /v1/webhook-endpoints/{id}/rotate": ADMIN | VENDORS,
+    "POST /v1/webhook-endpoints/{id}/replay": ADMIN | VENDORS,
+    "GET /v1/webhook-endpoints/{id}/deliveries": ADMIN | VENDORS,
     "GET /v1/audit": ADMIN | {"audi"},
     "GET /v1/audit/verify": ADMIN | {"audi"},
     "GET /v1/audit/chain": ADMIN | {"audi"},

@@ -18,7 +18,8 @@ from freezeguard.bootstrap.logging import configure_logging
 from freezeguard.bootstrap.service import Service, open_service
 from freezeguard.bootstrap.settings import Settings
 
-POINTS = ("evaluation", "stop ready", "stop applied", "restore ready", "notice sent")
+POINTS = ("evaluation", "stop ready", "stop applied", "restore ready", "notice sent",
+          "webhook sent")
 
 UNDER_WAY: set[asyncio.Future[Any]] = set()
 
@@ -57,6 +58,9 @@ def place(service: Service, point: str, gate: Path | None) -> None:
         case "notice sent":
             transport = service.delivery._transport
             transport.send = partial(_then_halt, transport.send, gate)
+        case "webhook sent":
+            post = service.posting._post
+            post.send = partial(_then_halt, post.send, gate)
 
 
 async def _then_halt(

@@ -18,6 +18,7 @@ from tests.acceptance.steps import (
 from tests.faults.observing import newest, seen, shop_calls, statuses
 from tests.faults.stage import Stage, a_stage, said_by
 from tests.rig import Rig, ServiceProcess, until
+from tests.webhooks.farm import receiving
 
 CALM = {"verify_every": 2.0}
 RECOVERY = 10.0
@@ -120,6 +121,35 @@ async def test_killed_after_a_mail_before_it_was_recorded(
         )
         wanted = [message_id_for(str(one["id"]), "localhost") for one in in_order]
         assert wanted == list(dict.fromkeys(to_vendor))
+
+
+async def test_killed_after_a_webhook_was_taken_before_it_was_recorded(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path
+):
+    """No message is lost; one comes twice, with the same id, and the order is kept."""
+    async with receiving() as receiver:
+        opened = {"allow_private": True, "ports": [receiver.port]}
+        async with a_stage(dsns, tmp_path, skus=("POSTED",), webhooks=opened) as stage:
+            doomed = await stage.halting("doomed", "webhook sent")
+            await stage.rig.call(
+                "POST", "/v1/webhook-endpoints", "vera", json={"url": receiver.url})
+            await stage.rig.complain("POSTED")
+            await killed_when_halted(doomed)
+            assert 1 == len(receiver.requests)
+
+            # The lease of an endpoint is 30 s; here it has run out.
+            await stage.sql("UPDATE webhook_endpoints SET lease_until = now()")
+            await stage.replica("heir")
+            await stage.rig.in_state("POSTED", "frozen", seconds=RECOVERY)
+
+            async def all_sent() -> bool:
+                left = await stage.sql("SELECT state FROM webhook_deliveries")
+                return [one["state"] for one in left] == ["sent", "sent"]
+
+            await until(all_sent, "both messages sent", seconds=20)
+            first, second = dict.fromkeys(receiver.ids)
+            assert [first, first, second] == receiver.ids
+            assert receiver.bodies[0] == receiver.bodies[1]
 
 
 async def _stopped(rig: Rig, sku: str) -> None:

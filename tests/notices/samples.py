@@ -133,6 +133,19 @@ ORDER = {
 
 TOLD, SOON = "2025-11-20T09:00:00+00:00", "2025-11-28T16:00:00+00:00"
 
+WEBHOOK: dict[str, Any] = {
+    "audience": "vendor",
+    "recipient": "Quality",
+    "shop": "Example Shop",
+    "link": "https://freezeguard.example/docs",
+    "at": "2025-11-22T13:00:00+00:00",
+    "contact": {"name": "Quality desk", "address": "quality@shop.example"},
+    "steps": [],
+    "endpoint": "0199f0a2-7c1e-7000-8000-0123456789ab",
+    "url": "https://vendor.example/hooks",
+    "why": "answered 503",
+    "description": "Quality system",
+}
 SAMPLES: dict[str, dict[str, Any]] = {
     "statement_of_reasons": {**STATEMENT, "terms": "Seller Terms, section 7.2"},
     "frozen_confirmed": {**CASE, "catalogues": SEEN},
@@ -326,6 +339,12 @@ SAMPLES: dict[str, dict[str, Any]] = {
             for place, kind in enumerate(("statement_of_reasons", "frozen_confirmed", "update"))
         ],
     },
+    "webhook_failing": {
+        **WEBHOOK,
+        "failing_since": "2025-11-21T13:00:00+00:00",
+        "disabled_from": "2025-11-26T13:00:00+00:00",
+    },
+    "webhook_disabled": {**WEBHOOK, "audience": "staff", "why": "it answered 410"},
 }
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -11,6 +11,7 @@ from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity, Signal
 from freezeguard.domain.transitions import State
 from freezeguard.ports.storage import Hold, Notice, StoredBatch, Transaction
+from freezeguard.ports.webhooks import Endpoint
 from freezeguard.storage.database import PostgresDatabase
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -78,6 +79,20 @@ def notice(of: Case | None, n: int, **more: Any) -> Notice:
         "time_zone": "UTC",
     }
     return Notice(**(given | more))
+
+
+def endpoint(vendor: str | None = "acme", **more: Any) -> Endpoint:
+    given: dict[str, Any] = {
+        "id": uuid4(),
+        "vendor": vendor,
+        "url": "https://acme.example/hooks",
+        "types": (),
+        "scheme": "v1",
+        "secret": b"s" * 32,
+        "created_at": NOW,
+        "created_by": "person:vera",
+    }
+    return Endpoint(**(given | more))
 
 
 def person(name: str = "ann", *roles: Role, **more: Any) -> Person:

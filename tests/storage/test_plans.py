@@ -65,6 +65,19 @@ FILL = """
       FROM generate_series(1, 3000) AS n;
     UPDATE notices SET digest = (SELECT id FROM notice_digests WHERE recipient = 'person:7')
      WHERE n = 1 AND sku = 'sku-7';
+    INSERT INTO webhook_endpoints (id, vendor, url, scheme, secret, state, created_at, created_by,
+                                   updated_at)
+    SELECT gen_random_uuid(), 'v' || n % 7, 'https://x.example', 'v1', 'x', 'active', $1, 'x', $1
+      FROM generate_series(1, 20) AS n;
+    INSERT INTO webhook_messages (id, vendor, thread, type, at, data)
+    SELECT id, 'acme', 'case:' || id, 'case.released', $1, '{}' FROM cases;
+    INSERT INTO webhook_deliveries (message_id, endpoint_id, seq, thread, state, next_at,
+                                    settled_at)
+    SELECT one.id, known.id, seq, thread, CASE WHEN seq % 50 = 0 THEN 'queued' ELSE 'sent' END,
+           CASE WHEN seq % 50 = 0 THEN $1 END, CASE WHEN seq % 50 = 0 THEN NULL ELSE $1 END
+      FROM webhook_messages AS one, webhook_endpoints AS known;
+    INSERT INTO webhook_attempts (message_id, endpoint_id, at, error, seconds)
+    SELECT message_id, endpoint_id, $1, '', 0 FROM webhook_deliveries;
     INSERT INTO case_signals (case_id, sku, source, id, occurred_at, attached_at, counted)
     SELECT cases.id, sku, source, signals.id, occurred_at, $1, true
       FROM cases JOIN signals USING (sku);
@@ -191,6 +204,11 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("evidence", "files_of_case", 1, {"evidence_files_by_case"}),
     ("evidence", "part", 2, {"evidence_contents_pkey"}),
     ("evidence", "in_directory", 1, {"evidence_files_pkey"}),
+    ("webhooks", "claim_endpoint", 3, {"webhook_deliveries_due", "webhook_deliveries_in_order"}),
+    ("webhooks", "next_message", 1, {"webhook_deliveries_due", "webhook_deliveries_in_order"}),
+    ("webhooks", "deliveries", 3, {"webhook_deliveries_by_endpoint",
+                                   "webhook_attempts_by_delivery"}),
+    ("webhooks", "sent", 3, {"webhook_deliveries_pkey"}),
     ("detection", "spent", 5, {"automatic_freezes_by_time"}),
     ("detection", "crossings", 1, {"crossings_once"}),
     ("audit_chain", "head", 0, {"audit_chain_pkey"}),
@@ -204,7 +222,9 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("masterdata", "prelude", 1, {"skus_pkey", "pending_evaluations_pkey"}),
     ("masterdata", "skus_after", 3, {"skus_by_change"}),
 ]
-SMALL = {"instance", "people", "vendors", "held_set", "signals_unplanned"}
+SMALL = {
+    "instance", "people", "vendors", "held_set", "signals_unplanned", "webhook_endpoints",
+}
 
 
 @pytest.mark.parametrize(("noun", "name", "count", "indexes"), HOT)

@@ -10,7 +10,7 @@ from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import EmbeddedServer, OwnerAndRuntimeDsns, prepare_database
 from freezeguard.storage.sqlfiles import sql_directory
 from freezeguard.storage.violations import MEANINGS
-from tests.storage.makers import NOW, open_case, signal, store
+from tests.storage.makers import NOW, endpoint, open_case, signal, store
 
 # Everything that the schema is made of, as text that two databases share where they are alike.
 CATALOG = {
@@ -116,11 +116,12 @@ HISTORY = (
     "signal_identities", "rejected_signals", "shipments", "rules", "crossings",
     "automatic_freezes", "case_events", "case_signals", "hold_changes", "audit",
     "audit_chain", "audit_origin",
+    "webhook_messages", "webhook_attempts",
 )  # fmt: skip
 KEPT = (
     "people", "credentials", "instance", "vendors", "skus", "sources", "signals", "signal_texts",
     "sku_tallies", "suppressions", "alerts", "cases", "approvals", "clocks", "held_set", "holds",
-    "manual_tasks", "notices",
+    "manual_tasks", "notices", "webhook_endpoints", "webhook_deliveries",
 )  # fmt: skip
 
 
@@ -134,6 +135,8 @@ KEPT = (
             ("case_signals", "counted = false"), ("hold_changes", "change = 'release'"),
             ("audit", "actor = ''"), ("audit_chain", "position = 1"),
             ("audit_origin", "created_at = now()"),
+            ("audit", "actor = ''"), ("webhook_messages", "type = ''"),
+            ("webhook_attempts", "error = ''"),
         )),
         *(f"DELETE FROM {table}" for table in (*HISTORY, *KEPT)),
         *(f"TRUNCATE {table}" for table in ("audit", "audit_chain", "pending_evaluations")),
@@ -185,6 +188,10 @@ async def test_the_record_refuses_its_owner_too(
         "UPDATE cases SET version = 0",
         "UPDATE signals SET severity = 5",
         "INSERT INTO held_set (revision) VALUES (7)",
+        "UPDATE webhook_endpoints SET state = 'disabled'",
+        "UPDATE webhook_endpoints SET state = 'failing'",
+        "UPDATE webhook_endpoints SET previous_secret = 'x'",
+        "UPDATE webhook_endpoints SET removed_at = now()",
         "INSERT INTO instance (customer_key, created_at) VALUES ('', now())",
     ],
 )
@@ -192,6 +199,7 @@ async def test_impossible_rows_are_impossible(impossible: str, database: Postgre
     """What must never be is refused by the database itself, whatever the code does."""
     await open_case(database)
     await store(database, signal(occurred_at=NOW))
+    await database.run(lambda tx: tx.webhooks.add_endpoint(endpoint(), NOW))
 
     with pytest.raises(asyncpg.IntegrityConstraintViolationError):
         await database.run(lambda tx: tx.connection.execute(impossible))

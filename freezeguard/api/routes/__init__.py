@@ -15,6 +15,7 @@ from freezeguard.api.routes import (
     rules,
     signals,
     subjects,
+    webhooks,
 )
 from freezeguard.api.routing import AnyRoute
 
@@ -23,6 +24,6 @@ def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
         signals, inbound, holds, freezes, cases, evidence, casepack, rules, masterdata, people,
-        subjects, audit, operation,
+        subjects, webhooks, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]
