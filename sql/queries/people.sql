@@ -57,7 +57,7 @@ SELECT id, name, roles, email, vendor, areas, time_zone, language, active, calen
 -- name: deputy
 -- Return who stands in for a person.
 SELECT deputy.id, deputy.name, deputy.roles, deputy.email, deputy.vendor, deputy.areas,
-       deputy.time_zone, deputy.language, deputy.active
+       deputy.time_zone, deputy.language, deputy.active, deputy.calendar, deputy.deputy
   FROM people AS away
   JOIN people AS deputy ON deputy.id = away.deputy
  WHERE away.id = $1;

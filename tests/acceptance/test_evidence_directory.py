@@ -60,7 +60,7 @@ def sweeper(rig: Rig, shelf: Path, now: datetime) -> EvidenceFiles:
     service = rig.service
     assert service is not None
     return EvidenceFiles(
-        service.database, service.context.commands, service.casework, DirectoryVault(shelf),
+        service.database, service.context.commands, DirectoryVault(shelf),
         EvidenceLimits(), lambda: now, service.context.new_id,
     )
 

@@ -23,6 +23,7 @@ from freezeguard.services.directory import Directory
 from freezeguard.services.telling import House, Telling
 from freezeguard.storage.database import PostgresDatabase
 from tests.acceptance.steps import body_of
+from tests.bare import bare_casework
 from tests.faults.observing import told
 from tests.rig import Rig, until
 from tests.storage.makers import NOW, notice, open_case, sort_singly
@@ -88,11 +89,12 @@ def delivery_on(
     database: Any, transport: Post, render: Callable[..., Rendered] = words
 ) -> Delivery:
     """Return a delivery in a shop without catalogues."""
+    telling, now = Telling(Directory([]), House(), uuid4), lambda: datetime.now(UTC)
     return Delivery(
         database, transport, render, Sender("shop@shop.example", "shop.example"),
-        Bounces(Telling(Directory([]), House(), uuid4), lambda: datetime.now(UTC), uuid4),
+        bare_casework(telling, now), Bounces(telling, now, uuid4),
         Digests(DigestTerms(), "https://shop.example/v1/cases", uuid4),
-        lambda: datetime.now(UTC), uuid4, lambda: 1.0, PrometheusMetrics(),
+        now, uuid4, lambda: 1.0, PrometheusMetrics(),
     )
 
 

@@ -18,6 +18,7 @@ from freezeguard.services.digests import Digests, DigestTerms
 from freezeguard.services.directory import Directory
 from freezeguard.services.telling import House, Telling
 from freezeguard.storage.database import PostgresDatabase
+from tests.bare import bare_casework
 from tests.notices.samples import SAMPLES
 from tests.rig import Mailbox
 from tests.storage.makers import NOW, notice, open_case
@@ -51,7 +52,7 @@ class Outbox:
         return Delivery(
             database or self.database,
             MailTransport(MailServer("127.0.0.1", port or self.port, "none")), render, SENDER,
-            Bounces(self.telling, now, uuid4),
+            bare_casework(self.telling, now), Bounces(self.telling, now, uuid4),
             Digests(DigestTerms(), "https://shop.example/v1/cases", uuid4),
             now, uuid4, lambda: 1.2, PrometheusMetrics(), self.moment,
         )

@@ -8,14 +8,12 @@ import pytest
 from freezeguard.domain.authority import accepts
 from freezeguard.domain.errors import IllegalTransition, NotAllowed, NotFound
 from freezeguard.domain.people import Correspondent, Person, Role
-from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import TABLE, Command, State
 from freezeguard.notices.inbound import read_mail
 from freezeguard.services.bounces import Bounces
-from freezeguard.services.casework import Casework
-from freezeguard.services.directory import Directory
 from freezeguard.services.receiving import Outcome, Receiving, Taken
+from tests.bare import bare_casework
 from tests.notices.outbox import DORA, OWEN, SENDER, Outbox, body, now, told
 from tests.notices.test_inbound import mail, report
 from tests.storage.makers import case
@@ -33,8 +31,7 @@ async def shop(outbox: Outbox) -> Outbox:
 
 
 async def take(shop: Outbox, raw: bytes, recipient: str | None = None) -> Taken:
-    directory = Directory([])
-    casework = Casework(directory, shop.telling, Policy(), now, uuid4)
+    casework = bare_casework(shop.telling, now)
     bounces = Bounces(shop.telling, now, uuid4)
     receiving = Receiving(shop.database, casework, bounces, SENDER, now)
     return await receiving.take(read_mail(raw, recipient))
