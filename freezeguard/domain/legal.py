@@ -32,15 +32,9 @@ class Unit(StrEnum):
 class LegalClock:
     """One period of one law.
 
-    <<<<<<< HEAD
-    `kind` names the clock in its row, and only once per jurisdiction; `law` is the article as a
-    lawyer cites it; `warn_at` are shares of the period, from 0 to 1; `sentence` tells people what
-    must be done until then.
-    =======
     `kind` names the clock in its row, once over all jurisdictions; `law` is the article as a lawyer
     cites it; `amount` counts units; `warn_at` are shares of the period, from 0 to 1; `sentence`
     tells people what must be done until then.
-    >>>>>>> calendars
     """
 
     kind: str

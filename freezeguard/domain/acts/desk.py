@@ -11,6 +11,7 @@ from freezeguard.domain.effects import (
     Effect,
     LookAgain,
     Notify,
+    PauseClocks,
     RecordReview,
     StartClock,
     StopClocks,
@@ -89,8 +90,8 @@ def _offer_stands(move: Move) -> tuple[str, ...]:
 
 def _extend_deadline(move: Move) -> Outcome:
     kind, until = move.arguments["clock"], datetime.fromisoformat(move.arguments["until"])
-    was = next(one.due_at for one in move.facts.clocks if one.kind == kind)
-    told = {"clock": kind, "due": until.isoformat(), "was_due": was.isoformat(),
+    running = next(one for one in move.facts.clocks if one.kind == kind)
+    told = {"clock": kind, "due": until.isoformat(), "was_due": running.due_at.isoformat(),
             "why": move.arguments["reason"]}
     changes: dict[str, Any] = {}
     if kind == "probation":
@@ -101,9 +102,10 @@ def _extend_deadline(move: Move) -> Outcome:
         changes["commitment"] = {**move.case.commitment, "date": until.isoformat()}
     clock = BY_NAME[kind]
     warned = share(clock.calendar(move), move.now, until, 0.8) if clock.warns else until
-    effects: list[Effect] = [
-        StartClock(kind, until, warned), Notify("deadline_extended", "owner", told),
-    ]
+    effects: list[Effect] = [StartClock(kind, until, warned)]
+    if running.is_paused:
+        effects.append(PauseClocks((kind,)))
+    effects.append(Notify("deadline_extended", "owner", told))
     if kind in {"vendor_ack", "vendor_plan", "vendor_date"}:
         effects.append(Notify("deadline_extended", "vendor", told))
     return changes, effects

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from freezeguard.domain.acts.outcome import Act, Outcome, moment
+from freezeguard.domain.clocks import after_days
 from freezeguard.domain.effects import (
     Effect,
     MakePromise,
@@ -72,7 +73,7 @@ def _commit_date(move: Move) -> Outcome:
 
 
 def _contest(move: Move) -> Outcome:
-    answer_by = move.facts.owner_calendar.after_days(move.now, move.facts.policy.contest_days)
+    answer_by = after_days(move, move.facts.policy.contest_days)
     contest = {
         "at": move.now.isoformat(), "by": move.person, "reason": move.arguments["reason"],
         "answer_by": answer_by.isoformat(),
