@@ -146,13 +146,18 @@ def _reason_given(move: Move) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------ waivers
 
 
+def _where(move: Move) -> tuple[str, str]:
+    arguments = move.arguments
+    return str(arguments.get("catalogue") or ""), str(arguments.get("remote_id") or "")
+
+
 def _object(move: Move) -> ObjectState | None:
-    where = (move.arguments.get("catalogue"), str(move.arguments.get("remote_id") or ""))
+    where = _where(move)
     return next((o for o in move.facts.objects if (o.catalogue, o.remote_id) == where), None)
 
 
-def _clock_of(found: ObjectState) -> str:
-    return f"{WAIVER}{found.name}"
+def _clock_of(where: tuple[str, str]) -> str:
+    return f"{WAIVER}{'/'.join(filter(None, where))}"
 
 
 def _waive(move: Move) -> Outcome:
@@ -165,7 +170,7 @@ def _waive(move: Move) -> Outcome:
     others = [one for one in move.facts.objects if one is not found]
     effects: list[Effect] = [
         WaiveObject(found.catalogue, found.remote_id, until, move.person or "", why),
-        StartClock(_clock_of(found), until, until,
+        StartClock(_clock_of(_where(move)), until, until,
                    {"catalogue": found.catalogue, "remote_id": found.remote_id}),
         Notify("waiver_set", "owner", told), Notify("waiver_set", "approvers", told), LookAgain(),
     ]
@@ -173,14 +178,15 @@ def _waive(move: Move) -> Outcome:
 
 
 def _unwaive(move: Move) -> Outcome:
-    found = _object(move)
-    assert found is not None  # noqa: S101 - the guard has seen to it
-    told = {"catalogue": found.catalogue, "remote_id": found.remote_id,
+    """The object must obey again; one that obeys already, or is gone, leaves no trouble behind."""
+    found, where = _object(move), _where(move)
+    told = {"catalogue": where[0], "remote_id": where[1],
             "why": str(move.arguments.get("reason") or "")}
     others = [one for one in move.facts.objects if one is not found]
-    changes = {"degraded": is_degraded(others) or found.seen_sellable is not False}
+    sells = found is not None and found.seen_sellable is not False
+    changes = {"degraded": is_degraded(others) or sells}
     return changes, [
-        UnwaiveObject(found.catalogue, found.remote_id), StopClocks((_clock_of(found),)),
+        UnwaiveObject(*where), StopClocks((_clock_of(where),)),
         Notify("waiver_ended", "owner", told), LookAgain(),
     ]
 
@@ -207,7 +213,8 @@ def _until_soon(move: Move) -> tuple[str, ...]:
 
 def _is_waived(move: Move) -> tuple[str, ...]:
     found = _object(move)
-    if found is not None and found.status is Status.WAIVED:
+    waived = found is not None and found.status is Status.WAIVED
+    if waived or move.facts.runs(_clock_of(_where(move))):
         return ()
     return ("`catalogue`, `remote_id`: an object of this case that is waived",)
 
