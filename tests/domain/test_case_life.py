@@ -642,8 +642,9 @@ def _anything(life: CaseLife, chance: Random) -> None:
         life.somebody_does_something_beside(chance.getrandbits(32))
     elif kind < 0.45 and life.desk.case.lane == "authority":
         life.an_order_is_revoked()
-    elif kind < 0.46:
-        life.the_case_is_narrowed(chance.choice(SCOPES))
+    elif kind < 0.5:
+        inside = [one for one in SCOPES if life.desk.case.covers(Scope.of("K-1", one))]
+        life.the_case_is_narrowed(chance.choice(inside or SCOPES))
     elif kind < 0.6:
         life.every_catalogue_obeys()
     elif kind < 0.75:

@@ -31,7 +31,8 @@ GUARDED = frozenset(
     {
         "dismiss", "confirm_freeze", "resolve_task", "propose_remedy", "return_remedy",
         "request_approval", "reject_approval", "approve", "confirm_release", "complete_probation",
-        "declare_false_alarm", "delist", "waive", "unwaive", "commit_date", "contest",
+        "declare_false_alarm", "delist", "waive", "unwaive", "commit_date", "miss_date",
+        "contest",
         "answer_contest", "appeal", "reopen", "uphold", "widen", "narrow", "confirm_narrow",
         "register_order", "register_revocation", "record_action", "merge", "hand_off",
         "accept_hand_off", "lapse_hand_off", "extend_deadline", "review",

@@ -98,7 +98,9 @@ def test_a_suspicion_that_nobody_shares_ends():
 
     assert State.EXPIRED is ended.case.state
     assert NOW == ended.case.closed_at
-    assert [fx.StopClocks(("second_opinion",)), fx.ReleaseHold()] == without_notices(ended)
+    assert [
+        fx.StopClocks(("second_opinion",)), fx.ReleaseHold(), fx.CloseTasks("stop"),
+    ] == without_notices(ended)
     assert [("expired", "pullers")] == kinds(ended)
 
 
@@ -123,7 +125,8 @@ def test_owner_or_second_associate_may_dismiss(actor, pullers):
     assert State.CLOSED_FALSE_ALARM is ended.case.state
     assert (NOW, (actor.id,)) == (ended.case.closed_at, ended.case.decided_by)
     assert [
-        fx.StopClocks(("second_opinion",)), fx.ReleaseHold(), fx.JudgeSignals(),
+        fx.StopClocks(("second_opinion",)), fx.ReleaseHold(), fx.CloseTasks("stop"),
+        fx.JudgeSignals(),
     ] == without_notices(ended)
     assert [fx.Notify("dismissed", "pullers", {"why": "wrong photo"})] == [
         one for one in ended.effects if isinstance(one, fx.Notify)

@@ -41,13 +41,15 @@ def _suspect(move: Move) -> Outcome:
 
 
 def _expire(_: Move) -> Outcome:
-    return {}, [ReleaseHold(), Notify("expired", "pullers")]
+    return {}, [ReleaseHold(), CloseTasks("stop"), Notify("expired", "pullers")]
 
 
 def _dismiss(move: Move) -> Outcome:
     why = {"why": move.arguments["reason"]}
     changes = {"outcome": "false_alarm", "decided_by": (move.person or "",)}
-    return changes, [ReleaseHold(), JudgeSignals(), Notify("dismissed", "pullers", why)]
+    return changes, [
+        ReleaseHold(), CloseTasks("stop"), JudgeSignals(), Notify("dismissed", "pullers", why),
+    ]
 
 
 def _freeze(move: Move) -> Outcome:

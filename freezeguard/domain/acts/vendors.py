@@ -136,6 +136,14 @@ def _moved_once(move: Move) -> tuple[str, ...]:
     return ("the date has been moved once already; a manager may extend it",)
 
 
+def _date_has_passed(move: Move) -> tuple[str, ...]:
+    commitment: Mapping[str, Any] = move.case.commitment or {}
+    due = moment(commitment.get("date"))
+    if due is None or due > move.now or commitment.get("missed_at"):
+        return ("no date of the vendor has passed without a remedy",)
+    return ()
+
+
 def _ball_is_with_the_vendor(move: Move) -> tuple[str, ...]:
     if move.case.state in WITH_THE_SHOP:
         return ("the remedy is with the shop; a new date is due if it comes back",)
@@ -168,6 +176,7 @@ def _answer_given(move: Move) -> tuple[str, ...]:
 
 GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.COMMIT_DATE: (_date_within_the_cap, _moved_once, _ball_is_with_the_vendor),
+    Command.MISS_DATE: (_date_has_passed,),
     Command.CONTEST: (_reason_given, _not_contested_yet),
     Command.ANSWER_CONTEST: (_contest_waits, _answer_given),
 }
