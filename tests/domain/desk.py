@@ -13,8 +13,8 @@ from freezeguard.domain import effects as fx
 from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.case import Decision, decide, open_case, take_news
 from freezeguard.domain.enforcement import ObjectState, Status
-from freezeguard.domain.people import Actor, Person
 from freezeguard.domain.legal import LegalClock
+from freezeguard.domain.people import Actor, Person
 from freezeguard.domain.record import Case, Facts, ProbationRecord, RunningClock, Vote
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State

@@ -28,8 +28,8 @@ from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import FreezeguardError
 from freezeguard.domain.guards import FALSE_ALARM_CODES
 from freezeguard.domain.history import Replayed, replay
-from freezeguard.domain.people import Actor, Person, System
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
+from freezeguard.domain.people import Actor, Person, System
 from freezeguard.domain.record import Case, ProbationRecord, RunningClock
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import FINAL, FROZEN_PHASE, TABLE, Command, State
@@ -385,8 +385,9 @@ class CaseLife(RuleBasedStateMachine):
     def _another_case(self, chance: Random) -> Case:
         """Return another case of the SKU as it might be, older or younger, stopped or not."""
         case = self.desk.case
+        like = State.SUSPECTED if case.state is State.SUSPECTED else State.FROZEN
         return case_in(
-            chance.choice([State.FROZEN, State.FROZEN, State.SUSPECTED]), id=UUID(int=8), number=8,
+            chance.choice([like, like, like, State.FROZEN, State.SUSPECTED]), id=UUID(int=8), number=8,
             scope=Scope("K-1", lot=chance.choice(["L1", "L3"])), owner=OWEN.id,
             lane=chance.choice(["quality", "safety"]), recurrence=chance.choice([0, 0, 1]),
             opened_at=case.opened_at + chance.choice([-1, 1]) * HOUR,
