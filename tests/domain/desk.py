@@ -122,7 +122,7 @@ class Desk:
         for effect in decision.effects:
             self._apply(effect, actor)
 
-    def _apply(self, effect: fx.Effect, actor: Actor | None) -> None:
+    def _apply(self, effect: fx.Effect, actor: Actor | None) -> None:  # noqa: PLR0912 - one each
         match effect:
             case fx.SetHold():
                 self.hold, self.level, self.soft = "active", effect.level, effect.soft

@@ -195,12 +195,12 @@ def test_each_clock_stops_where_it_has_no_place(name):
 
 def test_the_vendor_s_date_stands_still_while_the_shop_has_the_ball():
     """It pauses with a remedy, goes on when that comes back, and nothing else ever pauses."""
-    for name in CLOCKS:
+    for name, clock in CLOCKS.items():
         paused, resumed = set(), set()
         for move in MOVES:
-            if move[1] not in CLOCKS[name].runs_in | CLOCKS[name].pauses_in:
+            if move[1] not in clock.runs_in | clock.pauses_in:
                 continue
-            pause = move[1] in CLOCKS[name].pauses_in
+            pause = move[1] in clock.pauses_in
             for one in _effects(*move, running(name, is_paused=pause)):
                 if isinstance(one, fx.PauseClocks):
                     paused.add(move[:3])

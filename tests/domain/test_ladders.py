@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_nobody_waits_for_monday_in_the_other_lanes(kind, lane):
     times = [at for _, at in _climb(kind, lane, steps=rungs + 2)]
 
     assert [FRIDAY + n * HOUR for n in range(rungs)] == times[:rungs]
-    assert [DAY, DAY] == [two - one for one, two in zip(times[rungs - 1:], times[rungs:])][:2]  # noqa: B905
+    assert [DAY, DAY] == [two - one for one, two in pairwise(times[rungs - 1:])]
 
 
 @pytest.mark.parametrize("kind", sorted(MACHINE))

@@ -329,7 +329,7 @@ def test_a_merge_names_the_cause_and_a_manager_may_take_another_s_case_along():
 
 
 def test_the_older_case_takes_over_what_the_younger_had():
-    """Scopes, the stricter lane, the higher recurrence; the diagnosis begins, approvals are void."""
+    """Scopes, stricter lane, higher recurrence; the diagnosis begins, approvals are void."""
     younger = case_in("frozen", scope=LOT, lane="safety", recurrence=2, further_scopes=(WEB,))
     older = _older(
         state=State.AWAITING_APPROVAL, scope=Scope("K-1", channel="web"), approval_evidence=3,

@@ -6,6 +6,7 @@ are due, as the timers fire them, and every human is silent.
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -210,7 +211,7 @@ def _open(name, *, obeys, reached=True):
 def _longest_silence(walk):
     """Return the longest time for which nobody of the shop was told anything."""
     times = [NOW, *(at for at, _, _, reader in walk.told if reader in STAFF), NOW + SILENCE]
-    return max(two - one for one, two in zip(times, times[1:]))  # noqa: B905 - pairs
+    return max(two - one for one, two in pairwise(times))
 
 
 @pytest.mark.parametrize("obeys", [True, False])

@@ -1,7 +1,7 @@
 """Around the case: who has it, by when, what is waived, and whether it was right."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freezeguard.domain.acts.outcome import Act, Outcome, moment, who_acts
@@ -23,6 +23,9 @@ from freezeguard.domain.enforcement import ObjectState, Status, is_degraded
 from freezeguard.domain.guards import Guard, Move
 from freezeguard.domain.people import Person, Role
 from freezeguard.domain.transitions import Command, State
+
+LAST_LOOK = timedelta(days=1)
+"""After an extended probation is over, how long it may still end well before it is at its cap."""
 
 VERDICTS = ("right", "wrong", "undecided")
 OWNERS = frozenset({Role.ANALYST, Role.MANAGER, Role.COMPLIANCE})
@@ -89,7 +92,8 @@ def _offer_stands(move: Move) -> tuple[str, ...]:
 
 
 def _extend_deadline(move: Move) -> Outcome:
-    kind, until = move.arguments["clock"], datetime.fromisoformat(move.arguments["until"])
+    kind = move.arguments["clock"]
+    until = datetime.fromisoformat(move.arguments["until"]).astimezone(UTC)
     running = next(one for one in move.facts.clocks if one.kind == kind)
     told = {"clock": kind, "due": until.isoformat(), "was_due": running.due_at.isoformat(),
             "why": move.arguments["reason"]}
@@ -97,7 +101,7 @@ def _extend_deadline(move: Move) -> Outcome:
     if kind == "probation":
         terms = dict(move.case.probation or {})
         changes["probation"] = {**terms, "until": until.isoformat(),
-                                "cap": max(terms["cap"], until.isoformat())}
+                                "cap": max(terms["cap"], (until + LAST_LOOK).isoformat())}
     if kind == "vendor_date" and move.case.commitment:
         changes["commitment"] = {**move.case.commitment, "date": until.isoformat()}
     clock = BY_NAME[kind]
