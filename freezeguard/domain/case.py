@@ -110,14 +110,17 @@ def open_case(
 def take_news(case: Case, known: Mapping[str, Any], news: Sequence[str], lane: str) -> Decision:
     """Raise the evidence revision for material news; a stricter lane is such news.
 
-    Where an approval is asked for, `void_approval` must follow in the same transaction.
+    Where an approval is asked for, `void_approval` must follow in the same transaction. A scope
+    that is being narrowed is not any more: who agreed to that has not seen the news.
     """
     after = replace(
-        case, evidence_revision=case.evidence_revision + 1, known_evidence=known, lane=lane
+        case, evidence_revision=case.evidence_revision + 1, known_evidence=known, lane=lane,
+        narrowing=None,
     )
     effects: tuple[Effect, ...] = (VoidVotes("the evidence has changed"),)
-    if lane != case.lane:
-        effects = (*effects, SetHold("hard"))  # readers see the stricter lane
+    # Readers see the stricter lane; what was to be released by a narrowing stays stopped.
+    if case.keeps_its_hold and (lane != case.lane or case.narrowing):
+        effects = (*effects, SetHold("hard"))
     return Decision(after, case.state, "news", {"news": list(news), "lane": lane}, effects)
 
 
@@ -145,6 +148,7 @@ def _carry_out(move: Move, row: Row) -> Decision:
     changes, effects = ACTS[move.command](move)
     target = changes.pop("state", row.to) or move.case.state
     changes["state"] = target
+    noted = {**move.arguments, **changes.pop("noted", {})}
     if move.from_state is not None and (row.versioned or target is not move.from_state):
         changes["version"] = move.case.version + 1
     if target in FINAL and move.from_state is not target:
@@ -153,7 +157,7 @@ def _carry_out(move: Move, row: Row) -> Decision:
     after = replace(move.case, **changes)
     # Clocks first: what a notice says of due times is already true then.
     effects = [*clock_effects(move, after), *effects]
-    return Decision(after, move.from_state, move.command, move.arguments, tuple(effects))
+    return Decision(after, move.from_state, move.command, noted, tuple(effects))
 
 
 # ------------------------------------------------------------------------- what callers may do

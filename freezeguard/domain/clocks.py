@@ -85,10 +85,6 @@ def _vendors(move: Move) -> Calendar | None:
     return None if move.case.lane == "safety" else move.facts.vendor_calendar
 
 
-def _shops(move: Move) -> Calendar:
-    return move.facts.owner_calendar
-
-
 def _hours(amount: str, calendar: Callable[[Move], Calendar | None]) -> Callable[[Move], datetime]:
     def due(move: Move) -> datetime:
         time, place = getattr(move.facts.policy, amount), calendar(move)
@@ -99,11 +95,13 @@ def _hours(amount: str, calendar: Callable[[Move], Calendar | None]) -> Callable
 
 def _days(amount: str) -> Callable[[Move], datetime]:
     """A term in working days, and the same in elapsed days where people get hurt."""
+    return lambda move: after_days(move, getattr(move.facts.policy, amount))
 
-    def due(move: Move) -> datetime:
-        return _shops(move).after_days(move.now, getattr(move.facts.policy, amount))
 
-    return due
+def after_days(move: Move, days: int) -> datetime:
+    """Return when a term in days that begins with a move ends: the clock's, and the one told."""
+    place = _owners(move)
+    return move.now + timedelta(days=days) if place is None else place.after_days(move.now, days)
 
 
 def _second_opinion(move: Move) -> datetime:
@@ -178,10 +176,10 @@ KINDS: tuple[Kind, ...] = (
          pauses_in=frozenset({_S.REMEDY_PROPOSED, _S.AWAITING_APPROVAL})),
     Kind("diagnosis", _days("diagnosis_days"), "10 working days",
          _STOPPED | _BACK_TO_DIAGNOSIS, _BEFORE_REMEDY, Ladder.OWNER, warns=True,
-         stops=frozenset({_C.COMMIT_DATE}), calendar=_shops),
+         stops=frozenset({_C.COMMIT_DATE}), calendar=_owners),
     Kind("contest", _days("contest_days"), "2 working days",
          frozenset({_C.CONTEST}), FROZEN_PHASE, Ladder.OWNER, warns=True,
-         stops=frozenset({_C.ANSWER_CONTEST}), calendar=_shops),
+         stops=frozenset({_C.ANSWER_CONTEST}), calendar=_owners),
     Kind("judge", _hours("judge_within", _owners), "8 working hours",
          frozenset({_C.PROPOSE_REMEDY}), frozenset({_S.REMEDY_PROPOSED}), Ladder.OWNER,
          warns=True, calendar=_owners),
@@ -192,7 +190,8 @@ KINDS: tuple[Kind, ...] = (
          frozenset({_C.REGISTER_REVOCATION}), FROZEN_PHASE, Ladder.COMPLIANCE,
          stops=frozenset({_C.REGISTER_ORDER}), warns=True, calendar=_owners),
     Kind("update", _updates, "3 days; 1 day in the lanes safety and authority",
-         _STOPPED, FROZEN_PHASE | {_S.APPEALED}, Ladder.ITSELF),
+         _STOPPED | {_C.APPEAL}, FROZEN_PHASE | {_S.APPEALED}, Ladder.ITSELF,
+         when=lambda move: move.case.frozen_vendor_knows),
     Kind("release", _elapsed("release_within"), "60 s",
          frozenset({_C.APPROVE, _C.DECLARE_FALSE_ALARM}), frozenset({_S.REINSTATING}),
          Ladder.OWNER),
@@ -204,12 +203,12 @@ KINDS: tuple[Kind, ...] = (
          stops=frozenset({_C.ACCEPT_HAND_OFF, _C.LAPSE_HAND_OFF}), calendar=_owners),
     Kind("appeal", _days("appeal_days"), "5 working days",
          frozenset({_C.APPEAL}), frozenset({_S.APPEALED}), Ladder.REVIEWERS, warns=True,
-         calendar=_shops),
+         calendar=_owners),
     Kind("hold_review", _elapsed("hold_review_after"), "30 days",
          _STOPPED | {_C.REVIEW}, FROZEN_PHASE, Ladder.ITSELF),
     Kind("later_review", _days("later_review_days"), "1 working day",
          frozenset({_C.FREEZE}), None, Ladder.REVIEWERS, stops=frozenset({_C.REVIEW}),
-         when=_by_few, calendar=_shops),
+         when=_by_few, calendar=_owners),
 )
 # fmt: on
 
@@ -296,8 +295,19 @@ def _legal_starts(move: Move) -> list[Effect]:
             legal_details(law, move.now, calendar),
         )
         for law, calendar in move.facts.laws
-        if law.starts_on is event and _concerns(law, move)
+        if law.starts_on is event and _concerns(law, move) and not _is_settled(law, move)
     ]
+
+
+def _is_settled(law: LegalClock, move: Move) -> bool:
+    """Say whether a period runs already, which no later event prolongs, or is met already."""
+    if move.facts.runs(law.kind):
+        return True
+    return (
+        law.stops_on is StopsOn.STOP_CONFIRMED
+        and move.from_state in FROZEN_PHASE - {State.FREEZING}
+        and all(one.is_stopped for one in move.facts.objects)
+    )
 
 
 def legal_details(law: LegalClock, now: datetime, calendar: Calendar) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from freezeguard.domain.people import Actor, MachineKey, Person, Role
 from freezeguard.domain.reasons import SAFETY_REASON_CODES
 from freezeguard.domain.record import Case, Facts, Vote
 from freezeguard.domain.remedy import missing_in_remedy
+from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
 
 FALSE_ALARM_CODES = (
@@ -63,8 +64,8 @@ def _is_degraded(move: Move) -> bool:
 def live_votes(move: Move) -> tuple[Vote, ...]:
     """Return earlier votes of other people that still count.
 
-    They saw the same evidence and the same objects that do not obey, have not expired, and their
-    voters may still vote.
+    They saw the same evidence and the same objects that do not obey, agreed to the same scope
+    where one is asked for, have not expired, and their voters may still vote.
     """
     return tuple(vote for vote in _counting_votes(move) if vote.person != move.person)
 
@@ -78,7 +79,19 @@ def _counting_votes(move: Move) -> tuple[Vote, ...]:
         and move.now < vote.expires_at
         and vote.may_vote
         and _not_confirmed(move) <= vote.unconfirmed
+        and _same_scope(move, vote)
     )
+
+
+def _same_scope(move: Move, vote: Vote) -> bool:
+    """Say whether a vote to narrow names the scope that is asked for now."""
+    if move.command is not Command.NARROW or "scope" not in move.arguments:
+        return True
+    asked, agreed = (
+        Scope.of(move.case.scope.sku, given.get("scope") or {})
+        for given in (move.arguments, vote.arguments)
+    )
+    return asked == agreed
 
 
 def _not_confirmed(move: Move) -> set[str]:

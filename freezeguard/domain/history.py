@@ -126,9 +126,16 @@ def _step(before: Replayed, event: Event) -> Replayed:
         target,
         before.version + (1 if row.versioned or moved else 0),
         before.evidence_revision + (1 if fresh or _raises(row, before, event) else 0),
-        before.recurrence + (1 if fresh and row.command is not Command.REOPEN else 0),
+        _recurrence(before, event, fresh=fresh),
         outcome,
     )
+
+
+def _recurrence(before: Replayed, event: Event, *, fresh: bool) -> int:
+    """Return how often the sale was stopped again; of two cases that became one, the higher."""
+    if event.command == Command.ABSORB:
+        return max(before.recurrence, int(event.arguments.get("recurrence") or 0))
+    return before.recurrence + (1 if fresh and event.command != Command.REOPEN else 0)
 
 
 def _raises(row: Row, before: Replayed, event: Event) -> bool:

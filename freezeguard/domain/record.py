@@ -105,6 +105,13 @@ class Case:
         return self.state in FROZEN_PHASE
 
     @property
+    def keeps_its_hold(self) -> bool:
+        """Say whether a hard hold of the case is in force: stopped, or delisted and appealed."""
+        return self.in_frozen_phase or (
+            self.state is State.APPEALED and self.outcome == "delisted"
+        )
+
+    @property
     def frozen_vendor_knows(self) -> bool:
         """Say whether the vendor has been told: suspicions stay inside the shop."""
         return self.frozen_at is not None
@@ -115,7 +122,7 @@ class Vote:
     """The first vote of a two-person command.
 
     `may_vote` says whether the voter is still one of those whom the command asks; `unconfirmed`
-    are the objects that the vote names as not confirmed.
+    are the objects that the vote names as not confirmed; `arguments` what it was given for.
     """
 
     command: str
@@ -126,6 +133,7 @@ class Vote:
     may_vote: bool = True
     roles: frozenset[Role] = frozenset()
     unconfirmed: frozenset[str] = frozenset()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

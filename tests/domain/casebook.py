@@ -11,7 +11,7 @@ from freezeguard.domain.case import Decision, decide
 from freezeguard.domain.enforcement import ObjectState, Status
 from freezeguard.domain.people import Actor
 from freezeguard.domain.policy import Policy
-from freezeguard.domain.record import Case, Facts, ProbationRecord, Vote
+from freezeguard.domain.record import Case, Facts, ProbationRecord, RunningClock, Vote
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import FINAL, Command, State
 from tests.domain.cast import OWEN, VERA
@@ -123,6 +123,39 @@ def give(
 def kinds(decision: Decision) -> list[tuple[str, str]]:
     """Return who is told what by a decision, in order."""
     return [(one.kind, one.reader) for one in decision.effects if isinstance(one, fx.Notify)]
+
+
+CLOCKS = (fx.StartClock, fx.StopClocks, fx.PauseClocks, fx.ResumeClocks)
+
+
+def without_clocks(decision: Decision) -> list[fx.Effect]:
+    """Return what a decision asks for beside clocks (test_clocks.py is about those), in order."""
+    return [one for one in decision.effects if not isinstance(one, CLOCKS)]
+
+
+def beside_clocks(decision: Decision) -> list[fx.Effect]:
+    """Return what a decision asks for beside clocks and notices, in order."""
+    return [one for one in without_clocks(decision) if not isinstance(one, fx.Notify)]
+
+
+def started(decision: Decision) -> dict[str, datetime]:
+    """Return the clocks that a decision starts, and when they are due."""
+    return {one.kind: one.due_at for one in decision.effects if isinstance(one, fx.StartClock)}
+
+
+def stopped(decision: Decision) -> set[str]:
+    """Return the clocks that a decision stops."""
+    return {
+        kind for one in decision.effects if isinstance(one, fx.StopClocks) for kind in one.kinds
+    }
+
+
+def running(*kinds: str, **changes: Any) -> tuple[RunningClock, ...]:
+    """Return clocks that run, started an hour ago and due in an hour."""
+    return tuple(
+        replace(RunningClock(kind, NOW - HOUR, NOW + HOUR, next_at=NOW + HOUR), **changes)
+        for kind in kinds
+    )
 
 
 def without_notices(decision: Decision) -> list[fx.Effect]:

@@ -32,15 +32,16 @@ DESKTOP = MachineKey(
     "desktop", "Help desk", frozenset({Right.SOURCE, Right.MAY_ASSERT_SAFETY}), source="helpdesk"
 )
 DETECTOR, TIMER, RECONCILER = System.DETECTOR, System.TIMER, System.RECONCILER
+COURIER = System.COURIER
 
 IS: dict[Actor, frozenset[str]] = {
     ANN: frozenset({"associate", "staff"}),
     BEN: frozenset({"associate", "staff"}),
-    ANA: frozenset({"analyst", "staff"}),
+    ANA: frozenset({"analyst", "reviewer", "staff"}),
     MIA: frozenset({"manager", "approver", "reviewer", "staff"}),
     MAX: frozenset({"manager", "approver", "reviewer", "staff"}),
-    TOM: frozenset({"manager", "staff"}),
-    COL: frozenset({"compliance", "staff"}),
+    TOM: frozenset({"manager", "reviewer", "staff"}),
+    COL: frozenset({"compliance", "reviewer", "staff"}),
     OWEN: frozenset({"owner", "staff"}),
     FAY: frozenset({"staff"}),
     ULF: frozenset({"staff"}),
@@ -53,6 +54,7 @@ IS: dict[Actor, frozenset[str]] = {
     DETECTOR: frozenset({"detector"}),
     TIMER: frozenset({"timer"}),
     RECONCILER: frozenset({"reconciler"}),
+    COURIER: frozenset({"courier"}),
 }
 EVERYBODY: tuple[Actor, ...] = tuple(IS)
 STAFF = tuple(one for one in EVERYBODY if isinstance(one, Person) and one.is_staff)

@@ -10,10 +10,13 @@ from datetime import datetime
 from typing import Any, Self
 
 from freezeguard.domain import effects as fx
+from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.case import Decision, decide, open_case, take_news
 from freezeguard.domain.enforcement import ObjectState, Status
+from freezeguard.domain.legal import LegalClock
 from freezeguard.domain.people import Actor, Person
-from freezeguard.domain.record import Case, Facts, ProbationRecord, Vote
+from freezeguard.domain.record import Case, Facts, ProbationRecord, RunningClock, Vote
+from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
 from tests.domain.casebook import Line
 from tests.domain.cast import IS
@@ -23,7 +26,11 @@ PLACES = (("shop", "p-1"), ("till", "t-9"), ("web", "w"))
 
 @dataclass
 class Desk:
-    """One case with everything around it. `hold` is its state, None where there never was one."""
+    """One case with everything around it. `hold` is its state, None where there never was one.
+
+    `held` says of each scope for which the case put a hold in force what became of it.
+    `other` is the case that a command names, `named` the person.
+    """
 
     case: Case
     now: datetime
@@ -31,7 +38,11 @@ class Desk:
     hold: str | None = None
     level: str | None = None
     soft: bool = False
-    clocks: dict[str, datetime] = field(default_factory=dict)
+    held: dict[Scope, str] = field(default_factory=dict)
+    clocks: dict[str, RunningClock] = field(default_factory=dict)
+    laws: tuple[tuple[LegalClock, Calendar], ...] = ()
+    other: Case | None = None
+    named: Person | None = None
     votes: list[Vote] = field(default_factory=list)
     tasks: set[tuple[str, str, str]] = field(default_factory=set)
     pullers: list[str] = field(default_factory=list)
@@ -40,14 +51,15 @@ class Desk:
 
     @classmethod
     def opened(
-        cls, seed: Case, command: Command, actor: Actor, arguments: Mapping[str, Any], now: datetime
+        cls, seed: Case, command: Command, actor: Actor, arguments: Mapping[str, Any],
+        now: datetime, laws: tuple[tuple[LegalClock, Calendar], ...] = (),
     ) -> Self:
         """Open a case; raises what `open_case` raises."""
         decision = open_case(
-            seed, command, arguments=arguments, actor=actor, now=now, facts=Facts()
+            seed, command, arguments=arguments, actor=actor, now=now, facts=Facts(laws=laws)
         )
         idle = {place: ObjectState(*place, "sellable", Status.IDLE) for place in PLACES}
-        desk = cls(decision.case, now, objects=idle)
+        desk = cls(decision.case, now, objects=idle, laws=laws)
         desk._carry_out(decision, actor)
         return desk
 
@@ -60,6 +72,10 @@ class Desk:
             pullers=tuple(self.pullers),
             open_tasks=tuple((catalogue, remote_id) for _, catalogue, remote_id in self.tasks),
             probation=self.record,
+            clocks=tuple(self.clocks.values()),
+            laws=self.laws,
+            other=self.other,
+            named=self.named,
         )
 
     def give(
@@ -80,6 +96,16 @@ class Desk:
     def end_hold(self) -> None:
         """End the hold of a case that is over, once its release was read back."""
         self.hold = "released" if self.hold == "releasing" else self.hold
+        self.held = {
+            scope: "released" if state == "releasing" else state
+            for scope, state in self.held.items()
+        }
+
+    def in_force(self, scope: Scope) -> bool:
+        """Say whether an active hold of the case covers a scope."""
+        return any(
+            state == "active" and one.covers(scope) for one, state in self.held.items()
+        )
 
     def _carry_out(self, decision: Decision, actor: Actor | None) -> None:
         self.case = decision.case
@@ -96,28 +122,57 @@ class Desk:
         for effect in decision.effects:
             self._apply(effect, actor)
 
-    def _apply(self, effect: fx.Effect, actor: Actor | None) -> None:
+    def _apply(self, effect: fx.Effect, actor: Actor | None) -> None:  # noqa: PLR0912 - one each
         match effect:
             case fx.SetHold():
                 self.hold, self.level, self.soft = "active", effect.level, effect.soft
+                self.held = {
+                    scope: state for scope, state in self.held.items()
+                    if not any(one.covers(scope) for one in self.case.scopes)
+                } | dict.fromkeys(self.case.scopes, "active")
                 self._want(effect.level)
+            case fx.SetNarrowHold():
+                self.held[effect.scope] = "active"
+            case fx.ReleaseWiderHolds():
+                self.held = {
+                    scope: state if scope == self.case.scope else "releasing"
+                    for scope, state in self.held.items()
+                }
             case fx.ReleaseHold() if self.hold == "active":
                 self.hold = "releasing"
+                self.held = dict.fromkeys(self.held, "releasing")
                 self._want("sellable")
+            case fx.MergeInto():
+                self.hold, self.held = "handed over", {}
             case fx.EndHold():
                 self.end_hold()
             case fx.StartClock():
-                self.clocks[effect.kind] = effect.due_at
+                self.clocks[effect.kind] = RunningClock(
+                    effect.kind, self.now, effect.due_at, next_at=effect.next_at,
+                    details=effect.details,
+                )
             case fx.StopClocks():
-                for kind in effect.kinds or tuple(self.clocks):
+                for kind in effect.kinds:
                     self.clocks.pop(kind, None)
+            case fx.PauseClocks():
+                for kind in effect.kinds:
+                    self.clocks[kind] = replace(self.clocks[kind], is_paused=True)
+            case fx.ResumeClocks():
+                for kind in effect.kinds:
+                    self.clocks[kind] = replace(self.clocks[kind], is_paused=False)
+            case fx.WaiveObject():
+                self._object(effect, status=Status.WAIVED)
+            case fx.UnwaiveObject():
+                self._object(effect, status=Status.PENDING)
             case fx.CastVote():
                 approves = "approver" in IS.get(actor, frozenset())
                 self.votes.append(
                     Vote(
                         effect.command, effect.person, approves, effect.evidence_revision,
                         effect.expires_at,
+                        roles=actor.roles if isinstance(actor, Person) else frozenset(),
                         unconfirmed=frozenset(effect.arguments.get("unconfirmed") or ()),
+                        arguments=effect.arguments,
                     )
                 )
             case fx.VoidVotes():
@@ -132,6 +187,17 @@ class Desk:
             case _:
                 pass
 
+    def take_over(self, other: Case) -> None:
+        """Get the holds of a case that was merged into this one."""
+        if self.case.in_frozen_phase:
+            self.held |= dict.fromkeys(other.scopes, "active")
+
+    def _object(self, effect: fx.WaiveObject | fx.UnwaiveObject, status: Status) -> None:
+        place = (effect.catalogue, effect.remote_id)
+        self.objects[place] = replace(self.objects[place], status=status)
+
     def _want(self, wanted: str) -> None:
         for place, one in self.objects.items():
-            self.objects[place] = replace(one, wanted=wanted, status=Status.PENDING)
+            keeps = one.status is Status.WAIVED and wanted != "sellable"
+            status = Status.WAIVED if keeps else Status.PENDING
+            self.objects[place] = replace(one, wanted=wanted, status=status)

@@ -170,8 +170,8 @@ def test_a_release_is_over_when_it_was_read_back():
     assert (State.PROBATION, terms(started=NOW)) == (released.case.state, released.case.probation)
     assert released.case.closed_at is None
     assert [
-        fx.EndHold(), fx.CloseTasks("release"), fx.StopClocks(),
-        fx.StartClock("probation", NOW + 14 * DAY),
+        fx.StartClock("probation", NOW + 14 * DAY, NOW + 14 * DAY), fx.EndHold(),
+        fx.CloseTasks("release"),
     ] == without_notices(released)
     assert [("released", "vendor"), ("released", "owner")] == kinds(released)
 
@@ -196,12 +196,11 @@ def test_a_false_alarm_ends_without_probation():
     assert (State.CLOSED_FALSE_ALARM, NOW, None) == (
         closed.case.state, closed.case.closed_at, closed.case.probation
     )
-    assert {fx.EndHold(), fx.CloseTasks("release"), fx.StopClocks()} == set(
-        without_notices(closed)
-    )
+    assert {fx.EndHold(), fx.CloseTasks("release")} == set(without_notices(closed))
     code = {"reason_code": "abuse"}
     assert [
-        fx.Notify("false_alarm", "vendor", code), fx.Notify("false_alarm", "owner", code)
+        fx.Notify("false_alarm", "vendor", code), fx.Notify("false_alarm", "owner", code),
+        fx.Notify("outcome", "pullers", {"outcome": "closed_false_alarm"}),
     ] == [one for one in closed.effects if isinstance(one, fx.Notify)]
 
 
@@ -257,7 +256,10 @@ def test_probation_ends_well():
     assert {
         **terms(started=NOW - 14 * DAY), "effectiveness": {"complaints": 0, "units": 300}
     } == closed.case.probation
-    assert (fx.Notify("closed", "everyone_told"), fx.StopClocks()) == closed.effects
+    assert (
+        fx.Notify("closed", "everyone_told"),
+        fx.Notify("outcome", "pullers", {"outcome": "closed_reinstated"}),
+    ) == closed.effects
 
 
 def test_probation_does_not_end_on_one_condition():

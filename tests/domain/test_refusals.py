@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -11,7 +12,6 @@ from freezeguard.domain.errors import (
     GuardFailed,
     IllegalTransition,
     NotAllowed,
-    NotAvailableYet,
     VersionConflict,
 )
 from freezeguard.domain.people import Actor, System, actor_name
@@ -21,14 +21,21 @@ from tests.domain import design
 from tests.domain.casebook import NOW, PENDING, case_in
 from tests.domain.cast import ANA, ANN, EVERYBODY, IS, OWEN, READER, TILL, VIC
 
-UNMET = Facts(objects=(PENDING,))
+UNMET = Facts(objects=(PENDING,), other=case_in(State.PROBATION, id=UUID(int=8)))
 """Facts that satisfy no guard."""
+
+BARE = {"since": NOW.isoformat(), "due": NOW.isoformat()}
+"""What the system's own commands always bring along, and no person's does."""
 
 GUARDED = frozenset(
     {
         "dismiss", "confirm_freeze", "resolve_task", "propose_remedy", "return_remedy",
         "request_approval", "reject_approval", "approve", "confirm_release", "complete_probation",
-        "declare_false_alarm", "attach_evidence",
+        "declare_false_alarm", "delist", "waive", "unwaive", "commit_date", "miss_date",
+        "contest",
+        "answer_contest", "attach_evidence", "appeal", "reopen", "uphold", "widen", "narrow", "confirm_narrow",
+        "register_order", "register_revocation", "record_action", "merge", "hand_off",
+        "accept_hand_off", "lapse_hand_off", "extend_deadline", "review",
     }
 )
 """Commands that lack something when given without arguments and with `UNMET` facts."""
@@ -37,7 +44,7 @@ GUARDED = frozenset(
 def _refusal(case: Case, command: Command, actor: Actor, version: int | None) -> str:
     try:
         decide(
-            case, command, arguments={}, actor=actor, now=NOW, facts=UNMET, version=version
+            case, command, arguments=BARE, actor=actor, now=NOW, facts=UNMET, version=version
         )
     except FreezeguardError as error:
         return type(error).__name__
@@ -47,15 +54,13 @@ def _refusal(case: Case, command: Command, actor: Actor, version: int | None) ->
 def _expected(case: Case, command: Command, actor: Actor, *, seen: bool) -> str:
     """Say by the design alone what becomes of a command without arguments."""
     name, state = command.value, case.state.value
-    if not IS[actor] & design.who_may(name, state):
+    if not IS[actor] & design.who_may(name, state, case.lane):
         return "NotAllowed"
     if not seen and name not in design.NEEDS_NO_VERSION:
         return "VersionConflict"
     authority = case.lane == "authority" and name in design.ILLEGAL_IN_AUTHORITY_LANE
-    if (name, state) not in design.LINES or authority:
+    if design.line_of(name, state, case.lane) is None or authority:
         return "IllegalTransition"
-    if name in design.LATER:
-        return "NotAvailableYet"
     return "GuardFailed" if _lacks_something(case, name, actor) else "done"
 
 
@@ -69,7 +74,7 @@ def _lacks_something(case: Case, name: str, actor: Actor) -> bool:
 @pytest.mark.parametrize("lane", ["quality", "safety", "authority"])
 @pytest.mark.parametrize("state", State)
 def test_refusals_come_in_the_contract_s_order(state, lane):
-    """Not allowed, then version conflict, then illegal or not available yet, then unmet guards."""
+    """Not allowed, then version conflict, then illegal, then unmet guards."""
     case = case_in(state, lane=lane)
     trials = [
         (command, actor, version)
@@ -96,7 +101,7 @@ def test_a_refused_command_changes_nothing():
     """After a refusal of any kind the case and the arguments are what they were."""
     refused = 0
     for state in State:
-        case, arguments = case_in(state), {"reason": " ", "remedy": {"cause": {}}}
+        case, arguments = case_in(state), {**BARE, "reason": " ", "remedy": {"cause": {}}}
         before = (replace(case), {**arguments})
         for command in Command:
             for actor in EVERYBODY:
@@ -182,16 +187,16 @@ def test_the_system_needs_no_version_and_people_can_t_pose_as_it():
 @pytest.mark.parametrize("lane", ["quality", "authority"])
 @pytest.mark.parametrize("state", State)
 def test_what_is_offered_is_what_the_design_allows(state, lane):
-    """A caller is offered exactly the available commands that the design gives him here."""
+    """A caller is offered exactly the commands that the design gives him here."""
     case = case_in(state, lane=lane)
     forbidden = design.ILLEGAL_IN_AUTHORITY_LANE if lane == "authority" else frozenset()
     expected = {
         actor_name(actor): {
-            line.command
-            for (_, source), line in design.LINES.items()
-            if source == state.value
+            name
+            for name in design.COMMANDS
+            if (line := design.line_of(name, state.value, lane)) is not None
             and IS[actor] & line.who
-            and line.command not in design.LATER | forbidden
+            and name not in forbidden
             and not isinstance(actor, System)
         }
         for actor in EVERYBODY
@@ -222,9 +227,9 @@ def test_strangers_are_offered_nothing():
         assert [] == offered
 
 
-def test_later_commands_answer_so_before_any_guard():
-    """A command of a later release says so, not that something is missing."""
-    with pytest.raises(NotAvailableYet, match="widen comes with a later release"):
+def test_what_is_illegal_answers_so_before_any_guard():
+    """A command that has no row here says so, not that something is missing."""
+    with pytest.raises(GuardFailed, match="it must cover K-1, and more"):
         decide(
             case_in(State.FROZEN), Command.WIDEN, arguments={}, actor=OWEN, now=NOW,
             facts=Facts(), version=4,

@@ -14,10 +14,11 @@ from tests.domain.casebook import (
     STOPPED,
     VERIFICATION,
     approval,
+    beside_clocks,
     case_in,
     give,
     kinds,
-    without_notices,
+    without_clocks,
 )
 from tests.domain.cast import DETECTOR, MAX, MIA, OWEN, TOM, VERA
 
@@ -33,7 +34,7 @@ def test_the_owner_opens_the_diagnosis(state):
     assert {
         "opened_at": NOW.isoformat(), "opened_by": "owen", "similar_cases": ["c-1"]
     } == taken.case.diagnosis
-    assert () == taken.effects
+    assert [] == without_clocks(taken)
 
 
 @pytest.mark.parametrize("author", [VERA, OWEN])
@@ -78,9 +79,9 @@ def test_a_returned_remedy_tells_the_vendor_only_what_is_missing():
     )
 
     assert (State.DIAGNOSING, 1) == (returned.case.state, returned.case.remedy_rounds)
-    assert (
+    assert [
         fx.Notify("remedy_returned", "vendor", {"missing": ["the proof"]}),
-    ) == returned.effects
+    ] == without_clocks(returned)
 
 
 @pytest.mark.parametrize("missing", [None, []])
@@ -136,7 +137,7 @@ def test_a_request_for_approval_is_pinned_to_the_evidence():
     )
     assert VERIFICATION == after.verification
     assert {"new_customers": [], "severity": 2} == after.known_evidence
-    assert (fx.Notify("approval_requested", "approvers"),) == asked.effects
+    assert [fx.Notify("approval_requested", "approvers")] == without_clocks(asked)
 
 
 @pytest.mark.parametrize("verification", [None, {}, {"result": " "}])
@@ -161,11 +162,11 @@ def test_a_rejection_is_told_to_both_sides():
         rejected.case.approval_evidence,
     )
     why = {"why": "no proof"}
-    assert (
+    assert [
         fx.VoidVotes("the approval was rejected"),
         fx.Notify("approval_rejected", "owner", why),
         fx.Notify("approval_rejected", "vendor", why),
-    ) == rejected.effects
+    ] == without_clocks(rejected)
 
 
 def test_new_evidence_voids_an_approval():
@@ -176,7 +177,7 @@ def test_new_evidence_voids_an_approval():
     )
 
     assert (State.DIAGNOSING, None) == (voided.case.state, voided.case.approval_evidence)
-    assert [fx.VoidVotes("new lot L2")] == without_notices(voided)
+    assert [fx.VoidVotes("new lot L2")] == beside_clocks(voided)
     assert [
         ("approval_voided", "approvers"), ("approval_voided", "owner"),
         ("approval_voided", "vendor"),
@@ -194,9 +195,11 @@ def test_one_approver_reinstates_an_ordinary_case():
     assert (State.REINSTATING, NOW, 0, None) == (
         after.state, after.reinstated_at, after.release_tries, after.approval_evidence
     )
-    assert (
-        fx.VoidVotes("used"), fx.JudgeSignals(), fx.ReleaseHold(), fx.CloseTasks("stop")
-    ) == approved.effects
+    assert [
+        fx.VoidVotes("used"), fx.JudgeSignals(), fx.SettlePromise("kept"), fx.ReleaseHold(),
+        fx.CloseTasks("stop"),
+    ] == without_clocks(approved)
+    assert ("mia",) == after.decided_by
 
 
 @pytest.mark.parametrize("author", ["remedy_author", "approval_requested_by"])
@@ -253,10 +256,11 @@ def test_the_owner_declares_a_false_alarm_from_the_first_minute(state):
     assert NO_APPROVAL == (
         after.approval_requested_at, after.approval_requested_by, after.approval_evidence
     )
-    assert (
-        fx.VoidVotes("used"), fx.JudgeSignals(), fx.ScoreFalseAlarm(), fx.ReleaseHold(),
-        fx.CloseTasks("stop"),
-    ) == declared.effects
+    assert [
+        fx.VoidVotes("used"), fx.JudgeSignals(), fx.ScoreFalseAlarm(),
+        fx.SettlePromise("withdrawn"), fx.ReleaseHold(), fx.CloseTasks("stop"),
+    ] == without_clocks(declared)
+    assert ("owen",) == after.decided_by
 
 
 @pytest.mark.parametrize(

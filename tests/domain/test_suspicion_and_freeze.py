@@ -19,9 +19,13 @@ from tests.domain.casebook import (
     REMEDY,
     STOPPED,
     VERIFICATION,
+    beside_clocks,
     case_in,
     give,
     kinds,
+    running,
+    started,
+    stopped,
     terms,
     without_notices,
 )
@@ -41,12 +45,7 @@ from tests.domain.cast import (
 
 SECOND_OPINION = timedelta(minutes=15)
 CONFIRM = timedelta(seconds=30)
-FROZEN_AT_ONCE = [
-    fx.StopClocks(),
-    fx.SetHold("hard"),
-    fx.CloseTasks("release"),
-    fx.StartClock("confirm", NOW + CONFIRM),
-]
+FROZEN_AT_ONCE = [fx.SetHold("hard"), fx.CloseTasks("release")]
 
 
 def _open(command: Command, actor: Actor, policy: Policy = POLICY, **arguments: object) -> Decision:
@@ -66,7 +65,7 @@ def test_an_associate_s_pull_hides_the_sku_for_a_quarter_of_an_hour():
     assert State.SUSPECTED is opened.case.state
     assert opened.case.frozen_at is None
     assert [
-        fx.StartClock("second_opinion", NOW + SECOND_OPINION),
+        fx.StartClock("second_opinion", NOW + SECOND_OPINION, NOW + SECOND_OPINION),
         fx.SetHold("hide", soft=True),
     ] == without_notices(opened)
     assert [("suspected", "owner")] == kinds(opened)
@@ -76,7 +75,8 @@ def test_the_soft_hold_is_a_switch():
     """A shop that wants no soft hold gets the second opinion without one."""
     opened = _open(Command.SUSPECT, ANN, Policy(soft_hold=False))
 
-    assert [fx.StartClock("second_opinion", NOW + SECOND_OPINION)] == without_notices(opened)
+    assert {"second_opinion": NOW + SECOND_OPINION} == started(opened)
+    assert [] == beside_clocks(opened)
 
 
 def test_a_detector_s_suspicion_holds_nothing():
@@ -85,17 +85,22 @@ def test_a_detector_s_suspicion_holds_nothing():
 
     opened = _open(Command.SUSPECT, DETECTOR, quiet_after=quiet_after.isoformat())
 
-    assert [fx.StartClock("second_opinion", quiet_after)] == without_notices(opened)
+    assert {"second_opinion": quiet_after} == started(opened)
+    assert [] == beside_clocks(opened)
     assert [("suspected", "owner")] == kinds(opened)
 
 
 def test_a_suspicion_that_nobody_shares_ends():
     """The timer ends it: the soft hold is released (and read back), who pulled hears of it."""
-    ended = give(case_in(State.SUSPECTED), Command.EXPIRE, TIMER)
+    facts = Facts(clocks=running("second_opinion"))
+
+    ended = give(case_in(State.SUSPECTED), Command.EXPIRE, TIMER, {}, facts)
 
     assert State.EXPIRED is ended.case.state
     assert NOW == ended.case.closed_at
-    assert [fx.ReleaseHold(), fx.StopClocks()] == without_notices(ended)
+    assert [
+        fx.StopClocks(("second_opinion",)), fx.ReleaseHold(), fx.CloseTasks("stop"),
+    ] == without_notices(ended)
     assert [("expired", "pullers")] == kinds(ended)
 
 
@@ -114,12 +119,15 @@ def test_owner_or_second_associate_may_dismiss(actor, pullers):
     """A dismissal releases the soft hold, is told to who pulled, and judges the complaints."""
     ended = give(
         case_in(State.SUSPECTED), Command.DISMISS, actor, {"reason": "wrong photo"},
-        Facts(pullers=pullers),
+        Facts(pullers=pullers, clocks=running("second_opinion")),
     )
 
     assert State.CLOSED_FALSE_ALARM is ended.case.state
-    assert NOW == ended.case.closed_at
-    assert [fx.ReleaseHold(), fx.JudgeSignals(), fx.StopClocks()] == without_notices(ended)
+    assert (NOW, (actor.id,)) == (ended.case.closed_at, ended.case.decided_by)
+    assert [
+        fx.StopClocks(("second_opinion",)), fx.ReleaseHold(), fx.CloseTasks("stop"),
+        fx.JudgeSignals(),
+    ] == without_notices(ended)
     assert [fx.Notify("dismissed", "pullers", {"why": "wrong photo"})] == [
         one for one in ended.effects if isinstance(one, fx.Notify)
     ]
@@ -159,18 +167,22 @@ def test_a_crossing_freezes_in_one_decision():
     assert ({"sentence": "5 of 5"}, "r-1", 3, known) == (
         case.reason, case.rule_id, case.rule_version, case.known_evidence
     )
-    assert FROZEN_AT_ONCE == without_notices(frozen)
+    assert FROZEN_AT_ONCE == beside_clocks(frozen)
+    assert NOW + CONFIRM == started(frozen)["confirm"]
     assert [("statement_of_reasons", "vendor"), ("statement_of_reasons", "owner")] == kinds(frozen)
 
 
 def test_a_suspicion_that_is_shared_becomes_a_freeze():
     """The second associate hardens the soft hold in the same case and stops its clock."""
-    frozen = give(case_in(State.SUSPECTED), Command.FREEZE, BEN, {}, Facts(pullers=("ann",)))
+    facts = Facts(pullers=("ann",), clocks=running("second_opinion"))
+
+    frozen = give(case_in(State.SUSPECTED), Command.FREEZE, BEN, {}, facts)
 
     assert (State.FREEZING, 5, 0) == (
         frozen.case.state, frozen.case.version, frozen.case.recurrence
     )
-    assert FROZEN_AT_ONCE == without_notices(frozen)
+    assert FROZEN_AT_ONCE == beside_clocks(frozen)
+    assert {"second_opinion"} == stopped(frozen)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +296,7 @@ def test_any_person_s_pull_freezes_again_in_the_same_case(state, actor):
     assert (None, None, None) == (
         after.approval_requested_at, after.approval_requested_by, after.approval_evidence
     )
-    assert [*FROZEN_AT_ONCE, fx.VoidVotes("the sale was stopped again")] == without_notices(frozen)
+    assert [*FROZEN_AT_ONCE, fx.VoidVotes("the sale was stopped again")] == beside_clocks(frozen)
     assert [("refrozen", "vendor"), ("refrozen", "owner")] == kinds(frozen)
 
 
@@ -311,7 +323,7 @@ def test_a_confirmed_freeze_is_told():
     """Confirmation stops its clock, makes manual stops pointless and is told to both sides."""
     frozen = give(
         case_in(State.FREEZING, degraded=True), Command.CONFIRM_FREEZE, RECONCILER, {},
-        Facts(objects=(STOPPED,)),
+        Facts(objects=(STOPPED,), clocks=running("confirm", "ownership")),
     )
 
     assert (State.FROZEN, False) == (frozen.case.state, frozen.case.degraded)

@@ -60,9 +60,18 @@ def test_each_command_stands_where_the_design_says(command):
 
 
 @pytest.mark.parametrize("command", Command)
-def test_what_a_later_release_brings_is_marked(command):
-    """A command is available or not in all its rows, and only what is named is still to come."""
-    assert {command.value not in design.LATER} == {row.available for row in rows_of(command)}
+def test_the_lane_of_authority_has_rows_of_its_own(command):
+    """In that lane a command stands where the design says for it, or else for all lanes."""
+    states = (None, *design.EVERY_STATE)
+    expected = {source: design.line_of(command.value, source, "authority") for source in states}
+
+    actual = {
+        source: None if row is None else _as_line(row, state)
+        for source, state in zip(states, (None, *map(State, design.EVERY_STATE)), strict=True)
+        for row in [find_row(command, state, "authority")]
+    }
+
+    assert expected == actual
 
 
 @pytest.mark.parametrize("command", Command)
@@ -75,7 +84,7 @@ def test_only_comments_and_facts_need_no_version(command):
 
 def test_no_command_has_two_rows_for_one_state():
     """What a command does in a state is never a matter of the order of rows."""
-    seen = [(row.command, source) for row in TABLE for source in row.sources]
+    seen = [(row.command, source, row.lane) for row in TABLE for source in row.sources]
 
     assert len(set(seen)) == len(seen)
 

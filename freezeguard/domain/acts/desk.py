@@ -1,7 +1,7 @@
 """Around the case: who has it, by when, what is waived, and whether it was right."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freezeguard.domain.acts.outcome import Act, Outcome, moment, who_acts
@@ -11,6 +11,7 @@ from freezeguard.domain.effects import (
     Effect,
     LookAgain,
     Notify,
+    PauseClocks,
     RecordReview,
     StartClock,
     StopClocks,
@@ -22,6 +23,9 @@ from freezeguard.domain.enforcement import ObjectState, Status, is_degraded
 from freezeguard.domain.guards import Guard, Move
 from freezeguard.domain.people import Person, Role
 from freezeguard.domain.transitions import Command, State
+
+LAST_LOOK = timedelta(days=1)
+"""After an extended probation is over, how long it may still end well before it is at its cap."""
 
 VERDICTS = ("right", "wrong", "undecided")
 OWNERS = frozenset({Role.ANALYST, Role.MANAGER, Role.COMPLIANCE})
@@ -96,22 +100,24 @@ def _offer_stands(move: Move) -> tuple[str, ...]:
 
 
 def _extend_deadline(move: Move) -> Outcome:
-    kind, until = move.arguments["clock"], datetime.fromisoformat(move.arguments["until"])
-    was = next(one.due_at for one in move.facts.clocks if one.kind == kind)
-    told = {"clock": kind, "due": until.isoformat(), "was_due": was.isoformat(),
+    kind = move.arguments["clock"]
+    until = datetime.fromisoformat(move.arguments["until"]).astimezone(UTC)
+    running = next(one for one in move.facts.clocks if one.kind == kind)
+    told = {"clock": kind, "due": until.isoformat(), "was_due": running.due_at.isoformat(),
             "why": move.arguments["reason"]}
     changes: dict[str, Any] = {}
     if kind == "probation":
         terms = dict(move.case.probation or {})
         changes["probation"] = {**terms, "until": until.isoformat(),
-                                "cap": max(terms["cap"], until.isoformat())}
+                                "cap": max(terms["cap"], (until + LAST_LOOK).isoformat())}
     if kind == "vendor_date" and move.case.commitment:
         changes["commitment"] = {**move.case.commitment, "date": until.isoformat()}
     clock = BY_NAME[kind]
     warned = share(clock.calendar(move), move.now, until, 0.8) if clock.warns else until
-    effects: list[Effect] = [
-        StartClock(kind, until, warned), Notify("deadline_extended", "owner", told),
-    ]
+    effects: list[Effect] = [StartClock(kind, until, warned)]
+    if running.is_paused:
+        effects.append(PauseClocks((kind,)))
+    effects.append(Notify("deadline_extended", "owner", told))
     if kind in {"vendor_ack", "vendor_plan", "vendor_date"}:
         effects.append(Notify("deadline_extended", "vendor", told))
     return changes, effects
@@ -152,13 +158,18 @@ def _reason_given(move: Move) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------ waivers
 
 
+def _where(move: Move) -> tuple[str, str]:
+    arguments = move.arguments
+    return str(arguments.get("catalogue") or ""), str(arguments.get("remote_id") or "")
+
+
 def _object(move: Move) -> ObjectState | None:
-    where = (move.arguments.get("catalogue"), str(move.arguments.get("remote_id") or ""))
+    where = _where(move)
     return next((o for o in move.facts.objects if (o.catalogue, o.remote_id) == where), None)
 
 
-def _clock_of(found: ObjectState) -> str:
-    return f"{WAIVER}{found.name}"
+def _clock_of(where: tuple[str, str]) -> str:
+    return f"{WAIVER}{'/'.join(filter(None, where))}"
 
 
 def _waive(move: Move) -> Outcome:
@@ -171,7 +182,7 @@ def _waive(move: Move) -> Outcome:
     others = [one for one in move.facts.objects if one is not found]
     effects: list[Effect] = [
         WaiveObject(found.catalogue, found.remote_id, until, move.person or "", why),
-        StartClock(_clock_of(found), until, until,
+        StartClock(_clock_of(_where(move)), until, until,
                    {"catalogue": found.catalogue, "remote_id": found.remote_id}),
         Notify("waiver_set", "owner", told), Notify("waiver_set", "approvers", told), LookAgain(),
     ]
@@ -179,14 +190,15 @@ def _waive(move: Move) -> Outcome:
 
 
 def _unwaive(move: Move) -> Outcome:
-    found = _object(move)
-    assert found is not None  # noqa: S101 - the guard has seen to it
-    told = {"catalogue": found.catalogue, "remote_id": found.remote_id,
+    """The object must obey again; one that obeys already, or is gone, leaves no trouble behind."""
+    found, where = _object(move), _where(move)
+    told = {"catalogue": where[0], "remote_id": where[1],
             "why": str(move.arguments.get("reason") or "")}
     others = [one for one in move.facts.objects if one is not found]
-    changes = {"degraded": is_degraded(others) or found.seen_sellable is not False}
+    sells = found is not None and found.seen_sellable is not False
+    changes = {"degraded": is_degraded(others) or sells}
     return changes, [
-        UnwaiveObject(found.catalogue, found.remote_id), StopClocks((_clock_of(found),)),
+        UnwaiveObject(*where), StopClocks((_clock_of(where),)),
         Notify("waiver_ended", "owner", told), LookAgain(),
     ]
 
@@ -213,7 +225,8 @@ def _until_soon(move: Move) -> tuple[str, ...]:
 
 def _is_waived(move: Move) -> tuple[str, ...]:
     found = _object(move)
-    if found is not None and found.status is Status.WAIVED:
+    waived = found is not None and found.status is Status.WAIVED
+    if waived or move.facts.runs(_clock_of(_where(move))):
         return ()
     return ("`catalogue`, `remote_id`: an object of this case that is waived",)
 

@@ -6,20 +6,23 @@ from typing import Any
 from freezeguard.domain import probation
 from freezeguard.domain.acts.freezing import stopped
 from freezeguard.domain.acts.outcome import Act, Outcome, cast_vote, no_approval, who_acts
+from freezeguard.domain.clocks import after_days
 from freezeguard.domain.effects import (
     CloseTasks,
     Effect,
     EndHold,
     JudgeSignals,
+    LookAgain,
     Notify,
     OpenTask,
     Reader,
     ReleaseHold,
     ScoreFalseAlarm,
     SettlePromise,
+    UnwaiveObject,
     VoidVotes,
 )
-from freezeguard.domain.enforcement import is_degraded
+from freezeguard.domain.enforcement import Status, is_degraded
 from freezeguard.domain.guards import Guard, Move, is_last_vote, live_votes
 from freezeguard.domain.transitions import Command, State
 
@@ -75,6 +78,7 @@ def _declare_false_alarm(move: Move) -> Outcome:
         "narrowing": None,
         "decided_by": _voters(move),
         "verification": {"false_alarm": move.arguments["reason_code"]},
+        "appeal": None,  # an earlier one was of another decision
         **no_approval(),
     }
     return changes, released
@@ -143,14 +147,25 @@ def _delist(move: Move) -> Outcome:
     }
     effects = [
         VoidVotes("used"), JudgeSignals(), SettlePromise("withdrawn"),
+        *_ended_waivers(move),
         Notify("delisted", "vendor", told), Notify("delisted", "owner", told),
         Notify("outcome", "pullers", {"outcome": State.DELISTED.value}),
     ]
     return changes, effects
 
 
+def _ended_waivers(move: Move) -> list[Effect]:
+    """What is delisted is sold nowhere: the clock that would end a waiver ends with the case."""
+    ended: list[Effect] = [
+        UnwaiveObject(one.catalogue, one.remote_id)
+        for one in move.facts.objects
+        if one.status is Status.WAIVED
+    ]
+    return [*ended, LookAgain()] if ended else []
+
+
 def _appeal(move: Move) -> Outcome:
-    due = move.facts.owner_calendar.after_days(move.now, move.facts.policy.appeal_days)
+    due = after_days(move, move.facts.policy.appeal_days)
     appeal = {
         **(move.case.appeal or {}), "at": move.now.isoformat(), "by": move.person,
         "new_facts": move.arguments["new_facts"], "answer_by": due.isoformat(),
@@ -183,9 +198,9 @@ def _uphold(move: Move) -> Outcome:
     changes: dict[str, Any] = {"appeal": appeal}
     if move.case.outcome == "false_alarm":
         changes["state"] = State.CLOSED_FALSE_ALARM
-    told: list[Effect] = [
-        Notify("appeal_upheld", "vendor", why), Notify("appeal_upheld", "owner", why),
-    ]
+    told: list[Effect] = [Notify("appeal_upheld", "owner", why)]
+    if move.case.frozen_vendor_knows:
+        told.insert(0, Notify("appeal_upheld", "vendor", why))
     return changes, told
 
 

@@ -10,6 +10,7 @@ from freezeguard.domain.acts.outcome import (
     stricter_lane,
     told_of_the_stop,
 )
+from freezeguard.domain.clocks import stopped_by_confirmation
 from freezeguard.domain.effects import (
     CloseTask,
     CloseTasks,
@@ -40,13 +41,15 @@ def _suspect(move: Move) -> Outcome:
 
 
 def _expire(_: Move) -> Outcome:
-    return {}, [ReleaseHold(), Notify("expired", "pullers")]
+    return {}, [ReleaseHold(), CloseTasks("stop"), Notify("expired", "pullers")]
 
 
 def _dismiss(move: Move) -> Outcome:
     why = {"why": move.arguments["reason"]}
     changes = {"outcome": "false_alarm", "decided_by": (move.person or "",)}
-    return changes, [ReleaseHold(), JudgeSignals(), Notify("dismissed", "pullers", why)]
+    return changes, [
+        ReleaseHold(), CloseTasks("stop"), JudgeSignals(), Notify("dismissed", "pullers", why),
+    ]
 
 
 def _freeze(move: Move) -> Outcome:
@@ -57,21 +60,23 @@ def _freeze(move: Move) -> Outcome:
     for key in ("reason", "rule_id", "rule_version", "known_evidence"):
         if arguments.get(key) is not None:
             changes[key] = arguments[key]
-    if lane == "authority" and case.authority_order is None:
+    if arguments.get("lane") == "authority":
         changes["authority_order"] = order_of(move)
     return stopped(move, changes)
 
 
 def order_of(move: Move) -> dict[str, Any]:
     """Return an authority's order as a case keeps it."""
-    arguments = move.arguments
+    arguments, before = move.arguments, move.case.lane
+    if before == "authority":
+        before = (move.case.authority_order or {}).get("lane_before") or "quality"
     return {
         "authority": arguments.get("authority") or arguments.get("comment") or "",
         "document": arguments.get("document") or "",
         "jurisdiction": arguments.get("jurisdiction"),
         "registered_at": move.now.isoformat(),
         "registered_by": move.person,
-        "lane_before": move.case.lane if move.case.lane != "authority" else "quality",
+        "lane_before": before,
     }
 
 
@@ -124,15 +129,28 @@ def _fact(move: Move) -> Outcome:
             OpenTask("stop", seen["catalogue"], seen["remote_id"], instruction),
             Notify("manual_task", "owner", {**seen, "instruction": instruction}),
         ]
-    if _is_confirmed_late(move):
-        effects += [StopClocks(("confirm",)), *told_of_the_stop()]
+    if _is_stopped_for_good(move):
+        running = [one.kind for one in move.facts.clocks]
+        waiting = ["confirm"] if "confirm" in running else []
+        if over := [*waiting, *stopped_by_confirmation(move, running)]:
+            effects.append(StopClocks(tuple(over)))
+        if waiting:
+            effects += told_of_the_stop()
     return {"degraded": degraded}, effects
 
 
-def _is_confirmed_late(move: Move) -> bool:
-    """Say whether the stop is read back only now: the case was taken over or widened before."""
-    waiting = move.facts.runs("confirm") and move.case.state is not State.FREEZING
-    return waiting and all(one.is_stopped for one in move.facts.objects)
+def _is_stopped_for_good(move: Move) -> bool:
+    """Say whether the stop is read back, if only now: the case was taken over or widened before.
+
+    While it is freezing `confirm_freeze` says so.
+    """
+    case = move.case
+    held = case.keeps_its_hold or case.state is State.DELISTED
+    return (
+        held
+        and case.state is not State.FREEZING
+        and all(one.is_stopped for one in move.facts.objects)
+    )
 
 
 def _resolve_task(move: Move) -> Outcome:

@@ -5,6 +5,7 @@ from typing import Any
 
 from freezeguard.domain.acts.freezing import order_of, stopped
 from freezeguard.domain.acts.outcome import Act, Outcome
+from freezeguard.domain.clocks import is_legal
 from freezeguard.domain.effects import Effect, Notify, SetHold, VoidVotes
 from freezeguard.domain.guards import Guard, Move
 from freezeguard.domain.reasons import AUTHORITY_REASON_CODE, PullReason
@@ -21,6 +22,7 @@ def _register_order(move: Move) -> Outcome:
     ]
     if case.in_frozen_phase:
         changes["evidence_revision"] = case.evidence_revision + 1
+        changes["narrowing"] = None  # nothing of what an order forbids is released
         voided: list[Effect] = [VoidVotes("an order of an authority was registered")]
         told_vendor = Notify("order_registered", "vendor", told)
         return changes, [*voided, SetHold("hard"), *notices, told_vendor]
@@ -68,8 +70,7 @@ def _authority_named(move: Move) -> tuple[str, ...]:
 
 
 def _legal_clock_runs(move: Move) -> tuple[str, ...]:
-    legal = {law.kind for law, _ in move.facts.laws}
-    running = sorted(one.kind for one in move.facts.clocks if one.kind in legal)
+    running = sorted(one.kind for one in move.facts.clocks if is_legal(one))
     if move.arguments.get("clock") in running:
         return ()
     open_ones = ", ".join(running) or "none"

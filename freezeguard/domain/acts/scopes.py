@@ -53,7 +53,7 @@ def _widen(move: Move) -> Outcome:
         "from_scope": case.scope.as_dict(), "why": str(move.arguments.get("reason") or ""),
     }
     effects: list[Effect] = [VoidVotes("the scope was widened")]
-    if case.in_frozen_phase or case.state is State.APPEALED:
+    if case.keeps_its_hold:
         effects.append(SetHold("hard"))
         effects += [Notify("widened", "vendor", told), Notify("widened", "owner", told)]
     return changes, effects
@@ -120,6 +120,8 @@ def _absorb(move: Move) -> Outcome:
         "lane": stricter_lane(case.lane, other.lane),
         "recurrence": max(case.recurrence, other.recurrence),
         "evidence_revision": case.evidence_revision + 1,
+        "narrowing": None,  # nobody has agreed to release what comes in now
+        "noted": {"recurrence": other.recurrence},
         **no_approval(),
     }
     if case.state is not State.SUSPECTED and case.diagnosis is None:
@@ -127,7 +129,7 @@ def _absorb(move: Move) -> Outcome:
             "opened_at": move.now.isoformat(), "opened_by": case.owner, "similar_cases": [],
         }
     effects: list[Effect] = [VoidVotes("another case was merged into this one")]
-    if changes["lane"] != case.lane:
+    if case.in_frozen_phase and (changes["lane"] != case.lane or case.narrowing):
         effects.append(SetHold("hard"))
     return changes, effects
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from freezeguard.domain.acts.outcome import Act, Outcome, moment
+from freezeguard.domain.clocks import after_days
 from freezeguard.domain.effects import (
     Effect,
     MakePromise,
@@ -72,7 +73,7 @@ def _commit_date(move: Move) -> Outcome:
 
 
 def _contest(move: Move) -> Outcome:
-    answer_by = move.facts.owner_calendar.after_days(move.now, move.facts.policy.contest_days)
+    answer_by = after_days(move, move.facts.policy.contest_days)
     contest = {
         "at": move.now.isoformat(), "by": move.person, "reason": move.arguments["reason"],
         "answer_by": answer_by.isoformat(),
@@ -138,6 +139,14 @@ def _moved_once(move: Move) -> tuple[str, ...]:
     return ("the date has been moved once already; a manager may extend it",)
 
 
+def _date_has_passed(move: Move) -> tuple[str, ...]:
+    commitment: Mapping[str, Any] = move.case.commitment or {}
+    due = moment(commitment.get("date"))
+    if due is None or due > move.now or commitment.get("missed_at"):
+        return ("no date of the vendor has passed without a remedy",)
+    return ()
+
+
 def _ball_is_with_the_vendor(move: Move) -> tuple[str, ...]:
     if move.case.state in WITH_THE_SHOP:
         return ("the remedy is with the shop; a new date is due if it comes back",)
@@ -170,6 +179,7 @@ def _answer_given(move: Move) -> tuple[str, ...]:
 
 GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.COMMIT_DATE: (_date_within_the_cap, _moved_once, _ball_is_with_the_vendor),
+    Command.MISS_DATE: (_date_has_passed,),
     Command.CONTEST: (_reason_given, _not_contested_yet),
     Command.ANSWER_CONTEST: (_contest_waits, _answer_given),
 }
