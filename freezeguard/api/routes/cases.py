@@ -1,6 +1,7 @@
 """Cases: the queue, one case whole, its history, and commands on it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from freezeguard.api.refusals import InvalidFields, field_errors
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import Actor, Person, actor_name
+from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
-from freezeguard.ports.storage import CaseEvent, CaseFilter, Transaction
-from freezeguard.services.casefile import for_vendor, visible_case
+from freezeguard.ports.storage import CaseEvent, CaseFilter, Clock, Transaction
+from freezeguard.services.casefile import clocks_for, for_vendor, visible_case
 from freezeguard.services.casework import Aftermath
 from freezeguard.services.evaluation import Evaluated
 
@@ -66,6 +68,42 @@ _EXAMPLES: Mapping[Command, dict[str, Any]] = {
     Command.FREEZE: {**_SEEN, "reason_code": "defective", "comment": "The third caller today."},
     Command.DISMISS: {**_SEEN, "reason": "A display fault, the item is sound."},
     Command.ATTACH_EVIDENCE: _SEEN,
+    Command.ACKNOWLEDGE: {**_SEEN, "comment": "We look into it."},
+    Command.COMMIT_DATE: {**_SEEN, "date": "2026-12-04T17:00:00Z"},
+    Command.CONTEST: {**_SEEN, "reason": "Lot L-7 was never shipped to you."},
+    Command.ANSWER_CONTEST: {**_SEEN, "reason": "40 units of L-7 are in our stock."},
+    Command.NARROW: {
+        **_SEEN, "scope": {"lot": "L-7"}, "evidence_revision": 2,
+        "reason": "All 14 complaints are of lot L-7.",
+    },
+    Command.WIDEN: {**_SEEN, "scope": {}, "reason": "Lot L-8 breaks as well."},
+    Command.WAIVE: {
+        **_SEEN, "catalogue": "shop", "remote_id": "p000001", "until": "2026-11-27T12:00:00Z",
+        "reason": "The till closes at noon and is updated then.",
+    },
+    Command.UNWAIVE: {
+        **_SEEN, "catalogue": "shop", "remote_id": "p000001", "reason": "The till obeys.",
+    },
+    Command.HAND_OFF: {**_SEEN, "to": "mara", "reason": "I am away from Monday."},
+    Command.ACCEPT_HAND_OFF: _SEEN,
+    Command.EXTEND_DEADLINE: {
+        **_SEEN, "clock": "diagnosis", "until": "2026-12-11T16:00:00Z",
+        "reason": "The laboratory needs until the 9th.",
+    },
+    Command.MERGE: {**_SEEN, "into": "12", "reason": "The same resin."},
+    Command.DELIST: {**_SEEN, "reason": "Three remedies failed."},
+    Command.APPEAL: {**_SEEN, "new_facts": "The tested units were counterfeit: see report.pdf."},
+    Command.REOPEN: {**_SEEN, "reason": "The serial numbers prove it."},
+    Command.UPHOLD: {**_SEEN, "reason": "The report is of another model."},
+    Command.REGISTER_ORDER: {
+        **_SEEN, "authority": "Market surveillance", "document": "MS-2026-118",
+        "jurisdiction": "DE",
+    },
+    Command.REGISTER_REVOCATION: {**_SEEN, "document": "MS-2026-131"},
+    Command.RECORD_ACTION: {
+        "clock": "gpsr_notice", "action": "Reported through the portal.", "document": "SBG-77",
+    },
+    Command.REVIEW: {**_SEEN, "verdict": "right", "comment": "The injury was real."},
     Command.RESOLVE_TASK: {
         **_SEEN, "catalogue": "shop", "remote_id": "p000001", "note": "Taken off by hand.",
     },
@@ -126,6 +164,13 @@ def _arguments_in_words() -> str:
     return f"Arguments stand beside `command` and `version`. {'; '.join(lists)}."
 
 
+async def _with_overdue_clocks(
+    tx: Transaction, wanted: CaseFilter, now: datetime
+) -> tuple[list[Case], list[Clock]]:
+    found = await tx.cases.listed(wanted)
+    return found, await tx.cases.overdue_clocks([one.id for one in found], now)
+
+
 class Cases:
     """Handlers of cases."""
 
@@ -149,10 +194,17 @@ class Cases:
         )
         if own is not None and query.vendor not in {None, own}:
             return Reply(CaseList(items=[], next=None))
-        found = await context.database.run(lambda tx: tx.cases.listed(wanted))
+        found, clocks = await context.database.run(
+            lambda tx: _with_overdue_clocks(tx, wanted, context.now())
+        )
         page = found[: query.limit]
         after = write_cursor(page[-1].opened_at, page[-1].id) if len(found) > len(page) else None
-        return Reply(CaseList(items=[present_summary(one, actor) for one in page], next=after))
+        late = clocks_for(clocks, actor)
+        items = [
+            present_summary(one, actor, [clock for clock in late if clock.case_id == one.id])
+            for one in page
+        ]
+        return Reply(CaseList(items=items, next=after))
 
     async def one(self, call: Call[None]) -> Reply:
         """Return one case whole."""
