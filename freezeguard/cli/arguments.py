@@ -43,7 +43,7 @@ EXAMPLES: Mapping[str, str] = {
     "register_order": "--version 3 --set authority='Market surveillance' "
                       "--set document=MS-2026-118 --set jurisdiction=DE",
     "register_revocation": "--version 4 --set document=MS-2026-131",
-    "record_action": "--set clock=gpsr_notice --set action='Reported through the portal.'",
+    "record_action": "--set clock=gpsr_order --set action='Reported through the portal.'",
     "review": "--version 7 --set verdict=right",
     "comment": "--set comment='Samples are on the way.'",
 }

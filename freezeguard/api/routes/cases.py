@@ -101,7 +101,7 @@ _EXAMPLES: Mapping[Command, dict[str, Any]] = {
     },
     Command.REGISTER_REVOCATION: {**_SEEN, "document": "MS-2026-131"},
     Command.RECORD_ACTION: {
-        "clock": "gpsr_notice", "action": "Reported through the portal.", "document": "SBG-77",
+        "clock": "gpsr_order", "action": "Reported through the portal.", "document": "SBG-77",
     },
     Command.REVIEW: {**_SEEN, "verdict": "right", "comment": "The injury was real."},
     Command.RESOLVE_TASK: {
