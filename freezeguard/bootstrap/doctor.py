@@ -9,10 +9,11 @@ from typing import Literal
 import aiosmtplib
 import asyncpg
 
+from freezeguard.bootstrap.calendars import warm_calendars
 from freezeguard.bootstrap.cataloguechecks import check_catalogues
 from freezeguard.bootstrap.database import reach_database
 from freezeguard.bootstrap.running import unsafe_for_production
-from freezeguard.bootstrap.settings import MailSettings, Settings
+from freezeguard.bootstrap.settings import MailSettings, Settings, SettingsUnfit
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
 from freezeguard.domain.errors import Unavailable
 from freezeguard.storage.database import PostgresDatabase
@@ -49,6 +50,7 @@ async def examine_everything(settings: Settings) -> AsyncIterator[Finding]:
         yield await _mail(settings.mail.host, settings.mail)
     for finding in await _catalogues(settings):
         yield finding
+    yield await _calendar(settings)
     yield _space(settings)
     for words in unsafe_for_production(settings):
         yield Finding("safe settings", "warning", *_detail_and_remedy(words))
@@ -218,6 +220,17 @@ async def _catalogues(settings: Settings) -> list[Finding]:
                f"mend [catalogues.{one.name}], then: freezeguard catalogues check {one.name}")
         for one in found
     ]
+
+
+async def _calendar(settings: Settings) -> Finding:
+    """See that the shop's holidays, and those of its laws, are known."""
+    shop = settings.calendar
+    try:
+        await warm_calendars(settings)
+    except SettingsUnfit as error:
+        return Finding("calendar", "bad", str(error), "mend freezeguard.toml")
+    laws = ", ".join(shop.jurisdictions) or "no jurisdiction"
+    return Finding("calendar", "well", f"{shop.country} in {shop.zone}; laws of {laws}")
 
 
 def _space(settings: Settings) -> Finding:
