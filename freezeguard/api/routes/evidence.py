@@ -35,10 +35,10 @@ class UploadQuery(Query):
 
     version: int = Field(ge=1, description="The version of the case that you saw.")
     name: str = Field(
-        min_length=1, max_length=1000,
+        min_length=1, max_length=200,
         description="Name of the file; what leads elsewhere or can't be shown is left out.",
     )
-    note: Text = Field("", max_length=2000, description="What it shows.")
+    note: Text = Field("", max_length=450, description="What it shows.")
     share: bool = Field(
         default=False,
         description="Staff: the vendor may see it, and is told. A vendor's file both sides see.",
