@@ -67,43 +67,6 @@ _EXAMPLES: Mapping[Command, dict[str, Any]] = {
     Command.DECLARE_FALSE_ALARM: {**_SEEN, "reason_code": "wrong_item"},
     Command.FREEZE: {**_SEEN, "reason_code": "defective", "comment": "The third caller today."},
     Command.DISMISS: {**_SEEN, "reason": "A display fault, the item is sound."},
-    Command.ATTACH_EVIDENCE: _SEEN,
-    Command.ACKNOWLEDGE: {**_SEEN, "comment": "We look into it."},
-    Command.COMMIT_DATE: {**_SEEN, "date": "2026-12-04T17:00:00Z"},
-    Command.CONTEST: {**_SEEN, "reason": "Lot L-7 was never shipped to you."},
-    Command.ANSWER_CONTEST: {**_SEEN, "reason": "40 units of L-7 are in our stock."},
-    Command.NARROW: {
-        **_SEEN, "scope": {"lot": "L-7"}, "evidence_revision": 2,
-        "reason": "All 14 complaints are of lot L-7.",
-    },
-    Command.WIDEN: {**_SEEN, "scope": {}, "reason": "Lot L-8 breaks as well."},
-    Command.WAIVE: {
-        **_SEEN, "catalogue": "shop", "remote_id": "p000001", "until": "2026-11-27T12:00:00Z",
-        "reason": "The till closes at noon and is updated then.",
-    },
-    Command.UNWAIVE: {
-        **_SEEN, "catalogue": "shop", "remote_id": "p000001", "reason": "The till obeys.",
-    },
-    Command.HAND_OFF: {**_SEEN, "to": "mara", "reason": "I am away from Monday."},
-    Command.ACCEPT_HAND_OFF: _SEEN,
-    Command.EXTEND_DEADLINE: {
-        **_SEEN, "clock": "diagnosis", "until": "2026-12-11T16:00:00Z",
-        "reason": "The laboratory needs until the 9th.",
-    },
-    Command.MERGE: {**_SEEN, "into": "12", "reason": "The same resin."},
-    Command.DELIST: {**_SEEN, "reason": "Three remedies failed."},
-    Command.APPEAL: {**_SEEN, "new_facts": "The tested units were counterfeit: see report.pdf."},
-    Command.REOPEN: {**_SEEN, "reason": "The serial numbers prove it."},
-    Command.UPHOLD: {**_SEEN, "reason": "The report is of another model."},
-    Command.REGISTER_ORDER: {
-        **_SEEN, "authority": "Market surveillance", "document": "MS-2026-118",
-        "jurisdiction": "DE",
-    },
-    Command.REGISTER_REVOCATION: {**_SEEN, "document": "MS-2026-131"},
-    Command.RECORD_ACTION: {
-        "clock": "gpsr_order", "action": "Reported through the portal.", "document": "SBG-77",
-    },
-    Command.REVIEW: {**_SEEN, "verdict": "right", "comment": "The injury was real."},
     Command.RESOLVE_TASK: {
         **_SEEN, "catalogue": "shop", "remote_id": "p000001", "note": "Taken off by hand.",
     },
