@@ -65,7 +65,7 @@ def print_case(case: Json, events: Sequence[Json]) -> None:
     _print_lines("customers wrote", case["evidence"]["excerpts"])
     _print_lines("files", [
         f"{one['name']} ({one['size']:,} bytes, {one['uploaded_by']}"
-        f"{', shared' if one['visible_to_vendor'] else ''}"
+        f"{'' if one['visible_to_vendor'] else ', not for the vendor'}"
         f"{', erased' if one['erased_at'] else ''}) {one['note']}".rstrip()
         for one in case["evidence_files"]
     ])
