@@ -59,11 +59,19 @@ class PostgresRetention:
             case "files":
                 (file_id,) = after or (NO_CASE,)
                 return await self._page("erase_files", UUID(file_id), until, now)
-            case "rejected" | "digests" | "mails":
-                erased = affected(await self._connection.execute(SQL[f"erase_{of_class}"], until))
-                return Batch(erased, ("",) if erased else None)  # what is erased is found no more
+            case "rejected":
+                return await self._some("erase_rejected", until)
+            case "digests":
+                return await self._some("erase_digests", until)
+            case "mails":
+                return await self._some("erase_mails", until)
             case _:
                 raise ValueError(f"nothing is kept by the name of {of_class}")
+
+    async def _some(self, query: str, until: datetime) -> Batch:
+        """Erase some of what is due: it is not found again, so there is no place to go on from."""
+        erased = affected(await self._connection.execute(SQL[query], until))
+        return Batch(erased, ("",) if erased else None)
 
     async def _page(self, query: str, *arguments: object) -> Batch:
         """Erase what is due of one page; its last row, None behind the last page."""

@@ -89,8 +89,8 @@ class PostgresSubjects:
     async def said_of_sku(self, sku: str) -> dict[str, list[FoundRow]]:
         await self._writes.before_reading("notices")
         return {
-            place: await self._found(f"find_{place}_of_sku", sku)
-            for place in ("notices", "webhook_messages")
+            "notices": await self._found("find_notices_of_sku", sku),
+            "webhook_messages": await self._found("find_webhook_messages_of_sku", sku),
         }
 
     async def files_to_read(
