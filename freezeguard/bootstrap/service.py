@@ -52,7 +52,7 @@ from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.endpoints import Endpoints
 from freezeguard.services.enforcement import Enforcement
 from freezeguard.services.evaluation import Evaluation
-from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits
+from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits, attached_files
 from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
@@ -400,7 +400,9 @@ def build(
         casework=casework,
         casefiles=casefiles,
         audit=AuditReading(database, anchoring, now),
-        packs=CasePacks(database, casefiles, render, anchoring.known, now),
+        packs=CasePacks(
+            database, casefiles, render, anchoring.known, now, files=attached_files
+        ),
         freezes=Freezes(casework, now, new_id),
         commands=commands,
         evidence=_evidence(settings, database, commands, now, new_id),
