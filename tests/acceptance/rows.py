@@ -45,7 +45,38 @@ def case_in(sku: str, state: State, **changes: Any) -> Case:
         case = replace(case, reinstated_at=now - timedelta(days=1))
     if state is State.PROBATION:
         case = replace(case, probation=_terms(now))
+    if state in {State.DELISTED, State.APPEALED, State.CLOSED_FALSE_ALARM}:
+        case = _decided(case, now)
     return replace(case, **changes)
+
+
+def _decided(case: Case, now: datetime) -> Case:
+    """Return a case that was closed for good, and where it was appealed, with the appeal."""
+    until = (now + timedelta(days=29)).isoformat()
+    appeal: dict[str, Any] = {"until": until, "decided_at": (now - timedelta(hours=1)).isoformat()}
+    if case.state is State.CLOSED_FALSE_ALARM:
+        return replace(case, outcome="false_alarm", decided_by=(OWNER,))
+    if case.state is State.APPEALED:
+        appeal |= {
+            "at": now.isoformat(), "by": "vera", "new_facts": "Another lot was tested.",
+            "answer_by": (now + timedelta(days=5)).isoformat(),
+        }
+    return replace(case, outcome="delisted", decided_by=("mara", OWNER), appeal=appeal)
+
+
+def order(**more: Any) -> dict[str, Any]:
+    """Return an order of an authority as a case keeps it."""
+    return {
+        "authority": "The market surveillance", "document": "orders/7", "jurisdiction": None,
+        "registered_at": datetime.now(UTC).isoformat(), "registered_by": "cora",
+        "lane_before": "quality", **more,
+    }
+
+
+REVOCATION = {
+    "document": "orders/8", "authority": "The market surveillance",
+    "registered_at": "2026-11-20T12:00:00+00:00", "registered_by": "cora",
+}
 
 
 def _terms(now: datetime) -> dict[str, Any]:
