@@ -144,6 +144,7 @@ class Casework:
             may_vote=voter is not None and row is not None and accepts(row, case, voter),
             roles=frozenset() if voter is None else voter.roles,
             unconfirmed=frozenset(cast.get("unconfirmed") or ()),
+            arguments=cast,
         )
 
     async def object_states(self, tx: Transaction, case: Case) -> tuple[ObjectState, ...]:

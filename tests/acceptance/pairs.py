@@ -300,11 +300,15 @@ async def _furnish(rig: Rig, connection: Any, case: Case, command: str) -> Case 
                 " WHERE sku = $1 AND remote_id = $2", *where,
             )
         case "unwaive":
+            # While it is freezing only the clock is left of the waiver: what is waived counts as
+            # stopped, and the sweep would call the case frozen under the test's eyes.
+            until = None if case.state is State.FREEZING else soon
             await connection.execute(
                 "UPDATE catalogue_objects SET status = 'refused', seen_sellable = true,"
                 " waived_by = 'mara', waived_until = $3, waived_why = 'A test.'"
-                " WHERE sku = $1 AND remote_id = $2", *where, soon,
+                " WHERE sku = $1 AND remote_id = $2", *where, until,
             )
+            await _start_clock(rig, case, f"waiver:shop/{where[1]}", soon, {})
         case "merge" if case.state in {State.SUSPECTED, *map(State, design.FROZEN_PHASE)}:
             older = case_in(
                 case.scope.sku, State.SUSPECTED if case.state is State.SUSPECTED else State.FROZEN,

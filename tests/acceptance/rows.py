@@ -90,7 +90,8 @@ def _terms(now: datetime) -> dict[str, Any]:
 async def put(rig: Rig, *cases: Case) -> None:
     """Store cases with their holds, catalogue objects, one line of history and one manual task.
 
-    No worker has anything to do about them: no clock runs and no object is due.
+    No worker has anything to do about them: no clock runs and no object is due. An object that
+    was read ahead is taken for the case's; one that another case has stopped is left alone.
     """
     assert rig.service is not None
     for start in range(0, len(cases), 50):
@@ -120,7 +121,11 @@ async def _put(tx: Any, case: Case) -> None:
         "INSERT INTO catalogue_objects (sku, catalogue, remote_id, wanted, wanted_revision,"
         " status, before_image, before_at, written, seen_sellable, sent_at)"
         " VALUES ($1, 'shop', $2, $3, $4, $5, $6, $7, $8, $9, $7)"
-        " ON CONFLICT DO NOTHING",
+        " ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET wanted = excluded.wanted,"
+        " wanted_revision = excluded.wanted_revision, status = excluded.status,"
+        " written = excluded.written, seen_sellable = excluded.seen_sellable,"
+        " sent_at = excluded.sent_at, next_at = NULL"
+        " WHERE catalogue_objects.status = 'idle'",
         case.scope.sku, remote_id(case.scope.sku), *_object(case, revision, now),
     )
 
