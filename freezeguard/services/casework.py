@@ -149,8 +149,8 @@ class Casework:
             is_approver=voter is not None and voter.manages(case.category),
             may_vote=voter is not None and row is not None and accepts(row, case, voter),
             roles=frozenset() if voter is None else voter.roles,
-            unconfirmed=frozenset(cast.get("unconfirmed") or ()),
             arguments=cast,
+            unconfirmed=frozenset(cast.get("unconfirmed") or ()),
         )
 
     async def object_states(self, tx: Transaction, case: Case) -> tuple[ObjectState, ...]:
