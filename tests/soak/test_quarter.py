@@ -1,11 +1,8 @@
 """A quarter of cases, by a moved clock: nobody is forgotten, no clock is unanswered."""
 
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.soak.quarter import a_quarter, live
