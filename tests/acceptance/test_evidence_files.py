@@ -16,9 +16,9 @@ from freezeguard.domain.history import replay
 from freezeguard.domain.transitions import FINAL, OPEN, State
 from tests import files
 from tests.acceptance.rows import NEVER_FROZEN, case_in, put
-from tests.acceptance.steps import approve, body_of, mails_arrived, sql, timeline
+from tests.acceptance.steps import approve, attach, body_of, mails_arrived, sql, timeline
 from tests.files import PDF, SOUND
-from tests.rig import Answer, Rig, register_skus
+from tests.rig import Rig, register_skus
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,18 +28,6 @@ SHOP = {
     "evidence": {"file_bytes": 10 * 1024 * 1024, "files": 9, "case_bytes": 12 * 1024 * 1024},
 }
 MIB = 1024 * 1024
-
-
-async def attach(rig: Rig, case: Any, who: str, raw: bytes = PDF, **more: Any) -> Answer:
-    """Attach a file as this person; the version is the case's."""
-    kind = more.pop("kind", "application/pdf")
-    key = more.pop("key", None)
-    url = more.pop("url", None)
-    query = {"name": "report.pdf", "version": str(case["version"]), **more}
-    return await rig.call(
-        "POST", f"/v1/cases/{case['id']}/evidence", who, params=query, data=io.BytesIO(raw),
-        headers={"Content-Type": kind, **({"Idempotency-Key": key} if key else {})}, url=url,
-    )
 
 
 async def a_case(rig: Rig, sku: str, state: str = "frozen", **changes: Any) -> dict[str, Any]:
