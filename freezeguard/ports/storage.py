@@ -904,7 +904,10 @@ class Digests(Protocol):
         ...
 
     async def sort_singly(self, notices: Sequence[UUID], moment: datetime | None) -> None:
-        """Let these go by themselves; a digest with earlier notices of their cases leaves now."""
+        """Let these go by themselves, and with them what waits of their cases in open digests.
+
+        So nothing that goes singly waits for a digest that is still being filled.
+        """
         ...
 
     async def join(

@@ -9,7 +9,7 @@ from freezeguard.domain.acts.outcome import stricter_lane
 from freezeguard.domain.authority import accepts
 from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.case import Decision, decide, open_case
-from freezeguard.domain.clocks import MANUAL_TASK, WAIVER, is_legal
+from freezeguard.domain.clocks import MANUAL_TASK, WAIVER, is_legal, law_of_news
 from freezeguard.domain.enforcement import ObjectState, Status
 from freezeguard.domain.people import Actor, System, actor_name
 from freezeguard.domain.policy import Policy
@@ -96,9 +96,15 @@ class Casework:
             aftermath.case = voided.case
         return aftermath
 
-    async def record(self, tx: Transaction, decision: Decision, actor: Actor) -> Aftermath:
+    async def record(
+        self, tx: Transaction, before: Case, decision: Decision, actor: Actor
+    ) -> Aftermath:
         """Carry out a decision that was not a command (material news)."""
         await tx.cases.update(decision.case)
+        if decision.case.lane != before.lane:
+            facts = await self.facts(tx, before)
+            started = law_of_news(decision.case, self._now(), facts)
+            decision = replace(decision, effects=(*started, *decision.effects))
         return await self._carry_out(tx, decision, actor)
 
     async def facts(self, tx: Transaction, case: Case) -> Facts:
@@ -144,6 +150,7 @@ class Casework:
             is_approver=voter is not None and voter.manages(case.category),
             may_vote=voter is not None and row is not None and accepts(row, case, voter),
             roles=frozenset() if voter is None else voter.roles,
+            arguments=cast,
             unconfirmed=frozenset(cast.get("unconfirmed") or ()),
         )
 

@@ -69,6 +69,45 @@ _EXAMPLES: Mapping[Command, dict[str, Any]] = {
     Command.RESOLVE_TASK: {
         **_SEEN, "catalogue": "shop", "remote_id": "p000001", "note": "Taken off by hand.",
     },
+    Command.ATTACH_EVIDENCE: _SEEN,
+    Command.ACKNOWLEDGE: {**_SEEN, "comment": "We have it and are looking into it."},
+    Command.COMMIT_DATE: {**_SEEN, "date": "2027-01-15T12:00:00Z", "comment": "New resin."},
+    Command.CONTEST: {**_SEEN, "reason": "Lot L-7 was never sold to you: see invoice 4711."},
+    Command.ANSWER_CONTEST: {**_SEEN, "reason": "Two of the five are of lot L-6, which was."},
+    Command.WAIVE: {
+        **_SEEN, "catalogue": "shop", "remote_id": "p000001", "until": "2027-01-15T12:00:00Z",
+        "reason": "The kiosk is closed until then.",
+    },
+    Command.UNWAIVE: {
+        **_SEEN, "catalogue": "shop", "remote_id": "p000001", "reason": "It opens early.",
+    },
+    Command.DELIST: {**_SEEN, "reason": "No remedy in three rounds."},
+    Command.APPEAL: {**_SEEN, "new_facts": "The test house found the fault in another batch."},
+    Command.REOPEN: {**_SEEN, "reason": "The report is new and sound."},
+    Command.UPHOLD: {**_SEEN, "reason": "The report is of another model."},
+    Command.WIDEN: {**_SEEN, "scope": {}, "reason": "A second lot is hit."},
+    Command.NARROW: {
+        **_SEEN, "scope": {"lot": "L-7"}, "reason": "All complaints name lot L-7.",
+        "evidence_revision": 3,
+    },
+    Command.REGISTER_ORDER: {
+        **_SEEN, "authority": "Market surveillance", "document": "MS-2026-118.pdf",
+        "jurisdiction": "EU",
+    },
+    Command.REGISTER_REVOCATION: {**_SEEN, "document": "MS-2026-131.pdf"},
+    Command.RECORD_ACTION: {
+        "clock": "gpsr_order", "action": "Stopped everywhere; the authority was told by mail.",
+    },
+    Command.MERGE: {**_SEEN, "into": "41", "reason": "The same resin in both lots."},
+    Command.HAND_OFF: {**_SEEN, "to": "mara", "reason": "I am away for two weeks."},
+    Command.ACCEPT_HAND_OFF: _SEEN,
+    Command.EXTEND_DEADLINE: {
+        **_SEEN, "clock": "vendor_date", "until": "2027-02-01T12:00:00Z",
+        "reason": "The test house is closed until then.",
+    },
+    Command.REVIEW: {
+        **_SEEN, "verdict": "right", "comment": "For what was known, it was right to stop.",
+    },
 }
 """One body per command, with all that a decision needs."""
 
