@@ -4,6 +4,7 @@ What an undisturbed run leaves behind is the measure: state, history, audit, hol
 the object, and the shop itself must be the same after a death at whatever point.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -33,7 +34,8 @@ from freezeguard.sampleshop.client import running_shop
 from tests.webhooks.farm import Receiver, receiving
 
 MOST_CALLS, MOST_SKUS = 250, 2_000
-SLACK = timedelta(seconds=2)
+SLACK, HOUR = timedelta(seconds=2), timedelta(hours=1)
+OVER = -timedelta(seconds=1)
 
 
 @dataclass
@@ -50,20 +52,25 @@ class Theatre:
         """Return the next SKU of the shop."""
         return f"SKU-{next(self.numbers):06d}"
 
-    async def stored(self, *cases: Case, **clocks: timedelta) -> Case:
-        """Store cases by rows, each stopped in the shop if it holds anything; clocks of the first.
+    async def stored(
+        self, *cases: Case, clocks: Mapping[str, timedelta], stopped: bool = True
+    ) -> Case:
+        """Store cases of one SKU by rows, with clocks of the first one; the shop is as they say.
 
-        A clock is due after its time, so a negative one already is.
+        A clock is due after its time: one of a negative time is due already.
         """
         await put(self.rig, *cases)
-        await self.rig.shop.change(remote_id(cases[0].scope.sku), STOPPED)
+        if stopped:
+            await self.rig.shop.change(remote_id(cases[0].scope.sku), STOPPED)
         now = datetime.now(UTC)
 
         async def start(tx: Transaction) -> None:
             for kind, left in clocks.items():
+                _, _, where = kind.partition(":")
+                details = dict(zip(("catalogue", "remote_id"), where.split("/"), strict=False))
                 await tx.cases.start_clock(
-                    uuid4(), cases[0], kind.replace("__", ":").replace("___", "/"),
-                    now - timedelta(hours=1), now + left)
+                    uuid4(), cases[0], kind, now - timedelta(hours=1), now + left,
+                    details=details if where else {})
 
         await self.ward.living.database.run(start)
         await self.inside.execute(
@@ -156,6 +163,9 @@ async def left_behind(theatre: Theatre, sku: str) -> dict[str, Any]:
             "SELECT command, person, void_at IS NULL FROM approvals WHERE sku = $1 ORDER BY 1, 2"),
         "objects": await rows(
             "SELECT wanted, status, waived_until IS NULL FROM catalogue_objects WHERE sku = $1"),
+        "posted": await rows(
+            "SELECT type, state, attempts FROM webhook_deliveries JOIN webhook_messages"
+            " ON id = message_id WHERE sku = $1 ORDER BY webhook_messages.seq"),
         "shop": {key: value for key, value in shown.items() if key not in {"id", "sku", "title", "price"}},
     }
 
@@ -180,6 +190,8 @@ class Deed:
 
     prepare: Callable[[Theatre], Awaitable[Case]]
     attempt: Callable[[Theatre, Service, Case], Awaitable[None]]
+    twice: Callable[[Theatre, Case], Awaitable[int]] | None = None
+    """Returns how many messages about a case arrived more than once."""
 
 
 async def calm(theatre: Theatre, service: Service) -> None:
@@ -193,12 +205,9 @@ async def calm(theatre: Theatre, service: Service) -> None:
 
 
 async def converge(theatre: Theatre, deed: Deed, case: Case) -> None:
-    """A replica that knows nothing comes by twice: everything is then as it should be."""
-    heir = theatre.ward.heir()
-    for _ in range(2):
-        await theatre.leases_over()
-        await deed.attempt(theatre, heir, case)
-        await calm(theatre, heir)
+    """A replica that knows nothing comes by once the leases of the dead are over."""
+    await theatre.leases_over()
+    await deed.attempt(theatre, theatre.ward.heir(), case)
 
 
 async def every_death(theatre: Theatre, deed: Deed) -> int:
@@ -218,6 +227,8 @@ async def every_death(theatre: Theatre, deed: Deed) -> int:
         assert wanted == found, f"killed before call {calls + 1}"
         for kind, at in (await due_times(theatre, case.scope.sku)).items():
             assert due[kind] - SLACK <= at <= due[kind] + later + SLACK, (kind, calls)
+        if deed.twice is not None:
+            assert await deed.twice(theatre, case) <= (0 if done else 1), calls
         if done:
             return calls
     raise AssertionError(f"more than {MOST_CALLS} calls")
@@ -265,26 +276,21 @@ def commanded(
 async def _awaiting(theatre: Theatre) -> Case:
     return await theatre.stored(
         case_in(theatre.sku(), State.AWAITING_APPROVAL),
-        approve=timedelta(hours=8), update=timedelta(days=3), hold_review=timedelta(days=30))
+        clocks={"approve": 8 * HOUR, "update": 72 * HOUR, "hold_review": 720 * HOUR})
 
 
 async def _diagnosing(theatre: Theatre) -> Case:
     return await theatre.stored(
         case_in(theatre.sku(), State.DIAGNOSING),
-        diagnosis=timedelta(days=10), update=timedelta(days=3))
+        clocks={"diagnosis": 240 * HOUR, "update": 72 * HOUR})
 
 
 async def _on_probation(theatre: Theatre) -> Case:
-    case = case_in(theatre.sku(), State.PROBATION)
-    await put(theatre.rig, case)
-    await theatre.inside.execute(
-        "UPDATE manual_tasks SET resolved_at = now() WHERE resolved_at IS NULL")
-    return case
+    return await theatre.stored(
+        case_in(theatre.sku(), State.PROBATION), clocks={"probation": 240 * HOUR}, stopped=False)
 
 
 APPROVE = Deed(_awaiting, commanded("approve", "mara", evidence_revision=3))
-FALSE_ALARM = Deed(
-    _diagnosing, commanded("declare_false_alarm", "owen", reason_code="wrong_item"))
 NARROW = Deed(_diagnosing, commanded(
     "narrow", "mara", scope={"lot": "L-7"}, reason="one lot", evidence_revision=3))
 ORDER = Deed(_on_probation, commanded(
@@ -296,7 +302,7 @@ async def _two_cases(theatre: Theatre) -> Case:
     older = case_in(sku, State.DIAGNOSING, scope=Scope(sku, lot="L-7"),
                     opened_at=datetime.now(UTC) - timedelta(days=4))
     younger = case_in(sku, State.DIAGNOSING)
-    return await theatre.stored(younger, older, diagnosis=timedelta(days=9))
+    return await theatre.stored(younger, older, clocks={"diagnosis": 216 * HOUR})
 
 
 async def _merge(theatre: Theatre, service: Service, case: Case) -> None:
@@ -307,15 +313,148 @@ async def _merge(theatre: Theatre, service: Service, case: Case) -> None:
 
 
 COMMANDS = {
-    "approve": APPROVE, "declare_false_alarm": FALSE_ALARM, "narrow": NARROW,
-    "merge": Deed(_two_cases, _merge), "register_order": ORDER,
+    "approve": APPROVE, "narrow": NARROW, "register_order": ORDER,
+    "merge": Deed(_two_cases, _merge),
 }
 
 
-async def test_killed_before_every_call_of_a_command(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
-    """Approved, narrowed, merged, stopped by an order: once, whole, wherever the replica dies."""
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_killed_before_every_call_of_a_command(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path, name: str
+):
+    """Approved, narrowed, merged, stopped by an order: once, whole, wherever the replica dies.
+
+    From the command's first statement to what its workers do at the shop and store of it.
+    """
     async with a_theatre(dsns, tmp_path) as theatre:
-        for name, deed in COMMANDS.items():
-            calls = await every_death(theatre, deed)
-            print("CALLS", name, calls)
-            assert calls > 10, name
+        assert await every_death(theatre, COMMANDS[name]) >= 40
+
+
+# --------------------------------------------------------------------------------------- clocks
+
+
+async def _ring(theatre: Theatre, service: Service, case: Case) -> None:
+    await service.timers.fire_due()
+    await calm(theatre, service)
+
+
+def rung(state: State, kind: str, **changes: Any) -> Deed:
+    """Return what a replica does when a clock of a case in a state is due."""
+
+    async def prepare(theatre: Theatre) -> Case:
+        return await theatre.stored(
+            case_in(theatre.sku(), state, **changes), clocks={kind: OVER, "update": 72 * HOUR}
+            if kind != "update" else {kind: OVER}, stopped=state is not State.PROBATION)
+
+    return Deed(prepare, _ring)
+
+
+async def _waived(theatre: Theatre) -> Case:
+    case = case_in(theatre.sku(), State.DIAGNOSING)
+    where = remote_id(case.scope.sku)
+    stored = await theatre.stored(case, clocks={f"waiver:shop/{where}": OVER})
+    until_ = datetime.now(UTC) + HOUR
+    await theatre.ward.living.database.run(
+        lambda tx: tx.objects.waive(case.scope.sku, "shop", where, "mara", until_, "it burns"))
+    return stored
+
+
+PASSED = {
+    "started_at": (datetime.now(UTC) - 48 * HOUR).isoformat(), "units": 0,
+    "until": (datetime.now(UTC) - HOUR).isoformat(),
+    "cap": (datetime.now(UTC) + 1000 * HOUR).isoformat(),
+}
+CLOCKS = {
+    "second opinion": rung(State.SUSPECTED, "second_opinion"),
+    "a rung of the ladder": rung(State.FROZEN, "ownership"),
+    "vendor silent": rung(State.DIAGNOSING, "vendor_ack", vendor_status="notified"),
+    "update": rung(State.DIAGNOSING, "update"),
+    "end of probation": rung(State.PROBATION, "probation", probation=PASSED),
+    "end of a waiver": Deed(_waived, _ring),
+}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+async def test_killed_before_every_call_of_a_clock(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path, name: str
+):
+    """A stage is gone through once, with one notice per reader, and the next one is due in time."""
+    async with a_theatre(dsns, tmp_path) as theatre:
+        assert await every_death(theatre, CLOCKS[name]) >= 15
+
+
+# ------------------------------------------------------------------------------------ deliveries
+
+
+async def _told(theatre: Theatre) -> Case:
+    """Have an update for the vendor and the owner wait in the outbox."""
+    case = await theatre.stored(case_in(theatre.sku(), State.FROZEN), clocks={})
+    facts = {"state": "frozen", "ball": "owner", "next_update": datetime.now(UTC).isoformat()}
+
+    async def tell(tx: Transaction) -> None:
+        for reader in ("vendor", "owner"):
+            await theatre.ward.living.casework._telling.tell(
+                tx, case, Notify("update", reader, facts), datetime.now(UTC))
+
+    await theatre.ward.living.database.run(tell)
+    return case
+
+
+async def _mail(_: Theatre, service: Service, case: Case) -> None:
+    await service.delivery.deliver_due()
+
+
+async def _digest(theatre: Theatre, service: Service, case: Case) -> None:
+    """Sort what has arrived into digests; let their time come; send them."""
+    await service.delivery.deliver_due()
+    await theatre.inside.execute(
+        "UPDATE notice_digests SET due_at = now() WHERE ended_at IS NULL AND lease_until IS NULL")
+    await service.delivery.deliver_due()
+
+
+async def _post(_: Theatre, service: Service, case: Case) -> None:
+    while await service.posting.deliver_due():
+        while service.posting._under_way:
+            await asyncio.wait(service.posting._under_way)
+
+
+async def _mails_twice(theatre: Theatre, case: Case) -> int:
+    rows = await theatre.inside.fetch(
+        "SELECT id, digest FROM notices WHERE case_id = $1 AND state <> 'queued'", case.id)
+    mine = {message_id_for(str(one["id"]), "localhost") for one in rows} | {
+        message_id_for(str(one["digest"]), "localhost", "digest") for one in rows if one["digest"]
+    }
+    arrived = Counter(str(one["Message-ID"]) for one in theatre.rig.mailbox.messages)
+    assert all(arrived[one] >= 1 for one in mine if not one.startswith("<notice")) or rows
+    return sum(arrived[one] - 1 for one in mine if arrived[one])
+
+
+async def _posts_twice(theatre: Theatre, case: Case) -> int:
+    rows = await theatre.inside.fetch(
+        "SELECT id FROM webhook_messages WHERE case_id = $1", case.id)
+    arrived = Counter(theatre.receiver.ids)
+    assert all(arrived[f"msg_{one['id']}"] for one in rows), (arrived, rows)
+    return sum(arrived[f"msg_{one['id']}"] - 1 for one in rows)
+
+
+async def test_killed_before_every_call_of_a_mail(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
+    """Each notice leaves; per death at most one of them twice, with one id; vendor clocks start."""
+    async with a_theatre(dsns, tmp_path) as theatre:
+        assert await every_death(theatre, Deed(_told, _mail, _mails_twice)) >= 15
+
+
+async def test_killed_before_every_call_of_a_digest(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
+    """A digest says the same in every attempt: at most once more per death, with one id."""
+    async with a_theatre(dsns, tmp_path, mail={"digest_after": 1}) as theatre:
+        for _ in range(2):  # one goes singly; from the second on they wait for a digest
+            await _digest(theatre, theatre.ward.heir(), await _told(theatre))
+        assert await every_death(theatre, Deed(_told, _digest, _mails_twice)) >= 15
+
+
+async def test_killed_before_every_call_of_a_webhook(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
+    """Each message is taken; per death at most one of them twice, with one id."""
+    async with a_theatre(dsns, tmp_path) as theatre:
+        await theatre.ward.living.context.endpoints.add(
+            PEOPLE["vera"], vendor=None, url=theatre.receiver.url, types=(), scheme="v1",
+            description="")
+        assert await every_death(theatre, Deed(_told, _post, _posts_twice)) >= 10
