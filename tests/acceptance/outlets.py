@@ -1,4 +1,4 @@
-"""A shop with two channels, each a catalogue of its own; a crowd that buys and asks all the time."""
+"""A shop of two channels, each a catalogue of its own; a crowd that buys and asks all the time."""
 
 import asyncio
 import contextlib

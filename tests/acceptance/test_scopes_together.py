@@ -85,8 +85,11 @@ async def _closed_one_by_one(
         assert int(is_stopped) == len(await both.wrote(channel, sku, "restore"))
 
 
-@pytest.mark.parametrize("pair", [(LOT, OTHER_LOT), (LOT, {"channel": WEB}), ({"channel": WEB}, LOT)],
-                         ids=["two lots", "lot and channel", "channel and lot"])
+@pytest.mark.parametrize(
+    "pair",
+    [(LOT, OTHER_LOT), (LOT, {"channel": WEB}), ({"channel": WEB}, LOT)],
+    ids=["two lots", "lot and channel", "channel and lot"],
+)
 async def test_the_last_of_two_puts_back_what_was_before(both: Both, pair: Any):
     """Both concern the web's object. Closed in any order, in any way: it comes back once, exactly.
 
@@ -112,7 +115,8 @@ async def _clocks(both: Both, case: Any) -> dict[str, Any]:
     return {one["kind"]: one["due_at"] for one in rows}
 
 
-@pytest.mark.parametrize("reason", ["defective", "safety_injury"], ids=["same lane", "stricter lane"])
+@pytest.mark.parametrize(
+    "reason", ["defective", "safety_injury"], ids=["same lane", "stricter lane"])
 async def test_two_frozen_cases_become_one(both: Both, reason: str):
     """The older survives with all that both had; nothing is sold; its release releases both, once.
 
