@@ -19,7 +19,7 @@ import structlog
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import System
 from freezeguard.domain.transitions import Command
-from freezeguard.ports.clock import NewId, Now
+from freezeguard.ports.clock import Moment, NewId, Now, no_moment
 from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.notices import (
     Message,
@@ -87,10 +87,6 @@ def bare_address(mailbox: str) -> str:
     return _BARE_ADDRESS.sub(r"\1", mailbox).strip()
 
 
-def no_moment() -> None:
-    """Leave the moment to the database's clock."""
-
-
 class Delivery:
     """Sends what is due."""
 
@@ -107,7 +103,7 @@ class Delivery:
         new_id: NewId,
         jitter: Callable[[], float],
         metrics: Metrics,
-        moment: Callable[[], datetime | None] = no_moment,
+        moment: Moment = no_moment,
     ) -> None:
         self._database, self._transport, self._render = database, transport, render
         self._sender, self._now, self._new_id, self._jitter = sender, now, new_id, jitter

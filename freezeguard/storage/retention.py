@@ -14,7 +14,7 @@ from freezeguard.storage.rows import affected
 SQL = queries("retention")
 
 NO_CASE = "00000000-0000-0000-0000-000000000000"
-"""Lies before every case."""
+"""Lies before every case and every file."""
 
 
 class PostgresRetention:
@@ -41,7 +41,7 @@ class PostgresRetention:
         )
 
     async def erase(
-        self, of_class: str, until: datetime, after: Sequence[str] | None
+        self, of_class: str, until: datetime, after: Sequence[str] | None, now: datetime
     ) -> Batch:
         match of_class:
             case "texts":
@@ -53,8 +53,14 @@ class PostgresRetention:
             case "customers":
                 (sku,) = after or ("",)
                 return await self._page("erase_customers", sku, until)
-            case "rejected":
-                erased = affected(await self._connection.execute(SQL["erase_rejected"], until))
+            case "messages":
+                (seq,) = after or ("0",)
+                return await self._page("erase_messages", int(seq), until)
+            case "files":
+                (file_id,) = after or (NO_CASE,)
+                return await self._page("erase_files", UUID(file_id), until, now)
+            case "rejected" | "digests" | "mails":
+                erased = affected(await self._connection.execute(SQL[f"erase_{of_class}"], until))
                 return Batch(erased, ("",) if erased else None)  # what is erased is found no more
             case _:
                 raise ValueError(f"nothing is kept by the name of {of_class}")
