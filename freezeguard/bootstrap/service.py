@@ -158,6 +158,7 @@ class Service:
         step("timers", self.timers.fire_due, poll=every.timers)
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
+        step("vendors told", _idle(self.delivery.sweep_told), poll=every.sweep * 10)
         step("clock", _idle(self.clock.measure), poll=ASK_THE_TIME_EVERY)
         step("webhooks", self.posting.deliver_due, TOPIC_WEBHOOKS, poll=every.poll)
         step("dead webhooks", _idle(self.posting.look_after), poll=every.sweep * 60)

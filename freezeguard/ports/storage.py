@@ -890,6 +890,10 @@ class Notices(Protocol):
         """
         ...
 
+    async def untold(self, limit: int) -> list[Notice]:
+        """Return notices that have reached a vendor, and whose cases don't know it yet."""
+        ...
+
     async def of_case(self, case_id: UUID) -> list[Notice]: ...
 
     async def vendor_reacted(self, case_id: UUID, state: str) -> None:
