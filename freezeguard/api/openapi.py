@@ -290,7 +290,10 @@ def _never_null(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _request_content(route: AnyRoute, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     if isinstance(route.body, FileBody):
-        schema = {"type": "string", "format": "binary", "description": "The file, byte for byte."}
+        schema = {
+            "type": "string", "format": "binary", "minLength": 1,
+            "description": "The file, byte for byte.",
+        }
         return {one: {"schema": schema} for one in route.body.media_types}
     if not isinstance(route.body, CustomBody):
         return {JSON: _with_examples(schemas[route.name, "body", JSON], route.examples)}

@@ -10,6 +10,7 @@ import aiosmtplib
 import asyncpg
 
 from freezeguard.bootstrap.auditchecks import check_audit
+from freezeguard.bootstrap.calendars import warm_calendars
 from freezeguard.bootstrap.cataloguechecks import check_catalogues
 from freezeguard.bootstrap.database import reach_database
 from freezeguard.bootstrap.inbound import open_endpoints
@@ -53,6 +54,7 @@ async def examine_everything(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     if settings.inbound:
         yield _inbound(settings)
+    yield await _calendar(settings)
     yield _space(settings)
     for words in unsafe_for_production(settings):
         yield Finding("safe settings", "warning", *_detail_and_remedy(words))
@@ -244,6 +246,17 @@ async def _catalogues(settings: Settings) -> list[Finding]:
                f"mend [catalogues.{one.name}], then: freezeguard catalogues check {one.name}")
         for one in found
     ]
+
+
+async def _calendar(settings: Settings) -> Finding:
+    """See that the shop's holidays, and those of its laws, are known."""
+    shop = settings.calendar
+    try:
+        await warm_calendars(settings)
+    except SettingsUnfit as error:
+        return Finding("calendar", "bad", str(error), "mend freezeguard.toml")
+    laws = ", ".join(shop.jurisdictions) or "no jurisdiction"
+    return Finding("calendar", "well", f"{shop.country} in {shop.zone}; laws of {laws}")
 
 
 def _space(settings: Settings) -> Finding:

@@ -52,7 +52,7 @@ from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.endpoints import Endpoints
 from freezeguard.services.enforcement import Enforcement
 from freezeguard.services.evaluation import Evaluation
-from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits
+from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits, attached_files
 from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
@@ -158,6 +158,7 @@ class Service:
         step("timers", self.timers.fire_due, poll=every.timers)
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
+        step("vendors told", _idle(self.delivery.sweep_told), poll=every.sweep * 10)
         step("clock", _idle(self.clock.measure), poll=ASK_THE_TIME_EVERY)
         step("webhooks", self.posting.deliver_due, TOPIC_WEBHOOKS, poll=every.poll)
         step("dead webhooks", _idle(self.posting.look_after), poll=every.sweep * 60)
@@ -404,7 +405,9 @@ def build(
         casework=casework,
         casefiles=casefiles,
         audit=AuditReading(database, anchoring, now),
-        packs=CasePacks(database, casefiles, render, anchoring.known, now),
+        packs=CasePacks(
+            database, casefiles, render, anchoring.known, now, files=attached_files
+        ),
         freezes=Freezes(casework, now, new_id),
         commands=commands,
         evidence=_evidence(settings, database, commands, now, new_id),

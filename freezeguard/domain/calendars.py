@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from freezeguard.domain.errors import InvalidInput
@@ -110,7 +110,7 @@ class Calendar:
         return moment.astimezone(_zone(self.zone)).date()
 
     def _moment(self, day: date, at: time) -> datetime:
-        return _first_moment(_zone(self.zone), datetime.combine(day, at))
+        return _moment_in(self.zone, day, at)
 
 
 def share(
@@ -130,6 +130,12 @@ def share(
 @cache
 def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
+
+
+@lru_cache(maxsize=65536)
+def _moment_in(zone: str, day: date, at: time) -> datetime:
+    """Return a moment of a day; kept, since a freeze asks for the same weeks again and again."""
+    return _first_moment(_zone(zone), datetime.combine(day, at))
 
 
 def _first_moment(zone: ZoneInfo, wall: datetime) -> datetime:

@@ -25,8 +25,8 @@ from freezeguard.domain.effects import (
 )
 from freezeguard.domain.guards import Move
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn
-from freezeguard.domain.people import MachineKey, Person
-from freezeguard.domain.record import Case, RunningClock
+from freezeguard.domain.people import MachineKey, Person, System
+from freezeguard.domain.record import Case, Facts, RunningClock
 from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, State
 
 WARNING = 0.8
@@ -297,6 +297,14 @@ def _legal_starts(move: Move) -> list[Effect]:
         for law, calendar in move.facts.laws
         if law.starts_on is event and _concerns(law, move) and not _is_settled(law, move)
     ]
+
+
+def law_of_news(after: Case, now: datetime, facts: Facts) -> tuple[Effect, ...]:
+    """Return the legal clocks that start where news makes a stopped sale a matter of safety."""
+    if after.lane != "safety" or not after.in_frozen_phase:
+        return ()
+    as_frozen = Move(after, after.state, Command.FREEZE, {}, System.DETECTOR, now, facts)
+    return tuple(_legal_starts(as_frozen))
 
 
 def _is_settled(law: LegalClock, move: Move) -> bool:

@@ -6,7 +6,7 @@ from freezeguard.ports.notice_facts import DigestEntryFacts, DigestFacts
 
 _LINE = 160  # weight of a line
 _URL = 200
-_ROOM = 32_000
+_ROOM = 30_000
 """Weight of all lines and links together: both parts of a mail hold them, and must fit into it."""
 
 

@@ -236,6 +236,14 @@ class Delivery:
             log.exception("vendor_status_unstored", case_id=str(notice.case_id))
         return True
 
+    async def sweep_told(self, limit: int = 50) -> int:
+        """Tell cases that their vendors were reached where whoever sent the notice has died since.
+
+        Return how many cases that were.
+        """
+        untold = await self._database.run(lambda tx: tx.notices.untold(limit))
+        return sum([await self._store_told(one) for one in untold])
+
     async def _vendor_told(self, tx: Transaction, notice: Notice) -> None:
         """The first notice that reaches a vendor starts the vendor's clocks."""
         case = await locked_case(tx, notice)

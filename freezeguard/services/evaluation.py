@@ -185,7 +185,7 @@ class Evaluation:
     ) -> None:
         """Raise the evidence revision; an approval that was asked for is void."""
         decision = take_news(case, known, news, lane)
-        aftermath = await self._casework.record(look.tx, decision, System.DETECTOR)
+        aftermath = await self._casework.record(look.tx, case, decision, System.DETECTOR)
         if case.state is State.AWAITING_APPROVAL:
             aftermath = await self._casework.execute(
                 look.tx, aftermath.case, Command.VOID_APPROVAL,

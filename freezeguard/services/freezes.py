@@ -116,7 +116,7 @@ class Freezes:
         sentence = pull["reason"]["sentence"]
         decision = take_news(case, case.known_evidence, [f"lane {lane}: {sentence}"], lane)
         decision = replace(decision, arguments={**decision.arguments, **pull})
-        aftermath = await self._casework.record(tx, decision, actor)
+        aftermath = await self._casework.record(tx, case, decision, actor)
         if case.state is State.AWAITING_APPROVAL:
             aftermath = await self._casework.execute(
                 tx, aftermath.case, Command.VOID_APPROVAL, arguments={"reason": sentence},

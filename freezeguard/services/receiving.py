@@ -13,10 +13,9 @@ from uuid import UUID
 import structlog
 
 from freezeguard.domain.authority import may_see
-from freezeguard.domain.case import decide
 from freezeguard.domain.errors import NotAllowed, NotFound
 from freezeguard.domain.people import Actor, Correspondent
-from freezeguard.domain.record import Case, Facts
+from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import Now
 from freezeguard.ports.mails import Received, Returned
@@ -86,11 +85,9 @@ class Receiving:
         ):
             return Taken(Outcome.REPEATED, case.number)
         arguments = {"comment": in_words(mail), "by_mail": mail.sender}
-        decision = decide(
-            case, Command.COMMENT, arguments=arguments, actor=actor, now=self._now(),
-            facts=Facts(self._casework.policy),
+        await self._casework.execute(
+            tx, case, Command.COMMENT, arguments=arguments, actor=actor
         )
-        await self._casework.record(tx, decision, actor)
         return Taken(Outcome.COMMENTED, case.number)
 
     async def _case_id(self, tx: Transaction, mail: Received) -> UUID | None:

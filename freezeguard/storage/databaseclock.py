@@ -8,7 +8,7 @@ nobody sets, and that even a cheap machine keeps within some milliseconds a minu
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Self
 
 import structlog
@@ -35,18 +35,18 @@ CLOCKS_APART = 2.0
 class Sample:
     """What one question to the database told.
 
-    `origin` is the database's time when the monotonic clock read zero; `error` is half of the
-    round trip, in seconds: the answer was given at some moment of it. `taken` is the reading of
-    the monotonic clock.
+    `origin` is the database's time when the monotonic clock read zero, in seconds since 1970;
+    `error` is half of the round trip: the answer was given at some moment of it. `taken` is the
+    reading of the monotonic clock.
     """
 
-    origin: datetime
+    origin: float
     error: float
     taken: float
 
     def contradicts(self, older: "Sample") -> bool:
         """Say whether one of two samples must be wrong by now: somebody has set a clock."""
-        apart = abs((self.origin - older.origin).total_seconds())
+        apart = abs(self.origin - older.origin)
         return apart > self.error + older.error + DRIFT * (self.taken - older.taken) + DRIFT
 
 
@@ -87,7 +87,7 @@ class DatabaseClock:
         """
         if self._best is None:
             raise Unavailable("The database has not told the time yet.")
-        return self._best.origin + timedelta(seconds=self._monotonic())
+        return datetime.fromtimestamp(self._best.origin + self._monotonic(), UTC)
 
     @property
     def skew(self) -> float:
@@ -99,7 +99,7 @@ class DatabaseClock:
         """Return when the database was last asked, by its own clock."""
         if not self._samples:
             return None
-        return self._samples[-1].origin + timedelta(seconds=self._samples[-1].taken)
+        return datetime.fromtimestamp(self._samples[-1].origin + self._samples[-1].taken, UTC)
 
     @property
     def is_apart(self) -> bool:
@@ -119,7 +119,7 @@ class DatabaseClock:
         told: datetime = await tx.connection.fetchval(SQL["moment"])
         answered = self._monotonic()
         middle, error = (asked + answered) / 2, (answered - asked) / 2
-        return Sample(told - timedelta(seconds=middle), error, middle)
+        return Sample(told.timestamp() - middle, error, middle)
 
     def take(self, news: Sample) -> None:
         """Use the sample with the smallest error of the last minute.

@@ -31,7 +31,7 @@ class PostgresDigests:
 
     async def sort_singly(self, notices: Sequence[UUID], moment: datetime | None) -> None:
         await self._connection.execute(SQL["sort_singly"], notices, moment)
-        await self._connection.execute(SQL["hurry_digests"], notices, moment)
+        await self._connection.execute(SQL["take_along"], notices)
 
     async def join(
         self, new_id: UUID, reader: tuple[str, str, str], notices: Sequence[UUID],

@@ -76,7 +76,8 @@ SELECT * FROM cases
                             'awaiting_approval', 'reinstating', 'probation', 'appealed'))
    AND ($6::timestamptz IS NULL OR EXISTS (
            SELECT FROM clocks
-            WHERE case_id = cases.id AND stopped_at IS NULL AND due_at < $6))
+            WHERE case_id = cases.id AND stopped_at IS NULL AND paused_at IS NULL
+              AND due_at < $6))
    AND (NOT $7 OR frozen_at IS NOT NULL)
    AND ($8::timestamptz IS NULL OR (opened_at, id) < ($8, $9::uuid))
  ORDER BY opened_at DESC, id DESC

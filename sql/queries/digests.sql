@@ -46,19 +46,18 @@ UPDATE notices
    SET sorted_at = coalesce($3::timestamptz, clock_timestamp()), digest = $2
  WHERE id = ANY ($1);
 
--- name: hurry_digests
--- What must not wait stands behind a notice of the same case in a digest: let that leave now.
-UPDATE notice_digests AS waiting
-   SET due_at = least(due_at, coalesce($2::timestamptz, clock_timestamp()))
- WHERE ended_at IS NULL AND attempts = 0
-   AND id = ANY (ARRAY(
-           SELECT member.digest
-             FROM notices AS urgent
+-- name: take_along
+-- Take earlier notices of the same cases out of open digests: what goes singly waits for none.
+UPDATE notices
+   SET digest = NULL
+ WHERE id = ANY (ARRAY(
+           SELECT member.id
+             FROM notices AS single
              JOIN notices AS member
-               ON member.case_id = urgent.case_id AND member.recipient = urgent.recipient
-              AND member.channel = urgent.channel AND member.n < urgent.n
-            WHERE urgent.id = ANY ($1) AND member.state = 'queued'
-              AND member.digest IS NOT NULL));
+               ON member.case_id = single.case_id AND member.recipient = single.recipient
+              AND member.channel = single.channel AND member.n < single.n
+             JOIN notice_digests AS open ON open.id = member.digest AND open.closed_at IS NULL
+            WHERE single.id = ANY ($1) AND member.state = 'queued'));
 
 -- name: claim_digest
 -- Close and claim a digest that is due, never past an earlier notice of a case to the same reader.

@@ -45,7 +45,38 @@ def case_in(sku: str, state: State, **changes: Any) -> Case:
         case = replace(case, reinstated_at=now - timedelta(days=1))
     if state is State.PROBATION:
         case = replace(case, probation=_terms(now))
+    if state in {State.DELISTED, State.APPEALED, State.CLOSED_FALSE_ALARM}:
+        case = _decided(case, now)
     return replace(case, **changes)
+
+
+def _decided(case: Case, now: datetime) -> Case:
+    """Return a case that was closed for good, and where it was appealed, with the appeal."""
+    until = (now + timedelta(days=29)).isoformat()
+    appeal: dict[str, Any] = {"until": until, "decided_at": (now - timedelta(hours=1)).isoformat()}
+    if case.state is State.CLOSED_FALSE_ALARM:
+        return replace(case, outcome="false_alarm", decided_by=(OWNER,))
+    if case.state is State.APPEALED:
+        appeal |= {
+            "at": now.isoformat(), "by": "vera", "new_facts": "Another lot was tested.",
+            "answer_by": (now + timedelta(days=5)).isoformat(),
+        }
+    return replace(case, outcome="delisted", decided_by=("mara", OWNER), appeal=appeal)
+
+
+def order(**more: Any) -> dict[str, Any]:
+    """Return an order of an authority as a case keeps it."""
+    return {
+        "authority": "The market surveillance", "document": "orders/7", "jurisdiction": None,
+        "registered_at": datetime.now(UTC).isoformat(), "registered_by": "cora",
+        "lane_before": "quality", **more,
+    }
+
+
+REVOCATION = {
+    "document": "orders/8", "authority": "The market surveillance",
+    "registered_at": "2026-11-20T12:00:00+00:00", "registered_by": "cora",
+}
 
 
 def _terms(now: datetime) -> dict[str, Any]:
@@ -59,7 +90,8 @@ def _terms(now: datetime) -> dict[str, Any]:
 async def put(rig: Rig, *cases: Case) -> None:
     """Store cases with their holds, catalogue objects, one line of history and one manual task.
 
-    No worker has anything to do about them: no clock runs and no object is due.
+    No worker has anything to do about them: no clock runs and no object is due. An object that
+    was read ahead is taken for the case's; one that another case has stopped is left alone.
     """
     assert rig.service is not None
     for start in range(0, len(cases), 50):
@@ -89,7 +121,11 @@ async def _put(tx: Any, case: Case) -> None:
         "INSERT INTO catalogue_objects (sku, catalogue, remote_id, wanted, wanted_revision,"
         " status, before_image, before_at, written, seen_sellable, sent_at)"
         " VALUES ($1, 'shop', $2, $3, $4, $5, $6, $7, $8, $9, $7)"
-        " ON CONFLICT DO NOTHING",
+        " ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET wanted = excluded.wanted,"
+        " wanted_revision = excluded.wanted_revision, status = excluded.status,"
+        " written = excluded.written, seen_sellable = excluded.seen_sellable,"
+        " sent_at = excluded.sent_at, next_at = NULL"
+        " WHERE catalogue_objects.status = 'idle'",
         case.scope.sku, remote_id(case.scope.sku), *_object(case, revision, now),
     )
 

@@ -1,5 +1,6 @@
 """What several acceptance tests do or look at: buying, mails, the life of a case step by step."""
 
+import io
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import asyncpg
 
 from freezeguard.ports.notices import message_id_for
-from tests.rig import REMEDY, SOURCE, VERIFICATION, Rig, until
+from tests.files import PDF
+from tests.rig import REMEDY, SOURCE, VERIFICATION, Answer, Rig, until
 
 Case = Mapping[str, Any]
 
@@ -126,6 +128,18 @@ async def ring(rig: Rig, case: Case, clock: str) -> None:
         " RETURNING id"
     )
     assert await sql(rig, due, case["id"], clock)
+
+
+async def attach(rig: Rig, case: Any, who: str, raw: bytes = PDF, **more: Any) -> Answer:
+    """Attach a file as this person; the version is the case's."""
+    kind = more.pop("kind", "application/pdf")
+    key = more.pop("key", None)
+    url = more.pop("url", None)
+    query = {"name": "report.pdf", "version": str(case["version"]), **more}
+    return await rig.call(
+        "POST", f"/v1/cases/{case['id']}/evidence", who, params=query, data=io.BytesIO(raw),
+        headers={"Content-Type": kind, **({"Idempotency-Key": key} if key else {})}, url=url,
+    )
 
 
 # -------------------------------------------------------------------------------- looking back

@@ -228,4 +228,4 @@ async def _fires_only_what_is_due(rig: Rig) -> None:
     await ring(rig, case, "second_opinion")
     await reaches(rig, case, "expired")
     rows = [await stamps(rig, f"SKU-{number:06d}") for number in (1, 2)]
-    assert [None, None] == [row["fired_at"] for row in rows]
+    assert [None, None] == [row["breached_at"] for row in rows]

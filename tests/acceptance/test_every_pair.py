@@ -1,4 +1,8 @@
-"""Every pair of a state and a command over HTTP, against the design as transcribed by hand."""
+"""Every pair of a state and a command over HTTP, against the design as transcribed by hand.
+
+The pairs and who may give them come from `tests.domain.design`; how a case is built in a state,
+and which arguments satisfy the guards, stands in `tests.acceptance.pairs`.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,151 +12,49 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from freezeguard.domain.record import Case
+from freezeguard.domain.people import Role
 from freezeguard.domain.transitions import State
 from tests.acceptance.conftest import TakeSku
-from tests.acceptance.rows import NEVER_FROZEN, case_in, put, remote_id, snapshot
-from tests.acceptance.steps import timeline
+from tests.acceptance.pairs import (
+    ILL_TYPED,
+    IS,
+    LACKING,
+    LOT,
+    NEVER_MET,
+    PAIRS,
+    WHO_LACKS,
+    Pair,
+    enrol,
+    given_by_people,
+    is_legal,
+    legal_pairs,
+    may,
+    pair_of,
+    sees,
+    the_right_one,
+)
+from tests.acceptance.rows import case_in, put
+from tests.acceptance.steps import attach, timeline
 from tests.domain import design
-from tests.rig import REMEDY, VERIFICATION, Rig
+from tests.rig import Rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SHOP = {"seed": 2_000, "register": False, "workers": {"sweep": 0.5}}
 
-IS = {
-    "owen": {"owner", "manager", "approver", "reviewer", "staff"},
-    "mara": {"manager", "approver", "reviewer", "staff"},
-    "miro": {"manager", "staff"},
-    "alba": {"associate", "staff"},
-    "bert": {"associate", "staff"},
-    "quin": {"analyst", "staff"},
-    "cora": {"compliance", "staff"},
-    "audi": {"staff"},
-    "root": {"staff"},
-    "vera": {"vendor"},
-}
-"""Which words of the design each person answers to, for a case of acme's owned by owen."""
-
-BEST = {"approve": "mara", "freeze": "mara", "propose_remedy": "vera", "narrow": "mara"}
-"""Who gives a command where the first who may would meet a guard."""
-
-ARGUMENTS: dict[str, dict[str, Any]] = {
-    "dismiss": {"reason": "A carton."},
-    "freeze": {"reason_code": "defective"},
-    "propose_remedy": {"remedy": REMEDY},
-    "return_remedy": {"missing": ["The tear test."]},
-    "request_approval": {"verification": VERIFICATION},
-    "reject_approval": {"reason": "The wrong lot was tested."},
-    "approve": {"evidence_revision": 3},
-    "declare_false_alarm": {"reason_code": "wrong_item"},
-    "comment": {"comment": "Samples are on the way."},
-}
-"""Arguments that satisfy every guard."""
-
-LACKING: dict[str, dict[str, Any]] = {
-    **{name: {} for name in (
-        "dismiss", "propose_remedy", "return_remedy", "request_approval", "reject_approval",
-        "approve", "declare_false_alarm", "attach_evidence",
-    )},
-    "resolve_task": {"catalogue": "shop", "remote_id": "nothing of this name"},
-}
-"""Arguments that leave a guard unmet."""
-
-ILL_TYPED: dict[str, dict[str, Any]] = {
-    "dismiss": {"reason": 7},
-    "freeze": {"reason_code": "boredom"},
-    "accept_ownership": {"comment": []},
-    "resolve_task": {},
-    "propose_remedy": {"remedy": "a better kettle"},
-    "return_remedy": {"missing": "all"},
-    "request_approval": {"verification": 1},
-    "reject_approval": {"reason": {}},
-    "approve": {"evidence_revision": "three"},
-    "declare_false_alarm": {"reason_code": 5},
-    "comment": {},
-    "attach_evidence": {"file": "report.pdf"},
-}
-"""Arguments of a wrong type, or none where one is required."""
-
-PAIRS = [(state, command) for state in design.EVERY_STATE for command in design.COMMANDS]
-LIVE = [
-    (state, command)
-    for state, command in PAIRS
-    if (command, state) in design.LINES and command not in design.LATER
-    and design.who_may(command, state) - {"detector", "timer", "reconciler"}
+IN_ORDER_OF_AUTHORITY = [
+    (state, command) for state in design.FROZEN_PHASE for command in design.COMMANDS
 ]
-
-GIVEN = [(state, command) for state, command in LIVE if command != "attach_evidence"]
-"""Those that are done by giving them; files have an address and a module of tests of their own."""
-
-
-def may(who: str, command: str, state: str) -> bool:
-    """Say whether the design lets a person give a command here, or anywhere if it is illegal."""
-    return bool(IS[who] & design.who_may(command, state))
-
-
-def sees(who: str, state: str) -> bool:
-    """Say whether the case is any of a person's business: vendors know of no suspicion."""
-    return who != "vera" or State(state) not in NEVER_FROZEN
-
-
-def the_right_one(command: str, state: str) -> str | None:
-    """Return a person who may give a command, None for the system's own."""
-    if (best := BEST.get(command)) and may(best, command, state) and sees(best, state):
-        return best
-    return next((who for who in IS if may(who, command, state)), None)
-
-
-def arguments(command: str, case: Case) -> dict[str, Any]:
-    """Return arguments that satisfy the guards of a command."""
-    if command == "resolve_task":
-        return {"catalogue": "shop", "remote_id": remote_id(case.scope.sku), "note": "Done."}
-    return ARGUMENTS.get(command, {})
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def connection(rig: Rig) -> AsyncIterator[asyncpg.Connection]:
-    """Look into the database as its owner."""
+    """Look into the database as its owner; there is somebody of finance, too."""
     assert rig.dsns is not None
+    await enrol(rig, "finn", Role.FINANCE)
     opened = await asyncpg.connect(rig.dsns.owner)
     yield opened
     await opened.close()
-
-
-class Pair:
-    """One case in one state as it was built, and one command on it."""
-
-    def __init__(self, rig: Rig, connection: Any, case: Case, command: str) -> None:
-        self.rig, self.connection, self.case, self.command = rig, connection, case, command
-        self.before: dict[str, Any] = {}
-
-    async def give(self, who: str, **body: Any):
-        """Send the command."""
-        path = f"/v1/cases/{self.case.id}/commands"
-        return await self.rig.call("POST", path, who, json={"command": self.command, **body})
-
-    async def refused(self, expected: tuple[int, str], who: str, **body: Any) -> Any:
-        """Send a command that must be refused in one way."""
-        answer = await self.give(who, **body)
-
-        assert expected == (answer.status, answer.body["code"]), (who, body, answer.body)
-        return answer
-
-    async def is_unchanged(self) -> None:
-        """See that not one row of the case, or number of rows about it, has changed."""
-        assert self.before == await snapshot(self.connection, self.case.id)
-
-
-async def pair_of(
-    rig: Rig, connection: Any, sku: str, state: str, command: str, **changes: Any
-) -> Pair:
-    """Build a case by rows and take a command in hand."""
-    case = case_in(sku, State(state), **changes)
-    await put(rig, case)
-    pair = Pair(rig, connection, case, command)
-    pair.before = await snapshot(connection, case.id)
-    return pair
 
 
 # ------------------------------------------------------------------------- what is refused
@@ -162,181 +64,292 @@ async def pair_of(
 async def test_refusals_come_in_the_designs_order(
     rig: Rig, connection, sku: str, state: str, command: str
 ):
-    """404, then 403, then 409 for the version, then 409 for the state; nothing ever changes."""
-    pair = await pair_of(rig, connection, sku, state, command)
-    well, ill = arguments(command, pair.case), ILL_TYPED.get(command, {})
-    right = the_right_one(command, state)
+    """404, then 403, then 409 for the version, then 409 for the state, then 422: nothing changes.
 
-    await pair.refused((404, "not_found"), "vito", version=9, **ill)
-    forbidden = [who for who in IS if not may(who, command, state)]
-    bodies = ({"version": 9, **ill}, well)
-    for who, body in zip(forbidden[:1] + forbidden[-1:], bodies, strict=False):
-        expected = (403, "not_allowed") if sees(who, state) else (404, "not_found")
-        await pair.refused(expected, who, **body)
-    if right is not None and not sees(right, state):
-        await pair.refused((404, "not_found"), right, version=4, **well)
-    elif right is not None:
-        await _conflicts(pair, right, state, well, ill)
+    Of everybody, whatever their role, a machine key included.
+    """
+    pair = await pair_of(rig, connection, sku, state, command)
+
+    await _refused_to_everybody(pair, state, "quality")
     await pair.is_unchanged()
 
 
-async def _conflicts(pair: Pair, right: str, state: str, well: Any, ill: Any) -> None:
-    """The right person is told of another version first, then of the state; both are 409."""
+@pytest.mark.parametrize(("state", "command"), IN_ORDER_OF_AUTHORITY)
+async def test_refusals_while_an_order_is_in_force(
+    rig: Rig, connection, sku: str, state: str, command: str
+):
+    """The same in the lane of authority, where four commands are illegal for everybody."""
+    pair = await pair_of(rig, connection, sku, state, command, lane="authority")
+
+    await _refused_to_everybody(pair, state, "authority")
+    await pair.is_unchanged()
+
+
+async def _refused_to_everybody(pair: Pair, state: str, lane: str) -> None:
+    command, ill = pair.command, ILL_TYPED.get(pair.command, {})
+    await pair.refused((404, "not_found"), "vito", version=9, **ill)
+    await pair.refused((403, "not_allowed"), "freezer", version=9, **ill)
+    bodies = ({"version": 9, **ill}, {"version": 4, **pair.arguments})
+    conflicts = ({"version": 5, **ill}, {"version": 3, **pair.arguments})
+    for n, who in enumerate(IS):
+        if not sees(who, state):
+            await pair.refused((404, "not_found"), who, **bodies[n % 2])
+        elif not may(who, command, state, lane):
+            await pair.refused((403, "not_allowed"), who, **bodies[n % 2])
+        elif command not in design.NEEDS_NO_VERSION:
+            await pair.refused((409, "version_conflict"), who, **conflicts[n % 2])
+    right = the_right_one(command, state, lane)
+    if right is None or not sees(right, state):
+        return
+    if is_legal(command, state, lane):
+        await _lacks_something(pair, right, state)
+        return
+    for body in (pair.arguments, ill, {}):
+        await pair.refused((409, "illegal_transition"), right, version=4, **body)
+
+
+async def _lacks_something(pair: Pair, right: str, state: str) -> None:
+    """The right person in the right state hears what is missing, last of all."""
     command = pair.command
     if command not in design.NEEDS_NO_VERSION:
-        await pair.refused((409, "version_conflict"), right, version=5, **ill)
-    legal = (command, state) in design.LINES
-    if not legal or command in design.LATER:
-        code = "not_available_yet" if legal else "illegal_transition"
-        await pair.refused((409, code), right, version=4, **well)
-        if ill:
-            await pair.refused((409, code), right, version=4, **ill)
-
-
-@pytest.mark.parametrize(("state", "command"), LIVE)
-async def test_each_command_is_for_those_whom_the_design_names(
-    rig: Rig, connection, sku: str, state: str, command: str
-):
-    """Where a command works, everybody else is refused, whoever they are."""
-    pair = await pair_of(rig, connection, sku, state, command)
-
-    for who in IS:
-        if not sees(who, state):
-            await pair.refused((404, "not_found"), who, version=9)
-        elif not may(who, command, state):
-            await pair.refused((403, "not_allowed"), who, version=9)
-        elif command not in design.NEEDS_NO_VERSION:
-            await pair.refused((409, "version_conflict"), who, version=9)
-    await pair.is_unchanged()
-
-
-@pytest.mark.parametrize(("state", "command"), LIVE)
-async def test_what_is_missing_is_said_last(
-    rig: Rig, connection, sku: str, state: str, command: str
-):
-    """The right person in the right state hears what is missing, and nothing changes."""
-    pair = await pair_of(rig, connection, sku, state, command)
-    right = the_right_one(command, state)
-    assert right is not None
-
-    if command not in design.NEEDS_NO_VERSION:
-        answer = await pair.refused(
-            (422, "invalid_input"), right, **arguments(command, pair.case)
-        )
+        answer = await pair.refused((422, "invalid_input"), right, **pair.arguments)
         assert "version" in str(answer.body)
     if command in LACKING:
-        answer = await pair.refused((422, "guard_failed"), right, version=4, **LACKING[command])
+        who = WHO_LACKS.get(command, right)
+        answer = await pair.refused((422, "guard_failed"), who, version=4, **LACKING[command])
         assert [] != answer.body["missing"]
+    if (state, command) in NEVER_MET:
+        await pair.refused((422, "guard_failed"), right, version=4, **pair.arguments)
     await pair.refused((422, "invalid_input"), right, version=4, **ILL_TYPED[command])
-    await pair.is_unchanged()
 
 
 # --------------------------------------------------------------------------- what is done
 
+AGAIN = {"reinstating", "probation", "appealed"}
+STOPS = {"freeze", "register_order", "reopen"}
+MORE_EVIDENCE = {"widen", "narrow", "register_order"}
+"""Commands that are news of a case whose sale is stopped; an approval is void with them."""
 
-@pytest.mark.parametrize(("state", "command"), GIVEN)
+
+def became(state: str, command: str) -> dict[str, Any]:
+    """Return what a command makes of a case at version 4, evidence 3, owned by owen."""
+    again = command in STOPS and state in AGAIN
+    news = command in MORE_EVIDENCE and (state in design.FROZEN_PHASE or command == "widen")
+    return {
+        "evidence_revision": 3 + (again or news),
+        "recurrence": int(again and command != "reopen"),
+        "lane": "authority" if command == "register_order" else "quality",
+        "owner": "quin" if command == "accept_hand_off" else "owen",
+    }
+
+
+def voids(state: str, command: str) -> bool:
+    """Say whether a command takes a request for approval with it."""
+    return state == "awaiting_approval" and command in MORE_EVIDENCE
+
+
+@pytest.mark.parametrize(("state", "command"), legal_pairs())
 async def test_legal_commands_do_what_the_table_says(
     rig: Rig, connection, sku: str, state: str, command: str
 ):
     """The right person's command leads where the design says, under one more version, by name."""
     pair = await pair_of(rig, connection, sku, state, command)
-    right = the_right_one(command, state)
+    right, version = the_right_one(command, state), 4
     assert right is not None
+    if command == "delist":  # it takes two: the first changes no state
+        first = await pair.give("quin", version=version, **pair.arguments)
+        assert (200, state) == (first.status, first.body["state"])
+        version += 1
 
-    answer = await pair.give(right, version=4, **arguments(command, pair.case))
+    answer = await pair.give(right, version=version, **pair.arguments)
 
     assert 200 == answer.status, answer.body
     after = answer.body
-    line = design.LINES[command, state]
-    assert after["state"] in line.targets
-    refrozen = command == "freeze" and state != "suspected"
-    assert {
-        "version": 4 if command in design.NEEDS_NO_VERSION else 5,
-        "evidence_revision": 4 if refrozen else 3,
-        "recurrence": 1 if refrozen else 0,
-        "lane": "quality",
-        "owner": "owen",
-    } == {
-        name: after[name]
-        for name in ("version", "evidence_revision", "recurrence", "lane", "owner")
-    }
+    expected = became(state, command)
+    assert expected == {name: after[name] for name in expected}
+    # Where it stood right then is read from its history: the service goes on at once.
     history = await timeline(rig, {"id": str(pair.case.id)})
-    told = history[pair.before["events"]]
-    assert (command, state, after["state"], f"person:{right}", after["version"]) == (
-        told["command"], told["from_state"], told["to_state"], told["actor"], told["version"],
+    told, *later = history[pair.before["events"] + (command == "delist") :]
+    versioned = command not in design.NEEDS_NO_VERSION
+    assert (command, state, f"person:{right}", version + versioned) == (
+        told["command"], told["from_state"], told["actor"], told["version"],
     )
-    recorded = await connection.fetchrow(
-        "SELECT actor, action FROM audit WHERE subject = $1 ORDER BY seq LIMIT 1",
-        f"case:{pair.case.id}",
+    assert told["to_state"] in design.LINES[command, state].targets
+    if voids(state, command):
+        assert ("void_approval", "detector", "diagnosing", version + 2) == (
+            later[0]["command"], later[0]["actor"], later[0]["to_state"], later[0]["version"],
+        )
+    recorded = await connection.fetch(
+        "SELECT actor, action FROM audit WHERE subject = $1 ORDER BY seq", f"case:{pair.case.id}"
     )
-    assert (f"person:{right}", command) == tuple(recorded)
+    assert (f"person:{right}", command) == tuple(recorded[command == "delist"])
 
 
-HOLDS = {
-    ("suspected", "dismiss"): ("releasing", "hide"),
-    ("suspected", "freeze"): ("active", "hard"),
-    ("reinstating", "freeze"): ("active", "hard"),
-    ("probation", "freeze"): ("active", "hard"),
-    ("appealed", "freeze"): ("active", "hard"),
-    ("awaiting_approval", "approve"): ("releasing", "hard"),
-    **{(state, "declare_false_alarm"): ("releasing", "hard") for state in design.FROZEN_PHASE},
+async def test_what_survives_a_merger_takes_it_over_by_name(rig: Rig, connection, sku: str):
+    """The older case absorbs the younger one in the same transaction, in the system's name."""
+    pair = await pair_of(rig, connection, sku, "frozen", "merge")
+    assert pair.other is not None
+
+    assert 200 == (await pair.give("owen", version=4, **pair.arguments)).status
+
+    survivor = (await timeline(rig, {"id": str(pair.other.id)}))[-1]
+    assert ("absorb", "reconciler", "diagnosing") == (
+        survivor["command"], survivor["actor"], survivor["to_state"],
+    )
+
+
+@pytest.mark.parametrize("state", design.EVERY_STATE)
+@pytest.mark.parametrize("who", ["alba", "vera"])
+async def test_files_are_attached_where_the_design_says(
+    rig: Rig, connection, sku: str, state: str, who: str
+):
+    """A file is new evidence of an open case; of a closed one, or an unseen one, it is refused."""
+    pair = await pair_of(rig, connection, sku, state, "attach_evidence")
+    case = {"id": str(pair.case.id), "version": 4}
+
+    answer = await attach(rig, case, who)
+
+    if not sees(who, state):
+        assert (404, "not_found") == (answer.status, answer.body["code"])
+    elif is_legal("attach_evidence", state):
+        waited = state == "awaiting_approval"
+        assert 201 == answer.status, answer.body
+        now = await rig.case(str(pair.case.id))
+        assert ("diagnosing" if waited else state, 5 + waited, 4) == (
+            now["state"], now["version"], now["evidence_revision"],
+        )
+        return
+    else:
+        assert (409, "illegal_transition") == (answer.status, answer.body["code"])
+    await pair.is_unchanged()
+
+
+# ------------------------------------------------------------------------ what becomes of holds
+
+TOUCHED = {
+    ("suspected", "dismiss"): "released",
+    ("awaiting_approval", "approve"): "released",
+    **{(state, "declare_false_alarm"): "released" for state in design.FROZEN_PHASE},
+    **{(state, "freeze"): "set" for state in (*AGAIN, "suspected")},
+    ("appealed", "reopen"): "set",
+    **{(state, "register_order"): "set" for state in design.OPEN},
+    **{(state, "widen"): "widened" for state in (*design.FROZEN_PHASE, "appealed")},
+    **{(state, "narrow"): "narrowed" for state in design.FROZEN_PHASE},
+    **{(state, "merge"): "handed over" for state in (*design.FROZEN_PHASE, "suspected")},
 }
-"""The hold after the commands that change it; all others leave it alone."""
+"""What becomes of the hold by the commands that touch it; all others leave it alone."""
 
 
-@pytest.mark.parametrize(("state", "command"), GIVEN)
+async def holds_of(connection: Any, sku: str) -> dict[Any, dict[str, Any]]:
+    """Return every hold of a SKU by its id."""
+    rows = await connection.fetch(
+        "SELECT id, case_id, lot, state, level, lane, revision FROM holds WHERE sku = $1", sku
+    )
+    return {row["id"]: dict(row) for row in rows}
+
+
+@pytest.mark.parametrize(("state", "command"), legal_pairs())
 async def test_only_some_commands_touch_the_hold(
     rig: Rig, connection, sku: str, state: str, command: str
 ):
-    """A freeze puts a hard hold in force, an end of it only begins to release: under a revision."""
+    """A freeze puts a hard hold in force, an end of it only begins to release: under a revision.
+
+    Widening widens it, narrowing adds one, merging gives it to the other case; a delisting and
+    whatever else leaves it as it is.
+    """
     pair = await pair_of(rig, connection, sku, state, command)
-    newest = "SELECT state, level, revision FROM holds WHERE case_id = $1 ORDER BY since DESC"
-    before = await connection.fetchrow(newest, pair.case.id)
+    before = await holds_of(connection, sku)
+    if (state, command) in TOUCHED:
+        # Look where the service can't have gone on yet: committed, and catalogues are slow.
+        await rig.shop.faults(slow=2.0, skus=[sku])
+    version = 4
+    if command == "delist":
+        version = (await pair.give("quin", version=4, **pair.arguments)).body["version"]
 
-    # Look where the service can't have gone on yet: the change is committed, catalogues are slow.
-    await rig.shop.faults(slow=2.0, skus=[sku])
     answer = await pair.give(
-        the_right_one(command, state) or "", version=4, **arguments(command, pair.case)
+        the_right_one(command, state) or "", version=version, **pair.arguments
     )
-    after = await connection.fetchrow(newest, pair.case.id)
+    after = await holds_of(connection, sku)
 
-    assert 200 == answer.status
-    if (state, command) not in HOLDS:
-        assert before == after
-        return
-    assert HOLDS[state, command] == (after["state"], after["level"])
-    assert (before["revision"] if before else 0) < after["revision"]
+    assert 200 == answer.status, answer.body
+    revisions = [one["revision"] for one in before.values()]
+    changed = [one for key, one in after.items() if one != before.get(key)]
+    assert all(one["revision"] > max(revisions, default=0) for one in changed)
+    _became(pair, TOUCHED.get((state, command)), before, changed)
+
+
+def _became(pair: Pair, touched: str | None, before: Any, changed: list[dict[str, Any]]) -> None:
+    seen = [(one["case_id"], one["lot"], one["state"], one["level"]) for one in changed]
+    mine, lot = pair.case.id, LOT["lot"]
+    soft = pair.case.state is State.SUSPECTED
+    expected: list[Any] = {
+        None: [],
+        "released": [(mine, None, "releasing", "hide" if soft else "hard")],
+        "set": [(mine, None, "active", "hard")],
+        "widened": [(mine, None, "active", "hard")],
+        "narrowed": [(mine, lot, "active", "hard")],
+        "handed over": [(
+            pair.other and pair.other.id, None, "active", "hide" if soft else "hard"
+        )],
+    }[touched]
+    assert expected == seen
+    if touched == "narrowed":
+        assert "active" == next(iter(before.values()))["state"]
+    if pair.command == "register_order":
+        assert ["authority"] == [one["lane"] for one in changed]
 
 
 # --------------------------------------------------------------------- the lane of authority
 
 
-@pytest.mark.parametrize("command", sorted(design.ILLEGAL_IN_AUTHORITY_LANE))
+@pytest.mark.parametrize("order_of_votes", [("cora", "mara"), ("miro", "cora")])
 @pytest.mark.parametrize("state", design.FROZEN_PHASE)
-async def test_an_order_is_not_got_around(
-    rig: Rig, connection, sku: str, state: str, command: str
+async def test_a_revoked_order_is_lifted_by_two(
+    rig: Rig, connection, sku: str, state: str, order_of_votes: tuple[str, str]
 ):
-    """While an order of an authority is in force, these commands are illegal for everybody."""
-    pair = await pair_of(rig, connection, sku, state, command, lane="authority")
-    right = the_right_one(command, state)
-    assert right is not None
+    """From any frozen phase, by compliance and a manager, in whichever order, once it is revoked.
 
-    await pair.refused((409, "version_conflict"), right, version=5)
-    await pair.refused(
-        (409, "illegal_transition"), right, version=4, **arguments(command, pair.case)
-    )
-    await pair.is_unchanged()
-
-
-async def test_an_order_is_not_approved_away(rig: Rig, connection, sku: str):
-    """In the lane of authority an approval waits for the revocation, whoever approves."""
-    pair = await pair_of(
-        rig, connection, sku, "awaiting_approval", "approve", lane="authority"
-    )
-
-    for who in ("mara", "cora", "quin", "miro"):
+    One of them alone leaves all as it was; before the revocation neither may even begin.
+    """
+    pair = await pair_of(rig, connection, sku, state, "approve", lane="authority")
+    one, other = order_of_votes
+    for who in order_of_votes:
         await pair.refused((422, "guard_failed"), who, version=4, evidence_revision=3)
     await pair.is_unchanged()
+
+    revoked = await pair.give("cora", "register_revocation", version=4, document="orders/8")
+    assert (200, state, 5) == (
+        revoked.status, revoked.body["state"], revoked.body["version"],
+    )
+    first = await pair.give(one, version=5, evidence_revision=3)
+    assert (200, state, 6) == (first.status, first.body["state"], first.body["version"])
+    again = await pair.give(one, version=6, evidence_revision=3)
+    assert (422, "guard_failed") == (again.status, again.body["code"])
+    second = await pair.give(other, version=6, evidence_revision=3)
+
+    assert (200, "reinstating", 7, "quality") == (
+        second.status, second.body["state"], second.body["version"], second.body["lane"],
+    )
+
+
+@pytest.mark.parametrize("state", design.FROZEN_PHASE)
+async def test_a_new_order_takes_the_revocation_back(rig: Rig, connection, sku: str, state: str):
+    """Whoever registers an order after a revocation voids it, and the first vote with it."""
+    pair = await pair_of(
+        rig, connection, sku, state, "approve", lane="authority", revoked=True
+    )
+    first = await pair.give("cora", version=4, evidence_revision=3)
+    assert (200, state) == (first.status, first.body["state"])
+
+    again = await pair.give(
+        "cora", "register_order", version=5, authority="The customs", document="orders/11"
+    )
+    now = again.body
+    refused = await pair.give("mara", version=now["version"], evidence_revision=4)
+
+    assert 200 == again.status, now
+    assert (422, "guard_failed") == (refused.status, refused.body["code"])
+    assert "authority" == (await rig.case(str(pair.case.id)))["lane"]
 
 
 # ------------------------------------------------------------------------------ unborn cases
@@ -365,3 +378,12 @@ async def test_an_unknown_command_is_no_command(rig: Rig, take_sku: TakeSku):
 
     assert (422, "invalid_input") == (answer.status, answer.body["code"])
     assert "frozen" == (await rig.case(str(case.id)))["state"]
+
+
+async def test_nothing_of_the_design_is_left_out():
+    """Every line that people bring about is given by somebody, and refused to somebody."""
+    lines = {(state, command) for command, state in design.LINES if state is not None}
+    asked = {(s, c) for s, c in lines if given_by_people(c)}
+
+    assert asked == set(legal_pairs()) | NEVER_MET
+    assert set(ILL_TYPED) == {c for _, c in asked} | {"attach_evidence", "register_revocation"}

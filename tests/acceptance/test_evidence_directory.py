@@ -14,7 +14,7 @@ from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from freezeguard.storage.vault import DirectoryVault
 from tests.acceptance.rows import case_in, put
-from tests.acceptance.test_evidence_files import attach
+from tests.acceptance.steps import attach
 from tests.files import PDF
 from tests.rig import Rig, ServiceProcess, fast_settings, shop_with_service, until
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import io
+import json
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
+from zipfile import ZipFile
 
 import pytest
 
@@ -14,9 +16,9 @@ from freezeguard.domain.history import replay
 from freezeguard.domain.transitions import FINAL, OPEN, State
 from tests import files
 from tests.acceptance.rows import NEVER_FROZEN, case_in, put
-from tests.acceptance.steps import approve, body_of, mails_arrived, sql, timeline
+from tests.acceptance.steps import approve, attach, body_of, mails_arrived, sql, timeline
 from tests.files import PDF, SOUND
-from tests.rig import Answer, Rig, register_skus
+from tests.rig import Rig, register_skus
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,18 +28,6 @@ SHOP = {
     "evidence": {"file_bytes": 10 * 1024 * 1024, "files": 9, "case_bytes": 12 * 1024 * 1024},
 }
 MIB = 1024 * 1024
-
-
-async def attach(rig: Rig, case: Any, who: str, raw: bytes = PDF, **more: Any) -> Answer:
-    """Attach a file as this person; the version is the case's."""
-    kind = more.pop("kind", "application/pdf")
-    key = more.pop("key", None)
-    url = more.pop("url", None)
-    query = {"name": "report.pdf", "version": str(case["version"]), **more}
-    return await rig.call(
-        "POST", f"/v1/cases/{case['id']}/evidence", who, params=query, data=io.BytesIO(raw),
-        headers={"Content-Type": kind, **({"Idempotency-Key": key} if key else {})}, url=url,
-    )
 
 
 async def a_case(rig: Rig, sku: str, state: str = "frozen", **changes: Any) -> dict[str, Any]:
@@ -427,3 +417,24 @@ async def test_an_erased_file_leaves_its_entry(rig: Rig, sku: str):
     assert [503, 404, 201] == [lost.status, erased.status, again.status]
     assert "erased on" in erased.body["detail"]
     assert 2 == len(await listed(rig, case, "vera"))
+
+
+async def test_a_pack_names_the_files_that_its_reader_may_see(rig: Rig, sku: str):
+    """Name, size and hash of each file; in a vendor's pack only of those that are shared."""
+    case = await a_case(rig, sku)
+    await attach(rig, case, "owen", name="ours.pdf")
+    case = await rig.case(case["id"])
+    await attach(rig, case, "owen", SOUND["image/png"][1], kind="image/png", name="both.png",
+                 share="true")
+    packs = {}
+    for reader in ("internal", "vendor"):
+        answer = await rig.call("GET", f"/v1/cases/{case['id']}/pack", "owen",
+                                params={"for": reader})
+        with ZipFile(io.BytesIO(answer.body)) as pack:
+            packs[reader] = json.loads(pack.read("case.json"))["files"]
+
+    assert ["ours.pdf", "both.png"] == [one["name"] for one in packs["internal"]]
+    assert ["both.png"] == [one["name"] for one in packs["vendor"]]
+    assert (len(PDF), sha256(PDF).hexdigest()) == (
+        packs["internal"][0]["bytes"], packs["internal"][0]["sha256"]
+    )

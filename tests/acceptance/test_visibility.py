@@ -120,7 +120,7 @@ async def test_a_vendor_sees_sums_and_no_names(rig: Rig, sku: str):
     assert 1 == seen["evidence"]["signals"]
     assert [] == seen["evidence"]["excerpts"]
     assert {"vendor:acme"} == {one["recipient"] for one in seen["notices"]}
-    names = {"detector", "reconciler", "the shop", "person:vera"}
+    names = {"courier", "detector", "reconciler", "the shop", "person:vera"}
     assert names == {one["actor"] for one in history}
     everything = json.dumps([seen, history])
     for secret in ("alba", "bert", "in my hands", "customer-"):
@@ -135,7 +135,9 @@ async def test_staff_sees_everything_and_an_auditor_changes_nothing(rig: Rig, sk
     refused = await rig.command(seen, "accept_ownership", "audi")
 
     assert ["It broke in my hands."] == seen["evidence"]["excerpts"]
-    assert ["comment", "attach_evidence"] == [one["command"] for one in seen["available_commands"]]
+    assert ["accept_hand_off", "comment", "attach_evidence"] == [
+        one["command"] for one in seen["available_commands"]
+    ]
     assert (403, "not_allowed") == (refused.status, refused.body["code"])
 
 
@@ -175,15 +177,19 @@ async def test_a_catalogue_key_reads_and_never_commands(rig: Rig, sku: str):
 async def test_what_is_offered_is_what_is_allowed(rig: Rig, sku: str):
     """Each person is offered the commands that the state and their roles allow, and no others."""
     case = await _frozen(rig, sku)
+    staff = {"accept_hand_off", "attach_evidence", "comment"}
+    second = {*staff, "declare_false_alarm", "delist", "narrow"}
+    manager = {"extend_deadline", "narrow", "review", "unwaive", "waive"}
     expected = {
-        "owen": {"accept_ownership", "comment", "attach_evidence", "declare_false_alarm"},
-        "mara": {"comment", "attach_evidence", "declare_false_alarm"},
-        "miro": {"comment", "attach_evidence"},
-        "alba": {"comment", "attach_evidence"},
-        "quin": {"comment", "attach_evidence", "declare_false_alarm"},
-        "cora": {"comment", "attach_evidence", "declare_false_alarm"},
-        "vera": {"comment", "attach_evidence"},
-        "root": {"comment", "attach_evidence"},
+        "owen": {*second, *manager, "accept_ownership", "answer_contest", "hand_off", "merge",
+                 "widen"},
+        "mara": {*second, *manager, "hand_off"},
+        "miro": {*staff, *manager},
+        "alba": staff,
+        "quin": second,
+        "cora": {*second, "record_action", "register_order"},
+        "vera": {"acknowledge", "attach_evidence", "comment", "commit_date", "contest"},
+        "root": staff,
     }
 
     offered = {

@@ -18,7 +18,6 @@ from freezeguard.api.routing import Call, Media, Reply, Route, takes_gzip
 from freezeguard.domain.errors import (
     GuardFailed,
     InvalidInput,
-    NotAvailableYet,
     NotFound,
     Unavailable,
     VersionConflict,
@@ -305,7 +304,6 @@ async def raising(error: Exception) -> AsyncIterator[Service]:
     [
         (NotFound("no such case"), 404, {"code": "not_found", "detail": "no such case"}),
         (VersionConflict(), 409, {"code": "version_conflict"}),
-        (NotAvailableYet(), 409, {"code": "not_available_yet"}),
         (GuardFailed(["a cause", "a proof"]), 422, {"missing": ["a cause", "a proof"]}),
         (
             InvalidInput("too old", pointer="/at"),

@@ -179,7 +179,7 @@ async def test_a_cursor_of_somebody_elses_making_is_refused(rig: Rig, every: lis
             if answer.status >= 500:
                 wrong.append((one.name, formed, answer.status))
 
-    assert 5 == len(lists)
+    assert 6 == len(lists)
     assert [] == wrong
 
 

@@ -140,12 +140,18 @@ async def test_a_secret_is_shown_once(rig: Rig):
     assert not any(secret in row for row in dump)
 
 
+FILES = "POST /v1/cases/{id}/evidence"
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\tb", "☕"])
 async def test_a_key_is_printable_ascii(rig: Rig, every: list[Operation], key: str):
-    """1 to 255 characters; anything else is refused at every write, by the header's name."""
+    """1 to 255 characters; anything else is refused at every write, by the header's name.
+
+    A file is refused for its case before its key is looked at.
+    """
     wrong = []
     for one in every:
-        if one.method not in {"POST", "PUT", "DELETE"}:
+        if one.method not in {"POST", "PUT", "DELETE"} or one.name == FILES:
             continue
         answer = await ask(rig, one.method, one.address(), one.somebody, headers={KEY: key},
                            json={} if one.media_types else None)

@@ -156,6 +156,7 @@ def reported(record_property: Report, tester: Examiner, number: int, before: int
     return grown
 
 
+@pytest.mark.timeout(400)
 async def test_schemathesis_finds_nothing(tester: Examiner, record_property: Report):
     """At least 2,000 cases over 3 seeds: nothing; warmed up, the replica keeps no memory.
 

@@ -42,6 +42,7 @@ async def test_a_sound_installation_has_nothing_bad(shell: Shell) -> None:
     assert (0, set()) == (ran.code, bad(ran))
     assert "well" == findings(ran)["catalogue shop"]["verdict"]
     assert "well" == findings(ran)["mail"]["verdict"]
+    assert "DE in Europe/Berlin; laws of EU" == findings(ran)["calendar"]["detail"]
 
 
 async def test_each_thing_that_is_broken_is_named_with_a_remedy(
@@ -84,3 +85,14 @@ async def test_a_database_that_is_away_does_not_end_the_examination(tmp_path: Pa
 
     assert (1, {"database"}) == (ran.code, bad(ran))
     assert "disk space" in findings(ran)
+
+
+async def test_a_place_without_known_holidays_is_named(shell: Shell) -> None:
+    """Doctor says so, and `serve` does not start with it."""
+    nowhere = shell.having(FREEZEGUARD_CALENDAR__COUNTRY="XX")
+    ran = await nowhere.run("doctor", "--json")
+    served = await nowhere.run("serve", "--json")
+
+    assert "calendar" in bad(ran)
+    assert "'XX'" in findings(ran)["calendar"]["detail"]
+    assert (2, "invalid_settings") == (served.code, served.document["error"]["code"])

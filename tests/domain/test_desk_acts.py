@@ -367,9 +367,11 @@ def test_what_is_no_review():
 @pytest.mark.parametrize("actor", [FAY, VERA])
 def test_new_evidence_voids_what_was_agreed_without_it(state, actor):
     """Staff and the vendor attach it; the revision rises, and votes count no more."""
-    attached = give(case_in(state), Command.ATTACH_EVIDENCE, actor, {"evidence": "photo"})
+    file = {"file": "f-1", "media_type": "image/png", "size": 7}
+    attached = give(case_in(state), Command.ATTACH_EVIDENCE, actor, file)
 
     assert (state, 4, 5) == (
         attached.case.state, attached.case.evidence_revision, attached.case.version
     )
-    assert [fx.VoidVotes("new evidence was attached")] == without_clocks(attached)
+    told = [fx.Notify("evidence_attached", "owner", file)] if actor is VERA else []
+    assert [fx.VoidVotes("the evidence has changed"), *told] == without_clocks(attached)

@@ -171,14 +171,14 @@ def test_an_order_answers_an_appeal_and_counts_as_a_recurrence():
     """Of an order's two rows the state decides which one it was."""
     life = (
         Line("freeze", None, "freezing", 1, 1),
-        Line("register_order", "freezing", "freezing", 2, 1),
-        Line("register_revocation", "freezing", "freezing", 3, 1),
-        Line("approve", "freezing", "freezing", 4, 1),
-        Line("approve", "freezing", "reinstating", 5, 1),
-        Line("register_order", "reinstating", "freezing", 6, 2),
+        Line("register_order", "freezing", "freezing", 2, 2),
+        Line("register_revocation", "freezing", "freezing", 3, 2),
+        Line("approve", "freezing", "freezing", 4, 2),
+        Line("approve", "freezing", "reinstating", 5, 2),
+        Line("register_order", "reinstating", "freezing", 6, 3),
     )
 
-    assert Replayed(State.FREEZING, 6, 2, 1) == replay(life)
+    assert Replayed(State.FREEZING, 6, 3, 1) == replay(life)
 
 
 def test_the_higher_recurrence_of_two_cases_replays():

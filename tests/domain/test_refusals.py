@@ -33,7 +33,8 @@ GUARDED = frozenset(
         "request_approval", "reject_approval", "approve", "confirm_release", "complete_probation",
         "declare_false_alarm", "delist", "waive", "unwaive", "commit_date", "miss_date",
         "contest",
-        "answer_contest", "attach_evidence", "appeal", "reopen", "uphold", "widen", "narrow", "confirm_narrow",
+        "answer_contest", "attach_evidence", "appeal", "reopen", "uphold", "widen", "narrow",
+        "confirm_narrow",
         "register_order", "register_revocation", "record_action", "merge", "hand_off",
         "accept_hand_off", "lapse_hand_off", "extend_deadline", "review",
     }

@@ -187,7 +187,7 @@ def test_only_the_owner_answers():
 
 @pytest.mark.parametrize("state", sorted(FROZEN_PHASE))
 def test_silence_of_a_vendor_moves_nothing_but_notices(state):
-    """The second contact is written to; state, version and hold stay."""
+    """The vendor and its second contact are written to; state, version and hold stay."""
     case = case_in(state)
 
     silent = give(
@@ -197,9 +197,11 @@ def test_silence_of_a_vendor_moves_nothing_but_notices(state):
     assert (state, 4, "silent") == (
         silent.case.state, silent.case.version, silent.case.vendor_status
     )
-    assert [fx.Notify("vendor_reminder", "vendor_second", {
-        "silent_since": "then", "number": 1, "due": "tomorrow",
-    })] == without_clocks(silent)
+    told = {"silent_since": "then", "number": 1, "due": "tomorrow"}
+    assert [
+        fx.Notify("vendor_reminder", "vendor", told),
+        fx.Notify("vendor_reminder", "vendor_second", told),
+    ] == without_clocks(silent)
 
 
 def test_a_date_that_passes_breaks_the_promise_once():

@@ -14,9 +14,9 @@ from freezeguard.domain.enforcement import Status
 from freezeguard.ports.catalogues import CatalogueError, Found, Observation, Traits
 from freezeguard.ports.storage import CatalogueRow, Transaction
 from freezeguard.services.breaker import Breaker
-from freezeguard.services.casework import LEASE
 from freezeguard.services.claims import Calls, Claim
 from freezeguard.services.directory import Outlet
+from freezeguard.services.holding import LEASE
 from freezeguard.services.pace import Pace
 from freezeguard.services.releasing import Releasing
 from freezeguard.storage.database import PostgresDatabase

@@ -15,9 +15,9 @@ from freezeguard.domain.enforcement import Status
 from freezeguard.ports.catalogues import CatalogueError
 from freezeguard.ports.storage import CatalogueRow, Transaction
 from freezeguard.services.breaker import Breaker
-from freezeguard.services.casework import LEASE
 from freezeguard.services.claims import Calls, Claim, LeaseLost, Paused
 from freezeguard.services.directory import Outlet
+from freezeguard.services.holding import LEASE
 from freezeguard.services.pace import Pace
 from freezeguard.storage.database import PostgresDatabase
 from tests.rig import until

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import groupby
+from random import Random
 from typing import Any
 
 import pytest
@@ -115,18 +117,45 @@ async def test_safety_orders_and_statements_never_wait(outbox: Outbox) -> None:
 
 
 async def test_a_statement_does_not_wait_behind_a_digest(outbox: Outbox) -> None:
-    """A case is stopped again while its last notice lies in a digest: that leaves now, first."""
+    """A case is stopped again while its last notice waits in a digest: both leave now, in order.
+
+    What comes after the statement waits again.
+    """
     await outbox.put_vendor(VENDOR)
-    await storm(outbox, 5, "update", to=VENDOR)
+    others = await storm(outbox, 6, "update", to=VENDOR)
     case = await outbox.case("kettle")
     await outbox.put(told(case, "released", VENDOR))
     await outbox.deliver()
-    await outbox.put(told(case, "refrozen", VENDOR))
-    await outbox.deliver()
+    assert 5 == len(outbox.to(VENDOR))
 
-    *_, digest, statement = outbox.to(VENDOR)
-    assert f"Case {case.number}: On sale again" in body(digest)
+    await outbox.put(told(case, "refrozen", VENDOR), told(case, "frozen_confirmed", VENDOR))
+    await outbox.deliver()
+    *_, released, statement = outbox.to(VENDOR)
+    assert 7 == len(outbox.to(VENDOR))
+    assert "On sale again" in str(released["Subject"])
     assert "Sale stopped again" in str(statement["Subject"])
+
+    outbox.ahead = FIVE
+    await outbox.deliver()
+    text = body(outbox.to(VENDOR)[-1])
+    assert text.index(f"Case {others[5].number}: Where") < text.index(f"Case {case.number}: Stop")
+    assert {"sent"} == set(await outbox.states())
+
+
+async def test_one_batch_of_a_case_has_no_knot(outbox: Outbox) -> None:
+    """What waits, what must not and what waits again arrive at once: nobody waits for ever."""
+    await outbox.put_vendor(VENDOR)
+    await storm(outbox, 5, "update", to=VENDOR)
+    case = await outbox.case("kettle")
+    kinds = ("released", "refrozen", "frozen_confirmed", "refrozen", "frozen_confirmed")
+    await outbox.put(*(told(case, kind, VENDOR) for kind in kinds))
+    await outbox.deliver()
+    assert 5 + 4 == len(outbox.to(VENDOR))
+
+    outbox.ahead = FIVE
+    await outbox.deliver()
+    assert {"sent"} == set(await outbox.states())
+    assert 5 + 4 + 1 == len(outbox.to(VENDOR))
 
 
 # ----------------------------------------------------------------------------- order and faults
@@ -251,3 +280,45 @@ async def test_a_vendors_digest_goes_to_the_next_contact_whole(
     [digest] = outbox.to("second@acme.example")
     assert "4 notices of Example Shop" == digest["Subject"]
     assert {"sent"} == set(await outbox.states())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_any_storm_is_told_whole_once_and_in_order(outbox: Outbox, seed: int) -> None:
+    """Chance chooses cases, kinds, times and failures: nothing is lost, doubled or overtaken."""
+    chance = Random(seed)
+    await outbox.put_vendor(VENDOR)
+    cases = [await outbox.case(f"sku-{place}") for place in range(4)]
+    kinds = ["update", "released", "refrozen", "frozen_confirmed"]
+
+    async def sometimes(_: Any, __: Any, envelope: Any, address: str, ___: Any) -> str:
+        if chance.random() < 0.3:
+            return "451 4.3.0 later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    outbox.mailbox.handle_RCPT = sometimes  # type: ignore[attr-defined]
+    for _ in range(12):
+        to = (VENDOR, OWEN)
+        await outbox.put(*(
+            told(chance.choice(cases), chance.choice(kinds), chance.choice(to))
+            for _ in range(chance.randrange(6))
+        ))
+        outbox.ahead += timedelta(minutes=chance.choice([0, 0, 1, 4]))
+        await outbox.deliver()
+    for _ in range(20):
+        outbox.ahead += timedelta(minutes=6)
+        await outbox.deliver()
+
+    assert {"sent"} == set(await outbox.states())
+    ids = [str(one["Message-ID"]) for one in outbox.mailbox.messages]
+    assert len(ids) == len(set(ids))
+    rows = await outbox.rows("SELECT * FROM notices ORDER BY case_id, recipient, n")
+    for _, mine in groupby(rows, key=lambda row: (row["case_id"], row["recipient"])):
+        arrived = [_place(ids, row) for row in mine]
+        assert arrived == sorted(arrived)
+
+
+def _place(ids: list[str], row: Any) -> int:
+    """Return when the mail came that a notice was told by."""
+    kind, its_id = ("digest", row["digest"]) if row["digest"] else ("notice", row["id"])
+    return ids.index(f"<{kind}.{its_id}@shop.example>")

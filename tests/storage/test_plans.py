@@ -199,7 +199,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("digests", "claim_digest", 3, {"notice_digests_due", "notices_by_digest"}),
     ("digests", "members", 2, {"notices_by_digest"}),
     ("digests", "digest_sent", 2, {"notice_digests_pkey", "notices_by_digest"}),
-    ("digests", "hurry_digests", 2, {"notices_by_digest"}),
+    ("digests", "take_along", 1, {"notices_pkey"}),
     ("notices", "of_case", 1, {"notices_once"}),
     ("evidence", "files_of_case", 1, {"evidence_files_by_case"}),
     ("evidence", "part", 2, {"evidence_contents_pkey"}),

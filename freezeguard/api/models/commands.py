@@ -189,6 +189,9 @@ class RegisterRevocation(Input):
     """The authority takes its order back."""
 
     document: Name | None = Field(None, description="Where the revocation itself is kept.")
+    order: Name | None = Field(
+        None, description="The document of the order that is revoked, where there are several."
+    )
     authority: Text | None = None
     comment: Text | None = None
 

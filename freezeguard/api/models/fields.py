@@ -22,7 +22,7 @@ CONTROLS = "\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029"
 """Control characters (Cc), and the two separators that end a line like one: refused in names."""
 
 _NAME_PATTERN = rf"^[^{CONTROLS}]+$"
-_NO_NUL = r"^[^\u0000]*$"
+NO_NUL = r"^[^\u0000]*$"
 _RFC_3339 = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
@@ -44,7 +44,7 @@ PATTERNS_IN_WORDS = {
     WINDOW_PATTERN: "a whole number and s, m, h, d or w: 30d",
     GTIN_PATTERN: "8, 12, 13 or 14 digits",
     "^[\\x20-\\x7e]+$": "printable ASCII",
-    _NO_NUL: "no NUL",
+    NO_NUL: "no NUL",
     _NAME_PATTERN: "no control characters, no line ends",
     _RFC_3339: "a time as RFC 3339 writes it, with its offset: 2026-11-21T09:30:00Z",
     _MONEY_PATTERN: 'a decimal string with up to 4 decimals: "4.50"',
@@ -152,7 +152,7 @@ Text = Annotated[
     str,
     StringConstraints(max_length=MAX_TEXT),
     # NUL is refused before any model sees the text; the schema says so all the same.
-    Field(json_schema_extra={"pattern": _NO_NUL}),
+    Field(json_schema_extra={"pattern": NO_NUL}),
 ]
 Country = Annotated[
     str,

@@ -1,6 +1,7 @@
 """Cases: the queue, one case whole, its history, and commands on it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from freezeguard.api.refusals import InvalidFields, field_errors
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import Actor, Person, actor_name
+from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
-from freezeguard.ports.storage import CaseEvent, CaseFilter, Transaction
-from freezeguard.services.casefile import for_vendor, visible_case
+from freezeguard.ports.storage import CaseEvent, CaseFilter, Clock, Transaction
+from freezeguard.services.casefile import clocks_for, for_vendor, visible_case
 from freezeguard.services.casework import Aftermath
 from freezeguard.services.evaluation import Evaluated
 
@@ -65,9 +67,47 @@ _EXAMPLES: Mapping[Command, dict[str, Any]] = {
     Command.DECLARE_FALSE_ALARM: {**_SEEN, "reason_code": "wrong_item"},
     Command.FREEZE: {**_SEEN, "reason_code": "defective", "comment": "The third caller today."},
     Command.DISMISS: {**_SEEN, "reason": "A display fault, the item is sound."},
-    Command.ATTACH_EVIDENCE: _SEEN,
     Command.RESOLVE_TASK: {
         **_SEEN, "catalogue": "shop", "remote_id": "p000001", "note": "Taken off by hand.",
+    },
+    Command.ATTACH_EVIDENCE: _SEEN,
+    Command.ACKNOWLEDGE: {**_SEEN, "comment": "We have it and are looking into it."},
+    Command.COMMIT_DATE: {**_SEEN, "date": "2027-01-15T12:00:00Z", "comment": "New resin."},
+    Command.CONTEST: {**_SEEN, "reason": "Lot L-7 was never sold to you: see invoice 4711."},
+    Command.ANSWER_CONTEST: {**_SEEN, "reason": "Two of the five are of lot L-6, which was."},
+    Command.WAIVE: {
+        **_SEEN, "catalogue": "shop", "remote_id": "p000001", "until": "2027-01-15T12:00:00Z",
+        "reason": "The kiosk is closed until then.",
+    },
+    Command.UNWAIVE: {
+        **_SEEN, "catalogue": "shop", "remote_id": "p000001", "reason": "It opens early.",
+    },
+    Command.DELIST: {**_SEEN, "reason": "No remedy in three rounds."},
+    Command.APPEAL: {**_SEEN, "new_facts": "The test house found the fault in another batch."},
+    Command.REOPEN: {**_SEEN, "reason": "The report is new and sound."},
+    Command.UPHOLD: {**_SEEN, "reason": "The report is of another model."},
+    Command.WIDEN: {**_SEEN, "scope": {}, "reason": "A second lot is hit."},
+    Command.NARROW: {
+        **_SEEN, "scope": {"lot": "L-7"}, "reason": "All complaints name lot L-7.",
+        "evidence_revision": 3,
+    },
+    Command.REGISTER_ORDER: {
+        **_SEEN, "authority": "Market surveillance", "document": "MS-2026-118.pdf",
+        "jurisdiction": "EU",
+    },
+    Command.REGISTER_REVOCATION: {**_SEEN, "document": "MS-2026-131.pdf"},
+    Command.RECORD_ACTION: {
+        "clock": "gpsr_order", "action": "Stopped everywhere; the authority was told by mail.",
+    },
+    Command.MERGE: {**_SEEN, "into": "41", "reason": "The same resin in both lots."},
+    Command.HAND_OFF: {**_SEEN, "to": "mara", "reason": "I am away for two weeks."},
+    Command.ACCEPT_HAND_OFF: _SEEN,
+    Command.EXTEND_DEADLINE: {
+        **_SEEN, "clock": "vendor_date", "until": "2027-02-01T12:00:00Z",
+        "reason": "The test house is closed until then.",
+    },
+    Command.REVIEW: {
+        **_SEEN, "verdict": "right", "comment": "For what was known, it was right to stop.",
     },
 }
 """One body per command, with all that a decision needs."""
@@ -126,6 +166,13 @@ def _arguments_in_words() -> str:
     return f"Arguments stand beside `command` and `version`. {'; '.join(lists)}."
 
 
+async def _with_overdue_clocks(
+    tx: Transaction, wanted: CaseFilter, now: datetime
+) -> tuple[list[Case], list[Clock]]:
+    found = await tx.cases.listed(wanted)
+    return found, await tx.cases.overdue_clocks([one.id for one in found], now)
+
+
 class Cases:
     """Handlers of cases."""
 
@@ -149,10 +196,17 @@ class Cases:
         )
         if own is not None and query.vendor not in {None, own}:
             return Reply(CaseList(items=[], next=None))
-        found = await context.database.run(lambda tx: tx.cases.listed(wanted))
+        found, clocks = await context.database.run(
+            lambda tx: _with_overdue_clocks(tx, wanted, context.now())
+        )
         page = found[: query.limit]
         after = write_cursor(page[-1].opened_at, page[-1].id) if len(found) > len(page) else None
-        return Reply(CaseList(items=[present_summary(one, actor) for one in page], next=after))
+        late = clocks_for(clocks, actor)
+        items = [
+            present_summary(one, actor, [clock for clock in late if clock.case_id == one.id])
+            for one in page
+        ]
+        return Reply(CaseList(items=items, next=after))
 
     async def one(self, call: Call[None]) -> Reply:
         """Return one case whole."""

@@ -13,7 +13,7 @@ from freezeguard.api import envelope
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
 from freezeguard.api.models.answers import AttachedOut, EvidenceFileList, EvidenceFileOut
-from freezeguard.api.models.fields import Name, Text
+from freezeguard.api.models.fields import NO_NUL, Name
 from freezeguard.api.parameters import Query
 from freezeguard.api.presenting import present_file
 from freezeguard.api.routing import AnyRoute, Call, Media, Reply, Route
@@ -35,10 +35,10 @@ class UploadQuery(Query):
 
     version: int = Field(ge=1, description="The version of the case that you saw.")
     name: str = Field(
-        min_length=1, max_length=1000,
+        min_length=1, max_length=200,
         description="Name of the file; what leads elsewhere or can't be shown is left out.",
     )
-    note: Text = Field("", max_length=2000, description="What it shows.")
+    note: str = Field("", max_length=450, pattern=NO_NUL, description="What it shows.")
     share: bool = Field(
         default=False,
         description="Staff: the vendor may see it, and is told. A vendor's file both sides see.",

@@ -159,7 +159,7 @@ def _settings(place: Path, shop: ShopClient, mail_port: int) -> Settings:
         data_dir=place / "data",
         port=port,
         catalogues={"shop": sample_configuration(shop.url, shop.admin_token)},
-        mail={"host": "127.0.0.1", "port": mail_port},
+        mail={"host": "127.0.0.1", "port": mail_port, "digest_after": 100},
         shop={"name": "Demo Shop", "contact_address": "quality@shop.example"},
         policy={
             "probation_time": timedelta(seconds=4),
@@ -187,6 +187,8 @@ def _overrides(settings: Settings) -> tuple[Override, ...]:
         Override("data_dir", "a temporary directory", "freezeguard-data", "leaves nothing behind"),
         Override("port", str(settings.port), "8080", "a free one"),
         Override("mail.host", "127.0.0.1", "none", "a mail server of the demonstration"),
+        Override("mail.digest_after", str(settings.mail.digest_after),
+                 str(HermeticSettings().mail.digest_after), "so that you see each letter"),
         Override("shop.name", settings.shop.name, "the shop", "for the letters"),
         Override("catalogues.shop", "the sample shop", "none", "a shop of the demonstration"),
     )

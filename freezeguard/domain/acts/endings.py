@@ -5,7 +5,14 @@ from typing import Any
 
 from freezeguard.domain import probation
 from freezeguard.domain.acts.freezing import stopped
-from freezeguard.domain.acts.outcome import Act, Outcome, cast_vote, no_approval, who_acts
+from freezeguard.domain.acts.outcome import (
+    Act,
+    Outcome,
+    cast_vote,
+    no_approval,
+    stricter_lane,
+    who_acts,
+)
 from freezeguard.domain.clocks import after_days
 from freezeguard.domain.effects import (
     CloseTasks,
@@ -24,6 +31,8 @@ from freezeguard.domain.effects import (
 )
 from freezeguard.domain.enforcement import Status, is_degraded
 from freezeguard.domain.guards import Guard, Move, is_last_vote, live_votes
+from freezeguard.domain.record import Case
+from freezeguard.domain.signals import Severity
 from freezeguard.domain.transitions import Command, State
 
 NEW_FACTS = "`new_facts`: what was not known when it was decided"
@@ -56,8 +65,15 @@ def _approve(move: Move) -> Outcome:
         "decided_by": _voters(move), **no_approval(),
     }
     if move.case.lane == "authority":
-        changes["lane"] = (move.case.authority_order or {}).get("lane_before") or "quality"
+        changes["lane"] = _lane_after_the_order(move.case)
     return changes, released
+
+
+def _lane_after_the_order(case: Case) -> str:
+    """Return the lane that a case falls back to, stricter where somebody was hurt meanwhile."""
+    before = str((case.authority_order or {}).get("lane_before") or "quality")
+    hurt = int(case.known_evidence.get("severity", 0)) >= Severity.SAFETY
+    return stricter_lane(before, "safety") if hurt else before
 
 
 def _declare_false_alarm(move: Move) -> Outcome:

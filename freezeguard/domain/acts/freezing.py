@@ -30,6 +30,7 @@ from freezeguard.domain.people import Person
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command, State
 
+ORDER_NAMES = ("authority", "document", "jurisdiction", "registered_at", "registered_by")
 AGAIN = frozenset({State.REINSTATING, State.PROBATION, State.APPEALED})
 
 
@@ -70,7 +71,7 @@ def order_of(move: Move) -> dict[str, Any]:
     arguments, before = move.arguments, move.case.lane
     if before == "authority":
         before = (move.case.authority_order or {}).get("lane_before") or "quality"
-    return {
+    order = {
         "authority": arguments.get("authority") or arguments.get("comment") or "",
         "document": arguments.get("document") or "",
         "jurisdiction": arguments.get("jurisdiction"),
@@ -78,6 +79,16 @@ def order_of(move: Move) -> dict[str, Any]:
         "registered_by": move.person,
         "lane_before": before,
     }
+    in_force = orders_in_force(move.case)
+    return {**order, "further": in_force} if in_force else order
+
+
+def orders_in_force(case: Case) -> list[dict[str, Any]]:
+    """Return the orders of authorities that nobody has revoked, the newest first."""
+    order = dict(case.authority_order or {})
+    if case.lane != "authority" or not order or order.get("revocation"):
+        return []
+    return [{key: order.get(key) for key in ORDER_NAMES}, *order.get("further", ())]
 
 
 def stopped(move: Move, changes: Mapping[str, Any]) -> Outcome:

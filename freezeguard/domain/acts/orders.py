@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from freezeguard.domain.acts.freezing import order_of, stopped
+from freezeguard.domain.acts.freezing import order_of, orders_in_force, stopped
 from freezeguard.domain.acts.outcome import Act, Outcome
 from freezeguard.domain.clocks import is_legal
 from freezeguard.domain.effects import Effect, Notify, SetHold, VoidVotes
@@ -41,7 +41,7 @@ def _register_revocation(move: Move) -> Outcome:
         "document": arguments["document"], "authority": arguments.get("authority") or "",
         "registered_at": move.now.isoformat(), "registered_by": move.person,
     }
-    order = {**(move.case.authority_order or {}), "revocation": revocation}
+    order = _without(move, revocation)
     told = {"revocation": {
         "authority": revocation["authority"], "reference": revocation["document"],
     }}
@@ -52,6 +52,33 @@ def _register_revocation(move: Move) -> Outcome:
         Notify("revocation_registered", "compliance", told),
     ]
     return {"authority_order": order}, effects
+
+
+def _without(move: Move, revocation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the orders of a case after one of them was revoked; the last one lifts the lane."""
+    order = dict(move.case.authority_order or {})
+    in_force = orders_in_force(move.case)
+    if len(in_force) < 2:
+        return {**order, "revocation": revocation}
+    gone = _revoked(move)
+    newest, *further = [one for one in in_force if one["document"] != gone]
+    revoked = [*order.get("revoked", ()), {"document": gone, "revocation": dict(revocation)}]
+    return {**order, **newest, "further": further, "revoked": revoked}
+
+
+def _revoked(move: Move) -> str:
+    """Return the document of the order that is revoked: the only one, unless it is named."""
+    in_force = orders_in_force(move.case)
+    only = str(in_force[0]["document"]) if len(in_force) == 1 else ""
+    return str(move.arguments.get("order") or only)
+
+
+def _order_named(move: Move) -> tuple[str, ...]:
+    """Each authority takes back its own order: where there are several, it is named."""
+    documents = [str(one["document"]) for one in orders_in_force(move.case)]
+    if not documents or _revoked(move) in documents:
+        return ()
+    return (f"`order`: the document of the order that is revoked ({', '.join(documents)})",)
 
 
 def _record_action(_: Move) -> Outcome:
@@ -84,7 +111,7 @@ def _action_said(move: Move) -> tuple[str, ...]:
 
 GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.REGISTER_ORDER: (_authority_named, _document_given),
-    Command.REGISTER_REVOCATION: (_document_given,),
+    Command.REGISTER_REVOCATION: (_document_given, _order_named),
     Command.RECORD_ACTION: (_legal_clock_runs, _action_said),
 }
 
