@@ -704,8 +704,9 @@ CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint_id, next_at)
 CREATE INDEX webhook_deliveries_in_order ON webhook_deliveries (endpoint_id, thread, seq)
     WHERE state = 'queued';
 CREATE INDEX webhook_deliveries_by_endpoint ON webhook_deliveries (endpoint_id, seq DESC);
+CREATE INDEX webhook_deliveries_by_message ON webhook_deliveries (message_id);
 
--- Append-only: what each endpoint answered.
+-- What each endpoint answered; removed with its message when that is old.
 CREATE TABLE webhook_attempts (
     n            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     message_id   uuid NOT NULL,
@@ -872,3 +873,6 @@ GRANT SELECT ON audit_origin TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION refuse_change_of_record() FROM PUBLIC;
 GRANT SELECT, INSERT, UPDATE ON webhook_endpoints, webhook_deliveries TO freezeguard_runtime;
 GRANT SELECT, INSERT ON webhook_messages, webhook_attempts TO freezeguard_runtime;
+GRANT UPDATE (data) ON webhook_messages TO freezeguard_runtime;
+GRANT DELETE ON webhook_attempts, webhook_deliveries, webhook_messages, notice_digests,
+    mails_received TO freezeguard_runtime;

@@ -222,14 +222,17 @@ class Rig:
 
 
 def fast_settings(
-    dsns: OwnerAndRuntimeDsns, place: Path, shop: ShopClient, mail_port: int, **overrides: Any
+    dsns: OwnerAndRuntimeDsns, place: Path, shop: ShopClient, mail_port: int,
+    sells: Mapping[str, str] | None = None, **overrides: Any,
 ) -> dict[str, Any]:
-    """Return settings under which nothing waits long."""
+    """Return settings under which nothing waits long; `sells` is the scope of the catalogue."""
     settings: dict[str, Any] = {
         "database_url": dsns.runtime,
         "data_dir": place,
         "port": 0,
-        "catalogues": {"shop": sample_configuration(shop.url, shop.admin_token)},
+        "catalogues": {
+            "shop": {**sample_configuration(shop.url, shop.admin_token), "scope": sells or {}},
+        },
         "mail": {"host": "127.0.0.1", "port": mail_port, "digest_after": 1000},
         "workers": {"poll": 0.2, "sweep": 0.2, "timers": 0.1},
         "pace": {"first_retry": 0.05, "longest_retry": 0.5, "verify_every": 0.3,

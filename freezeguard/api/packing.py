@@ -46,7 +46,8 @@ _OBJECT_FOR_VENDORS = (
     "catalogue", "wanted", "status", "seen_sellable", "seen_side", "seen_at", "sent_at",
 )  # fmt: skip
 _ARGUMENTS_FOR_VENDORS = ("remedy", "missing", "catalogue", "status", "seen_at")
-_APART = {"evidence", "enforcement", "notices", "clocks", "tasks", "available_commands"}
+_APART = {"evidence", "enforcement", "notices", "clocks", "tasks", "available_commands",
+          "overdue"}
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$")
 

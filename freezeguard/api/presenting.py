@@ -1,5 +1,6 @@
 """Turns what services return into answers; leaves out what is not the reader's."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from freezeguard.api.models.answers import (
@@ -12,6 +13,7 @@ from freezeguard.api.models.answers import (
     HoldOut,
     NoticeOut,
     ObjectOut,
+    OverdueOut,
     ScopeOut,
     TaskOut,
 )
@@ -30,7 +32,7 @@ def present_case(file: Casefile, actor: Actor) -> CaseOut:
     """Return a casefile as this reader may see it."""
     case, evidence = file.case, file.evidence
     return CaseOut(
-        **_summary(case, actor),
+        **_summary(case, actor, [one for one in file.clocks if one.is_overdue(file.read_at)]),
         outcome=case.outcome,
         opened_by=case.opened_by if _is_staff(actor) else "",
         reinstated_at=case.reinstated_at,
@@ -81,13 +83,18 @@ def present_case(file: Casefile, actor: Actor) -> CaseOut:
     )
 
 
-def present_summary(case: Case, actor: Actor) -> CaseSummary:
-    """Return a case as it stands in a list."""
-    return CaseSummary(**_summary(case, actor))
+def present_summary(case: Case, actor: Actor, overdue: Sequence[Clock]) -> CaseSummary:
+    """Return a case as it stands in a list, with those of its clocks that are past due."""
+    return CaseSummary(**_summary(case, actor, overdue))
 
 
-def _summary(case: Case, actor: Actor) -> dict[str, Any]:
+def _summary(case: Case, actor: Actor, overdue: Sequence[Clock]) -> dict[str, Any]:
+    late = [
+        OverdueOut(kind=one.kind, due_at=one.due_at, level=one.level)
+        for one in sorted(overdue, key=lambda one: one.due_at)
+    ]
     return {
+        "overdue": late,
         "id": str(case.id),
         "number": case.number,
         "scope": ScopeOut(**case.scope.as_dict()),

@@ -22,6 +22,7 @@ from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import ids_by, new_secret, utc_now
 from freezeguard.domain.errors import InvalidInput, NotFound
 from freezeguard.domain.people import Person, Right, Role
+from freezeguard.domain.record import Promises
 from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import Now
 from freezeguard.ports.storage import Credential, Database, Transaction, Vendor
@@ -150,6 +151,18 @@ class Administration:
         if found is None:
             raise NotFound(f"Vendor {vendor!r} is not registered.")
         return found
+
+    async def promises(self, vendor: str) -> Promises:
+        """Return how many of its own dates a vendor kept and broke."""
+        return await self.database.run(lambda tx: tx.cases.promises(vendor))
+
+    async def review_scores(self) -> dict[str, tuple[int, int, int]]:
+        """Return, by person, how many of their pulls reviews found right, wrong, undecided."""
+        found = await self.database.run(lambda tx: tx.cases.review_scores())
+        return {
+            one["name"]: (one["right"], one["wrong"], one["undecided"])
+            for one in found if one["kind"] == "person"
+        }
 
 
 async def _active_person(tx: Transaction, person_id: str) -> Person:

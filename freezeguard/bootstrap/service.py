@@ -38,7 +38,7 @@ from freezeguard.notices.anchorpost import AnchorPost
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
 from freezeguard.ports.catalogues import Catalogue
-from freezeguard.ports.clock import NewId, Now
+from freezeguard.ports.clock import Moment, NewId, Now, no_moment
 from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer
 from freezeguard.services.auditchain import Anchoring, AuditReading, Chaining
 from freezeguard.services.bounces import Bounces
@@ -52,7 +52,7 @@ from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.endpoints import Endpoints
 from freezeguard.services.enforcement import Enforcement
 from freezeguard.services.evaluation import Evaluation
-from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits
+from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits, attached_files
 from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
@@ -158,6 +158,7 @@ class Service:
         step("timers", self.timers.fire_due, poll=every.timers)
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
+        step("vendors told", _idle(self.delivery.sweep_told), poll=every.sweep * 10)
         step("clock", _idle(self.clock.measure), poll=ASK_THE_TIME_EVERY)
         step("webhooks", self.posting.deliver_due, TOPIC_WEBHOOKS, poll=every.poll)
         step("dead webhooks", _idle(self.posting.look_after), poll=every.sweep * 60)
@@ -272,18 +273,21 @@ async def _warm(name: str, catalogue: Catalogue) -> None:
 
 
 @asynccontextmanager
-async def open_service(settings: Settings, *, now: Now | None = None) -> AsyncIterator[Service]:
+async def open_service(
+    settings: Settings, *, now: Now | None = None, moment: Moment = no_moment
+) -> AsyncIterator[Service]:
     """Reach the database, build the service, and close everything afterwards.
 
-    Its services go by `now`; without one they go by the database's clock.
+    Its services go by `now`, and what is due (clocks, notices, webhooks) by `moment`; without them
+    by the database's clock. Leases and calls to catalogues are on the database's clock always.
     """
     async with AsyncExitStack() as stack:
         dsns = await stack.enter_async_context(reach_database(settings))
-        yield await _open(settings, dsns, stack, now)
+        yield await _open(settings, dsns, stack, now, moment)
 
 
 async def _open(
-    settings: Settings, dsns: Dsns, stack: AsyncExitStack, now: Now | None
+    settings: Settings, dsns: Dsns, stack: AsyncExitStack, now: Now | None, moment: Moment
 ) -> Service:
     await warm_calendars(settings)
     await check_role(dsns.runtime, allow_owner=settings.allow_owner_role)
@@ -304,7 +308,7 @@ async def _open(
     stack.push_async_callback(post.close)
     return build(
         settings, database, dsns.runtime, catalogues, transport, post, customer_key, clock, now,
-        anchor_post=_anchor_post(settings, stack),
+        anchor_post=_anchor_post(settings, stack), moment=moment,
     )
 
 
@@ -361,6 +365,7 @@ def build(
     now: Now | None = None,
     *,
     anchor_post: AnchorPost | None = None,
+    moment: Moment = no_moment,
 ) -> Service:
     """Put the parts together; opens nothing. All of them go by one clock."""
     now = now or clock.now
@@ -400,7 +405,9 @@ def build(
         casework=casework,
         casefiles=casefiles,
         audit=AuditReading(database, anchoring, now),
-        packs=CasePacks(database, casefiles, render, anchoring.known, now),
+        packs=CasePacks(
+            database, casefiles, render, anchoring.known, now, files=attached_files
+        ),
         freezes=Freezes(casework, now, new_id),
         commands=commands,
         evidence=_evidence(settings, database, commands, now, new_id),
@@ -449,13 +456,14 @@ def build(
             database, transport, render, sender_of(settings), casework,
             Bounces(telling, now, new_id),
             Digests(settings.mail.digests(), f"{house.url}/v1/cases", new_id),
-            now, new_id, jitter, metrics,
+            now, new_id, jitter, metrics, moment,
         ),
         posting=Posting(
-            database, post, telling, utc_now, new_id, jitter, metrics,
+            database, post, telling, lambda: moment() or utc_now(), new_id, jitter, metrics,
             deadline=settings.webhooks.deadline, parallel=settings.webhooks.parallel,
+            moment=moment,
         ),
-        timers=Timers(database, casework, telling, new_id),
+        timers=Timers(database, casework, telling, new_id, moment),
         retention=Retention(database, settings.retention.periods(), now),
         chaining=Chaining(database, random_bytes, metrics, now), anchoring=anchoring,
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108

@@ -357,6 +357,13 @@ class RetentionSettings(_Table):
         timedelta(days=730), description="Who complained (a keyed hash), after their last signal."
     )
     rejected: Duration = Field(timedelta(days=30), description="Bodies of rejected signals.")
+    messages: Duration = Field(
+        timedelta(days=90),
+        description="Messages of webhooks with their attempts, digests, ids of mails received.",
+    )
+    files: Duration = Field(
+        timedelta(days=2192), description="Evidence files, after the close of their case."
+    )
 
     def periods(self) -> Periods:
         """Return the periods as retention knows them."""

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from freezeguard.cli import remote
+from freezeguard.cli.arguments import EXAMPLES, arguments_of, rows_of_commands, utc_now
 from freezeguard.cli.casenames import CaseName, case_id, stored_case_id
-from freezeguard.cli.caseshown import print_case, scope_in_words, state_in_words, words_of
+from freezeguard.cli.caseshown import (
+    overdue_in_words,
+    print_case,
+    scope_in_words,
+    state_in_words,
+    words_of,
+)
 from freezeguard.cli.failures import Exit, Failure, reported
 from freezeguard.cli.options import AsJson, examples
 from freezeguard.cli.output import moment, print_facts, print_json, print_table
@@ -23,6 +30,13 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
+SHOWN = (
+    "accept_ownership", "approve", "propose_remedy", "commit_date", "narrow", "waive",
+    "extend_deadline", "comment",
+)
+"""Commands that the help shows: between them every way of writing an argument."""
+
+
 class PackReader(StrEnum):
     """Who will read a pack."""
 
@@ -31,6 +45,7 @@ class PackReader(StrEnum):
     INTERNAL = "internal"
 
 
+MOST = 10_000
 EXAMPLE = "01a200d5-9ee0-7d97-b6f0-6437c51f22cf"
 
 
@@ -41,7 +56,8 @@ EXAMPLE = "01a200d5-9ee0-7d97-b6f0-6437c51f22cf"
         "freezeguard cases list --overdue",
         "freezeguard cases list --state awaiting_approval",
         "freezeguard cases list --all --sku KETTLE-17 --json",
-        text="List open cases, newest first; with --all final ones too.",
+        text="List open cases, newest first; with --all final ones too. --overdue lists those with "
+        "a clock past its time, the latest first: which clock, since when, how far it escalated.",
     ),
 )
 def list_cases(
@@ -52,7 +68,7 @@ def list_cases(
     sku: Annotated[str | None, typer.Option(help="Of this SKU.")] = None,
     vendor: Annotated[str | None, typer.Option(help="Of this vendor.")] = None,
     owner: Annotated[str | None, typer.Option(help="Owned by this person.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List cases."""
@@ -62,22 +78,30 @@ def list_cases(
             "open": None if everything or state else "true",
             "overdue": "true" if overdue else None,
         }
-        found = list(remote.pages("/v1/cases", wanted, limit))
+        found = list(remote.pages("/v1/cases", wanted, MOST if overdue else limit))
+        if overdue:  # the service lists the newest first
+            found = sorted(found, key=_latest)[:limit]
         if as_json:
             print_json({"items": found})
             return
+        columns = ("case", "no.", "SKU", "state", "lane", "owner", "opened", "why")
         print_table(
-            ("case", "no.", "SKU", "state", "lane", "owner", "opened", "why"),
+            (*columns[:-1], "overdue") if overdue else columns,
             [
                 (one["id"], one["number"], scope_in_words(one["scope"]), state_in_words(one),
                  one["lane"], one["owner"], moment(one["opened_at"]),
-                 one["reason"].get("sentence"))
+                 overdue_in_words(one) if overdue else one["reason"].get("sentence"))
                 for one in found
             ],
             whole=("case", "no."),
             beneath={"owner": "case", "opened": "case", "state": "SKU", "lane": "SKU"},
             empty=_none_of(wanted),
         )
+
+
+def _latest(case: dict[str, Any]) -> str:
+    """Return since when a case is overdue; one that a clock has just left comes last."""
+    return min((str(one["due_at"]) for one in case["overdue"]), default="~")
 
 
 def _none_of(wanted: dict[str, str | None]) -> str:
@@ -138,13 +162,12 @@ def timeline(case: CaseName, *, as_json: AsJson = False) -> None:
     "command",
     short_help="Give a command.",
     help=examples(
-        "freezeguard cases command 5 accept_ownership --version 2",
-        "freezeguard cases command 5 approve --version 7 --set evidence_revision=2",
-        "freezeguard cases command 5 propose_remedy --version 3 --arguments remedy.json",
-        "freezeguard cases command 5 comment --set comment='Samples are on the way.'",
-        text="Give a command to a case. --version is the version that you saw: where the case has "
-        "changed meanwhile, nothing happens. Values of --set are JSON where they can be read as "
-        "JSON, else text.",
+        *(f"freezeguard cases command 5 {name} {EXAMPLES[name]}" for name in SHOWN),
+        text="Give a command to a case; `freezeguard cases commands` has an example of each. "
+        "--version is the version that you saw: where the case has changed meanwhile, nothing "
+        "happens. In --set, scope.lot=L-7 stands for a part, a name that is repeated for a list; "
+        "a moment may be a date (its end, in UTC) or +8h, +5d from now; other values are JSON "
+        "where they can be read as JSON.",
     ),
 )
 def command(
@@ -162,7 +185,7 @@ def command(
 ) -> None:
     """Give a command."""
     with reported(as_json=as_json):
-        sent = {**_from_file(arguments), **dict(_argument(one) for one in given or ())}
+        sent = {**_from_file(arguments), **arguments_of(name, given or (), utc_now())}
         body = {**sent, "command": name}
         if version is not None:
             body["version"] = version
@@ -188,14 +211,36 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     return found
 
 
-def _argument(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise Failure(Exit.USAGE, "invalid_argument", f"--set {text!r} is not NAME=VALUE.")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+@app.command(
+    "commands",
+    short_help="What every command takes.",
+    help=examples(
+        "freezeguard cases commands",
+        "freezeguard cases commands narrow",
+        text="Show what every command does, the arguments that it takes, and an example. Which of "
+        "them you may give to a case now, `cases show` says.",
+    ),
+)
+def commands(
+    name: Annotated[str | None, typer.Argument(metavar="COMMAND", help="Only this one.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what every command takes."""
+    with reported(as_json=as_json):
+        rows = [one for one in rows_of_commands() if name in {None, one[0]}]
+        if not rows:
+            raise Failure(
+                Exit.USAGE, "unknown_command",
+                f"There is no command {name!r}; `freezeguard cases commands` lists them.",
+            )
+        if as_json:
+            keys = ("command", "arguments", "does", "example")
+            print_json({"items": [dict(zip(keys, one, strict=True)) for one in rows]})
+            return
+        for command_name, arguments, does, example in rows:
+            print(f"{command_name}: {does}")
+            print(f"  takes    {arguments or 'nothing'}\n  example  {example}")
 
 
 @app.command(

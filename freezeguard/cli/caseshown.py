@@ -1,5 +1,6 @@
 """One case as text."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,14 @@ from freezeguard.cli.output import moment, print_facts, print_table
 from freezeguard.cli.votes import votes_in_words
 
 Json = Mapping[str, Any]
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$")
+
+PARTS = (
+    "remedy", "verification", "commitment", "contest", "narrowing", "hand_off", "authority_order",
+    "appeal", "probation",
+)
+"""What a case may have beside its facts, in the order in which it comes about."""
 
 
 def scope_in_words(scope: Json) -> str:
@@ -23,20 +32,41 @@ def state_in_words(case: Json) -> str:
 def words_of(event: Json) -> str:
     """Return what somebody wrote when they gave a command; empty where they wrote nothing."""
     arguments = event["arguments"]
-    found = (arguments.get(name) for name in ("comment", "reason", "note"))
+    found = (arguments.get(name) for name in ("comment", "reason", "note", "new_facts", "action"))
     return next((one for one in found if isinstance(one, str) and one), "")
+
+
+def overdue_in_words(case: Json) -> str:
+    """Return which clocks are past due, since when, and how far they have escalated."""
+    return "; ".join(
+        f"{one['kind']} since {moment(one['due_at'])}{_level(one)}" for one in case["overdue"]
+    )
+
+
+def _level(clock: Json) -> str:
+    return f" (level {clock['level']})" if clock["level"] else ""
 
 
 def print_case(case: Json, events: Sequence[Json]) -> None:
     """Print a case whole; comments and votes come from its history."""
     print_facts(_facts(case, events))
-    for title in ("remedy", "verification"):
+    for title in PARTS:
         if case[title]:
-            print(f"\n{title}")
+            print(f"\n{title.replace('_', ' ')}")
             print_facts({f"  {name}": value for name, value in _flat(case[title])})
+    _print_lines("holds", [
+        f"{scope_in_words(one['scope'])}, {one['level']}, since {moment(one['since'])}"
+        for one in case["holds"]
+    ] if len(case["holds"]) > 1 else [])
+    _print_lines("reviews", [
+        f"{one['verdict']} ({one['reviewed_by']}, {moment(one['reviewed_at'])}) "
+        f"{one['comment']}".rstrip() for one in case["reviews"]
+    ])
     _print_lines("customers wrote", case["evidence"]["excerpts"])
     _print_lines("files", [
-        f"{one['name']} ({one['size']:,} bytes, {one['uploaded_by']}) {one['note']}".rstrip()
+        f"{one['name']} ({one['size']:,} bytes, {one['uploaded_by']}"
+        f"{'' if one['visible_to_vendor'] else ', not for the vendor'}"
+        f"{', erased' if one['erased_at'] else ''}) {one['note']}".rstrip()
         for one in case["evidence_files"]
     ])
     _print_enforcement(case)
@@ -46,7 +76,7 @@ def print_case(case: Json, events: Sequence[Json]) -> None:
     ])
     _print_rows(
         ("you may", "still missing"),
-        [(one["command"], "; ".join(one["unmet"])) for one in _offered(case)],
+        [(one["command"], _unmet(one)) for one in _offered(case)],
         "there is nothing that you may do",
     )
 
@@ -63,6 +93,14 @@ def _facts(case: Json, events: Sequence[Json]) -> dict[str, object]:
     }
     if case["remedy_author"]:
         facts["remedy by"] = case["remedy_author"]
+    if case["further_scopes"]:
+        facts["merged scopes"] = [scope_in_words(one) for one in case["further_scopes"]]
+    if case["merged_into"]:
+        facts["merged into"] = case["merged_into"]
+    if case["outcome"]:
+        facts["outcome"] = case["outcome"]
+    if case["overdue"]:
+        facts["overdue"] = overdue_in_words(case)
     if case["approval_requested_by"]:
         at = moment(case["approval_requested_at"])
         facts["approval asked"] = f"by {case['approval_requested_by']} at {at}"
@@ -75,7 +113,7 @@ def _print_enforcement(case: Json) -> None:
     _print_rows(
         ("catalogue", "object", "wanted", "status", "read back", "detail"),
         [(one["catalogue"], one["remote_id"], one["wanted"], one["status"],
-          moment(one["seen_at"]), one["detail"]) for one in case["enforcement"]],
+          moment(one["seen_at"]), _detail(one)) for one in case["enforcement"]],
         "no catalogue lists it",
     )
     _print_rows(
@@ -90,10 +128,27 @@ def _print_enforcement(case: Json) -> None:
         "nobody was told",
     )
     _print_rows(
-        ("clock", "due"),
-        [(one["kind"], moment(one["due_at"])) for one in case["clocks"]
-         if one["stopped_at"] is None],
+        ("clock", "due", "how", "level", "law"),
+        [(one["kind"], moment(one["due_at"]), _how(one), one["level"] or None, one["law"])
+         for one in case["clocks"] if one["stopped_at"] is None],
         "no clock runs",
+    )
+
+
+def _how(clock: Json) -> str:
+    """Return how a clock stands that has not been stopped."""
+    for word, field in (("paused", "paused_at"), ("ran out", "fired_at"), ("warned", "warned_at")):
+        if clock[field] is not None:
+            return f"{word} {moment(clock[field])}"
+    return "runs"
+
+
+def _detail(found: Json) -> str:
+    """Return what is to be said of an object; of one that is waived, by whom and until when."""
+    if found["waived_by"] is None:
+        return str(found["detail"])
+    return f"waived by {found['waived_by']} until {moment(found['waived_until'])}: " + str(
+        found["waived_why"]
     )
 
 
@@ -111,11 +166,21 @@ def _open_tasks(case: Json) -> list[Json]:
 
 
 def _offered(case: Json) -> list[Json]:
-    """Return what the reader may do; a manual task is resolved only where one is open."""
-    return [
-        one for one in case["available_commands"]
-        if one["command"] != "resolve_task" or _open_tasks(case)
-    ]
+    """Return what the reader may do, without what there is nothing for in this case."""
+    contest = case["contest"] or {}
+    waits_for = {
+        "resolve_task": _open_tasks(case),
+        "unwaive": any(one["waived_by"] for one in case["enforcement"]),
+        "accept_hand_off": case["hand_off"],
+        "answer_contest": contest and not contest.get("answered_at"),
+    }
+    return [one for one in case["available_commands"] if waits_for.get(one["command"], True)]
+
+
+def _unmet(offer: Json) -> str:
+    if offer["command"] == "attach_evidence":
+        return "the file itself: `freezeguard cases attach`"
+    return "; ".join(offer["unmet"])
 
 
 def _print_lines(title: str, lines: Sequence[str]) -> None:
@@ -131,5 +196,7 @@ def _flat(found: Json, before: str = "") -> Iterator[tuple[str, object]]:
         words = before + name.replace("_", " ")
         if isinstance(value, Mapping):
             yield from _flat(value, f"{words}: ")
-        else:
+        elif isinstance(value, str) and _MOMENT.match(value):
+            yield words, moment(value)
+        elif value not in (None, "", [], {}):
             yield words, value

@@ -92,7 +92,8 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], whole: Collecti
     for row in rows:
         table.add_row(*(Text(one) for one in row))
     console = answers()
-    console.width = max(console.width, least)  # rather does the terminal break a line than we cut
+    # rather does the terminal break a line than we cut; a dumb one takes a width only with a height
+    console.size = max(console.width, least), console.height
     console.print(table)
 
 

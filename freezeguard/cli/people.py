@@ -10,6 +10,7 @@ from freezeguard.cli.failures import reported
 from freezeguard.cli.options import AsJson, examples
 
 if TYPE_CHECKING:
+    from freezeguard.bootstrap.administration import Administration
     from freezeguard.domain.people import Person
     from freezeguard.services.access import Issued
 
@@ -107,7 +108,8 @@ def _show_person(person: "Person", issued: "Issued | None", *, as_json: bool) ->
     short_help="List people.",
     help=examples(
         "freezeguard people list", "freezeguard people list --json",
-        text="List everybody with their roles.",
+        text="List everybody with their roles, and how often later reviews found their pulls "
+        "right, wrong or undecided.",
     ),
 )
 def list_people(*, as_json: AsJson = False) -> None:
@@ -115,21 +117,38 @@ def list_people(*, as_json: AsJson = False) -> None:
     from freezeguard.cli.output import print_json, print_table
 
     with reported(as_json=as_json):
-        people, default_owner = administer(lambda admin: admin.people())
+        people, default_owner, scores = administer(_everybody)
         if as_json:
-            items = [_plain(person, active, default_owner) for person, active in people]
+            items = [
+                {**_plain(person, active, default_owner), **_scores(scores.get(person.id))}
+                for person, active in people
+            ]
             print_json({"items": items, "default_owner": default_owner})
             return
         print_table(
             ("person", "name", "roles", "vendor", "areas", "e-mail", "deputy", "signs in",
-             "owns rest"),
+             "owns rest", "pulls judged"),
             [
                 (one.id, one.name, sorted(one.roles), one.vendor, sorted(one.areas), one.email,
-                 one.deputy, active, one.id == default_owner)
+                 one.deputy, active, one.id == default_owner, score_in_words(scores.get(one.id)))
                 for one, active in people
             ],
             whole=("person",), empty="nobody is registered",
         )
+
+
+async def _everybody(admin: "Administration") -> tuple[Any, ...]:
+    return (*await admin.people(), await admin.review_scores())
+
+
+def _scores(found: tuple[int, int, int] | None) -> dict[str, Any]:
+    names = ("right", "wrong", "undecided")
+    return {"pulls_judged": dict(zip(names, found or (0, 0, 0), strict=True))}
+
+
+def score_in_words(found: tuple[int, int, int] | None) -> str | None:
+    """Return how later reviews went; nothing where there was none."""
+    return None if found is None else "{} right, {} wrong, {} undecided".format(*found)
 
 
 def _plain(person: "Person", active: bool, default_owner: str | None) -> dict[str, Any]:

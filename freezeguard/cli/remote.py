@@ -186,7 +186,8 @@ def _refusal(status: int, answer: Any) -> Failure:
     problem = answer if isinstance(answer, dict) else {}
     code = str(problem.get("code", status))
     lines = [str(problem.get("detail") or problem.get("title") or f"The service says {status}.")]
-    lines += [f"  - {one}" for one in problem.get("missing", [])]
+    # a single thing that is missing is the detail itself
+    lines += [f"  - {one}" for one in problem.get("missing", []) if one != lines[0]]
     if status == 401:
         lines.append(
             f"Put your token into {TOKEN_VARIABLE}; an administrator issues one by "

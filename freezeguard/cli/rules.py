@@ -20,26 +20,44 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     short_help="List rules.",
     help=examples(
         "freezeguard rules list", "freezeguard rules list --json",
-        text="List every rule in its current version.",
+        text="List every rule in its current version; for managers, analysts and auditors with "
+        "how often later reviews found its freezes right, wrong or undecided.",
     ),
 )
 def list_rules(*, as_json: AsJson = False) -> None:
     """List rules."""
     with reported(as_json=as_json):
         found = remote.ask("GET", "/v1/rules")["items"]
+        scores = _scores()
         if as_json:
-            print_json({"items": found})
+            print_json({"items": [{**one, "reviews": scores.get(one["id"])} for one in found]})
             return
         print_table(
-            ("rule", "version", "mode", "family", "bound", "window", "scope", "by"),
+            ("rule", "version", "mode", "family", "bound", "window", "scope", "by", "judged"),
             [
                 (one["id"], one["version"], one["mode"], one["body"].get("family"),
                  one["body"].get("bound"), one["body"].get("window"),
-                 _scope(one["body"].get("scope")), one["created_by"])
+                 _scope(one["body"].get("scope")), one["created_by"],
+                 _score_in_words(scores.get(one["id"])))
                 for one in found
             ],
             empty="no rules: nothing is frozen by itself; see `freezeguard rules set --help`",
         )
+
+
+def _scores() -> dict[str, dict[str, int]]:
+    """Return the verdicts of later reviews by rule; none to whom they are not shown."""
+    status, answer = remote.exchange("GET", "/v1/reports/reviews")
+    if status == 403:
+        return {}
+    return {
+        one["name"]: {name: one[name] for name in ("right", "wrong", "undecided")}
+        for one in remote.granted(status, answer)["items"] if one["kind"] == "rule"
+    }
+
+
+def _score_in_words(score: dict[str, int] | None) -> str | None:
+    return None if score is None else ", ".join(f"{n} {name}" for name, n in score.items())
 
 
 def _scope(scope: dict[str, str] | None) -> str:

@@ -44,7 +44,8 @@ def export(reference: Reference, *, order: Order = False, as_json: AsJson = Fals
     help=examples(
         "freezeguard subjects erase c-2093 --reason 'Request of 3 November, no. 17.'",
         text="Erase a customer from signals, cases, notices, rejected signals and kept answers. "
-        "Signals are counted as before. May be repeated. Needs the role compliance.",
+        "Signals are counted as before. May be repeated. Names the files on the person's cases, "
+        "which somebody has to look into. Needs the role compliance.",
     ),
 )
 def erase(
@@ -65,6 +66,8 @@ def erase(
             print_facts(found)
         else:
             say("Nothing was held.")
+        for one in answer["files"]:
+            say(f"Look into the file {one['name']!r} ({one['file']}) of case {one['number']}.")
 
 
 def _ask(what: str, reference: str, *, order: bool, **more: str) -> Any:

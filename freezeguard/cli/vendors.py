@@ -9,6 +9,8 @@ from freezeguard.cli.failures import reported
 from freezeguard.cli.options import AsJson, examples
 
 if TYPE_CHECKING:
+    from freezeguard.bootstrap.administration import Administration
+    from freezeguard.domain.record import Promises
     from freezeguard.ports.storage import Vendor
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -62,15 +64,37 @@ def put(
 @app.command(
     "show",
     short_help="Show a vendor.",
-    help=examples("freezeguard vendors show acme", text="Show what is known of a vendor."),
+    help=examples(
+        "freezeguard vendors show acme",
+        text="Show what is known of a vendor: contacts, how many of its own dates it kept and "
+        "broke, and how many days ahead it may set the next one.",
+    ),
 )
 def show(vendor: VendorId, *, as_json: AsJson = False) -> None:
     """Show a vendor."""
     with reported(as_json=as_json):
-        _show(administer(lambda admin: admin.vendor(vendor)), as_json=as_json)
+        one, promises = administer(lambda admin: _known(admin, vendor))
+        _show(one, promises, as_json=as_json)
 
 
-def _show(one: "Vendor", *, as_json: bool) -> None:
+async def _known(admin: "Administration", vendor: str) -> "tuple[Vendor, Promises]":
+    return await admin.vendor(vendor), await admin.promises(vendor)
+
+
+def _record(promises: "Promises") -> dict[str, Any]:
+    """Return how a vendor kept its dates, and the cap that follows from it, in whole days."""
+    from freezeguard.cli.options import read_settings
+    from freezeguard.domain.acts.vendors import cap_in
+
+    policy = read_settings().to_policy()
+    return {
+        "dates_kept": promises.kept, "dates_broken": promises.broken,
+        "days_ahead": cap_in("quality", promises, policy).days,
+        "days_ahead_safety": cap_in("safety", promises, policy).days,
+    }
+
+
+def _show(one: "Vendor", promises: "Promises | None" = None, *, as_json: bool) -> None:
     from freezeguard.cli.output import print_facts, print_json
     from freezeguard.services.readers import mail_contacts
 
@@ -81,7 +105,9 @@ def _show(one: "Vendor", *, as_json: bool) -> None:
         "language": one.language, "time_zone": one.time_zone,
         "calendar": one.calendar,
     }
+    if promises is not None:
+        facts |= _record(promises)
     if as_json:
         print_json(facts)
     else:
-        print_facts(facts)
+        print_facts({name.replace("_", " "): value for name, value in facts.items()})

@@ -15,7 +15,7 @@ from freezeguard.cli.output import moment
 
 Json = Mapping[str, Any]
 
-OF_TWO = frozenset({"approve", "declare_false_alarm"})
+OF_TWO = frozenset({"approve", "declare_false_alarm", "delist", "narrow"})
 VOIDING = OF_TWO | {"reject_approval", "void_approval"}
 
 
@@ -25,14 +25,20 @@ def vote_lifetime() -> timedelta:
 
 
 def live_votes(case: Json, events: Sequence[Json], lifetime: timedelta) -> list[Json]:
-    """Return the events of votes that still count; one that took effect changed the state."""
+    """Return the events of votes that still count.
+
+    One that took effect changed the state, or raised the evidence revision as `narrow` does.
+    """
     votes: list[Json] = []
+    revision = 0
     for one in events:
+        took_effect = one["from_state"] != one["to_state"] or one["evidence_revision"] > revision
+        revision = one["evidence_revision"]
         if one["command"] not in VOIDING:
             continue
-        if one["from_state"] != one["to_state"]:
+        if took_effect:
             votes.clear()
-        elif one["evidence_revision"] == case["evidence_revision"]:
+        elif revision == case["evidence_revision"]:
             votes.append(one)
     now = datetime.now(UTC)
     return [one for one in votes if now < _moment_of(one) + lifetime]
@@ -50,7 +56,7 @@ def votes_in_words(case: Json, events: Sequence[Json]) -> list[str]:
 
 def after_command(command: str, sent: Json, case: Json, lifetime: timedelta) -> Iterator[str]:
     """Yield what must follow a first vote; nothing where the command took effect."""
-    if command not in OF_TWO or case["state"] == "reinstating":
+    if command not in OF_TWO:
         return
     events = list(remote.pages(f"/v1/cases/{case['id']}/timeline", {}, 10_000))
     votes = _of(command, live_votes(case, events, lifetime))

@@ -9,3 +9,10 @@ Now = Callable[[], datetime]
 
 NewId = Callable[[], UUID]
 """Returns a fresh identifier that sorts by time."""
+
+Moment = Callable[[], datetime | None]
+"""Returns the moment by which something is due; None where the database's clock says it."""
+
+
+def no_moment() -> None:
+    """Leave the moment to the database's clock."""

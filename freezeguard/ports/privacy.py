@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+from uuid import UUID
 
 PSEUDONYM_BYTES = 17
 """A keyed hash has 16 bytes; what stands in the place of one that was erased has one more."""
@@ -61,6 +62,16 @@ class FoundRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FileToRead:
+    """A file that may show or name a person: only somebody who opens it can say."""
+
+    id: UUID
+    case_number: int
+    case_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class RetentionRun:
     """How far a run got: the class it works on, the last place it looked at, what it erased."""
 
@@ -104,7 +115,15 @@ class Subjects(Protocol):
 
     async def write_words(self, row: FoundRow) -> None: ...
 
-    async def notices_of_sku(self, sku: str) -> list[FoundRow]: ...
+    async def said_of_sku(self, sku: str) -> dict[str, list[FoundRow]]:
+        """Return, by place, what notices and webhooks say of a SKU's cases, locked."""
+        ...
+
+    async def files_to_read(
+        self, own: Sequence[OwnSignal], patterns: Sequence[str]
+    ) -> list[FileToRead]:
+        """Return the files on cases that these signals are evidence of, or whose words match."""
+        ...
 
     async def find(
         self, place: Place, patterns: Sequence[str], after: str, limit: int
@@ -133,7 +152,7 @@ class Retention(Protocol):
     async def note(self, run: RetentionRun, *, finished: bool) -> None: ...
 
     async def erase(
-        self, of_class: str, until: datetime, after: Sequence[str] | None
+        self, of_class: str, until: datetime, after: Sequence[str] | None, now: datetime
     ) -> Batch:
-        """Erase one batch of a class: what no longer was needed at a moment."""
+        """Erase one batch of a class, now: what no longer was needed at a moment."""
         ...

@@ -303,6 +303,10 @@ class Clock:
     paused_at: datetime | None = None
     details: Json = field(default_factory=dict)
 
+    def is_overdue(self, now: datetime) -> bool:
+        """Say whether it runs and is past due."""
+        return self.stopped_at is None and self.paused_at is None and self.due_at < now
+
 
 @dataclass(frozen=True, slots=True)
 class CaseEvent:
@@ -568,6 +572,10 @@ class Cases(Protocol):
     async def resume_clocks(self, case_id: UUID, kinds: Sequence[str], now: datetime) -> None: ...
 
     async def clocks(self, case_id: UUID) -> list[Clock]: ...
+
+    async def overdue_clocks(self, case_ids: Sequence[UUID], now: datetime) -> list[Clock]:
+        """Return the clocks of some cases that run and are past due, the latest first."""
+        ...
 
     async def claim_due_clocks(
         self, moment: datetime | None, lease: timedelta, limit: int
@@ -880,6 +888,10 @@ class Notices(Protocol):
 
         False where the lease was lost, or where it has gone elsewhere meanwhile.
         """
+        ...
+
+    async def untold(self, limit: int) -> list[Notice]:
+        """Return notices that have reached a vendor, and whose cases don't know it yet."""
         ...
 
     async def of_case(self, case_id: UUID) -> list[Notice]: ...

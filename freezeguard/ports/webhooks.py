@@ -192,7 +192,7 @@ class Webhooks(Protocol):
         ...
 
     async def claim(
-        self, lease: timedelta, token: UUID, *, failing_too: bool
+        self, lease: timedelta, token: UUID, *, failing_too: bool, moment: datetime | None = None
     ) -> Claimed | None:
         """Claim an endpoint that has something due, and its first message; None where none has."""
         ...
@@ -207,7 +207,8 @@ class Webhooks(Protocol):
         ...
 
     async def failed(
-        self, claimed: Claimed, now: datetime, *, retry_in: float | None
+        self, claimed: Claimed, now: datetime, *, retry_in: float | None,
+        moment: datetime | None = None,
     ) -> bool:
         """Note a failed attempt; without `retry_in` the message is given up.
 
@@ -215,7 +216,9 @@ class Webhooks(Protocol):
         """
         ...
 
-    async def hold_off(self, endpoint_id: UUID, seconds: float) -> None:
+    async def hold_off(
+        self, endpoint_id: UUID, seconds: float, moment: datetime | None = None
+    ) -> None:
         """Send nothing to an endpoint for so long."""
         ...
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -48,9 +49,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Casefile:
-    """Everything about a case."""
+    """Everything about a case, as it was at `read_at`."""
 
     case: Case
+    read_at: datetime
     holds: Sequence[Hold]
     evidence: AttachedSignals
     objects: Sequence[tuple[CatalogueRow, ObjectState]]
@@ -60,6 +62,11 @@ class Casefile:
     offers: Sequence[Offer]
     reviews: Sequence[Json] = ()
     files: Sequence[EvidenceFile] = ()
+
+
+def clocks_for(clocks: Sequence[Clock], actor: Actor) -> list[Clock]:
+    """Return the clocks that are any business of somebody who may see their case."""
+    return [one for one in clocks if not is_vendor(actor) or one.kind in VENDORS_CLOCKS]
 
 
 async def visible_case(tx: Transaction, case_id: UUID, actor: Actor, *, lock: bool = False) -> Case:
@@ -92,14 +99,12 @@ class Casefiles:
         ]
         return Casefile(
             case=case,
+            read_at=now,
             holds=await tx.holds.of_case(case.id),
             evidence=await tx.cases.attached(case.id, excerpts=EXCERPTS if is_staff else 0),
             objects=await self._casework.objects(tx, case),
             notices=notices if is_staff else [one for one in notices if _to_vendor(one)],
-            clocks=[
-                one for one in await tx.cases.clocks(case.id)
-                if is_staff or one.kind in VENDORS_CLOCKS
-            ],
+            clocks=clocks_for(await tx.cases.clocks(case.id), actor),
             tasks=await tx.cases.tasks(case.id) if is_staff else (),
             offers=offers,
             reviews=await tx.cases.reviews(case.id) if is_staff else (),

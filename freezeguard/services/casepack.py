@@ -35,23 +35,21 @@ FARTHEST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class AttachedFile:
-    """A file that somebody added to a case; the pack names it and does not hold it."""
+    """A file that somebody added to a case; the pack names it and does not hold it.
+
+    `shared` where the vendor may see it.
+    """
 
     name: str
     sha256: str
     bytes: int
     added_by: str
     added_at: datetime
+    shared: bool
 
 
 FilesOf = Callable[[Transaction, UUID], Awaitable[Sequence[AttachedFile]]]
 """Returns the files of a case."""
-
-
-async def no_files(tx: Transaction, case_id: UUID) -> Sequence[AttachedFile]:
-    """Return none: for a service that keeps no files."""
-    del tx, case_id
-    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class CasePacks:
         render: Renderer,
         anchors: Callable[[], Awaitable[list[Anchor]]],
         now: Now,
-        files: FilesOf = no_files,
+        files: FilesOf,
     ) -> None:
         self._database, self._casefiles, self._render = database, casefiles, render
         self._anchors, self._now, self._files = anchors, now, files
@@ -130,7 +128,9 @@ class CasePacks:
             texts=tuple((one, self._text(one)) for one in file.notices),
             sku=await tx.master.sku(case.scope.sku),
             vendor=None if case.vendor is None else await tx.master.vendor(case.vendor),
-            files=() if for_vendor else tuple(await self._files(tx, case.id)),
+            files=tuple(
+                one for one in await self._files(tx, case.id) if one.shared or not for_vendor
+            ),
             trail=await _trail(tx, case.id, anchors),
         )
 

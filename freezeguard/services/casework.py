@@ -5,17 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 from freezeguard.domain import effects as fx
+from freezeguard.domain.acts.outcome import stricter_lane
 from freezeguard.domain.authority import accepts
 from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.case import Decision, decide, open_case
-from freezeguard.domain.clocks import MANUAL_TASK, is_legal, law_of_news
+from freezeguard.domain.clocks import MANUAL_TASK, WAIVER, is_legal, law_of_news
 from freezeguard.domain.enforcement import ObjectState, Status
 from freezeguard.domain.people import Actor, System, actor_name
 from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case, Facts, RunningClock, Vote
 from freezeguard.domain.transitions import Command, State, find_row
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Prelude, Transaction
+from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Hold, Prelude, Transaction
 from freezeguard.services.aftermath import Aftermath
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.holding import TOPIC_HOLDS, TOPIC_OBJECTS, Holding
@@ -165,7 +166,7 @@ class Casework:
         holds = await tx.holds.in_force(case.scope.sku)
         others = [one for one in holds if one.case_id != case.id and one.state == "active"]
         states: list[tuple[CatalogueRow, ObjectState]] = []
-        for outlet in self._concerned(case):
+        for outlet in self._concerned(case, holds):
             holder = next((one for one in others if outlet.concerns(one.scope)), None)
             states += [
                 (row, ObjectState(
@@ -179,14 +180,20 @@ class Casework:
             ]
         return states
 
-    def _concerned(self, case: Case) -> list[Outlet]:
-        """Return the catalogues that sell something of any scope of a case."""
-        found = {
-            outlet.name: outlet
-            for scope in case.scopes
-            for outlet in self._directory.concerned(scope)
-        }
-        return list(found.values())
+    def _concerned(self, case: Case, holds: Sequence[Hold]) -> list[Outlet]:
+        """Return the catalogues that sell something of any scope of a case.
+
+        A case that is being released also waits for what it was narrowed from, where that is
+        still on its way.
+        """
+        scopes = set(case.scopes)
+        if not case.keeps_its_hold and case.state is not State.DELISTED:
+            scopes |= {one.scope for one in holds if one.case_id == case.id}
+        return [
+            outlet
+            for outlet in self._directory.outlets.values()
+            if any(outlet.concerns(scope) for scope in scopes)
+        ]
 
     def _status(self, row: CatalogueRow) -> Status:
         """Return how a case sees an object: what a manager waived is waived until it obeys."""
@@ -305,23 +312,28 @@ class Casework:
         survivor = await tx.cases.get(effect.survivor, lock=True)
         assert survivor is not None  # noqa: S101 - the command has locked it
         await tx.cases.merge_signals(case.id, survivor.id, self._now())
+        # Before it is absorbed: what the survivor's holds then cover is all the survivor's.
+        lane = stricter_lane(survivor.lane, case.lane)
+        await self.holding.hand_over(tx, case, survivor, lane)
         absorbed = await self.execute(
             tx, survivor, Command.ABSORB, actor=System.RECONCILER, known={"other": case},
             arguments={"case": str(case.number), "scopes": [one.as_dict() for one in case.scopes]},
         )
-        await self.holding.hand_over(tx, case, absorbed.case)
         await self._keep_earliest(tx, absorbed.case, effect.clocks)
 
     async def _keep_earliest(
         self, tx: Transaction, survivor: Case, clocks: Sequence[RunningClock]
     ) -> None:
-        """Of a clock that ran on both cases the earlier due time counts; the law's come along."""
+        """Of a clock that ran on both cases the earlier due time counts.
+
+        The law's come along, and those that end a waiver: the object is the survivor's now.
+        """
         running = {
             one.kind: one for one in await tx.cases.clocks(survivor.id) if one.stopped_at is None
         }
         for clock in clocks:
             mine = running.get(clock.kind)
-            if mine is None and not is_legal(clock):
+            if mine is None and not is_legal(clock) and not clock.kind.startswith(WAIVER):
                 continue
             if mine is None or clock.due_at < mine.due_at:
                 await tx.cases.start_clock(

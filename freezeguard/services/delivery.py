@@ -19,7 +19,7 @@ import structlog
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import System
 from freezeguard.domain.transitions import Command
-from freezeguard.ports.clock import NewId, Now
+from freezeguard.ports.clock import Moment, NewId, Now, no_moment
 from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.notices import (
     Message,
@@ -87,10 +87,6 @@ def bare_address(mailbox: str) -> str:
     return _BARE_ADDRESS.sub(r"\1", mailbox).strip()
 
 
-def no_moment() -> None:
-    """Leave the moment to the database's clock."""
-
-
 class Delivery:
     """Sends what is due."""
 
@@ -107,7 +103,7 @@ class Delivery:
         new_id: NewId,
         jitter: Callable[[], float],
         metrics: Metrics,
-        moment: Callable[[], datetime | None] = no_moment,
+        moment: Moment = no_moment,
     ) -> None:
         self._database, self._transport, self._render = database, transport, render
         self._sender, self._now, self._new_id, self._jitter = sender, now, new_id, jitter
@@ -239,6 +235,14 @@ class Delivery:
         except Exception:  # of less weight than the notices that wait
             log.exception("vendor_status_unstored", case_id=str(notice.case_id))
         return True
+
+    async def sweep_told(self, limit: int = 50) -> int:
+        """Tell cases that their vendors were reached where whoever sent the notice has died since.
+
+        Return how many cases that were.
+        """
+        untold = await self._database.run(lambda tx: tx.notices.untold(limit))
+        return sum([await self._store_told(one) for one in untold])
 
     async def _vendor_told(self, tx: Transaction, notice: Notice) -> None:
         """The first notice that reaches a vendor starts the vendor's clocks."""

@@ -25,6 +25,7 @@ from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.evidence import EvidenceFile, Vault
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.casefile import files_for, is_vendor, may_see_file, visible_case
+from freezeguard.services.casepack import AttachedFile
 from freezeguard.services.casework import Aftermath
 from freezeguard.services.commands import Commands
 
@@ -271,6 +272,18 @@ class EvidenceFiles:
             await self._vault.drop(one)
             log.info("evidence_orphan_removed", file=str(one))
         return len(orphans)
+
+
+async def attached_files(tx: Transaction, case_id: UUID) -> list[AttachedFile]:
+    """Return the files of a case as a pack names them."""
+    return [
+        AttachedFile(
+            one.name, one.sha256, one.size, one.uploaded_by, one.uploaded_at,
+            shared=one.visible_to_vendor,
+        )
+        for one in await tx.evidence.of_case(case_id)
+        if one.erased_at is None
+    ]
 
 
 async def _same(tx: Transaction, file: EvidenceFile, actor: Actor) -> EvidenceFile | None:

@@ -40,7 +40,7 @@ class Holding:
             in_force, rows = list(prelude.holds), prelude.objects
         mine = [one for one in in_force if one.case_id == case.id]
         own = [one for one in mine if one.scope == case.scope]
-        main = next(iter(own or mine), None)
+        main = next(iter(own or [one for one in mine if case.scope.covers(one.scope)]), None)
         revision = await tx.holds.next_revision()
         hold = Hold(
             id=self._new_id() if main is None else main.id,
@@ -66,11 +66,16 @@ class Holding:
     async def _set_further(
         self, tx: Transaction, case: Case, hold: Hold, effect: fx.SetHold
     ) -> list[Hold]:
-        """Put another hold of the case in force as well; one that is covered now is superseded."""
-        revision = await tx.holds.next_revision()
-        if case.scope.covers(hold.scope):
-            await self._end(tx, hold, "superseded", revision)
+        """Put another hold of the case in force as well; one that is covered now is superseded.
+
+        One that the case has outgrown by a narrowing goes on to be released.
+        """
+        if any(one != hold.scope and one.covers(hold.scope) for one in case.scopes):
+            await self._end(tx, hold, "superseded", await tx.holds.next_revision())
             return []
+        if hold.scope not in case.scopes:
+            return [hold]
+        revision = await tx.holds.next_revision()
         again = replace(
             hold, state="active", lane=case.lane, level=effect.level, soft=effect.soft,
             revision=revision,
@@ -107,11 +112,17 @@ class Holding:
     async def set_narrow(
         self, tx: Transaction, aftermath: Aftermath, effect: fx.SetNarrowHold
     ) -> None:
-        """Put a narrower hold in force beside those that stay until it is read back."""
+        """Put a narrower hold in force beside those that stay until it is read back.
+
+        A scope that came with a merged case has its hold already.
+        """
         case = aftermath.case
-        hold = await self._insert(tx, case, effect.scope, "hard")
+        known = {one.scope for one in await tx.holds.of_case(case.id)}
+        if effect.scope not in known:
+            await self._insert(tx, case, effect.scope, "hard")
         held = await tx.holds.in_force(case.scope.sku)
-        aftermath.rows, claims = await self.want(tx, case.scope.sku, hold.revision, held)
+        newest = max(one.revision for one in held if one.case_id == case.id)
+        aftermath.rows, claims = await self.want(tx, case.scope.sku, newest, held)
         aftermath.claims += claims
 
     async def release_wider(self, tx: Transaction, aftermath: Aftermath) -> None:
@@ -123,11 +134,24 @@ class Holding:
         ]
         await self._begin_release(tx, aftermath, others)
 
-    async def hand_over(self, tx: Transaction, case: Case, survivor: Case) -> None:
-        """Give the holds of a case to another one. None is released, not for a moment."""
-        lane = survivor.lane
+    async def hand_over(self, tx: Transaction, case: Case, survivor: Case, lane: str) -> None:
+        """Give the holds of a case to another one. None is released, not for a moment.
+
+        Superseded is what something wider covers anyway: a hold that was to narrow the case, and
+        one of the survivor's for exactly the scope of one that comes.
+        """
+        theirs = {one.scope: one for one in await tx.holds.of_case(survivor.id)}
         for hold in await tx.holds.of_case(case.id):
             revision = await tx.holds.next_revision()
+            if hold.state == "active" and hold.scope not in case.scopes:
+                await self._end(tx, hold, "superseded", revision)
+                continue
+            if (twin := theirs.get(hold.scope)) is not None:
+                gone = hold if hold.state == "releasing" else twin
+                await self._end(tx, gone, "superseded", revision)
+                if gone is hold:
+                    continue
+                revision = await tx.holds.next_revision()
             given = replace(hold, case_id=survivor.id, lane=lane, revision=revision)
             await tx.holds.update(given, ended_at=None)
             await self._log(tx, given, "hold")

@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from freezeguard.domain.people import System
-from freezeguard.ports.clock import NewId, Now
+from freezeguard.ports.clock import Moment, NewId, Now, no_moment
 from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.ports.webhooks import Answered, Claimed, Endpoint, Post
@@ -68,10 +68,11 @@ class Posting:
         *,
         deadline: float = 15.0,
         parallel: int = 8,
+        moment: Moment = no_moment,
     ) -> None:
         self._database, self._post, self._telling = database, post, telling
         self._now, self._new_id, self._jitter, self._metrics = now, new_id, jitter, metrics
-        self._deadline, self._parallel = deadline, parallel
+        self._deadline, self._parallel, self._moment = deadline, parallel, moment
         self._lease = timedelta(seconds=deadline) + LEASE_MARGIN
         self._under_way: dict[asyncio.Task[None], _Place] = {}
         self._draining = False
@@ -129,7 +130,8 @@ class Posting:
         ours_until = asyncio.get_running_loop().time() + self._lease.total_seconds()
         claimed = await self._database.run(
             lambda tx: tx.webhooks.claim(
-                self._lease, self._new_id(), failing_too=failing < (self._parallel + 1) // 2
+                self._lease, self._new_id(), failing_too=failing < (self._parallel + 1) // 2,
+                moment=self._moment(),
             )
         )
         return None if claimed is None else (claimed, ours_until)
@@ -194,12 +196,15 @@ class Posting:
     ) -> None:
         endpoint = await tx.webhooks.endpoint(claimed.endpoint.id, lock=True)
         pause = self._pause(claimed.attempts, answered)
-        if endpoint is None or not await tx.webhooks.failed(claimed, now, retry_in=pause):
+        noted = endpoint is not None and await tx.webhooks.failed(
+            claimed, now, retry_in=pause, moment=self._moment()
+        )
+        if endpoint is None or not noted:
             return
         await tx.webhooks.log_attempt(claimed, answered, now)
         if answered.retry_after is not None:
             asked = min(answered.retry_after, LONGEST_RETRY_AFTER)
-            await tx.webhooks.hold_off(endpoint.id, asked)
+            await tx.webhooks.hold_off(endpoint.id, asked, self._moment())
         if answered.is_gone and endpoint.state != "disabled":
             await self._disable(tx, endpoint, "it answered 410: it wants no more", now, claimed)
         elif endpoint.state != "disabled":

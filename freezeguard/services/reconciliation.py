@@ -52,7 +52,7 @@ class Reconciliation:
             if case.is_open and (changed or ask is not None):
                 told = await self._fact(tx, case, row, ask)
             if changed and row.status is Status.CONFIRMED:
-                await self._close_tasks(tx, told, row)
+                await self._close_tasks(tx, told, row, "stop", "read back as stopped")
             await self.advance(tx, told)
 
     async def release_seen(self, tx: Transaction, row: CatalogueRow, *, refused: bool) -> None:
@@ -69,14 +69,17 @@ class Reconciliation:
                 told = aftermath.case
             elif (
                 refused and not asked and row.attempts >= tries_allowed
-                and (case.is_final or case.in_frozen_phase)
+                and (case.is_final or case.keeps_its_hold)
             ):
                 await self._ask_by_hand(tx, case, row)
+            if not refused:
+                await self._close_tasks(tx, told, row, "release", "read back as released")
             await self.advance(tx, told)
 
     async def advance(self, tx: Transaction, case: Case) -> bool:
         """Confirm the freeze or the release of a case where everything was read back."""
-        if case.in_frozen_phase and case.state is not State.FREEZING:
+        keeps_its_hold = case.keeps_its_hold or case.state is State.DELISTED
+        if keeps_its_hold and case.state is not State.FREEZING:
             return await self._advance_scope(tx, case)
         if case.state not in {State.FREEZING, State.REINSTATING} and not case.is_final:
             return False
@@ -89,7 +92,7 @@ class Reconciliation:
         if case.state is State.REINSTATING:
             await self._confirm(tx, case, Command.CONFIRM_RELEASE)
             return True
-        if case.is_final and case.state is not State.DELISTED:
+        if case.is_final:
             await self._casework.holding.end(tx, case.id)
             return True
         return False
@@ -134,17 +137,20 @@ class Reconciliation:
             for one in await tx.cases.tasks(case.id)
         )
 
-    async def _close_tasks(self, tx: Transaction, case: Case, row: CatalogueRow) -> None:
-        """The object is stopped: nobody needs to do it by hand any more."""
-        by, note = System.RECONCILER.value, "read back as stopped"
+    async def _close_tasks(
+        self, tx: Transaction, case: Case, row: CatalogueRow, sort: Literal["stop", "release"],
+        note: str,
+    ) -> None:
+        """The object is where it was wanted: nobody needs to do it by hand any more."""
+        by = System.RECONCILER.value
         for task in await tx.cases.tasks(case.id):
             mine = task.catalogue == row.catalogue and task.remote_id in {row.remote_id, ""}
-            if mine and task.task == "stop" and task.resolved_at is None:
+            if mine and task.task == sort and task.resolved_at is None:
                 where = (task.catalogue, task.remote_id)
-                await tx.cases.close_tasks(case.id, "stop", where, by, note, self._now())
+                await tx.cases.close_tasks(case.id, sort, where, by, note, self._now())
 
     async def _ask_by_hand(self, tx: Transaction, case: Case, row: CatalogueRow) -> None:
-        text = f"Put {case.scope} back on sale in {row.catalogue} by hand: {row.detail}"
+        text = f"Put {row.sku} back on sale in {row.catalogue} by hand: {row.detail}"
         where = {"catalogue": row.catalogue, "remote_id": row.remote_id, "detail": row.detail}
         await self._casework.ask(
             tx, case, OpenTask("release", row.catalogue, row.remote_id, text),

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from freezeguard.domain.enforcement import Status
+from freezeguard.domain.people import System
 from freezeguard.ports.catalogues import CatalogueError, Found, Level, Observation
 from freezeguard.ports.storage import CatalogueRow, Transaction
 from freezeguard.services.claims import Calls, Claim, Paused, saw
@@ -190,7 +191,8 @@ class Releasing:
             begun_at = None if case is None else case.reinstated_at or case.closed_at
             for task in await tx.cases.tasks(hold.case_id):
                 mine = (task.catalogue, task.remote_id) == (row.catalogue, row.remote_id)
-                is_done = task.task == "release" and task.resolved_at is not None
+                by_hand = task.resolved_by not in {None, System.RECONCILER.value}
+                is_done = task.task == "release" and by_hand
                 if mine and is_done and (begun_at is None or task.opened_at >= begun_at):
                     return True
         return False

@@ -30,12 +30,15 @@ class Periods:
     texts: timedelta = timedelta(days=90)
     customers: timedelta = timedelta(days=730)
     rejected: timedelta = timedelta(days=30)
+    messages: timedelta = timedelta(days=90)
+    files: timedelta = timedelta(days=2192)
 
     def by_class(self) -> dict[str, timedelta]:
         """Return the classes in the order in which a run works on them."""
         return {
             "excerpts": self.texts, "texts": self.texts, "customers": self.customers,
-            "rejected": self.rejected,
+            "rejected": self.rejected, "messages": self.messages, "digests": self.messages,
+            "mails": self.messages, "files": self.files,
         }
 
 
@@ -67,7 +70,7 @@ class Retention:
     async def _batch(self, tx: Transaction, run: RetentionRun) -> tuple[RetentionRun, bool]:
         """Erase one batch of a run; return how far it got, and whether that is its end."""
         until = moment_before(run.measured_at, self._kept[run.of_class])
-        batch = await tx.retention.erase(run.of_class, until, run.after)
+        batch = await tx.retention.erase(run.of_class, until, run.after, self._now())
         counts = {**run.counts, run.of_class: run.counts.get(run.of_class, 0) + batch.erased}
         run = replace(run, after=batch.after, counts=counts)
         if batch.after is not None:

@@ -20,7 +20,7 @@ from freezeguard.domain.errors import InvalidInput, NotAllowed
 from freezeguard.domain.people import Actor, Person, Role
 from freezeguard.ports.clock import Now
 from freezeguard.ports.journal import Journal
-from freezeguard.ports.privacy import FoundRow, OwnSignal, Place
+from freezeguard.ports.privacy import FileToRead, FoundRow, OwnSignal, Place
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.access import as_of_now
 
@@ -74,6 +74,14 @@ class Held:
     items: tuple[Mapping[str, Any], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many rows were changed, by place, and the files that somebody has to look into."""
+
+    rows: Mapping[str, int]
+    files: tuple[FileToRead, ...]
+
+
 class Subjects:
     """Answers requests of data subjects, for people with the role compliance."""
 
@@ -123,15 +131,16 @@ class Subjects:
 
     # --------------------------------------------------------------------------------- erase
 
-    async def erase(self, asked: Asked, why: str, by: Actor) -> dict[str, int]:
-        """Erase a person from everything but the record; return how many rows, by place.
+    async def erase(self, asked: Asked, why: str, by: Actor) -> Erased:
+        """Erase a person from everything but the record and what lies within files.
 
         Raises InvalidInput where an order stands under several customers.
         """
         subject = await self._database.run(partial(self._found, asked, by), deadline=DEADLINE)
         # what somebody gives as the reason may name the person again
         why = redacted(why, subject.traces)
-        await self._note("erase_subject", subject, by, {}, why)
+        files = await self._files_to_read(subject)
+        await self._note("erase_subject", subject, by, {}, why, files)
         erased = Counter(await self._clean(self._places, subject.traces))
         for sku in subject.skus:
             erased[OWN.name] += await self._database.run(
@@ -142,7 +151,15 @@ class Subjects:
         erased.update(await self._clean(written, subject.traces))
         await self._note("subject_erased", subject, by, erased, why)
         log.info("subject_erased", subject=subject.name, rows=sum(erased.values()))
-        return dict(erased)
+        return Erased(dict(erased), tuple(files))
+
+    async def _files_to_read(self, subject: Subject) -> list[FileToRead]:
+        """Return the files that may show or name the person, by what is left of their names."""
+        patterns = subject.traces.patterns(with_quotes=False)
+        files = await self._database.run(
+            lambda tx: tx.subjects.files_to_read(subject.own, patterns), deadline=DEADLINE
+        )
+        return [replace(one, name=subject.traces.without(one.name)) for one in files]
 
     async def _erase_in(self, sku: str, subject: Subject, tx: Transaction) -> int:
         """Erase the signals about one SKU, and what its notices quote of them, under its lock."""
@@ -152,9 +169,10 @@ class Subjects:
         if customer is not None:
             own |= {one.key: one for one in await tx.subjects.signals_of(customer, sku)}
         traces = replace(subject.traces, texts=_texts(own.values()))
-        notices = next(one for one in self._places if one.name == "notices")
-        for row in await tx.subjects.notices_of_sku(sku):
-            await _write_cleaned(tx, notices, row, traces)
+        places = {one.name: one for one in self._places}
+        for name, rows in (await tx.subjects.said_of_sku(sku)).items():
+            for row in rows:
+                await _write_cleaned(tx, places[name], row, traces)
         return await tx.subjects.erase_signals(sku, list(own.values()), customer)
 
     async def _clean(self, places: Iterable[Place], traces: Traces) -> dict[str, int]:
@@ -245,10 +263,18 @@ class Subjects:
             after = last
 
     async def _note(
-        self, action: str, subject: Subject, by: Actor, counts: Mapping[str, int], why: str = ""
+        self, action: str, subject: Subject, by: Actor, counts: Mapping[str, int], why: str = "",
+        files: Sequence[FileToRead] = (),
     ) -> None:
-        """Write into the record who did what: never the reference, which would be a trace."""
-        details = {"kind": subject.asked.kind, **{name: n for name, n in counts.items() if n}}
+        """Write into the record who did what: never the reference, which would be a trace.
+
+        Which files are to be looked into is written too: nothing leads to them afterwards.
+        """
+        details: dict[str, Any] = {
+            "kind": subject.asked.kind, **{name: n for name, n in counts.items() if n}
+        }
+        if files:
+            details["files_to_read"] = [str(one.id) for one in files]
         await self._database.run(
             lambda tx: tx.record.write(
                 self._now(), by, action, f"subject:{subject.name}", why=why, details=details

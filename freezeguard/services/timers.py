@@ -20,10 +20,9 @@ from freezeguard.domain.ladders import RUNGS, Stage, breach, ladder_of, warning
 from freezeguard.domain.people import System
 from freezeguard.domain.record import Case, RunningClock
 from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
-from freezeguard.ports.clock import NewId
+from freezeguard.ports.clock import Moment, NewId, no_moment
 from freezeguard.ports.storage import Clock, Database, Transaction
 from freezeguard.services.casework import Aftermath, Casework
-from freezeguard.services.delivery import no_moment
 from freezeguard.services.telling import Telling
 
 log = structlog.get_logger()
@@ -63,7 +62,7 @@ class Timers:
 
     def __init__(
         self, database: Database, casework: Casework, telling: Telling, new_id: NewId,
-        moment: Callable[[], datetime | None] = no_moment,
+        moment: Moment = no_moment,
     ) -> None:
         self._database, self._casework, self._telling = database, casework, telling
         self._new_id, self._moment = new_id, moment

@@ -44,6 +44,11 @@ class Duties:
         await self._writes.before_reading("clocks")
         return [Clock(*row) for row in await self._connection.fetch(SQL["clocks"], case_id)]
 
+    async def overdue_clocks(self, case_ids: Sequence[UUID], now: datetime) -> list[Clock]:
+        await self._writes.before_reading("clocks")
+        rows = await self._connection.fetch(SQL["overdue_clocks"], list(case_ids), now)
+        return [Clock(*row) for row in rows]
+
     async def claim_due_clocks(
         self, moment: datetime | None, lease: timedelta, limit: int
     ) -> list[Clock]:

@@ -73,6 +73,10 @@ class PostgresNotices:
         await self._writes.before_reading("notices")
         return [notice_of(row) for row in await self._connection.fetch(SQL["of_case"], case_id)]
 
+    async def untold(self, limit: int) -> list[Notice]:
+        await self._writes.before_reading("notices")
+        return [notice_of(row) for row in await self._connection.fetch(SQL["untold"], limit)]
+
     async def get(self, notice_id: UUID) -> Notice | None:
         await self._writes.before_reading("notices")
         row = await self._connection.fetchrow(SQL["notice"], notice_id)

@@ -14,7 +14,7 @@ from freezeguard.storage.rows import affected
 SQL = queries("retention")
 
 NO_CASE = "00000000-0000-0000-0000-000000000000"
-"""Lies before every case."""
+"""Lies before every case and every file."""
 
 
 class PostgresRetention:
@@ -41,7 +41,7 @@ class PostgresRetention:
         )
 
     async def erase(
-        self, of_class: str, until: datetime, after: Sequence[str] | None
+        self, of_class: str, until: datetime, after: Sequence[str] | None, now: datetime
     ) -> Batch:
         match of_class:
             case "texts":
@@ -53,11 +53,25 @@ class PostgresRetention:
             case "customers":
                 (sku,) = after or ("",)
                 return await self._page("erase_customers", sku, until)
+            case "messages":
+                (seq,) = after or ("0",)
+                return await self._page("erase_messages", int(seq), until)
+            case "files":
+                (file_id,) = after or (NO_CASE,)
+                return await self._page("erase_files", UUID(file_id), until, now)
             case "rejected":
-                erased = affected(await self._connection.execute(SQL["erase_rejected"], until))
-                return Batch(erased, ("",) if erased else None)  # what is erased is found no more
+                return await self._some("erase_rejected", until)
+            case "digests":
+                return await self._some("erase_digests", until)
+            case "mails":
+                return await self._some("erase_mails", until)
             case _:
                 raise ValueError(f"nothing is kept by the name of {of_class}")
+
+    async def _some(self, query: str, until: datetime) -> Batch:
+        """Erase some of what is due: it is not found again, so there is no place to go on from."""
+        erased = affected(await self._connection.execute(SQL[query], until))
+        return Batch(erased, ("",) if erased else None)
 
     async def _page(self, query: str, *arguments: object) -> Batch:
         """Erase what is due of one page; its last row, None behind the last page."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from freezeguard.ports.privacy import FoundRow, OwnSignal, Place
+from freezeguard.ports.privacy import FileToRead, FoundRow, OwnSignal, Place
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
@@ -20,6 +20,14 @@ PLACES = (
     Place("notices", "find_notices", "write_notices",
           "what people and vendors were told, with excerpts", "as the case",
           quotes_complaints=True),
+    Place("webhook_messages", "find_webhook_messages", "write_webhook_messages",
+          "what endpoints were told, with excerpts", "90 days", quotes_complaints=True),
+    Place("webhook_endpoints", "find_webhook_endpoints", "write_webhook_endpoints",
+          "what endpoints are for", "as long as the vendor"),
+    Place("notice_digests", "find_notice_digests", "write_notice_digests",
+          "why digests did not leave", "90 days"),
+    Place("evidence_files", "find_evidence_files", "write_evidence_files",
+          "what files on cases are called and said to be", "6 years"),
     Place("case_events", "find_case_events", "write_case_events",
           "what was asked of cases, with comments", "as the case"),
     Place("approvals", "find_approvals", "write_approvals", "votes", "as the case"),
@@ -78,9 +86,19 @@ class PostgresSubjects:
     async def write_words(self, row: FoundRow) -> None:
         await self._connection.execute(SQL["write_cases"], row.place, row.value)
 
-    async def notices_of_sku(self, sku: str) -> list[FoundRow]:
+    async def said_of_sku(self, sku: str) -> dict[str, list[FoundRow]]:
         await self._writes.before_reading("notices")
-        return await self._found("find_notices_of_sku", sku)
+        return {
+            "notices": await self._found("find_notices_of_sku", sku),
+            "webhook_messages": await self._found("find_webhook_messages_of_sku", sku),
+        }
+
+    async def files_to_read(
+        self, own: Sequence[OwnSignal], patterns: Sequence[str]
+    ) -> list[FileToRead]:
+        keys = [one.source for one in own], [one.id for one in own]
+        rows = await self._connection.fetch(SQL["files_to_read"], *keys, list(patterns))
+        return [FileToRead(*row.values()) for row in rows]
 
     async def find(
         self, place: Place, patterns: Sequence[str], after: str, limit: int

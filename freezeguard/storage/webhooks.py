@@ -91,13 +91,15 @@ class PostgresWebhooks:
         return [(row["seq"], Delivery(*tuple(row)[1:])) for row in rows]
 
     async def claim(
-        self, lease: timedelta, token: UUID, *, failing_too: bool
+        self, lease: timedelta, token: UUID, *, failing_too: bool, moment: datetime | None = None
     ) -> Claimed | None:
-        row = await self._connection.fetchrow(SQL["claim_endpoint"], lease, token, failing_too)
+        row = await self._connection.fetchrow(
+            SQL["claim_endpoint"], lease, token, failing_too, moment
+        )
         if row is None:
             return None
         endpoint = _endpoint(row)
-        due = await self._connection.fetchrow(SQL["next_message"], endpoint.id)
+        due = await self._connection.fetchrow(SQL["next_message"], endpoint.id, moment)
         if due is None:  # somebody else has sent it meanwhile
             await self._connection.execute(SQL["release"], endpoint.id, token)
             return None
@@ -117,16 +119,19 @@ class PostgresWebhooks:
         return affected(status) == 1
 
     async def failed(
-        self, claimed: Claimed, now: datetime, *, retry_in: float | None
+        self, claimed: Claimed, now: datetime, *, retry_in: float | None,
+        moment: datetime | None = None,
     ) -> bool:
         noted = await self._connection.fetchval(
             SQL["failed"], claimed.endpoint.id, claimed.message.id, claimed.endpoint.lease_token,
-            now, retry_in,
+            now, retry_in, moment,
         )  # fmt: skip
         return noted is not None
 
-    async def hold_off(self, endpoint_id: UUID, seconds: float) -> None:
-        await self._connection.execute(SQL["hold_off"], endpoint_id, seconds)
+    async def hold_off(
+        self, endpoint_id: UUID, seconds: float, moment: datetime | None = None
+    ) -> None:
+        await self._connection.execute(SQL["hold_off"], endpoint_id, seconds, moment)
 
     async def release(self, claimed: Claimed) -> None:
         endpoint = claimed.endpoint

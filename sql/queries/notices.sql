@@ -79,6 +79,21 @@ UPDATE notices SET state = $2
  WHERE case_id = $1 AND recipient LIKE 'vendor:%'
    AND (state IN ('sent', 'delivered') OR (state = 'acknowledged' AND $2 = 'answered'));
 
+-- name: untold
+-- Return notices that have reached the vendor of a stopped sale whose case does not know it yet.
+SELECT told.id, case_id, told.sku, n, recipient, told.channel, address, kind, facts, language,
+       time_zone, told.state, attempts, last_error, created_at, sent_at, lease_token, tried
+  FROM cases,
+       LATERAL (SELECT * FROM notices
+                 WHERE case_id = cases.id AND recipient LIKE 'vendor:%'
+                   AND notices.state IN ('sent', 'delivered', 'acknowledged', 'answered')
+                   AND created_at >= cases.frozen_at
+                 ORDER BY n
+                 LIMIT 1) AS told
+ WHERE cases.state IN ('freezing', 'frozen', 'diagnosing', 'remedy_proposed', 'awaiting_approval')
+   AND cases.vendor_status = 'unreached'
+ LIMIT $1;
+
 -- name: notice
 -- Return one notice.
 SELECT id, case_id, sku, n, recipient, channel, address, kind, facts, language, time_zone, state,

@@ -61,7 +61,7 @@ WITH page AS MATERIALIZED (
 SELECT (SELECT count(*) FROM due) AS erased, source, id FROM latest;
 
 -- name: erase_excerpts
--- Empty the excerpts in the notices of a page of cases that were closed long ago; return its end.
+-- Empty the excerpts in the notices and messages of a page of cases closed long ago; return its end.
 WITH page AS MATERIALIZED (
     SELECT id, closed_at, merged_into FROM cases WHERE id > $1 ORDER BY id LIMIT 500
 ), emptied AS (
@@ -72,10 +72,18 @@ WITH page AS MATERIALIZED (
        AND (page.merged_into IS NULL OR target.closed_at <= $2)
        AND jsonb_array_length(facts #> '{evidence,excerpts}') > 0
     RETURNING notices.id
+), unsaid AS (
+    UPDATE webhook_messages SET data = jsonb_set(data, '{evidence,excerpts}', '[]')
+      FROM page
+      LEFT JOIN cases AS target ON target.id = page.merged_into
+     WHERE case_id = page.id AND page.closed_at <= $2
+       AND (page.merged_into IS NULL OR target.closed_at <= $2)
+       AND jsonb_array_length(data #> '{evidence,excerpts}') > 0
+    RETURNING webhook_messages.id
 ), latest AS (
     SELECT id FROM page ORDER BY id DESC LIMIT 1
 )
-SELECT (SELECT count(*) FROM emptied) AS erased, id FROM latest;
+SELECT (SELECT count(*) FROM emptied) + (SELECT count(*) FROM unsaid) AS erased, id FROM latest;
 
 -- name: erase_customers
 -- Replace customers of a page of SKUs that were last heard of long ago; return its end.
@@ -116,3 +124,67 @@ UPDATE rejected_signals SET body = '', detail = ''
  WHERE id IN (
            SELECT id FROM rejected_signals WHERE received_at <= $1 AND body <> ''
             ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED);
+
+-- name: erase_messages
+-- Remove a page of old messages of webhooks, with deliveries and attempts; return its end.
+-- What still waits for an endpoint stays.
+WITH page AS MATERIALIZED (
+    SELECT id, seq FROM webhook_messages WHERE seq > $1 AND at <= $2 ORDER BY seq LIMIT 500
+), due AS MATERIALIZED (
+    SELECT id FROM page
+     WHERE NOT EXISTS (
+               SELECT FROM webhook_deliveries WHERE message_id = page.id AND state = 'queued')
+), attempts AS (
+    DELETE FROM webhook_attempts AS attempt
+     USING webhook_deliveries AS delivery, due
+     WHERE delivery.message_id = due.id AND attempt.endpoint_id = delivery.endpoint_id
+       AND attempt.message_id = delivery.message_id
+), deliveries AS (
+    DELETE FROM webhook_deliveries USING due WHERE message_id = due.id
+), messages AS (
+    DELETE FROM webhook_messages USING due WHERE webhook_messages.id = due.id
+), latest AS (
+    SELECT seq FROM page ORDER BY seq DESC LIMIT 1
+)
+SELECT (SELECT count(*) FROM due) AS erased, seq FROM latest;
+
+-- name: erase_digests
+-- Remove some digests that ended long ago; their notices stay and were sent.
+WITH due AS MATERIALIZED (
+    SELECT id FROM notice_digests WHERE ended_at <= $1 ORDER BY ended_at LIMIT 200
+       FOR UPDATE SKIP LOCKED
+), freed AS (
+    UPDATE notices SET digest = NULL FROM due WHERE digest = due.id
+)
+DELETE FROM notice_digests USING due WHERE notice_digests.id = due.id;
+
+-- name: erase_mails
+-- Forget some mails that were taken long ago.
+DELETE FROM mails_received
+ WHERE message_id IN (
+           SELECT message_id FROM mails_received WHERE received_at <= $1
+            ORDER BY received_at LIMIT 500);
+
+-- name: erase_files
+-- Erase the bytes and the words of a page of files whose cases were closed long ago; return its end.
+WITH page AS MATERIALIZED (
+    SELECT id, case_id FROM evidence_files
+     WHERE id > $1 AND erased_at IS NULL
+     ORDER BY id LIMIT 100
+), due AS MATERIALIZED (
+    SELECT page.id
+      FROM page
+      JOIN cases ON cases.id = page.case_id
+      LEFT JOIN cases AS target ON target.id = cases.merged_into
+     WHERE cases.closed_at <= $2 AND (cases.merged_into IS NULL OR target.closed_at <= $2)
+), emptied AS (
+    DELETE FROM evidence_contents USING due WHERE file_id = due.id
+), noted AS (
+    UPDATE evidence_files
+       SET erased_at = $3, erased_why = 'its time is over', name = '', note = ''
+      FROM due
+     WHERE evidence_files.id = due.id
+), latest AS (
+    SELECT id FROM page ORDER BY id DESC LIMIT 1
+)
+SELECT (SELECT count(*) FROM due) AS erased, id FROM latest;

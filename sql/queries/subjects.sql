@@ -94,6 +94,79 @@ SELECT ctid::text AS place, jsonb_build_object('facts', facts, 'last_error', las
  WHERE case_id IN (SELECT id FROM cases WHERE sku = $1)
    FOR UPDATE;
 
+-- name: find_webhook_messages_of_sku
+-- Read what webhooks said of a SKU's cases.
+SELECT ctid::text AS place, data AS value
+  FROM webhook_messages
+ WHERE case_id IN (SELECT id FROM cases WHERE sku = $1)
+   FOR UPDATE;
+
+-- name: find_webhook_messages
+-- Read what webhooks said.
+SELECT ctid::text AS place, data AS value
+  FROM webhook_messages
+ WHERE data::text LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_webhook_messages
+-- Put back what a webhook said.
+UPDATE webhook_messages SET data = $2::jsonb WHERE ctid = $1::text::tid;
+
+-- name: find_webhook_endpoints
+-- Read what people say an endpoint is for, and why it is off.
+SELECT ctid::text AS place, jsonb_build_object('description', description, 'why', why) AS value
+  FROM webhook_endpoints
+ WHERE (description LIKE ANY ($1::text[]) OR why LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_webhook_endpoints
+-- Put back the words about an endpoint.
+UPDATE webhook_endpoints SET description = $2::jsonb ->> 'description', why = $2::jsonb ->> 'why' WHERE ctid = $1::text::tid;
+
+-- name: find_notice_digests
+-- Read why digests did not leave.
+SELECT ctid::text AS place, to_jsonb(last_error) AS value
+  FROM notice_digests
+ WHERE last_error LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_notice_digests
+-- Put back why a digest did not leave.
+UPDATE notice_digests SET last_error = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
+
+-- name: find_evidence_files
+-- Read what files are called, and what is said of them.
+SELECT ctid::text AS place, jsonb_build_object('name', name, 'note', note, 'erased_why', erased_why) AS value
+  FROM evidence_files
+ WHERE (name LIKE ANY ($1::text[]) OR note LIKE ANY ($1::text[]) OR erased_why LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_evidence_files
+-- Put back the words about a file.
+UPDATE evidence_files SET name = $2::jsonb ->> 'name', note = $2::jsonb ->> 'note', erased_why = $2::jsonb ->> 'erased_why' WHERE ctid = $1::text::tid;
+
+-- name: files_to_read
+-- Return the files on cases that these signals are evidence of, and those whose words match.
+SELECT file.id, cases.number AS case_number, file.case_id, file.name
+  FROM evidence_files AS file
+  JOIN cases ON cases.id = file.case_id
+ WHERE erased_at IS NULL
+   AND (name LIKE ANY ($3::text[]) OR note LIKE ANY ($3::text[])
+        OR EXISTS (SELECT
+                     FROM case_signals
+                     JOIN unnest($1::text[], $2::text[]) AS own (source, id)
+                          ON own.source = case_signals.source AND own.id = case_signals.id
+                    WHERE case_signals.case_id = file.case_id))
+ ORDER BY cases.number, uploaded_at, file.id;
+
 -- name: find_notices
 -- Read notices.
 SELECT ctid::text AS place, jsonb_build_object('facts', facts, 'last_error', last_error) AS value

@@ -1,4 +1,5 @@
--- Webhooks: endpoints, messages, deliveries. Leases and delays are on the database's own clock.
+-- Webhooks: endpoints, messages, deliveries. Leases and delays are on the database's own clock,
+-- what is due goes by another moment where one is given.
 -- Messages of a change are stored by `write_deferred`, in the round trip of the change.
 
 -- name: enqueue_for
@@ -122,11 +123,11 @@ UPDATE webhook_endpoints
             WHERE removed_at IS NULL
               AND (state = 'active' OR (state = 'failing' AND $3))
               AND (lease_until IS NULL OR lease_until <= clock_timestamp())
-              AND (not_before IS NULL OR not_before <= clock_timestamp())
+              AND (not_before IS NULL OR not_before <= coalesce($4::timestamptz, clock_timestamp()))
               AND EXISTS (
                       SELECT FROM webhook_deliveries AS one
                        WHERE one.endpoint_id = known.id AND one.state = 'queued'
-                         AND one.next_at <= statement_timestamp()
+                         AND one.next_at <= coalesce($4::timestamptz, statement_timestamp())
                          AND NOT EXISTS (
                                  SELECT FROM webhook_deliveries AS earlier
                                   WHERE earlier.endpoint_id = one.endpoint_id
@@ -140,16 +141,18 @@ RETURNING id, vendor, url, types, scheme, secret, description, previous_secret, 
 
 -- name: next_message
 -- Return what is due first at an endpoint, never past an earlier message of the same thread.
-SELECT id, message.vendor, one.thread, type, at, data, sku, case_id, one.seq, attempts
-  FROM webhook_deliveries AS one
-  JOIN webhook_messages AS message ON message.id = message_id
- WHERE endpoint_id = $1 AND state = 'queued' AND next_at <= statement_timestamp()
-   AND NOT EXISTS (
-           SELECT FROM webhook_deliveries AS earlier
-            WHERE earlier.endpoint_id = one.endpoint_id AND earlier.thread = one.thread
-              AND earlier.seq < one.seq AND earlier.state = 'queued')
- ORDER BY next_at, one.seq
- LIMIT 1;
+SELECT id, message.vendor, first.thread, type, at, data, sku, case_id, first.seq, attempts
+  FROM (SELECT message_id, thread, seq, attempts
+          FROM webhook_deliveries AS one
+         WHERE endpoint_id = $1 AND state = 'queued'
+           AND next_at <= coalesce($2::timestamptz, statement_timestamp())
+           AND NOT EXISTS (
+                   SELECT FROM webhook_deliveries AS earlier
+                    WHERE earlier.endpoint_id = one.endpoint_id AND earlier.thread = one.thread
+                      AND earlier.seq < one.seq AND earlier.state = 'queued')
+         ORDER BY next_at, seq
+         LIMIT 1) AS first
+  JOIN webhook_messages AS message ON message.id = message_id;
 
 -- name: log_attempt
 -- Note what an endpoint answered.
@@ -167,7 +170,7 @@ UPDATE webhook_deliveries
 UPDATE webhook_deliveries
    SET state = CASE WHEN $5::float8 IS NULL THEN 'failed' ELSE state END,
        attempts = attempts + 1,
-       next_at = clock_timestamp() + make_interval(secs => $5),
+       next_at = coalesce($6::timestamptz, clock_timestamp()) + make_interval(secs => $5),
        settled_at = CASE WHEN $5 IS NULL THEN $4::timestamptz END
  WHERE endpoint_id = $1 AND message_id = $2 AND state = 'queued'
    AND EXISTS (
@@ -178,7 +181,7 @@ RETURNING message_id;
 -- name: hold_off
 -- Send nothing to an endpoint for so many seconds.
 UPDATE webhook_endpoints
-   SET not_before = clock_timestamp() + make_interval(secs => $2)
+   SET not_before = coalesce($3::timestamptz, clock_timestamp()) + make_interval(secs => $2)
  WHERE id = $1;
 
 -- name: release

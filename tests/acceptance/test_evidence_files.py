@@ -1,9 +1,12 @@
 """Files on a case: what comes back, who sees it, and what a file does to the case."""
 
 import asyncio
+import io
+import json
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
+from zipfile import ZipFile
 
 import pytest
 
@@ -414,3 +417,24 @@ async def test_an_erased_file_leaves_its_entry(rig: Rig, sku: str):
     assert [503, 404, 201] == [lost.status, erased.status, again.status]
     assert "erased on" in erased.body["detail"]
     assert 2 == len(await listed(rig, case, "vera"))
+
+
+async def test_a_pack_names_the_files_that_its_reader_may_see(rig: Rig, sku: str):
+    """Name, size and hash of each file; in a vendor's pack only of those that are shared."""
+    case = await a_case(rig, sku)
+    await attach(rig, case, "owen", name="ours.pdf")
+    case = await rig.case(case["id"])
+    await attach(rig, case, "owen", SOUND["image/png"][1], kind="image/png", name="both.png",
+                 share="true")
+    packs = {}
+    for reader in ("internal", "vendor"):
+        answer = await rig.call("GET", f"/v1/cases/{case['id']}/pack", "owen",
+                                params={"for": reader})
+        with ZipFile(io.BytesIO(answer.body)) as pack:
+            packs[reader] = json.loads(pack.read("case.json"))["files"]
+
+    assert ["ours.pdf", "both.png"] == [one["name"] for one in packs["internal"]]
+    assert ["both.png"] == [one["name"] for one in packs["vendor"]]
+    assert (len(PDF), sha256(PDF).hexdigest()) == (
+        packs["internal"][0]["bytes"], packs["internal"][0]["sha256"]
+    )

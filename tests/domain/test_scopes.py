@@ -274,7 +274,7 @@ def test_a_merged_case_is_over_and_gives_all_away():
     )
     assert [
         fx.VoidVotes("the case was merged"), fx.SettlePromise("withdrawn"),
-        fx.MergeInto(OLDER, ()),
+        fx.MergeInto(OLDER, ()), fx.CloseTasks("stop"), fx.CloseTasks("release"),
     ] == beside_clocks(merged)
     assert [("merged", "owner"), ("merged", "pullers"), ("merged", "vendor")] == kinds(merged)
 

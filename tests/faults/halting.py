@@ -19,7 +19,7 @@ from freezeguard.bootstrap.service import Service, open_service
 from freezeguard.bootstrap.settings import Settings
 
 POINTS = ("evaluation", "stop ready", "stop applied", "restore ready", "notice sent",
-          "webhook sent")
+          "webhook sent", "narrow hold set", "command committed", "clock claimed")
 
 UNDER_WAY: set[asyncio.Future[Any]] = set()
 
@@ -58,9 +58,44 @@ def place(service: Service, point: str, gate: Path | None) -> None:
         case "notice sent":
             transport = service.delivery._transport
             transport.send = partial(_then_halt, transport.send, gate)
+        case "narrow hold set":
+            reconciliation = service.reconciliation
+            advance = reconciliation._advance_scope
+
+            async def halted(tx: Any, case: Any) -> bool:
+                if case.narrowing is not None:
+                    await halt(gate)
+                return await advance(tx, case)
+
+            reconciliation._advance_scope = halted  # type: ignore[method-assign]
+        case "command committed":
+            _halt_after_commit(service, gate)
+        case "clock claimed":
+            service.timers._fire = partial(_halt_then, service.timers._fire, gate)  # type: ignore[method-assign]
         case "webhook sent":
             post = service.posting._post
             post.send = partial(_then_halt, post.send, gate)
+
+
+def _halt_after_commit(service: Service, gate: Path | None) -> None:
+    """Halt between the commit of a command and whatever follows from it in memory."""
+    commands = service.context.commands
+    run, database = commands.run, service.database
+    committed = database.run
+
+    async def mark(*arguments: Any, **more: Any) -> Any:
+        marked.add(asyncio.current_task())
+        return await run(*arguments, **more)
+
+    async def then_halt(*arguments: Any, **more: Any) -> Any:
+        answer = await committed(*arguments, **more)
+        if asyncio.current_task() in marked:
+            await halt(gate)
+        return answer
+
+    marked: set[asyncio.Task[Any] | None] = set()
+    commands.run = mark  # type: ignore[method-assign]
+    database.run = then_halt  # type: ignore[method-assign]
 
 
 async def _then_halt(

@@ -1,10 +1,15 @@
 """Kill -9 at exactly the points where something has happened and is not on record yet."""
 
+import asyncio
 import signal
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import pytest
+
 from freezeguard.ports.notices import message_id_for
+from freezeguard.sampleshop.client import running_shop, sample_configuration
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.acceptance.steps import (
     approve,
@@ -150,6 +155,91 @@ async def test_killed_after_a_webhook_was_taken_before_it_was_recorded(
             first, second = dict.fromkeys(receiver.ids)
             assert [first, first, second] == receiver.ids
             assert receiver.bodies[0] == receiver.bodies[1]
+
+
+async def test_killed_between_the_two_halves_of_a_narrowing(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path
+):
+    """The narrow hold is set and read back, the wide one still in force: the next one goes on.
+
+    Neither part is sold in between, and of the narrow one nothing is released.
+    """
+    async with running_shop(skus=("HALVES",)) as market:
+        second = {
+            **sample_configuration(market.url, market.admin_token), "scope": {"channel": "market"},
+        }
+        async with a_stage(
+            dsns, tmp_path, skus=("HALVES",), sells={"channel": "web"},
+            catalogues={"market": second},
+        ) as stage:
+            rig, sku = stage.rig, "HALVES"
+            before = await market.product(sku)
+            doomed = await stage.halting("doomed", "narrow hold set")
+            case = await reaches(rig, await pull(rig, "quin", sku), "frozen")
+            await rig.done(
+                case, "narrow", "mara", scope={"channel": "web"}, reason="web only",
+                evidence_revision=case["evidence_revision"])
+            await killed_when_halted(doomed)
+            assert not (await rig.shop.buy(sku)).ok
+            assert not (await market.buy(sku)).ok
+            held = await stage.sql("SELECT state FROM holds WHERE case_id = $1", case["id"])
+            assert ["active", "active"] == [one["state"] for one in held]
+
+            await stage.replica("heir")
+
+            async def superseded() -> bool:
+                held = await stage.sql(
+                    "SELECT channel, state FROM holds WHERE case_id = $1", case["id"])
+                return {(one["channel"], one["state"]) for one in held} == {
+                    ("web", "active"), (None, "superseded")}
+
+            await until(superseded, "narrowed", seconds=RECOVERY)
+            assert before == await market.product(sku)
+            assert (await market.buy(sku)).ok
+            await cannot_be_bought(rig, sku)
+            assert [] == await shop_calls(rig, sku, "restore")
+
+
+async def test_killed_between_the_commit_of_an_approval_and_what_follows(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path
+):
+    """Nobody got an answer; the release is made all the same, once, exactly."""
+    calm = {"probation_time": "1h"}
+    async with a_stage(dsns, tmp_path, skus=("APPROVED",), policy=calm) as stage:
+        rig, sku = stage.rig, "APPROVED"
+        before = await rig.shop.product(sku)
+        ordinary = await stage.replica("ordinary")
+        case = await reaches(rig, await pull(rig, "quin", sku), "frozen")
+        case = await ask_for_approval(rig, case)
+        await ordinary.kill()
+        doomed = await stage.halting("doomed", "command committed")
+        asked = asyncio.create_task(rig.command(
+            case, "approve", "mara", evidence_revision=case["evidence_revision"]))
+        await killed_when_halted(doomed)
+        with pytest.raises(aiohttp.ClientError):
+            await asked
+        await stage.replica("heir")
+        case = await reaches(rig, case, "probation", seconds=RECOVERY)
+        await is_sold_again(rig, sku)
+        assert before == {**await rig.shop.product(sku), "stock": before["stock"]}
+        commands = [one["command"] for one in await timeline(rig, case)]
+        assert (1, 1) == (commands.count("approve"), commands.count("confirm_release"))
+
+
+async def test_killed_with_a_clock_in_its_hands(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
+    """A pull's time is over and the replica that claimed the clock dies: it lapses, once."""
+    async with a_stage(dsns, tmp_path, skus=("LAPSED",)) as stage:
+        rig, sku = stage.rig, "LAPSED"
+        doomed = await stage.halting("doomed", "clock claimed")
+        case = await pull(rig, "alba", sku)
+        await stage.sql(
+            "UPDATE clocks SET due_at = now(), next_at = now() WHERE kind = 'second_opinion'")
+        await killed_when_halted(doomed)
+        await stage.replica("heir")
+        case = await reaches(rig, case, "expired", seconds=RECOVERY)
+        commands = [one["command"] for one in await timeline(rig, case)]
+        assert 1 == commands.count("expire")
+        await is_sold_again(rig, sku)
 
 
 async def _stopped(rig: Rig, sku: str) -> None:

@@ -4,17 +4,18 @@ import asyncio
 import json
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import State
+from freezeguard.ports.evidence import EvidenceFile
 from freezeguard.services.recomputing import recompute
 from freezeguard.services.retention import Periods, Retention
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.privacy.conftest import FROZEN, PULLED, TEXT, UNFROZEN, send, send_what_is_refused, sql
 from tests.rig import Rig
-from tests.storage.makers import NOW, ago, notice, open_case, signal, store
+from tests.storage.makers import NOW, ago, endpoint, notice, open_case, signal, store
 
 DUE = "UPDATE retention_runs SET started_at = started_at - interval '1 day'"
 
@@ -164,6 +165,85 @@ async def test_excerpts_of_open_cases_stay(
 
     assert {"open": '["It broke."]', "young": '["It broke."]', "old": "[]"} == dict(rows)
     assert (0, 1, 0, 0) == counts(found)
+
+
+async def test_what_was_sent_long_ago_is_removed(
+    database: PostgresDatabase, dsns: OwnerAndRuntimeDsns
+) -> None:
+    """After ninety days messages, attempts, digests and taken mails are gone.
+
+    What an endpoint has still to get stays, however old; a notice outlives its digest. Excerpts go
+    from messages with those of notices.
+    """
+    case = await open_case(database, "old", state=State.EXPIRED, closed_at=ago(days=91))
+    shop = endpoint()
+    await database.run(lambda tx: tx.webhooks.add_endpoint(shop, NOW))
+    for age, state in ((91, "sent"), (91, "queued"), (89, "sent")):
+        await sql(
+            dsns, "WITH message AS (INSERT INTO webhook_messages (id, thread, case_id, type, at,"
+            " data) VALUES (gen_random_uuid(), 'x', $1, 'x', $2, "
+            """ '{"evidence": {"excerpts": ["It broke."]}}') RETURNING id, seq),"""
+            " delivery AS (INSERT INTO webhook_deliveries (message_id, endpoint_id, seq, thread,"
+            " state, next_at, settled_at) SELECT id, $3, seq, 'x', $4, CASE WHEN $4 = 'queued'"
+            " THEN now() END, CASE WHEN $4 <> 'queued' THEN now() END FROM message"
+            " RETURNING message_id) INSERT INTO webhook_attempts (message_id, endpoint_id, at,"
+            " error, seconds) SELECT message_id, $3, $2, '', 0 FROM delivery",
+            case.id, ago(days=age), shop.id, state,
+        )
+    await database.run(lambda tx: tx.notices.add(notice(case, 0), NOW))
+    for n, age in enumerate((91, 89)):
+        await sql(
+            dsns, "INSERT INTO notice_digests (id, recipient, channel, address, opened_at, due_at,"
+            " closed_at, ended_at, outcome) VALUES (gen_random_uuid(), $1, 'mail', 'x', $2, $2,"
+            " $2, $2, 'sent')", f"person:{n}", ago(days=age),
+        )
+        await sql(dsns, "INSERT INTO mails_received VALUES ($1, $2, NULL, 'taken')", f"m{n}",
+                  ago(days=age))
+    await sql(dsns, "UPDATE notices SET digest = (SELECT id FROM notice_digests LIMIT 1)")
+    found = await run(database, dsns, NOW)
+    left = await sql(
+        dsns, "SELECT state, data #>> '{evidence,excerpts}' FROM webhook_messages AS message"
+        " JOIN webhook_deliveries ON message_id = message.id ORDER BY 1"
+    )
+    rows = [
+        (await sql(dsns, f"SELECT count(*) FROM {table}"))[0]["count"]
+        for table in ("webhook_attempts", "notice_digests", "mails_received", "notices")
+    ]
+
+    assert [("queued", "[]"), ("sent", "[]")] == [tuple(one) for one in left]
+    assert [2, 1, 1, 1] == rows
+    assert (1, 1, 1) == (found["messages"], found["digests"], found["mails"])
+
+
+async def test_files_go_six_years_after_their_case(
+    database: PostgresDatabase, dsns: OwnerAndRuntimeDsns
+) -> None:
+    """Bytes, name and note of a file go; that it was there, its size and its hash stay."""
+    for sku, closed_at in (("old", ago(days=2200)), ("young", ago(days=2000)), ("open", None)):
+        state = State.FROZEN if closed_at is None else State.EXPIRED
+        case = await open_case(database, sku, state=state, closed_at=closed_at)
+        file = EvidenceFile(
+            uuid4(), case.id, sku, "report.txt", "text/plain", 5, "0" * 64, "a note", "person:owen",
+            ago(days=2200), visible_to_vendor=False, stored_in="database",
+        )
+
+        async def keep(tx: Any, file: EvidenceFile = file) -> None:
+            await tx.evidence.put_content(file.id, b"bytes")
+            await tx.evidence.add(file)
+
+        await database.run(keep)
+    found = await run(database, dsns, NOW)
+    rows = await sql(
+        dsns, "SELECT sku, name, note, sha256 <> '' AS hashed, erased_at, part"
+        " FROM evidence_files LEFT JOIN evidence_contents ON file_id = id ORDER BY sku"
+    )
+
+    assert [
+        ("old", "", "", True, NOW, None),
+        ("open", "report.txt", "a note", True, None, b"bytes"),
+        ("young", "report.txt", "a note", True, None, b"bytes"),
+    ] == [tuple(row) for row in rows]
+    assert 1 == found["files"]
 
 
 async def test_a_customer_is_replaced_in_all_signals_of_a_sku_or_in_none(

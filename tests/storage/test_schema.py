@@ -116,12 +116,11 @@ HISTORY = (
     "signal_identities", "rejected_signals", "shipments", "rules", "crossings",
     "automatic_freezes", "case_events", "case_signals", "hold_changes", "audit",
     "audit_chain", "audit_origin",
-    "webhook_messages", "webhook_attempts",
 )  # fmt: skip
 KEPT = (
     "people", "credentials", "instance", "vendors", "skus", "sources", "signals", "signal_texts",
     "sku_tallies", "suppressions", "alerts", "cases", "approvals", "clocks", "held_set", "holds",
-    "manual_tasks", "notices", "webhook_endpoints", "webhook_deliveries",
+    "manual_tasks", "notices", "webhook_endpoints",
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -295,6 +295,22 @@ async def test_retry_after_is_obeyed_within_the_schedule(
 
     assert [pytest.approx(pause, abs=1)] == waits
     assert (2 if status == 500 else 1) == len(receiver.requests)
+
+
+async def test_what_is_due_goes_by_a_moment_that_is_given(database: PostgresDatabase) -> None:
+    """Pauses begin and end at the moment that the sender is told, not at the database's."""
+    far = datetime(2099, 1, 5, 9, tzinfo=UTC)
+    async with receiving() as receiver, stage_with(database, receiver.port) as stage:
+        stage.now, receiver.status, receiver.headers = far, 429, {"Retry-After": "600"}
+        await stage.add(endpoint(url=receiver.url))
+        await stage.enqueue(thread("a", 1))
+        sender, numbers = stage.sender(moment=lambda: stage.now), []
+        for minutes in (0, 9, 2):
+            stage.now += timedelta(minutes=minutes)
+            await stage.deliver(sender)
+            numbers.append(len(receiver.requests))
+
+    assert [1, 1, 2] == numbers
 
 
 async def test_a_slow_endpoint_holds_up_no_other(database: PostgresDatabase) -> None:

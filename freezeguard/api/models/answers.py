@@ -244,6 +244,16 @@ class AttachedOut(Output):
     evidence_revision: int
 
 
+class OverdueOut(Output):
+    """A clock that is past its time."""
+
+    model_config = ConfigDict(title="OverdueClock")
+
+    kind: str
+    due_at: datetime
+    level: int = Field(description="How far it has escalated.")
+
+
 class CommandOut(Output):
     """A command that the caller may give now."""
 
@@ -275,6 +285,7 @@ class CaseSummary(Output):
     frozen_at: datetime | None
     closed_at: datetime | None
     reason: dict[str, Any]
+    overdue: list[OverdueOut] = Field([], description="Clocks past due, the latest first.")
 
 
 class CaseOut(CaseSummary):
@@ -361,6 +372,23 @@ class RuleList(Output):
     """Every rule."""
 
     items: list[RuleOut]
+    next: str | None
+
+
+class ReviewScore(Output):
+    """How often later reviews found somebody's pulls, or a rule's freezes, right or wrong."""
+
+    kind: Literal["person", "rule"]
+    name: str
+    right: int
+    wrong: int
+    undecided: int
+
+
+class ReviewScores(Output):
+    """The scores of everybody who pulled and of every rule that froze."""
+
+    items: list[ReviewScore]
     next: str | None
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,10 +54,24 @@ class SubjectExport(BaseModel):
     )
 
 
+class FileToReadOut(BaseModel):
+    """A file on a case that the person complained about."""
+
+    model_config = ConfigDict(title="FileToRead")
+
+    case: UUID
+    number: int = Field(description="Of the case.")
+    file: UUID
+    name: str
+
+
 class ErasureOut(BaseModel):
     """What was erased."""
 
     model_config = ConfigDict(title="Erased")
 
     erased: dict[str, int] = Field(description="Rows that were changed, by place.")
+    files: list[FileToReadOut] = Field(
+        description="Files that may name or show the person: somebody has to look into them."
+    )
     erased_at: datetime

@@ -1,6 +1,7 @@
 """Cases: the queue, one case whole, its history, and commands on it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from freezeguard.api.refusals import InvalidFields, field_errors
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import Actor, Person, actor_name
+from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
-from freezeguard.ports.storage import CaseEvent, CaseFilter, Transaction
-from freezeguard.services.casefile import for_vendor, visible_case
+from freezeguard.ports.storage import CaseEvent, CaseFilter, Clock, Transaction
+from freezeguard.services.casefile import clocks_for, for_vendor, visible_case
 from freezeguard.services.casework import Aftermath
 from freezeguard.services.evaluation import Evaluated
 
@@ -65,7 +67,6 @@ _EXAMPLES: Mapping[Command, dict[str, Any]] = {
     Command.DECLARE_FALSE_ALARM: {**_SEEN, "reason_code": "wrong_item"},
     Command.FREEZE: {**_SEEN, "reason_code": "defective", "comment": "The third caller today."},
     Command.DISMISS: {**_SEEN, "reason": "A display fault, the item is sound."},
-    Command.ATTACH_EVIDENCE: _SEEN,
     Command.RESOLVE_TASK: {
         **_SEEN, "catalogue": "shop", "remote_id": "p000001", "note": "Taken off by hand.",
     },
@@ -165,6 +166,13 @@ def _arguments_in_words() -> str:
     return f"Arguments stand beside `command` and `version`. {'; '.join(lists)}."
 
 
+async def _with_overdue_clocks(
+    tx: Transaction, wanted: CaseFilter, now: datetime
+) -> tuple[list[Case], list[Clock]]:
+    found = await tx.cases.listed(wanted)
+    return found, await tx.cases.overdue_clocks([one.id for one in found], now)
+
+
 class Cases:
     """Handlers of cases."""
 
@@ -188,10 +196,17 @@ class Cases:
         )
         if own is not None and query.vendor not in {None, own}:
             return Reply(CaseList(items=[], next=None))
-        found = await context.database.run(lambda tx: tx.cases.listed(wanted))
+        found, clocks = await context.database.run(
+            lambda tx: _with_overdue_clocks(tx, wanted, context.now())
+        )
         page = found[: query.limit]
         after = write_cursor(page[-1].opened_at, page[-1].id) if len(found) > len(page) else None
-        return Reply(CaseList(items=[present_summary(one, actor) for one in page], next=after))
+        late = clocks_for(clocks, actor)
+        items = [
+            present_summary(one, actor, [clock for clock in late if clock.case_id == one.id])
+            for one in page
+        ]
+        return Reply(CaseList(items=items, next=after))
 
     async def one(self, call: Call[None]) -> Reply:
         """Return one case whole."""

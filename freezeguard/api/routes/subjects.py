@@ -5,6 +5,7 @@ from freezeguard.api.context import Context
 from freezeguard.api.models.subjects import (
     ErasureIn,
     ErasureOut,
+    FileToReadOut,
     HeldOut,
     SubjectExport,
     SubjectIn,
@@ -36,7 +37,13 @@ class DataSubjects:
         sent = call.body
         asked = Asked(sent.reference, sent.kind)
         erased = await self._context.subjects.erase(asked, sent.reason, call.who)
-        return Reply(ErasureOut(erased=erased, erased_at=self._context.now()))
+        files = [
+            FileToReadOut(case=one.case_id, number=one.case_number, file=one.id, name=one.name)
+            for one in erased.files
+        ]
+        return Reply(
+            ErasureOut(erased=dict(erased.rows), files=files, erased_at=self._context.now())
+        )
 
 
 def _held(one: Held) -> HeldOut:
@@ -61,7 +68,8 @@ def routes(context: Context) -> list[AnyRoute]:
             method="POST", path="/v1/subjects/erase", handler=subjects.erase, tag="Subjects",
             summary="Erase a person",
             description="Signals are counted as before; nothing leads from them to the person. "
-            "May be repeated. Signals that arrive later count anew.",
+            "May be repeated. Signals that arrive later count anew. What lies within files is left "
+            "to people: `files` names those on the person's cases.",
             who=who, body=ErasureIn, result=ErasureOut,
             examples={"a customer": {**by_customer, "reason": "Request of 3 November, no. 17."}},
         ),

@@ -17,6 +17,7 @@ from freezeguard.domain.acts.outcome import (
     who_acts,
 )
 from freezeguard.domain.effects import (
+    CloseTasks,
     Effect,
     LookAgain,
     MergeInto,
@@ -102,6 +103,7 @@ def _merge(move: Move) -> Outcome:
     effects: list[Effect] = [
         VoidVotes("the case was merged"), SettlePromise("withdrawn"),
         MergeInto(survivor.id, move.facts.clocks),
+        CloseTasks("stop"), CloseTasks("release"),  # the survivor's from now on, if still needed
         Notify("merged", "owner", told), Notify("merged", "pullers", told),
     ]
     if move.case.frozen_vendor_knows:

@@ -32,7 +32,12 @@ def commitment_cap(case: Case, promises: Promises, policy: Policy) -> timedelta:
     without a record has the whole cap, the first broken date halves it, and each kept one brings a
     part of it back. The formula is ours: the weight of two kept dates given in advance.
     """
-    whole = policy.commitment_cap if case.lane == "quality" else policy.safety_commitment_cap
+    return cap_in(case.lane, promises, policy)
+
+
+def cap_in(lane: str, promises: Promises, policy: Policy) -> timedelta:
+    """Return the same for any case of a lane."""
+    whole = policy.commitment_cap if lane == "quality" else policy.safety_commitment_cap
     given = promises.kept + 2
     return max(LEAST_CAP, whole * (given / (given + 2 * promises.broken)))
 
