@@ -33,7 +33,7 @@ async def stamps(rig: Rig, sku: str) -> dict[str, Any]:
     """Return the times that the database holds of a SKU's case, with its own time."""
     (row,) = await sql(
         rig,
-        "SELECT clock_timestamp() AS now, c.opened_at, k.started_at, k.due_at, k.fired_at,"
+        "SELECT clock_timestamp() AS now, c.opened_at, k.started_at, k.due_at, k.breached_at,"
         "       k.kind, h.since, (SELECT max(at) FROM audit) AS audited,"
         "       (SELECT max(at) FROM case_events WHERE case_id = c.id) AS event"
         "  FROM cases AS c JOIN clocks AS k ON k.case_id = c.id JOIN holds AS h ON h.case_id = c.id"
