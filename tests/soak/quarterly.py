@@ -38,12 +38,6 @@ WORDS = {
 OVERDUE, WARNED, UPDATE = "Overdue", "Time is running out", "Where the case stands"
 STATEMENT = ("Sale stopped", "Sale stopped again")
 CLOSED, OUTCOME = "Case closed", "What became of your report"
-RUNGS: Mapping[Ladder, tuple[str, ...]] = {
-    Ladder.OWNER: ("owner", "deputy", "managers", "admins"),
-    Ladder.APPROVERS: ("managers", "admins"),
-    Ladder.REVIEWERS: ("managers", "admins"),
-    Ladder.COMPLIANCE: ("compliance", "admins"),
-}
 STOPPED = frozenset(one.value for one in FROZEN_PHASE)
 CLOSED_STATES = frozenset(one.value for one in FINAL)
 
@@ -242,17 +236,28 @@ class Judge:
         self, case_id: str, story: Story, clock: Mapping[str, Any], said: Sequence[Letter],
         until: datetime,
     ) -> None:
-        """Managers hear after owner and deputy, admins last; all of them where nobody answers."""
-        del story
+        """Each rung is told after the one below it, administrators last, where nobody answers."""
         admins = {self._address("root")}
         reached = [one.dated for one in said if one.to in admins]
-        others = [one.dated for one in said if one.to not in admins]
-        if reached and others and min(reached) < min(others) and BY_NAME[clock["kind"]]:
-            self.fault(case_id, f"{clock['kind']}: an administrator was told before all others")
+        first = [
+            min(one.dated for one in said if one.to in rung)
+            for rung in (*self._below(story, clock), admins)
+            if any(one.to in rung for one in said)
+        ]
+        if first != sorted(first):
+            self.fault(case_id, f"{clock['kind']}: the rungs were told at {first}")
         lasts = not BY_NAME[clock["kind"]].pauses_in  # while others had the ball nobody climbed
         if lasts and until - moment(clock["due_at"]) > CLIMBED and not reached:
             self.fault(case_id, f"{clock['kind']} was overdue for {CLIMBED.days} days, and no "
                                 "administrator was told")
+
+    def _below(self, story: Story, clock: Mapping[str, Any]) -> list[set[str]]:
+        """Return the rungs below administrators, as far as they are the same all the time."""
+        moved = any(event["command"] == "accept_hand_off" for event in story.events)
+        owner = self.quarter.folk[story.case["owner"]]
+        if BY_NAME[clock["kind"]].ladder is not Ladder.OWNER or moved or owner.left is not None:
+            return [{one.to for one in story.letters} - {self._address("root")}]
+        return [{self._address(owner.id)}, {self._address(owner.person.deputy or owner.id)}]
 
     # ------------------------------------------------------------------------------- notices
 
