@@ -1,7 +1,7 @@
 # freezeguard. Needs Python >= 3.11 with venv, and make; everything else comes along.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak serve docs clean installed installed-dev
+.PHONY: help demo test lint bench soak soak-cases serve docs clean installed installed-dev
 .NOTPARALLEL:
 SHELL := /bin/sh
 
@@ -36,6 +36,7 @@ help:  ## Show this menu
 	@echo 'make serve   run the service here; ARGS="--json" and others are passed on'
 	@echo 'make bench   measure speed against floors, both in one run'
 	@echo 'make soak    the long tests: kill -9 of everything, under load'
+	@echo 'make soak-cases   a quarter of 500 cases by a moved clock; QUARTER_SEED repeats one'
 	@echo 'make docs    write the pages that are drawn from code'
 	@echo 'make clean   remove the virtual environment and caches; never data'
 
@@ -58,6 +59,9 @@ bench: installed-dev
 
 soak: installed-dev
 	@$(PYTEST) -q -m long -s $(ARGS)
+
+soak-cases: installed-dev
+	@$(PYTEST) -q -m long -s tests/soak/test_quarter.py $(ARGS)
 
 docs: installed-dev
 	@$(BIN)/python docs/generate.py

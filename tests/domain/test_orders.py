@@ -1,5 +1,7 @@
 """The lane of authority: an order, its revocation, and who lifts what it stopped."""
 
+from dataclasses import replace
+
 import pytest
 
 from freezeguard.domain import effects as fx
@@ -204,3 +206,22 @@ def test_only_a_clock_of_the_law_is_answered_by_an_action():
         "`clock`: a legal clock that runs on this case (none)",
         "`action`: what was done, and who was told",
     ) == _refused(case_in("frozen"), Command.RECORD_ACTION, COL, {"clock": "report"})
+
+
+def test_each_authority_takes_back_its_own_order():
+    """Of two orders the named one is revoked; the lane is lifted with the last of them."""
+    case = case_in("frozen")
+    for document in ("first.pdf", "second.pdf"):
+        order = {"authority": f"office of {document}", "document": document}
+        case = replace(give(case, Command.REGISTER_ORDER, COL, order).case, version=4)
+
+    revoke = {"document": "revocation.pdf"}
+    assert (
+        "`order`: the document of the order that is revoked (second.pdf, first.pdf)",
+    ) == _refused(case, Command.REGISTER_REVOCATION, COL, revoke)
+    named = {**revoke, "order": "second.pdf"}
+    one_left = give(case, Command.REGISTER_REVOCATION, COL, named).case
+    assert ("first.pdf", False) == (one_left.authority_order["document"], one_left.is_revoked)
+    assert "second.pdf" == one_left.authority_order["revoked"][0]["document"]
+    one_left = replace(one_left, version=4)
+    assert give(one_left, Command.REGISTER_REVOCATION, COL, revoke).case.is_revoked

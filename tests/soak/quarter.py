@@ -35,10 +35,10 @@ from tests.soak.townsfolk import CATEGORIES, DAY, MANNERS, Folk, the_shop, the_v
 from tests.soak.virtual import START, Farm, Letter, PostOffice, VirtualClock, a_farm
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-LENGTH = timedelta(days=91)
-"""A quarter."""
-AFTERWARDS = timedelta(days=10)
-"""What escalation needs: nobody acts any more, and every ladder is climbed to its end."""
+QUARTER = 91
+"""Days."""
+AFTERWARDS = 10
+"""Days, what escalation needs: nobody acts any more, and every ladder is climbed to its end."""
 DRIVEN = frozenset({"timers", "delivery", "webhooks", "dead webhooks"})
 """Loops that the quarter takes the place of."""
 NEXT = """
@@ -101,6 +101,7 @@ class Quarter:
     unruly: list[tuple[str, datetime, datetime]] = field(default_factory=list)
     logged: Sequence[Mapping[str, Any]] = ()
     keys: dict[str, str] = field(default_factory=dict)
+    done_until: datetime = START
     over: bool = False
 
     # ---------------------------------------------------------------------------- the course
@@ -123,7 +124,7 @@ class Quarter:
                 await heapq.heappop(self.heap)[2]()
 
     async def _next(self) -> datetime | None:
-        due: datetime | None = await self.tables.fetchval(NEXT, self.clock.at)
+        due: datetime | None = await self.tables.fetchval(NEXT, self.done_until)
         mine = self.heap[0][0] if self.heap else None
         return min((one for one in (due, mine) if one is not None), default=None)
 
@@ -131,6 +132,7 @@ class Quarter:
         """Do all that is due now: stops, clocks, mails, webhooks; then people have new mail."""
         while True:
             await self.settled()
+            self.done_until = self.clock.at
             did = await self.service.timers.fire_due()
             did += await self.service.delivery.deliver_due()
             did += await self._post()
@@ -325,7 +327,9 @@ class Quarter:
 # ----------------------------------------------------------------------------------- setting up
 
 
-def _settings(dsns: OwnerAndRuntimeDsns, place: Path, rig: Rig, port: int, farm: Farm) -> Settings:
+def _settings(
+    dsns: OwnerAndRuntimeDsns, place: Path, rig: Rig, port: int, farm: Farm, policy: dict[str, Any]
+) -> Settings:
     """Return settings with the durations of the design, and a quick pace towards the shop."""
     wanted = fast_settings(
         dsns, place, rig.shop, port, image_max_age="3650d",
@@ -334,14 +338,14 @@ def _settings(dsns: OwnerAndRuntimeDsns, place: Path, rig: Rig, port: int, farm:
               "relist_every": 3600.0},
         workers={"poll": 1.0, "sweep": 0.25, "timers": 3600},
     )
-    return Settings(**{**wanted, "policy": {"probation_check": "12h"}})
+    return Settings(**{**wanted, "policy": {"probation_check": "12h", **policy}})
 
 
 @asynccontextmanager
 async def a_quarter(
-    seed: int, skus: int, dsns: OwnerAndRuntimeDsns, place: Path
+    seed: int, skus: int, dsns: OwnerAndRuntimeDsns, place: Path, **policy: Any
 ) -> AsyncIterator[Quarter]:
-    """Set up the world of a seed, with so many SKUs."""
+    """Set up the world of a seed, with so many SKUs; `policy` is what differs from the design."""
     chance, clock = Random(seed), VirtualClock()
     async with AsyncExitStack() as stack:
         names = [f"Q-{n:04}" for n in range(skus)]
@@ -353,7 +357,7 @@ async def a_quarter(
         farm = await stack.enter_async_context(a_farm(clock))
         rig = Rig("", shop, office, {}, await stack.enter_async_context(aiohttp.ClientSession()),
                   dsns=dsns)
-        settings = _settings(dsns, place, rig, port, farm)
+        settings = _settings(dsns, place, rig, port, farm, policy)
         service = await stack.enter_async_context(
             open_service(settings, now=clock, moment=lambda: clock.at)
         )
@@ -449,15 +453,15 @@ async def _endpoint(quarter: Quarter, who: str, name: str) -> None:
 class Plot:
     """What happens to the shop in a quarter: how cases begin, and what else goes wrong."""
 
-    def __init__(self, quarter: Quarter, cases: int) -> None:
+    def __init__(self, quarter: Quarter, cases: int, days: int, afterwards: int) -> None:
         self.quarter, self.chance, self.cases = quarter, quarter.chance, cases
-        self.begun: list[datetime] = []
+        self.days, self.afterwards = days, afterwards
 
     def write(self) -> None:
         """Put everything on the calendar."""
         quarter, chance = self.quarter, self.chance
         for number in range(self.cases):
-            at = START + DAY * chance.uniform(0, 75)
+            at = START + DAY * chance.uniform(0, 0.8 * self.days)
             sku = f"Q-{number:04}"
             quarter.later(at, self._act(self._begin, sku))
             for _ in range(4):
@@ -471,11 +475,11 @@ class Plot:
             if not name.startswith("v-"):
                 quarter.later(self._day(), self._act(quarter.leave, name))
         self._post_troubles()
-        for days in range(0, (LENGTH + AFTERWARDS).days, 1):
-            quarter.later(START + DAY * days, self._each_day)
+        for day in range(self.days + self.afterwards):
+            quarter.later(START + DAY * day, self._each_day)
 
     def _day(self) -> datetime:
-        return START + DAY * self.chance.uniform(5, 80)
+        return START + DAY * self.chance.uniform(0.05, 0.85) * self.days
 
     def _act(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> Any:
         return lambda: work(*arguments)
@@ -599,14 +603,16 @@ class Plot:
         assert answer.status == 202, answer.body
 
 
-async def live(quarter: Quarter, cases: int) -> dict[str, Any]:
-    """Live through the quarter and what comes after it; return the figures."""
+async def live(
+    quarter: Quarter, cases: int, days: int = QUARTER, afterwards: int = AFTERWARDS
+) -> dict[str, Any]:
+    """Live through so many days and what comes after them; return the figures."""
     begun = time.monotonic()
-    Plot(quarter, cases).write()
-    await quarter.run(START + LENGTH)
+    Plot(quarter, cases, days, afterwards).write()
+    await quarter.run(START + DAY * days)
     quarter.over = True
     quarter.office.open()
-    await quarter.run(START + LENGTH + AFTERWARDS)
+    await quarter.run(START + DAY * (days + afterwards))
     return {
         "virtual days": (quarter.clock.at - START).days, "commands": len(quarter.diary),
         "mails": len(quarter.office.letters), "put off": quarter.office.put_off,

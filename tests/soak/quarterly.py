@@ -22,6 +22,7 @@ from tests.webhooks.test_signing import verify_ed25519
 SOON = timedelta(minutes=6)
 """From a due time to the mail server: schedules of retries, with their jitter, go on top."""
 STORIES = 2
+SECOND = timedelta(seconds=1)
 MOVED = frozenset({"extend_deadline", "absorb"})
 CLIMBED = timedelta(days=9)
 """Within so much time every rung of a ladder is told, weekends and two holidays included."""
@@ -79,14 +80,16 @@ def moment(text: str) -> datetime:
 class Judge:
     """Collects what is wrong, each with the number of its case."""
 
-    def __init__(self, quarter: Quarter) -> None:
+    def __init__(self, quarter: Quarter, stories: Mapping[str, Story] | None = None) -> None:
         self.quarter = quarter
-        self.stories: dict[str, Story] = {}
+        self.stories = {
+            one: Story(story.case, story.events) for one, story in (stories or {}).items()
+        }
         self.faults: list[tuple[str, str]] = []
         self.figures: Counter[str] = Counter()
 
     async def read(self) -> None:
-        """Read every case over HTTP, and sort the mails by their case."""
+        """Read every case over HTTP."""
         cursor: dict[str, str] = {}
         while True:
             listed = await self.quarter.ask(
@@ -96,11 +99,8 @@ class Judge:
                 case = (await self.quarter.ask("audi", "GET", f"/v1/cases/{one['id']}")).body
                 self.stories[one["id"]] = Story(case, await self._history(one["id"]))
             if listed.body["next"] is None:
-                break
+                return
             cursor = {"cursor": listed.body["next"]}
-        for letter in self.quarter.office.letters:
-            if letter.case in self.stories:
-                self.stories[letter.case].letters.append(letter)
 
     async def _history(self, case_id: str) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
@@ -121,7 +121,11 @@ class Judge:
 
     async def judge(self) -> dict[str, int]:
         """Judge everything; raise AssertionError with the seed and stories where it is wrong."""
-        await self.read()
+        if not self.stories:
+            await self.read()
+        for letter in self.quarter.office.letters:
+            if letter.case in self.stories:
+                self.stories[letter.case].letters.append(letter)
         for case_id, story in self.stories.items():
             self._has_an_owner(case_id, story)
             self._clocks_were_answered(case_id, story)
@@ -140,7 +144,7 @@ class Judge:
         if not self.faults:
             return
         lines = [f"seed {self.quarter.seed}: {len(self.faults)} faults"]
-        lines += [f"- case {self._number(one)}: {what}" for one, what in self.faults[:25]]
+        lines += [f"- case {self._number(one)}: {what}" for one, what in self.faults[:200]]
         for case_id in list(dict.fromkeys(one for one, _ in self.faults if one))[:STORIES]:
             lines.append(self.stories[case_id].told())
         raise AssertionError("\n".join(lines))
@@ -200,7 +204,7 @@ class Judge:
         """A clock that was answered in time is not called overdue until it starts again."""
         again = _started_again(clock, story.case, self.quarter.clocks)
         for one in self._about(story, clock, OVERDUE):
-            if answered + timedelta(seconds=1) < one.dated < (again or one.dated):
+            if answered + SECOND < one.dated < (again or one.dated):
                 self.fault(case_id, f"{clock['kind']} was answered at {answered}, and {one.to} was "
                                     f"told at {one.at} that it is overdue")
 
@@ -211,7 +215,7 @@ class Judge:
         until = answered or self.quarter.clock.at
         said = [
             one for one in [*self._about(story, clock, OVERDUE), *_said_otherwise(story, clock)]
-            if due - timedelta(seconds=1) <= one.dated <= until + timedelta(seconds=1)
+            if due - SECOND <= one.dated <= until + SECOND
         ]
         if not said and until - due < SOON:
             return
@@ -245,7 +249,8 @@ class Judge:
         others = [one.dated for one in said if one.to not in admins]
         if reached and others and min(reached) < min(others) and BY_NAME[clock["kind"]]:
             self.fault(case_id, f"{clock['kind']}: an administrator was told before all others")
-        if until - moment(clock["due_at"]) > CLIMBED and not reached:
+        lasts = not BY_NAME[clock["kind"]].pauses_in  # while others had the ball nobody climbed
+        if lasts and until - moment(clock["due_at"]) > CLIMBED and not reached:
             self.fault(case_id, f"{clock['kind']} was overdue for {CLIMBED.days} days, and no "
                                 "administrator was told")
 
@@ -379,8 +384,7 @@ class Judge:
 
 
 def _answered(clock: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> datetime | None:
-    """Return when something ended a clock, by the history: an answer, a new start, another state.
-    """
+    """Return when something ended a clock, by the history: an answer, a new start, a state."""
     kind, started = BY_NAME[clock["kind"]], moment(clock["started_at"])
     for event in events:
         if moment(event["at"]) <= started or event["at"] == clock["started_at"]:
@@ -408,9 +412,16 @@ def _paused(clock: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> bo
     pauses = BY_NAME[clock["kind"]].pauses_in
     return any(
         event["to_state"] in pauses
-        and clock["started_at"] < event["at"] < clock["due_at"]
+        and moment(clock["started_at"]) < moment(event["at"]) < moment(clock["due_at"]) + SECOND
         for event in events
     )
+
+
+def _is_paused(clock: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether somebody else had the ball when a clock would have been due."""
+    due = moment(clock["due_at"]) + SECOND
+    states = [event["to_state"] for event in events if moment(event["at"]) < due]
+    return states[-1] in BY_NAME[clock["kind"]].pauses_in
 
 
 def _as_they_ran(
@@ -428,7 +439,7 @@ def _as_they_ran(
         shown.sort(key=lambda one: moment(one["due_at"]))
         if not _paused(shown[0], story.events):
             yield shown[0]
-        elif len(shown) > 1:
+        elif len(shown) > 1 and not _is_paused(shown[-1], story.events):
             yield shown[-1]
 
 

@@ -92,9 +92,9 @@ def the_shop(chance: Random, start: datetime) -> list[Folk]:
         first, second = f"{place}-mia", f"{place}-max"
         found += [
             _staff(first, Role.MANAGER, place, deputy=second, hours=2),
-            _staff(second, Role.MANAGER, place, deputy=first, hours=6, reads=0.7),
+            _staff(second, Role.MANAGER, place, deputy=first, hours=6, reads=0.9),
             _staff(f"{place}-ann", Role.ANALYST, place, deputy=first, hours=4),
-            _staff(f"{place}-abe", Role.ANALYST, place, deputy=f"{place}-ann", reads=0.4),
+            _staff(f"{place}-abe", Role.ANALYST, place, deputy=f"{place}-ann", reads=0.6),
         ]
     for one in found:
         for _ in range(chance.randrange(3)):
@@ -150,7 +150,8 @@ def _of_staff(one: Folk, case: Case, colleagues: Sequence[str]) -> Iterator[Wish
     yield 0.2, "dismiss", {"reason": "A display fault."}
     if (case["hand_off"] or {}).get("to") == one.id:
         yield 3, "accept_hand_off", {}
-    if case["state"] == "awaiting_approval" or case["lane"] == "authority":
+    order = case["authority_order"] or {}
+    if case["state"] == "awaiting_approval" or order.get("revocation"):
         yield 3, "approve", {**seen, "unconfirmed": unconfirmed}
     if case["narrowing"] is None and case["state"] == "diagnosing" and not case["scope"]["lot"]:
         lot = {"lot": "L-7"}
@@ -180,7 +181,7 @@ def _of_the_owner(
         yield 1, "propose_remedy", {"remedy": REMEDY}
     if case["state"] == "remedy_proposed":
         yield 3, "request_approval", {"verification": VERIFICATION}
-        yield 1, "return_remedy", {"missing": ["the tear test of lot L-8"]}
+        yield 0.5, "return_remedy", {"missing": ["the tear test of lot L-8"]}
     for other in others:
         yield 3, "merge", {"into": other["id"], "reason": "The same resin in both."}
     if case["scope"]["lot"]:
@@ -198,9 +199,9 @@ def _longer_probation(case: Case, now: datetime) -> Iterator[Wish]:
 
 
 def _of_a_manager(one: Folk, case: Case, now: datetime) -> Iterator[Wish]:
-    if case["state"] == "awaiting_approval":
-        yield 1, "reject_approval", {"reason": "The proof is of another lot."}
-    if case["state"] == "remedy_proposed":
+    if case["state"] == "awaiting_approval" and case["approval_requested_by"] != one.id:
+        yield 0.6, "reject_approval", {"reason": "The proof is of another lot."}
+    if case["state"] == "remedy_proposed" and case["remedy_rounds"] > 1:
         yield 0.5, "return_remedy", {"missing": ["what becomes of the stock"]}
     running = {it["kind"]: it for it in case["clocks"] if it["stopped_at"] is None}
     if "later_review" in running:
@@ -235,7 +236,7 @@ def _of_compliance(case: Case) -> Iterator[Wish]:
 def _of_a_vendor(one: Folk, case: Case, now: datetime) -> Iterator[Wish]:
     if case["vendor_status"] in {"unreached", "notified", "silent"}:
         yield 2, "acknowledge", {}
-    if one.manner == "contesting":
+    if one.manner == "contesting" and case["contest"] is None:
         yield 3, "contest", {"reason": "These are not our goods."}
     days = {"breaking": 2, "slow": 12}.get(one.manner, 6)
     date_ = (now + timedelta(days=days)).isoformat()

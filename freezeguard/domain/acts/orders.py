@@ -57,19 +57,19 @@ def _register_revocation(move: Move) -> Outcome:
 def _without(move: Move, revocation: Mapping[str, Any]) -> dict[str, Any]:
     """Return the orders of a case after one of them was revoked; the last one lifts the lane."""
     order = dict(move.case.authority_order or {})
-    in_force = orders_in_force(move.case)
-    if len(in_force) < 2:
-        return {**order, "revocation": revocation}
     gone = _revoked(move)
-    newest, *further = [one for one in in_force if one["document"] != gone]
+    left = [one for one in orders_in_force(move.case) if one["document"] != gone]
+    if not left:
+        return {**order, "revocation": revocation}
+    newest, *further = left
     revoked = [*order.get("revoked", ()), {"document": gone, "revocation": dict(revocation)}]
     return {**order, **newest, "further": further, "revoked": revoked}
 
 
 def _revoked(move: Move) -> str:
     """Return the document of the order that is revoked: the only one, unless it is named."""
-    in_force = orders_in_force(move.case)
-    only = str(in_force[0]["document"]) if len(in_force) == 1 else ""
+    documents = {str(one["document"]) for one in orders_in_force(move.case)}
+    only = documents.pop() if len(documents) == 1 else ""
     return str(move.arguments.get("order") or only)
 
 
