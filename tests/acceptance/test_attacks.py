@@ -5,7 +5,7 @@ sale must still be stopped: by the database, and by the shop itself.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -74,11 +74,9 @@ NUMBERS = count(1)
 
 
 @pytest.fixture(scope="module")
-def tried(record_testsuite_property: Callable[[str, object], None]) -> Iterator[list[str]]:
-    """Count the attacks, for the record of the run."""
-    attacks: list[str] = []
-    yield attacks
-    record_testsuite_property("figure", f"{len(attacks)} attacks on two-person guards, 0 succeeded")
+def tried() -> list[str]:
+    """Collect the attacks by name, to be counted at the end."""
+    return []
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -205,9 +203,10 @@ def begin(rig: Rig, connection, sku: str, hire: Hire, tried: list[str], request)
 
 
 @EACH
-async def test_the_right_two_are_let_through(begin, guarded: Guarded):
+async def test_the_right_two_are_let_through(begin, tried: list[str], guarded: Guarded):
     """Two people with the right roles agree, and it is done: or no attack here would say much."""
     attack = await begin(guarded)
+    tried.clear()  # not an attack
     await attack.agrees(attack.one)
 
     done = await attack.vote(attack.two)
@@ -624,3 +623,11 @@ async def test_vendors_have_no_voice(begin, guarded: Guarded):
         answer = await attack.pair.give("vera", command, version=4)
         assert (403, "not_allowed") == (answer.status, answer.body["code"])
     await attack.failed()
+
+
+async def test_so_many_were_tried(tried: list[str], record_property):
+    """Every attack ends with a look at the case, its hold and the shop; none got through."""
+    record_property(
+        "figure", f"{len(tried)} attacks on two-person guards, 0 succeeded"
+    )
+    assert tried
