@@ -117,4 +117,6 @@ WITH new_holds AS (
     RETURNING state
 )
 SELECT pg_notify('freezeguard', topic)
-  FROM (SELECT unnest($1::text[]) UNION SELECT 'webhooks' FROM dispatched) AS woken (topic);
+  FROM (SELECT unnest($1::text[])
+         UNION ALL
+        (SELECT 'webhooks' FROM dispatched LIMIT 1)) AS woken (topic);

@@ -33,6 +33,8 @@ REFUSALS: Mapping[str, frozenset[str]] = {
     "POST /v1/webhook-endpoints/{id}/replay": frozenset({"/since", "guard_failed"}),
     # What a case lacks depends on the case; the arguments of a command on the command.
     "POST /v1/freezes": frozenset({"guard_failed"}),
+    # Bytes have no length in a schema: that a file is not empty can't be said.
+    "POST /v1/cases/{id}/evidence": frozenset({"empty_body"}),
     "POST /v1/cases/{id}/commands": frozenset({"guard_failed", "invalid_input"}),
 }
 # Lines of text are no JSON for a schema, and half of a signal may stand around an event's data.

@@ -43,6 +43,7 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /v1/cases/{id}/evidence": PEOPLE,
     "GET /v1/cases/{id}/evidence": PEOPLE | SHOPS,
     "GET /v1/cases/{id}/evidence/{file}": PEOPLE | SHOPS,
+    "GET /v1/reports/reviews": ANALYSTS | {"owen", "mara", "miro", "audi"},
     "GET /v1/rules": STAFF,
     "POST /v1/rules": ANALYSTS | ADMIN,
     "PUT /v1/rules/{id}": ANALYSTS | ADMIN,
