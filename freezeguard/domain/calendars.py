@@ -48,11 +48,7 @@ class Calendar:
 
         Samoa had no 30 December 2011.
         """
-        return (
-            day.weekday() not in self.weekend
-            and day not in self.holidays
-            and self._moment(day, _MIDNIGHT) < self._moment(day + _DAY, _MIDNIGHT)
-        )
+        return _is_worked(self, day)
 
     def after_hours(self, start: datetime, amount: timedelta) -> datetime:
         """Return the first moment at which so much working time has passed since `start`, in UTC.
@@ -85,7 +81,7 @@ class Calendar:
         while left:
             day += _DAY
             left -= self.is_working_day(day)
-        return self._moment(day + _DAY, _MIDNIGHT)
+        return _moment(self.zone, day + _DAY, _MIDNIGHT)
 
     def hours_between(self, start: datetime, end: datetime) -> timedelta:
         """Return the working time from one moment to a later one; nothing where it is not later."""
@@ -100,17 +96,10 @@ class Calendar:
 
     def _window(self, day: date) -> tuple[datetime, datetime]:
         """Return when work begins and ends on a day, in UTC; the same moment where nobody works."""
-        if not self.is_working_day(day):
-            never = self._moment(day, _MIDNIGHT)
-            return never, never
-        ends_on = day + _DAY if self.closes == _MIDNIGHT else day
-        return self._moment(day, self.opens), self._moment(ends_on, self.closes)
+        return _hours_of(self, day)
 
     def _day_of(self, moment: datetime) -> date:
         return moment.astimezone(_zone(self.zone)).date()
-
-    def _moment(self, day: date, at: time) -> datetime:
-        return _moment_in(self.zone, day, at)
 
 
 def share(
@@ -132,10 +121,32 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-@lru_cache(maxsize=65536)
-def _moment_in(zone: str, day: date, at: time) -> datetime:
-    """Return a moment of a day; kept, since a freeze asks for the same weeks again and again."""
+def _moment(zone: str, day: date, at: time) -> datetime:
     return _first_moment(_zone(zone), datetime.combine(day, at))
+
+
+# Kept, since every freeze asks for the same weeks of the same places.
+
+
+@lru_cache(maxsize=32768)
+def _is_worked(calendar: Calendar, day: date) -> bool:
+    return (
+        day.weekday() not in calendar.weekend
+        and day not in calendar.holidays
+        and _moment(calendar.zone, day, _MIDNIGHT) < _moment(calendar.zone, day + _DAY, _MIDNIGHT)
+    )
+
+
+@lru_cache(maxsize=32768)
+def _hours_of(calendar: Calendar, day: date) -> tuple[datetime, datetime]:
+    if not _is_worked(calendar, day):
+        never = _moment(calendar.zone, day, _MIDNIGHT)
+        return never, never
+    ends_on = day + _DAY if calendar.closes == _MIDNIGHT else day
+    return (
+        _moment(calendar.zone, day, calendar.opens),
+        _moment(calendar.zone, ends_on, calendar.closes),
+    )
 
 
 def _first_moment(zone: ZoneInfo, wall: datetime) -> datetime:
