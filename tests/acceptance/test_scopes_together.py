@@ -262,7 +262,7 @@ async def test_a_waiver_is_the_survivors(both: Both):
         younger, "waive", "mara", catalogue="market", remote_id=remote["remote_id"],
         until=until_, reason="their server room burns",
     )
-    younger = await both.rig.case(younger["id"])
+    younger = await both.tells(younger, "confirm_freeze")  # all that is left is stopped
     await both.rig.done(younger, "merge", "owen", into=str(older["number"]), reason="one cause")
     (waiver,) = [one for one in await _clocks(both, older) if one.startswith("waiver:")]
     assert {} == await _clocks(both, younger)
