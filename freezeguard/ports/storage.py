@@ -213,7 +213,9 @@ class Prelude:
     """What an evaluation starts from.
 
     Master data, who owns new cases, what is news, the open cases of the SKU (oldest first), its
-    holds in force and its catalogue objects: all as they are under the SKU's lock.
+    holds in force and its catalogue objects: all as they are under the SKU's lock. `window` has
+    the signals that still count and were made after `window_after`; None where it was not asked
+    for, or has more than a few.
     """
 
     master: Sku
@@ -222,6 +224,8 @@ class Prelude:
     cases: tuple[Case, ...] = ()
     holds: tuple[Hold, ...] = ()
     objects: tuple[CatalogueRow, ...] = ()
+    window: tuple[Observed, ...] | None = None
+    window_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +346,23 @@ class ManualTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a decision on a case looks at: as it is under the SKU's lock.
+
+    The SKU's catalogue objects and its holds in force, the clocks that run, the tasks that are
+    open, who pulled the cord, whether anybody has voted, and whether news waits for an evaluation.
+    """
+
+    objects: tuple[CatalogueRow, ...]
+    holds: tuple[Hold, ...]
+    clocks: tuple[Clock, ...]
+    tasks: tuple[ManualTask, ...]
+    pullers: tuple[str, ...]
+    has_votes: bool
+    has_news: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """A personal token or a machine key; the secret itself is never stored."""
 
@@ -458,8 +479,6 @@ class Signals(Protocol):
         """Return how many SKUs wait for an evaluation."""
         ...
 
-    async def has_pending(self, sku: str) -> bool: ...
-
     async def observed(
         self, sku: str, after: datetime | None, *, also_judged_by: UUID | None = None
     ) -> list[Observed]:
@@ -485,8 +504,13 @@ class Signals(Protocol):
 class Cases(Protocol):
     """Cases, their history, votes, clocks and tasks."""
 
-    async def insert(self, case: Case) -> int:
-        """Store a new case; return its number."""
+    async def insert(
+        self, case: Case, signals: Sequence[Observed] = (), excerpts: int = 0
+    ) -> tuple[int, tuple[str, ...]]:
+        """Store a new case; return its number.
+
+        With it come so many beginnings of the masked texts of signals, the most severe first.
+        """
         ...
 
     async def update(self, case: Case) -> None:
@@ -519,10 +543,6 @@ class Cases(Protocol):
         now: datetime,
     ) -> None:
         """Attach signals to a case; those that are attached already stay as they are."""
-        ...
-
-    async def excerpts_of(self, signals: Sequence[Observed], limit: int) -> tuple[str, ...]:
-        """Return the beginnings of the masked texts of signals, the most severe first."""
         ...
 
     async def attached(self, case_id: UUID, *, excerpts: int = 0) -> AttachedSignals: ...
@@ -1007,11 +1027,18 @@ class MasterData(Protocol):
 
     async def put_skus(self, skus: Sequence[Sku], now: datetime) -> None: ...
 
-    async def prelude(self, sku: str) -> Prelude:
+    async def prelude(
+        self, sku: str, *, since: datetime | None = None, reach: timedelta | None = None
+    ) -> Prelude:
         """Return what every evaluation of a SKU starts from, and take its request for one.
 
-        The caller holds the SKU's lock.
+        The caller holds the SKU's lock. With `reach`, the window that ends with the news comes
+        along: the news since a moment, or since what was asked for earlier.
         """
+        ...
+
+    async def surroundings(self, case: Case) -> Surroundings:
+        """Return what a decision on a case looks at beside the case itself, in one look."""
         ...
 
     async def sku(self, sku: str) -> Sku | None: ...

@@ -1,9 +1,11 @@
 """Carries out decisions: state, history, holds, clocks, votes and outbox in one transaction."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from freezeguard.detection.windows import Observed
 from freezeguard.domain import effects as fx
 from freezeguard.domain.acts.outcome import stricter_lane
 from freezeguard.domain.authority import accepts
@@ -21,11 +23,10 @@ from freezeguard.services.aftermath import Aftermath
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.holding import TOPIC_HOLDS, TOPIC_OBJECTS, Holding
 from freezeguard.services.places import Places
-from freezeguard.services.telling import Seen, Telling
+from freezeguard.services.telling import EXCERPTS, Seen, Telling
 
 TOPIC_NOTICES = "notices"
 IN_HISTORY = "in the history of the case"
-NO_SIGNALS = AttachedSignals(0, 0, None, None)
 
 __all__ = ["TOPIC_HOLDS", "TOPIC_NOTICES", "TOPIC_OBJECTS", "Aftermath", "Casework"]
 
@@ -49,10 +50,11 @@ class Casework:
         *,
         arguments: Mapping[str, Any],
         actor: Actor,
-        attach: Callable[[Case], Awaitable[AttachedSignals]] | None = None,
+        evidence: Sequence[Observed] = (),
+        counted: frozenset[tuple[str, str]] = frozenset(),
         prelude: Prelude | None = None,
     ) -> Aftermath:
-        """Open a case; `attach` adds its first evidence and returns it in sums.
+        """Open a case on its first evidence, of which some was counted.
 
         `prelude` spares looking up holds and objects where nothing has changed them since.
         """
@@ -61,10 +63,10 @@ class Casework:
         decision = open_case(
             seed, command, arguments=arguments, actor=actor, now=now, facts=facts
         )
-        number = await tx.cases.insert(decision.case)
+        number, excerpts = await tx.cases.insert(decision.case, evidence, EXCERPTS)
         decision = replace(decision, case=replace(decision.case, number=number))
-        evidence = NO_SIGNALS if attach is None else await attach(decision.case)
-        return await self._carry_out(tx, decision, actor, evidence, prelude)
+        await tx.cases.attach(decision.case, evidence, counted, now)
+        return await self._carry_out(tx, decision, actor, in_sums(evidence, excerpts), prelude)
 
     async def execute(
         self,
@@ -76,12 +78,14 @@ class Casework:
         actor: Actor,
         version: int | None = None,
         known: Mapping[str, Any] | None = None,
+        facts: Facts | None = None,
     ) -> Aftermath:
         """Give a command to a case whose row is locked. Raises what `decide` raises.
 
-        `known` are facts beside those that every command is decided on, by their names.
+        `known` are facts beside those that every command is decided on, by their names. `facts`
+        spares collecting those where nothing has changed since the caller did.
         """
-        facts = replace(await self.facts(tx, case), **(known or {}))
+        facts = replace(facts or await self.facts(tx, case), **(known or {}))
         decision = decide(
             case, command, arguments=arguments, actor=actor, now=self._now(), facts=facts,
             version=version,
@@ -110,23 +114,22 @@ class Casework:
     async def facts(self, tx: Transaction, case: Case) -> Facts:
         """Collect what a decision on this case may need to know."""
         now = self._now()
-        votes = await tx.cases.votes(case.id, now)
-        tasks = await tx.cases.tasks(case.id)
-        clocks = await tx.cases.clocks(case.id)
+        around = await tx.master.surroundings(case)
+        votes = await tx.cases.votes(case.id, now) if around.has_votes else ()
+        objects = self._objects(case, around.objects, around.holds)
         facts = Facts(
             policy=self.policy,
-            objects=await self.object_states(tx, case),
+            objects=tuple(state for _, state in objects),
             votes=tuple([await self._as_of_now(tx, case, vote, cast) for vote, cast in votes]),
-            pullers=await tx.cases.pullers(case.id),
-            open_tasks=tuple((t.catalogue, t.remote_id) for t in tasks if t.resolved_at is None),
-            news_pending=await tx.signals.has_pending(case.scope.sku),
+            pullers=around.pullers,
+            open_tasks=tuple((one.catalogue, one.remote_id) for one in around.tasks),
+            news_pending=around.has_news,
             clocks=tuple(
                 RunningClock(
                     one.kind, one.started_at, one.due_at, one.paused_at is not None, one.next_at,
                     one.details,
                 )
-                for one in clocks
-                if one.stopped_at is None
+                for one in around.clocks
             ),
             **await self._places.known(tx, case, now),
         )
@@ -163,7 +166,11 @@ class Casework:
     ) -> list[tuple[CatalogueRow, ObjectState]]:
         """Return the same, each beside its row: both from one look at the database."""
         rows = await tx.objects.of_sku(case.scope.sku)
-        holds = await tx.holds.in_force(case.scope.sku)
+        return self._objects(case, rows, await tx.holds.in_force(case.scope.sku))
+
+    def _objects(
+        self, case: Case, rows: Sequence[CatalogueRow], holds: Sequence[Hold]
+    ) -> list[tuple[CatalogueRow, ObjectState]]:
         others = [one for one in holds if one.case_id != case.id and one.state == "active"]
         states: list[tuple[CatalogueRow, ObjectState]] = []
         for outlet in self._concerned(case, holds):
@@ -432,6 +439,19 @@ def _why(arguments: Mapping[str, Any], actor: Actor) -> str:
     if reason and isinstance(actor, System):
         return str(reason)
     return IN_HISTORY if reason or arguments.get("comment") else ""
+
+
+def in_sums(signals: Sequence[Observed], excerpts: tuple[str, ...]) -> AttachedSignals:
+    """Return signals as sums, as the database would give them."""
+    customers = {one.customer or b"" for one in signals}
+    moments = [one.occurred_at for one in signals]
+    return AttachedSignals(
+        len(signals), len(customers), min(moments, default=None), max(moments, default=None),
+        Counter(one.intent for one in signals),
+        Counter(one.severity.word for one in signals),
+        Counter(one.scope.lot for one in signals if one.scope.lot is not None),
+        excerpts,
+    )
 
 
 def _storable(arguments: Mapping[str, Any]) -> dict[str, Any]:

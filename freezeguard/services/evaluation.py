@@ -4,7 +4,6 @@ Runs inside a transaction that holds the lock of the SKU, on what the database s
 lock was taken: two complaints that complete a threshold together can't both see "one short".
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,7 +28,6 @@ from freezeguard.domain.signals import counts_against_the_item
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import (
-    AttachedSignals,
     Pending,
     Prelude,
     Sku,
@@ -38,7 +36,7 @@ from freezeguard.ports.storage import (
 )
 from freezeguard.services.casework import Aftermath, Casework
 from freezeguard.services.rulebook import RuleBook
-from freezeguard.services.telling import EXCERPTS, Telling
+from freezeguard.services.telling import Telling
 
 log = structlog.get_logger()
 
@@ -110,7 +108,7 @@ class Evaluation:
         rules = self._rules.for_sku(pending.sku, master.vendor, master.category)
         rules = _still_to_say(rules, cases)
         start = moment_before(pending.since_time, _reach(rules))
-        signals = await tx.signals.observed(pending.sku, start)
+        signals = await _window(tx, prelude, pending.sku, start)
         known_from = floor(start.timestamp()) + 1
         moments = tuple(floor(one.occurred_at.timestamp()) for one in signals)
         exposed = any(one.family is Family.RATE for one in rules)
@@ -415,14 +413,11 @@ class Evaluation:
             rule_version=crossing.rule_version,
             known_evidence=arguments["known_evidence"],
         )
-
-        async def attach(case: Case) -> AttachedSignals:
-            attached = await self._attach_counted(look, case, crossing)
-            return in_sums(attached, await look.tx.cases.excerpts_of(attached, EXCERPTS))
-
+        counted, evidence = self._evidence(look, seed, crossing)
         # What the prelude knows of holds and objects is true until the first of them changes.
         aftermath = await self._casework.open(
-            look.tx, seed, command, arguments=arguments, actor=System.DETECTOR, attach=attach,
+            look.tx, seed, command, arguments=arguments, actor=System.DETECTOR,
+            evidence=evidence, counted=counted,
             prelude=None if look.result.aftermaths else look.prelude,
         )
         look.cases.append(aftermath.case)
@@ -445,19 +440,23 @@ class Evaluation:
         keys = set(crossing.reason.counted)
         return [one for one in look.signals if one.key in keys]
 
-    async def _attach_counted(
-        self, look: _Look, case: Case, crossing: Crossing
-    ) -> list[Observed]:
-        """Attach what counted, and everything else that is new and covered."""
+    async def _attach_counted(self, look: _Look, case: Case, crossing: Crossing) -> None:
+        counted, evidence = self._evidence(look, case, crossing)
+        await look.tx.cases.attach(case, evidence, counted, look.now)
+
+    @staticmethod
+    def _evidence(
+        look: _Look, case: Case, crossing: Crossing
+    ) -> tuple[frozenset[tuple[str, str]], list[Observed]]:
+        """Return the keys of what counted; and that, with everything else new and covered."""
         counted = frozenset((key.source, key.id) for key in crossing.reason.counted)
-        attached = [
+        evidence = [
             one
             for one in look.signals
             if (one.source, one.id) in counted
             or (one.seq >= look.pending.since_seq and case.covers(one.scope))
         ]
-        await look.tx.cases.attach(case, attached, counted, look.now)
-        return attached
+        return counted, evidence
 
     async def _note(
         self, look: _Look, crossing: Crossing, outcome: str, case: Case | None
@@ -501,20 +500,16 @@ def _is_held_for_good(look: _Look, scope: Scope) -> bool:
     )
 
 
+async def _window(
+    tx: Transaction, prelude: Prelude, sku: str, start: datetime
+) -> Sequence[Observed]:
+    """Return the signals after a moment; those that came along with the prelude, if all did."""
+    if prelude.window is None or prelude.window_after is None or prelude.window_after > start:
+        return await tx.signals.observed(sku, start)
+    return [one for one in prelude.window if one.occurred_at > start]
+
+
 def _reach(rules: Sequence[Rule]) -> timedelta:
     """Return how far back from the news any of the rules looks; one safety signal is enough."""
     windows = [one.window for one in rules if one.family is not Family.SAFETY]
     return max(windows, default=timedelta(microseconds=1))
-
-
-def in_sums(signals: Sequence[Observed], excerpts: tuple[str, ...]) -> AttachedSignals:
-    """Return signals as sums, as the database would give them."""
-    customers = {one.customer or b"" for one in signals}
-    moments = [one.occurred_at for one in signals]
-    return AttachedSignals(
-        len(signals), len(customers), min(moments, default=None), max(moments, default=None),
-        Counter(one.intent for one in signals),
-        Counter(one.severity.word for one in signals),
-        Counter(one.scope.lot for one in signals if one.scope.lot is not None),
-        excerpts,
-    )

@@ -16,11 +16,10 @@ from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.storage import AttachedSignals, Prelude, Transaction, witnesses
+from freezeguard.ports.storage import Prelude, Transaction, witnesses
 from freezeguard.services.access import as_of_now
 from freezeguard.services.casework import Aftermath, Casework
-from freezeguard.services.evaluation import REFREEZABLE, in_sums
-from freezeguard.services.telling import EXCERPTS
+from freezeguard.services.evaluation import REFREEZABLE
 
 LATELY = timedelta(days=30)
 """How old a complaint may be to become evidence of a pull."""
@@ -152,14 +151,9 @@ class Freezes:
         )
         earlier = await _earlier(tx, scope, now)
         known, _ = take_in({}, witnesses(earlier), counts_customers=False)
-
-        async def attach(case: Case) -> AttachedSignals:
-            await tx.cases.attach(case, earlier, frozenset(), now)
-            return in_sums(earlier, await tx.cases.excerpts_of(earlier, EXCERPTS))
-
         aftermath = await self._casework.open(
             tx, replace(seed, known_evidence=known), command, arguments=arguments, actor=issuer,
-            attach=attach, prelude=prelude,
+            evidence=earlier, prelude=prelude,
         )
         if command is Command.FREEZE:
             await self._spend(tx, aftermath, actor)

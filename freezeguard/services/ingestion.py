@@ -349,7 +349,8 @@ class Ingestion:
     ) -> Evaluated:
         """Evaluate in the storing transaction. Raises EvaluationFailed for any error of its own."""
         self.courtesy.begin()
-        prelude = await tx.master.prelude(pending.sku)
+        reach = self._rules.longest_window()
+        prelude = await tx.master.prelude(pending.sku, since=pending.since_time, reach=reach)
         news = _merge(pending, prelude.pending)
         try:
             return await self._evaluation.evaluate(tx, prelude, news, batch.totals[pending.sku])
@@ -395,7 +396,7 @@ class Ingestion:
             if total is None:
                 return None
             self._to_evaluate.pop(sku, None)
-            prelude = await tx.master.prelude(sku)
+            prelude = await tx.master.prelude(sku, reach=self._rules.longest_window())
             if prelude.pending is None:
                 return None
             return await self._evaluation.evaluate(tx, prelude, prelude.pending, total)

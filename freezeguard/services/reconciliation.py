@@ -10,7 +10,7 @@ from freezeguard.domain.effects import Notify, OpenTask
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import GuardFailed
 from freezeguard.domain.people import System
-from freezeguard.domain.record import Case
+from freezeguard.domain.record import Case, Facts
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import Now
 from freezeguard.ports.storage import CatalogueRow, Hold, Transaction
@@ -41,7 +41,8 @@ class Reconciliation:
 
         `instruction` is what a person must do by hand; whoever was asked is not asked again.
         """
-        holds = await self._holds(tx, row)
+        in_force = await tx.holds.in_force(row.sku)
+        holds = self._concerned(row, in_force)
         if not any(one.state == "active" for one in holds):
             # Nobody wants it stopped: an order from before its catalogue was last configured.
             await self._casework.holding.want_again(tx, row.sku)
@@ -53,12 +54,14 @@ class Reconciliation:
                 told = await self._fact(tx, case, row, ask)
             if changed and row.status is Status.CONFIRMED:
                 await self._close_tasks(tx, told, row, "stop", "read back as stopped")
-            await self.advance(tx, told)
+            if not _is_settled(told, in_force):
+                await self.advance(tx, told)
 
     async def release_seen(self, tx: Transaction, row: CatalogueRow, *, refused: bool) -> None:
         """Tell every case that releases an object what became of it."""
         tries_allowed = self._casework.policy.release_tries
-        for case in await self._cases(tx, await self._holds(tx, row)):
+        holds = self._concerned(row, await tx.holds.in_force(row.sku))
+        for case in await self._cases(tx, holds):
             told = case
             asked = refused and await self._is_asked(tx, case, row, "release")
             if refused and case.state is State.REINSTATING and not asked:
@@ -83,14 +86,14 @@ class Reconciliation:
             return await self._advance_scope(tx, case)
         if case.state not in {State.FREEZING, State.REINSTATING} and not case.is_final:
             return False
-        objects = await self._casework.object_states(tx, case)
-        if case.state is State.FREEZING and all(one.is_stopped for one in objects):
-            await self._confirm(tx, case, Command.CONFIRM_FREEZE)
+        facts = await self._casework.facts(tx, case)
+        if case.state is State.FREEZING and all(one.is_stopped for one in facts.objects):
+            await self._confirm(tx, case, Command.CONFIRM_FREEZE, facts)
             return True
-        if not all(one.is_released for one in objects):
+        if not all(one.is_released for one in facts.objects):
             return False
         if case.state is State.REINSTATING:
-            await self._confirm(tx, case, Command.CONFIRM_RELEASE)
+            await self._confirm(tx, case, Command.CONFIRM_RELEASE, facts)
             return True
         if case.is_final:
             await self._casework.holding.end(tx, case.id)
@@ -108,8 +111,12 @@ class Reconciliation:
             return False
         return True
 
-    async def _confirm(self, tx: Transaction, case: Case, command: Command) -> None:
-        await self._casework.execute(tx, case, command, arguments={}, actor=System.RECONCILER)
+    async def _confirm(
+        self, tx: Transaction, case: Case, command: Command, facts: Facts | None = None
+    ) -> None:
+        await self._casework.execute(
+            tx, case, command, arguments={}, actor=System.RECONCILER, facts=facts
+        )
         log.info(command.value, case_id=str(case.id), sku=case.scope.sku)
 
     async def _fact(
@@ -159,17 +166,24 @@ class Reconciliation:
 
     # ------------------------------------------------------------------------------- concerned
 
-    async def _holds(self, tx: Transaction, row: CatalogueRow) -> list[Hold]:
+    def _concerned(self, row: CatalogueRow, holds: Sequence[Hold]) -> list[Hold]:
         outlet = self._directory.get(row.catalogue)
         if outlet is None:
             return []
-        return [one for one in await tx.holds.in_force(row.sku) if outlet.concerns(one.scope)]
+        return [one for one in holds if outlet.concerns(one.scope)]
 
     @staticmethod
     async def _cases(tx: Transaction, holds: Sequence[Hold]) -> list[Case]:
         ids: dict[UUID, None] = {hold.case_id: None for hold in holds}
         found = [await tx.cases.get(one, lock=True) for one in ids]
         return [one for one in found if one is not None]
+
+
+def _is_settled(case: Case, holds: Sequence[Hold]) -> bool:
+    """Say whether a stop that was read back once more can bring a case no further."""
+    is_on_its_way = case.state is State.FREEZING or case.narrowing is not None
+    leaves = any(one.case_id == case.id and one.state == "releasing" for one in holds)
+    return case.keeps_its_hold and not is_on_its_way and not leaves
 
 
 def _seen(row: CatalogueRow) -> dict[str, Any]:

@@ -43,15 +43,6 @@ class Attachments:
                 counted=(one.source, one.id) in counted,
             )  # fmt: skip
 
-    async def excerpts_of(
-        self, signals: Sequence[Observed], limit: int
-    ) -> tuple[str, ...]:
-        worst = sorted(signals, key=lambda one: (-one.severity, one.occurred_at))
-        rows = await self._connection.fetch(
-            SQL["excerpts_of"], [one.source for one in worst], [one.id for one in worst], limit
-        )
-        return tuple(row["excerpt"] for row in rows)
-
     async def attached(self, case_id: UUID, *, excerpts: int = 0) -> AttachedSignals:
         await self._writes.before_reading("case_signals")
         rows = await self._connection.fetch(SQL["attached"], case_id)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from freezeguard.detection.windows import Observed
 from freezeguard.domain.people import Person, Role
 from freezeguard.domain.record import Case, Promises, Vote
 from freezeguard.domain.scope import Scope
@@ -40,8 +41,16 @@ class PostgresCases(Attachments, Duties):
     def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
 
-    async def insert(self, case: Case) -> int:
-        return int(await self._connection.fetchval(SQL["insert_case"], *_values(case)))
+    async def insert(
+        self, case: Case, signals: Sequence[Observed] = (), excerpts: int = 0
+    ) -> tuple[int, tuple[str, ...]]:
+        worst = sorted(signals, key=lambda one: (-one.severity, one.occurred_at))
+        row = await self._connection.fetchrow(
+            SQL["insert_case"], *_values(case), [one.source for one in worst],
+            [one.id for one in worst], excerpts,
+        )  # fmt: skip
+        assert row is not None  # noqa: S101 - an insertion returns its row
+        return row["number"], tuple(row["excerpts"])
 
     async def update(self, case: Case) -> None:
         await self._connection.execute(SQL["update_case"], *_values(case))

@@ -1,8 +1,11 @@
 """What is due on a case: its clocks and manual tasks."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import asyncpg
 
 from freezeguard.domain.record import Case
 from freezeguard.ports.storage import Clock, Json, ManualTask
@@ -11,6 +14,9 @@ from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 
 SQL = queries("duties")
+
+_CLOCK = tuple(one.name for one in fields(Clock))
+_TASK = tuple(one.name for one in fields(ManualTask))
 
 
 class Duties:
@@ -100,3 +106,13 @@ class Duties:
 
     async def tasks(self, case_id: UUID) -> list[ManualTask]:
         return [ManualTask(*row) for row in await self._connection.fetch(SQL["tasks"], case_id)]
+
+
+def clock_of(row: asyncpg.Record) -> Clock:
+    """Read a clock from its whole row."""
+    return Clock(*(row[name] for name in _CLOCK))
+
+
+def task_of(row: asyncpg.Record) -> ManualTask:
+    """Read a task from its whole row."""
+    return ManualTask(*(row[name] for name in _TASK))

@@ -1,52 +1,89 @@
 """SKUs, vendors and sources."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import asyncpg
 
-from freezeguard.ports.storage import Json, Pending, Prelude, Sku, Vendor
+from freezeguard.domain.record import Case
+from freezeguard.ports.storage import Json, Pending, Prelude, Sku, Surroundings, Vendor
 from freezeguard.storage.cases import case_of
 from freezeguard.storage.connection import Connection
+from freezeguard.storage.deferred import DeferredWrites
+from freezeguard.storage.duties import clock_of, task_of
 from freezeguard.storage.holds import hold_of
 from freezeguard.storage.objects import object_of
 from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import in_json_types, money
+from freezeguard.storage.signals import observed_of
 
 SQL = queries("masterdata")
+
+_FEW = 200
+"""So many signals of a window come along with a prelude; a longer one is read by itself."""
 
 
 class PostgresMasterData:
     """Implements `freezeguard.ports.storage.MasterData`."""
 
-    def __init__(self, connection: Connection, people: PostgresPeople) -> None:
-        self._connection, self._people = connection, people
+    def __init__(
+        self, connection: Connection, writes: DeferredWrites, people: PostgresPeople
+    ) -> None:
+        self._connection, self._writes, self._people = connection, writes, people
         # Master data does not change under a transaction that only reads it.
         self._skus: dict[str, Sku | None] = {}
         self._vendors: dict[str, Vendor | None] = {}
 
-    async def prelude(self, sku: str) -> Prelude:
-        row = await self._connection.fetchrow(SQL["prelude"], sku)
+    async def prelude(
+        self, sku: str, *, since: datetime | None = None, reach: timedelta | None = None
+    ) -> Prelude:
+        row = await self._connection.fetchrow(SQL["prelude"], sku, since, reach, _FEW + 1)
         assert row is not None  # noqa: S101 - the query starts from one row
         price = None if row["price"] is None else money(row["price"])
         known = Sku(
             sku, row["title"], row["vendor"], row["category"], row["gtin"], price, row["own"]
         )
-        if row["vendor_record"] is not None:
-            self._vendors[row["vendor"]] = _vendor(row["vendor_record"])
-        if row["owner_record"] is not None:
-            self._people.remember(row["owner_record"])
+        self._remember(row)
         self._skus[sku] = known
-        since = row["since_time"]
+        asked_since = row["since_time"]
+        comes_along = row["window_after"] is not None and len(row["window"]) <= _FEW
         return Prelude(
             known,
             row["owner"],
-            None if since is None else Pending(sku, row["since_seq"], since),
+            None if asked_since is None else Pending(sku, row["since_seq"], asked_since),
             tuple(map(case_of, row["cases"])),
             tuple(map(hold_of, row["holds"])),
             tuple(map(object_of, row["objects"])),
+            tuple(map(observed_of, row["window"])) if comes_along else None,
+            row["window_after"],
+        )
+
+    def _remember(self, row: asyncpg.Record) -> None:
+        """Take over the vendor and the owner that came along with something else."""
+        if row["vendor_record"] is not None:
+            self._vendors[row["vendor_record"]["vendor"]] = _vendor(row["vendor_record"])
+        if row["owner_record"] is not None:
+            self._people.remember(row["owner_record"])
+
+    async def surroundings(self, case: Case) -> Surroundings:
+        await self._writes.before_reading("holds", "clocks", "case_events")
+        row = await self._connection.fetchrow(
+            SQL["surroundings"], case.id, case.scope.sku, case.owner, case.vendor
+        )
+        assert row is not None  # noqa: S101 - the query starts from one row
+        self._remember(row)
+        if (known := row["sku_record"]) is not None:
+            self._skus[case.scope.sku] = _sku(known)
+        return Surroundings(
+            tuple(map(object_of, row["objects"])),
+            tuple(map(hold_of, row["holds"])),
+            tuple(map(clock_of, row["clocks"])),
+            tuple(map(task_of, row["tasks"])),
+            tuple(row["pullers"]),
+            row["has_votes"],
+            row["has_news"],
         )
 
     async def put_skus(self, skus: Sequence[Sku], now: datetime) -> None:
@@ -63,7 +100,7 @@ class PostgresMasterData:
     async def sku(self, sku: str) -> Sku | None:
         if sku not in self._skus:
             row = await self._connection.fetchrow(SQL["sku"], sku)
-            self._skus[sku] = None if row is None else Sku(**in_json_types(row))
+            self._skus[sku] = None if row is None else _sku(row)
         return self._skus[sku]
 
     async def skus_after(
@@ -91,6 +128,13 @@ class PostgresMasterData:
     async def source(self, source: str) -> Json | None:
         row = await self._connection.fetchrow(SQL["source"], source)
         return None if row is None else in_json_types(row)
+
+
+def _sku(row: asyncpg.Record) -> Sku:
+    price = None if row["price"] is None else money(row["price"])
+    return Sku(
+        row["sku"], row["title"], row["vendor"], row["category"], row["gtin"], price, row["owner"]
+    )
 
 
 def _vendor(row: asyncpg.Record) -> Vendor:

@@ -240,14 +240,11 @@ class PostgresSignals:
     async def count_pending(self) -> int:
         return int(await self._connection.fetchval(SQL["count_pending"]))
 
-    async def has_pending(self, sku: str) -> bool:
-        return bool(await self._connection.fetchval(SQL["has_pending"], sku))
-
     async def observed(
         self, sku: str, after: datetime | None, *, also_judged_by: UUID | None = None
     ) -> list[Observed]:
         rows = await self._connection.fetch(SQL["observed"], sku, after, also_judged_by)
-        return [_observed(row) for row in rows]
+        return [observed_of(row) for row in rows]
 
     async def shipments(
         self, sku: str, after: datetime | None, *, known_at: datetime | None = None
@@ -282,7 +279,8 @@ def _text_row(one: Signal) -> tuple[Any, ...]:
     return one.source, one.id, one.sku, one.text or None, one.order or None, one.extra or None
 
 
-def _observed(row: asyncpg.Record) -> Observed:
+def observed_of(row: asyncpg.Record) -> Observed:
+    """Read a signal, as rules see it, from its row."""
     return Observed(
         scope_of(row), row["occurred_at"], row["source"], row["id"], row["seq"],
         _KINDS[row["kind"]], row["intent"], _SEVERITIES[row["severity"]], row["result"],

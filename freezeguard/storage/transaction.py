@@ -53,7 +53,7 @@ class PostgresTransaction:
         self.mails: port.Mails = PostgresMails(connection)
         people = PostgresPeople(connection)
         self.people: port.People = people
-        self.master: port.MasterData = PostgresMasterData(connection, people)
+        self.master: port.MasterData = PostgresMasterData(connection, writes, people)
         self.record: port.Record = PostgresRecord(connection, writes)
         self.subjects: privacy.Subjects = PostgresSubjects(connection, writes)
         self.retention: privacy.Retention = PostgresRetention(connection)

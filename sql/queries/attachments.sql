@@ -91,12 +91,3 @@ SELECT sum(units)::bigint
    AND ($5::text IS NULL OR lot IS NULL OR lot = $5)
    AND shipped_at > $6 AND shipped_at <= $7
    AND (lot IS NULL OR lot <> ALL ($8::text[]));
-
--- name: excerpts_of
--- Return the beginnings of the masked texts of some signals, in their order.
-SELECT left(text, 300) AS excerpt
-  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (source, id, place)
-  JOIN signal_texts USING (source, id)
- WHERE text IS NOT NULL
- ORDER BY place
- LIMIT $3;

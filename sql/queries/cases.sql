@@ -1,7 +1,8 @@
 -- Cases, their history, the signals attached to them, and their votes.
 
 -- name: insert_case
--- Store a new case; return its number.
+-- Store a new case; return its number, and the beginnings of the masked texts of some signals, in
+-- their order.
 INSERT INTO cases (
     id, sku, seller, channel, country, lot, state, lane, version, evidence_revision, recurrence,
     degraded, vendor, vendor_status, category, owner, outcome, opened_by, opened_at, frozen_at,
@@ -12,7 +13,13 @@ INSERT INTO cases (
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
         $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38,
         $39, $40, $41, $42, $43, $44, $45, $46)
-RETURNING number;
+RETURNING number, ARRAY(
+    SELECT left(text, 300)
+      FROM unnest($47::text[], $48::text[]) WITH ORDINALITY AS asked (source, id, place)
+      JOIN signal_texts USING (source, id)
+     WHERE text IS NOT NULL
+     ORDER BY place
+     LIMIT $49) AS excerpts;
 
 -- name: update_case
 -- Store a changed case.

@@ -57,7 +57,9 @@ ON CONFLICT (source) DO UPDATE SET
 SELECT source, name, trust, false_alarms, updated_at FROM sources WHERE source = $1;
 
 -- name: prelude
--- Return what every evaluation of a SKU starts from, and take its request for one.
+-- Return what every evaluation of a SKU starts from, and take its request for one. Where a reach
+-- ($3) is given and nothing stops the SKU, up to $4 signals of the window before the news come
+-- along: since $2, or since what the request says.
 WITH taken AS (
     DELETE FROM pending_evaluations WHERE sku = $1 RETURNING since_seq, since_time
 ), known AS (
@@ -82,8 +84,45 @@ SELECT known.*, v AS vendor_record, p AS owner_record, taken.since_seq, taken.si
               ORDER BY since, id) AS holds,
        ARRAY(SELECT o FROM catalogue_objects AS o
               WHERE sku = $1
-              ORDER BY catalogue, remote_id) AS objects
+              ORDER BY catalogue, remote_id) AS objects,
+       window_after,
+       ARRAY(SELECT s FROM signals AS s
+              WHERE sku = $1 AND occurred_at > window_after AND judged_by IS NULL
+              ORDER BY occurred_at, source, id
+              LIMIT $4) AS "window"
   FROM known
   LEFT JOIN vendors AS v ON v.vendor = known.vendor
   LEFT JOIN people AS p ON p.id = known.owner
-  LEFT JOIN taken ON true;
+  LEFT JOIN taken ON true
+  LEFT JOIN LATERAL (
+       SELECT least(taken.since_time, $2::timestamptz) - $3::interval AS window_after
+        WHERE NOT EXISTS (SELECT FROM holds WHERE sku = $1 AND state = 'active' AND NOT soft)
+       ) AS past ON true;
+
+-- name: surroundings
+-- Return what a decision on a case looks at beside the case itself.
+SELECT v AS vendor_record, p AS owner_record, s AS sku_record,
+       ARRAY(SELECT o FROM catalogue_objects AS o
+              WHERE sku = $2
+              ORDER BY catalogue, remote_id) AS objects,
+       ARRAY(SELECT h FROM holds AS h
+              WHERE sku = $2 AND state IN ('active', 'releasing')
+              ORDER BY since, id) AS holds,
+       ARRAY(SELECT c FROM clocks AS c
+              WHERE case_id = $1 AND stopped_at IS NULL
+              ORDER BY started_at, id) AS clocks,
+       ARRAY(SELECT t FROM manual_tasks AS t
+              WHERE case_id = $1 AND resolved_at IS NULL
+              ORDER BY opened_at, id) AS tasks,
+       ARRAY(SELECT substr(actor, length('person:') + 1)
+               FROM case_events
+              WHERE case_id = $1 AND command IN ('suspect', 'freeze') AND actor LIKE 'person:%'
+                AND (from_state IS NULL OR from_state = 'suspected')
+              GROUP BY actor
+              ORDER BY min(n)) AS pullers,
+       EXISTS (SELECT FROM approvals WHERE case_id = $1 AND void_at IS NULL) AS has_votes,
+       EXISTS (SELECT FROM pending_evaluations WHERE sku = $2) AS has_news
+  FROM (VALUES (1)) AS always
+  LEFT JOIN vendors AS v ON v.vendor = $4
+  LEFT JOIN people AS p ON p.id = $3
+  LEFT JOIN skus AS s ON s.sku = $2;

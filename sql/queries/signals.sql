@@ -208,10 +208,6 @@ SELECT sku FROM oldest ORDER BY marked_at;
 -- Count the SKUs that wait for an evaluation.
 SELECT count(*) FROM pending_evaluations;
 
--- name: has_pending
--- Say whether a SKU waits for an evaluation.
-SELECT EXISTS (SELECT FROM pending_evaluations WHERE sku = $1);
-
 -- name: observed
 -- Return a SKU's signals that still count, in order: the window of every rule. With $3, also those
 -- that this case has judged, or had as its evidence before another case judged them.

@@ -108,7 +108,7 @@ async def store(database: PostgresDatabase, *signals: Signal) -> StoredBatch:
 async def open_case(database: PostgresDatabase, sku: str = "kettle", **more: Any) -> Case:
     """Store a case and return it with its number."""
     made = case(sku, **more)
-    number = await database.run(lambda tx: tx.cases.insert(made))
+    number, _ = await database.run(lambda tx: tx.cases.insert(made))
     return replace(made, number=number)
 
 

@@ -33,7 +33,7 @@ FULL = Case(
 
 async def test_a_case_comes_back_whole(database: PostgresDatabase) -> None:
     """Every field survives storing and changing; the number is the database's."""
-    number = await database.run(lambda tx: tx.cases.insert(FULL))
+    number, _ = await database.run(lambda tx: tx.cases.insert(FULL))
     stored = replace(FULL, number=number)
     changed = replace(
         stored, scope=Scope("Größe 5/€"), state=State.MERGED, closed_at=NOW, version=8,
@@ -303,14 +303,24 @@ async def test_tasks_are_open_once_and_closed_by_somebody(database: PostgresData
 
 async def attach_all(
     database: PostgresDatabase, of: Case, counted: set[str] | None = None
-) -> tuple[str, ...]:
-    """Attach every signal of the SKU; return excerpts of two, before they are attached."""
+) -> None:
+    """Attach every signal of the SKU."""
 
-    async def work(tx: Transaction) -> tuple[str, ...]:
+    async def work(tx: Transaction) -> None:
         seen = await tx.signals.observed(of.scope.sku, None)
         keys = frozenset((s.source, s.id) for s in seen if counted is None or s.id in counted)
         await tx.cases.attach(of, seen, keys, NOW)
-        return await tx.cases.excerpts_of(seen, 2)
+
+    await database.run(work)
+
+
+async def excerpts_at_opening(database: PostgresDatabase, sku: str) -> tuple[str, ...]:
+    """Open another case on a SKU's signals; return the excerpts that came with its number."""
+
+    async def work(tx: Transaction) -> tuple[str, ...]:
+        seen = await tx.signals.observed(sku, None)
+        _, excerpts = await tx.cases.insert(case(scope=Scope(sku, lot="L9")), seen, 2)
+        return excerpts
 
     return await database.run(work)
 
@@ -328,13 +338,13 @@ async def test_attached_signals_are_told_as_aggregates(database: PostgresDatabas
         signal("pan", text="of another SKU"),
     )  # fmt: skip
 
-    ahead = await attach_all(database, of, {"2"})
+    await attach_all(database, of, {"2"})
     await attach_all(database, of)
     seen = await database.run(lambda tx: tx.cases.attached(of.id, excerpts=2))
     listed = await database.run(lambda tx: tx.cases.attached_signals(of.id, 3))
     customers = await database.run(lambda tx: tx.cases.attached_customers(of.id))
 
-    assert ahead == seen.excerpts
+    assert await excerpts_at_opening(database, of.scope.sku) == seen.excerpts
     assert (4, 3, ago(days=3), NOW) == (seen.total, seen.customers, seen.first_at, seen.last_at)
     assert {"defect": 3, "leak": 1} == seen.by_intent
     assert {"minor": 1, "major": 2, "safety": 1} == seen.by_severity

@@ -47,6 +47,11 @@ FILL = """
     INSERT INTO case_events (case_id, sku, n, at, actor, command, to_state, version,
                              evidence_revision)
     SELECT id, sku, 1, $1, 'detector', 'freeze', 'frozen', 1, 1 FROM cases;
+    INSERT INTO people (id, name, roles, created_at, updated_at)
+    VALUES ('ann', 'Ann', '{}', $1, $1);
+    INSERT INTO approvals (id, case_id, sku, command, person, arguments, evidence_revision,
+                           cast_at, expires_at)
+    SELECT gen_random_uuid(), id, sku, 'approve', 'ann', '{}', 1, $1, $1 FROM cases;
     INSERT INTO clocks (id, case_id, sku, kind, started_at, due_at, stopped_at)
     SELECT gen_random_uuid(), id, sku, 'confirm', $1, $1 + interval '1 day',
            CASE WHEN state = 'frozen' THEN NULL ELSE $1 END FROM cases;
@@ -164,7 +169,6 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("signals", "lock_pending", 1, {"sku_tallies_pkey", "pending_evaluations_pkey"}),
     ("signals", "try_lock_pending", 1, {"sku_tallies_pkey", "pending_evaluations_pkey"}),
     ("signals", "take_pending", 1, {"pending_evaluations_pkey"}),
-    ("signals", "has_pending", 1, {"pending_evaluations_pkey"}),
     ("signals", "pending_skus", 2, {"pending_evaluations_by_age", "pending_evaluations_pkey"}),
     ("signals", "lock_without_signals", 1, {"sku_tallies_pkey"}),
     ("signals", "tallied_skus", 2, {"sku_tallies_pkey"}),
@@ -178,7 +182,6 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("cases", "events", 1, {"case_events_pkey"}),
     ("cases", "pullers", 1, {"case_events_pkey"}),
     ("attachments", "attached", 1, {"case_signals_pkey", "signals_history_pkey"}),
-    ("attachments", "excerpts_of", 3, {"signal_texts_pkey"}),
     ("attachments", "judge_attached", 1, {"case_signals_pkey", "signals_history_pkey"}),
     ("duties", "claim_due_clocks", 3, {"clocks_due"}),
     ("duties", "clocks", 1, {"clocks_by_case"}),
@@ -219,7 +222,11 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("audit_chain", "rows", 1, {"audit_pkey"}),
     ("audit_chain", "stretch", 2, {"audit_chain_pkey"}),
     ("audit_chain", "of_subject", 1, {"audit_by_subject", "audit_chain_audit_seq_key"}),
-    ("masterdata", "prelude", 1, {"skus_pkey", "pending_evaluations_pkey"}),
+    ("masterdata", "prelude", 4, {"skus_pkey", "pending_evaluations_pkey", "holds_in_force",
+                                  "signals_history_pkey", "signals_2026_11_pkey"}),
+    ("masterdata", "surroundings", 4, {"catalogue_objects_pkey", "holds_in_force",
+                                       "manual_tasks_once", "clocks_once",
+                                       "case_events_pkey", "approvals_once"}),
     ("masterdata", "skus_after", 3, {"skus_by_change"}),
 ]
 SMALL = {

@@ -217,7 +217,7 @@ async def test_no_crossing_is_missed_when_two_signals_arrive_together(
 
     async def complain(pool: PostgresDatabase, sku: str, barrier: asyncio.Barrier) -> int:
         async def work(tx: Transaction) -> int:
-            await tx.signals.has_pending(sku)  # the connection is open, the transaction begun
+            await tx.signals.count_pending()  # the connection is open, the transaction begun
             await barrier.wait()
             await tx.signals.store([signal(sku)], [b""], NOW)
             return len(await tx.signals.observed(sku, None))
@@ -302,13 +302,13 @@ async def test_requests_for_an_evaluation_keep_the_earliest_news(
     )
     await database.run(lambda tx: tx.signals.mark_pending([Pending("a", 8, ago(days=1))], NOW))
 
-    waiting = await database.run(lambda tx: tx.signals.has_pending("a"))
+    waiting = await database.run(lambda tx: tx.signals.count_pending())
     taken = await database.run(lambda tx: tx.signals.take_pending("a"))
 
-    assert waiting
+    assert 2 == waiting
     assert Pending("a", 7, ago(days=2)) == taken
     assert await database.run(lambda tx: tx.signals.take_pending("a")) is None
-    assert not await database.run(lambda tx: tx.signals.has_pending("a"))
+    assert 1 == await database.run(lambda tx: tx.signals.count_pending())
     assert ["b"] == await database.run(lambda tx: tx.signals.pending_skus(timedelta(0), 9))
 
 
