@@ -44,12 +44,14 @@ async def serve(settings: Settings, announce: Callable[[Started], None]) -> None
     """Serve until SIGTERM or SIGINT, then finish what was begun; a second signal ends at once."""
     stop = asyncio.Event()
     with ended_by_signals(stop):
-        async with open_service(settings) as service, service.serving():
-            token = await first_start(service.database, service.access, service.now)
-            _collect_garbage_rarely()
-            unsafe = unsafe_for_production(settings)
-            announce(Started(service.url, token, unsafe, _unusual_place(settings)))
-            await stop.wait()
+        async with open_service(settings) as service:
+            await service.database.warm_up()
+            async with service.serving():
+                token = await first_start(service.database, service.access, service.now)
+                _collect_garbage_rarely()
+                unsafe = unsafe_for_production(settings)
+                announce(Started(service.url, token, unsafe, _unusual_place(settings)))
+                await stop.wait()
 
 
 def _unusual_place(settings: Settings) -> Path | None:

@@ -18,6 +18,7 @@ from freezeguard.storage.connection import (
     is_lost,
     prepare_connection,
 )
+from freezeguard.storage.masterdata import learn_types
 from freezeguard.storage.queries import queries
 from freezeguard.storage.transaction import PostgresTransaction
 from freezeguard.storage.violations import reraise
@@ -103,6 +104,25 @@ class PostgresDatabase:
             except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 log.warning("pool_terminated", error=_words(error))
                 pool.terminate()
+
+    async def warm_up(self) -> None:
+        """Open every connection, and have the driver learn the types of whole rows on each.
+
+        It takes some 20 ms a connection, for which no freeze should wait. Best done before anybody
+        else uses the pools; what can't be opened now is opened when it is needed.
+        """
+        for pool in (self._pool, self._reserved):
+            connections: list[_Pooled] = []
+            try:
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    for _ in range(pool.get_max_size()):
+                        connections.append(await pool.acquire())
+                        await learn_types(connections[-1])
+            except AWAY as error:
+                log.warning("not_warmed_up", error=_words(error))
+            finally:
+                for connection in connections:
+                    await pool.release(connection)
 
     async def run(
         self,

@@ -332,6 +332,29 @@ async def test_a_freeze_by_hand_does_not_queue(migrated_dsns: OwnerAndRuntimeDsn
     assert 0.2 <= refused_after < 0.6
 
 
+async def test_a_warm_pool_asks_for_no_types(migrated_dsns: OwnerAndRuntimeDsns) -> None:
+    """The first freeze on any connection finds it open, and its types known."""
+    asked: list[str] = []
+
+    async def first_look(tx: PostgresTransaction) -> int:
+        with tx.connection.query_logger(lambda record: asked.append(record.query)):
+            await tx.master.prelude("kettle")
+        return int(await tx.connection.fetchval("SELECT pg_backend_pid()"))
+
+    database = await PostgresDatabase.connect(migrated_dsns.runtime, min_size=1, max_size=3)
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    before = await say(database, query)
+    await database.warm_up()
+    after = await say(database, query)
+    urgent = await database.run(first_look, urgent=True)
+    usual = await database.run(first_look)
+    await database.close()
+
+    assert (2, 5) == (before, after)
+    assert urgent != usual
+    assert 2 == len(asked)
+
+
 async def test_a_database_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     """Opening the pool without a server says so in the domain's words."""
     with pytest.raises(Unavailable):
