@@ -57,6 +57,7 @@ from freezeguard.services.freezes import Freezes
 from freezeguard.services.heldset import HeldSet
 from freezeguard.services.ingestion import Ingestion
 from freezeguard.services.knownskus import KnownSkus
+from freezeguard.services.ownership import Ownership
 from freezeguard.services.pace import Pace
 from freezeguard.services.places import Places
 from freezeguard.services.posting import Posting
@@ -111,6 +112,7 @@ class Service:
     aftercare: Aftercare
     sweeper: Sweeper
     wanted_sweep: WantedSweep
+    ownership: Ownership
     read_ahead: ReadAhead
     delivery: Delivery
     posting: Posting
@@ -153,6 +155,7 @@ class Service:
         step("known skus", _idle(self.known.follow), TOPIC_OBJECTS, poll=every.poll * 5)
         step("sweep evaluations", self.sweeper.sweep_evaluations, poll=every.sweep)
         step("sweep cases", _idle(self.sweeper.sweep_cases), poll=every.sweep)
+        step("owners", _idle(self.ownership.run_once), TOPIC_ACCESS, poll=every.sweep * 10)
         step("sweep wanted", _idle(self.wanted_sweep.run_once), poll=every.sweep * 30)
         step("journal", _idle(self.sweeper.replay_journal), poll=every.sweep * 10)
         step("timers", self.timers.fire_due, poll=every.timers)
@@ -451,6 +454,7 @@ def build(
         reconciliation=reconciliation, aftercare=aftercare,
         sweeper=Sweeper(database, ingestion, aftercare, journal, now),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
+        ownership=Ownership(database, casework),
         read_ahead=ReadAhead(database, directory, enforcement, now),
         delivery=Delivery(
             database, transport, render, sender_of(settings), casework,

@@ -95,6 +95,7 @@ class Command(StrEnum):
     HAND_OFF = "hand_off"
     ACCEPT_HAND_OFF = "accept_hand_off"
     LAPSE_HAND_OFF = "lapse_hand_off"
+    REPLACE_OWNER = "replace_owner"
     COMMENT = "comment"
     ATTACH_EVIDENCE = "attach_evidence"
     EXTEND_DEADLINE = "extend_deadline"
@@ -226,6 +227,7 @@ TABLE: tuple[Row, ...] = (
     _row(_C.HAND_OFF, OPEN, None, {_W.OWNER, _W.APPROVER}),
     _row(_C.ACCEPT_HAND_OFF, OPEN, None, {_W.STAFF}),
     _row(_C.LAPSE_HAND_OFF, OPEN, None, {_W.TIMER}, versioned=False),
+    _row(_C.REPLACE_OWNER, OPEN, None, {_W.TIMER}, versioned=False),
     _row(_C.COMMENT, OPEN, None, {_W.STAFF, _W.VENDOR}, versioned=False),
     _row(_C.ATTACH_EVIDENCE, OPEN, None, {_W.STAFF, _W.VENDOR}),
     _row(_C.EXTEND_DEADLINE, OPEN, None, {_W.MANAGER, _W.OWNER}),

@@ -223,6 +223,9 @@ NEWS: Mapping[str, News] = {
     ),
     "hand_off_accepted": News((("to_person", _name),)),
     "hand_off_lapsed": News((("to_person", _name),), ("then",)),
+    "owner_replaced": News(
+        (("from_person", _name, "old_owner"), ("state", _code("state"), "stands")), ("then",)
+    ),
     "deadline_extended": News((_CLOCK, _DUE, ("was_due", _time), _WHY), heading="clock"),
     "waiver_set": News(
         (*_OBJECT, _WHY, ("until", _time, "waived_until"), _BY), ("then",), heading="object"

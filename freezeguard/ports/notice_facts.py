@@ -592,6 +592,13 @@ class HandOffEndedFacts(CaseNoticeFacts):
     to_person: str
 
 
+class OwnerReplacedFacts(CaseNoticeFacts):
+    """`owner_replaced`, to the new owner: the old one is gone; the case is in `state`."""
+
+    from_person: NotRequired[str | None]
+    state: str
+
+
 class DeadlineExtendedFacts(CaseNoticeFacts):
     """`deadline_extended`, to vendor or owner: a clock is due later than it `was_due`."""
 
@@ -727,6 +734,7 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "hand_off_offered": HandOffOfferedFacts,
         "hand_off_accepted": HandOffEndedFacts,
         "hand_off_lapsed": HandOffEndedFacts,
+        "owner_replaced": OwnerReplacedFacts,
         "deadline_extended": DeadlineExtendedFacts,
         "waiver_set": WaiverSetFacts,
         "waiver_ended": WaiverEndedFacts,

@@ -637,6 +637,12 @@ class Cases(Protocol):
 
     async def promises(self, vendor: str) -> Promises: ...
 
+    async def of_nobody(
+        self, after: UUID | None, roles: Collection[str], limit: int
+    ) -> list[UUID]:
+        """Return open cases whose owner is gone or has none of the roles, by id after another."""
+        ...
+
     async def narrowing(self, limit: int) -> list[UUID]:
         """Return cases whose narrower hold waits to be read back, the oldest first."""
         ...

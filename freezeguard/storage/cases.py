@@ -1,6 +1,6 @@
 """Cases, their history and their votes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -143,6 +143,12 @@ class PostgresCases(Attachments, Duties):
         row = await self._connection.fetchrow(SQL["promises"], vendor)
         assert row is not None  # noqa: S101 - an aggregate always has one row
         return Promises(row["kept"], row["broken"])
+
+    async def of_nobody(
+        self, after: UUID | None, roles: Collection[str], limit: int
+    ) -> list[UUID]:
+        rows = await self._connection.fetch(SQL["cases_of_nobody"], after, list(roles), limit)
+        return [row["id"] for row in rows]
 
     async def narrowing(self, limit: int) -> list[UUID]:
         rows = await self._connection.fetch(SQL["narrowing_cases"], limit)

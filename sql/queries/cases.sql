@@ -200,6 +200,15 @@ SELECT kind, name, count(*) FILTER (WHERE verdict = 'right') AS right,
  GROUP BY kind, name
  ORDER BY kind, name;
 
+-- name: cases_of_nobody
+-- Return open cases whose owner is gone or has none of the roles of $2, by their ids after $1.
+SELECT cases.id FROM cases LEFT JOIN people ON people.id = cases.owner
+ WHERE cases.state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                       'awaiting_approval', 'reinstating', 'probation', 'appealed')
+   AND ($1::uuid IS NULL OR cases.id > $1)
+   AND NOT coalesce(people.active AND people.roles && $2::text[], false)
+ ORDER BY cases.id LIMIT $3;
+
 -- name: narrowing_cases
 -- Return cases whose narrower hold waits to be read back, the oldest first.
 SELECT id FROM cases WHERE narrowing IS NOT NULL ORDER BY opened_at, id LIMIT $1;

@@ -19,9 +19,11 @@ UPDATE clocks SET paused_at = $3
  WHERE case_id = $1 AND stopped_at IS NULL AND paused_at IS NULL AND kind = ANY ($2);
 
 -- name: resume_clocks
--- Let clocks of a case go on, with the time that they had left.
+-- Let clocks of a case go on, with the time that they had left. One that had run out stays overdue
+-- since then; whoever is next on its ladder hears that much later.
 UPDATE clocks
-   SET due_at = due_at + ($3 - paused_at), next_at = next_at + ($3 - paused_at), paused_at = NULL
+   SET due_at = CASE WHEN due_at <= paused_at THEN due_at ELSE due_at + ($3 - paused_at) END,
+       next_at = next_at + ($3 - paused_at), paused_at = NULL
  WHERE case_id = $1 AND stopped_at IS NULL AND paused_at IS NOT NULL AND kind = ANY ($2);
 
 -- name: overdue_clocks

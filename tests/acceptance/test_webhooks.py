@@ -303,7 +303,7 @@ async def test_what_was_missed_while_off_comes_when_on(
 
     await until(arrived, "both came")
     assert ["case.statement_of_reasons", "case.frozen_confirmed"] == [
-        one["type"] for one in receiver.bodies
+        one["type"] for one in heard(receiver, "case.", sku)
     ]
 
 

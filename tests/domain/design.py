@@ -65,6 +65,7 @@ absorb               | suspected                                     | stays    
 hand_off             | any open                                      | stays              | owner, approver
 accept_hand_off      | any open                                      | stays              | staff
 lapse_hand_off       | any open                                      | stays              | timer
+replace_owner        | any open                                      | stays              | timer
 comment              | any open                                      | stays              | staff, vendor
 attach_evidence      | any open                                      | stays              | staff, vendor
 extend_deadline      | any open                                      | stays              | manager, owner
@@ -81,6 +82,7 @@ NEEDS_NO_VERSION = frozenset(
     {
         "comment", "refused", "unreachable", "drifted", "confirmed", "vendor_notified",
         "vendor_silent", "miss_date", "confirm_narrow", "record_action", "lapse_hand_off",
+        "replace_owner",
     }
 )
 """A comment needs none by the design; what the system saw is a fact, not an opinion."""

@@ -32,7 +32,7 @@ from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 from freezeguard.domain.people import Actor, Person, System
 from freezeguard.domain.record import Case, ProbationRecord, RunningClock
 from freezeguard.domain.scope import Scope
-from freezeguard.domain.transitions import FINAL, FROZEN_PHASE, TABLE, Command, State
+from freezeguard.domain.transitions import FINAL, FROZEN_PHASE, OPEN, TABLE, Command, State
 from tests.domain import design
 from tests.domain.casebook import HOUR, NOW, POLICY, REMEDY, VERIFICATION, case_in
 from tests.domain.cast import (
@@ -317,6 +317,14 @@ class CaseLife(RuleBasedStateMachine):
                 assert self._try(Command.UNWAIVE, TIMER, clocks[kind].details, None)
             elif kind == "probation":
                 self._end_probation()
+
+    @precondition(lambda self: self.desk.case.state in OPEN)
+    @rule(to=st.sampled_from([MIA, ANA, COL, OWEN]))
+    def the_owner_is_gone(self, to: Person) -> None:
+        """Somebody else has the case from then on."""
+        self.desk.named = to
+        if self._try(Command.REPLACE_OWNER, TIMER, {"to": to.id}, None):
+            assert to.id == self.desk.case.owner
 
     # --------------------------------------------------------------------------- how it is done
 
@@ -667,6 +675,8 @@ def _anything(life: CaseLife, chance: Random) -> None:  # noqa: PLR0912 - one br
         life.material_news_arrives(chance.choice(["quality", "safety"]))
     elif kind < 0.9:
         life.units_are_shipped(chance.choice([10, 20_000]), chance.choice([0, 0, 0, 3]))
+    elif kind < 0.92 and life.desk.case.state in OPEN:
+        life.the_owner_is_gone(chance.choice([MIA, ANA, COL, OWEN]))
     elif kind < 0.95:
         life.time_passes(chance.choice([1, 23, 24 * 15]))
     else:

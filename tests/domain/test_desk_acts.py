@@ -123,6 +123,23 @@ def test_an_offer_that_nobody_accepts_lapses():
     )
 
 
+def test_who_is_gone_owns_nothing():
+    """Whoever comes after them has the case at once and hears of it; an associate can't have it."""
+    case = case_in("diagnosing")
+
+    given = give(
+        case, Command.REPLACE_OWNER, TIMER, {"to": "ana"}, Facts(named=ANA), version=None
+    )
+
+    assert ("ana", State.DIAGNOSING, 4) == (given.case.owner, given.case.state, given.case.version)
+    assert [fx.Notify(
+        "owner_replaced", "owner", {"from_person": "owen", "state": "diagnosing"}
+    )] == without_clocks(given)
+    assert ("`to`: an active person who may own cases",) == _refused(
+        case, Command.REPLACE_OWNER, TIMER, {"to": "ann"}, Facts(named=ANN)
+    )
+
+
 # ----------------------------------------------------------------------------------- deadlines
 
 

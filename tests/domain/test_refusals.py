@@ -36,7 +36,7 @@ GUARDED = frozenset(
         "answer_contest", "attach_evidence", "appeal", "reopen", "uphold", "widen", "narrow",
         "confirm_narrow",
         "register_order", "register_revocation", "record_action", "merge", "hand_off",
-        "accept_hand_off", "lapse_hand_off", "extend_deadline", "review",
+        "accept_hand_off", "lapse_hand_off", "replace_owner", "extend_deadline", "review",
     }
 )
 """Commands that lack something when given without arguments and with `UNMET` facts."""

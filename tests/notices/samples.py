@@ -306,6 +306,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     },
     "hand_off_accepted": {**STAFF, "to_person": "Ahmed Said"},
     "hand_off_lapsed": {**STAFF, "to_person": "Ahmed Said"},
+    "owner_replaced": {**STAFF, "from_person": "Sam Roe", "state": "diagnosing"},
     "deadline_extended": {
         **CASE, "clock": "commitment", "due": SOON, "was_due": TOLD, "why": "Customs strike.",
     },

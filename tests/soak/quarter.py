@@ -52,6 +52,7 @@ SELECT least(
       WHERE one.state = 'queued' AND known.state <> 'disabled'
         AND greatest(one.next_at, known.not_before) > $1))
 """
+OWNED = "SELECT count(*) FROM cases WHERE owner = $1 AND closed_at IS NULL"
 UNSETTLED = """
 SELECT sku FROM pending_evaluations
 UNION SELECT sku FROM catalogue_objects
@@ -262,6 +263,11 @@ class Quarter:
         )
         await office.deactivate(name)
         await self.service.access.refresh()
+
+        async def none() -> bool:
+            return not await self.tables.fetchval(OWNED, name)
+
+        await until(none, f"seed {self.seed}: somebody else owns what {name} owned")
 
     # ------------------------------------------------------------------------------- the shop
 

@@ -24,6 +24,8 @@ SOON = timedelta(minutes=6)
 STORIES = 2
 SECOND = timedelta(seconds=1)
 MOVED = frozenset({"extend_deadline", "absorb"})
+UNMOVED = frozenset({"freeze", "register_order", "reopen"})
+NEW_OWNER = frozenset({"accept_hand_off", "replace_owner"})
 CLIMBED = timedelta(days=9)
 """Within so much time every rung of a ladder is told, weekends and two holidays included."""
 WORDS = {
@@ -150,7 +152,7 @@ class Judge:
     # ----------------------------------------------------------------------------- the owner
 
     def _has_an_owner(self, case_id: str, story: Story) -> None:
-        """An open case has an owner who is there, or somebody who stands in was told."""
+        """An open case has an owner who is there."""
         if story.case["state"] in CLOSED_STATES:
             return
         self.figures["open at the end"] += 1
@@ -158,14 +160,7 @@ class Judge:
         if owner is None:
             self.fault(case_id, "open, and nobody's")
         elif owner.left is not None:
-            told = {
-                one.to for one in story.letters if one.at > owner.left
-            } & {self._address(f) for f in self._active() if f != owner.id}
-            if not told:
-                self.fault(case_id, f"{owner.id} has left, and nobody else was told of the case")
-
-    def _active(self) -> list[str]:
-        return [one.id for one in self.quarter.folk.values() if one.left is None]
+            self.fault(case_id, f"{owner.id} has left, and the case is still theirs")
 
     def _address(self, person: str) -> str:
         return str(self.quarter.folk[person].person.email)
@@ -207,12 +202,12 @@ class Judge:
     ) -> None:
         due = moment(clock["due_at"])
         until = answered or self.quarter.clock.at
+        if until <= self._arrival(due):
+            return  # answered before it could leave: taken back
         said = [
             one for one in [*self._about(story, clock, OVERDUE), *_said_otherwise(story, clock)]
             if due - SECOND <= one.dated <= until + SECOND
         ]
-        if not said and until - due < SOON:
-            return
         if not said:
             self.fault(case_id, f"{clock['kind']} was due at {due}, and nobody was told")
             return
@@ -224,6 +219,14 @@ class Judge:
             self.fault(case_id, f"{clock['kind']}: the mail to {one.to} of {one.dated} came at "
                                 f"{one.at}")
         self._rungs(case_id, story, clock, said, until)
+
+    def _arrival(self, dated: datetime) -> datetime:
+        """Return by when a mail has come: the server may be busy when it leaves."""
+        by = dated + SOON
+        for start, end in sorted(self.quarter.office.times):
+            if start <= by and dated <= end:
+                by = max(by, end + SOON)
+        return by
 
     def _held_up(self, letter: Letter) -> bool:
         """Say whether the mail server was busy while a mail was under way."""
@@ -253,7 +256,7 @@ class Judge:
 
     def _below(self, story: Story, clock: Mapping[str, Any]) -> list[set[str]]:
         """Return the rungs below administrators, as far as they are the same all the time."""
-        moved = any(event["command"] == "accept_hand_off" for event in story.events)
+        moved = any(event["command"] in NEW_OWNER for event in story.events)
         owner = self.quarter.folk[story.case["owner"]]
         if BY_NAME[clock["kind"]].ladder is not Ladder.OWNER or moved or owner.left is not None:
             return [{one.to for one in story.letters} - {self._address("root")}]
@@ -395,6 +398,8 @@ def _answered(clock: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> 
         if moment(event["at"]) <= started or event["at"] == clock["started_at"]:
             continue
         command, arguments = event["command"], event["arguments"]
+        if command in UNMOVED and event["from_state"] == event["to_state"]:
+            continue  # more reason to stop what is stopped: no clock starts anew
         extended = command == "extend_deadline" and arguments.get("clock") == kind.name
         if extended or command in {*kind.stops, *kind.starts, *MOVED - {"extend_deadline"}}:
             return moment(event["at"])

@@ -50,7 +50,7 @@ async def lived(quarter: Quarter, cases: int, **length: int) -> tuple[str, dict[
     return f"quarter of seed {quarter.seed}: {told}", judge.stories
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)  # a busy machine
 async def test_a_short_quarter(dsns, tmp_path, record_property):
     """Ten days of 25 cases: owners, clocks, notices, webhooks and sales, by the logs outside."""
     async with a_quarter(SHORT_SEED, 25, dsns, tmp_path, probation_time="2d") as quarter:

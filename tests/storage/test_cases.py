@@ -245,6 +245,22 @@ async def test_clocks_run_once_per_kind(database: PostgresDatabase) -> None:
     assert [NOW, NOW] == [one.stopped_at for one in after]
 
 
+async def test_a_pause_gives_time_but_takes_no_delay_back(database: PostgresDatabase) -> None:
+    """What was left of a clock is left after a pause; one that had run out keeps its due time."""
+    of = await open_case(database)
+    for kind, due in (("vendor_date", ago(hours=-2)), ("diagnosis", ago(hours=2))):
+        await database.run(
+            lambda tx, k=kind, d=due: tx.cases.start_clock(uuid4(), of, k, ago(hours=3), d)
+        )
+    both = ("vendor_date", "diagnosis")
+    await database.run(lambda tx: tx.cases.pause_clocks(of.id, both, NOW))
+    await database.run(lambda tx: tx.cases.resume_clocks(of.id, both, ago(hours=-8)))
+
+    clocks = {one.kind: one for one in await database.run(lambda tx: tx.cases.clocks(of.id))}
+    assert (ago(hours=-10), ago(hours=2)) == tuple(clocks[one].due_at for one in both)
+    assert (ago(hours=-10), ago(hours=-6)) == tuple(clocks[one].next_at for one in both)
+
+
 async def test_a_due_clock_is_claimed_by_one(database: PostgresDatabase) -> None:
     """A claimed clock is nobody else's until its lease ends, and none's once it is done."""
     of = await open_case(database)

@@ -30,6 +30,8 @@ LAST_LOOK = timedelta(days=1)
 VERDICTS = ("right", "wrong", "undecided")
 OWNERS = frozenset({Role.ANALYST, Role.MANAGER, Role.COMPLIANCE})
 """Roles that may have a case of their own."""
+SUCCESSORS = OWNERS | {Role.ADMIN}
+"""Roles that may have a case whose owner is gone."""
 
 
 def _comment(_: Move) -> Outcome:
@@ -74,6 +76,12 @@ def _lapse_hand_off(move: Move) -> Outcome:
     return {"hand_off": None}, [Notify("hand_off_lapsed", "person", told)]
 
 
+def _replace_owner(move: Move) -> Outcome:
+    """Who is gone owns nothing: whoever comes after them has the case at once, and is told."""
+    told = {"from_person": move.case.owner or "", "state": move.case.state.value}
+    return {"owner": move.arguments["to"]}, [Notify("owner_replaced", "owner", told)]
+
+
 def _can_own(move: Move) -> tuple[str, ...]:
     person = move.facts.named
     if person is None or not person.is_staff or not person.roles & OWNERS:
@@ -81,6 +89,14 @@ def _can_own(move: Move) -> tuple[str, ...]:
     if person.id == move.case.owner:
         return ("`to`: the case is that person's already",)
     return ()
+
+
+def _can_succeed(move: Move) -> tuple[str, ...]:
+    """An admin may come after an owner as well: the default owner of the first start is one."""
+    person = move.facts.named
+    if person is None or not person.is_staff or not person.roles & SUCCESSORS:
+        return ("`to`: an active person who may own cases",)
+    return ("`to`: the case is that person's already",) if person.id == move.case.owner else ()
 
 
 def _offered_to_me(move: Move) -> tuple[str, ...]:
@@ -267,6 +283,7 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.HAND_OFF: (_can_own,),
     Command.ACCEPT_HAND_OFF: (_offered_to_me,),
     Command.LAPSE_HAND_OFF: (_offer_stands,),
+    Command.REPLACE_OWNER: (_can_succeed,),
     Command.EXTEND_DEADLINE: (_clock_can_move, _later_within_reason, _reason_given),
     Command.WAIVE: (_troubled, _until_soon, _reason_given),
     Command.UNWAIVE: (_is_waived, _person_says_why),
@@ -279,6 +296,7 @@ ACTS: Mapping[Command, Act] = {
     Command.HAND_OFF: _hand_off,
     Command.ACCEPT_HAND_OFF: _accept_hand_off,
     Command.LAPSE_HAND_OFF: _lapse_hand_off,
+    Command.REPLACE_OWNER: _replace_owner,
     Command.EXTEND_DEADLINE: _extend_deadline,
     Command.WAIVE: _waive,
     Command.UNWAIVE: _unwaive,
