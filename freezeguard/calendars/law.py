@@ -12,16 +12,24 @@ from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Where a jurisdiction counts its days; None stands for the shop's own country or zone."""
+    """Where a jurisdiction counts its days; None stands for the shop's own country or zone.
+
+    `members` are the countries whose authorities give orders under its law.
+    """
 
     country: str | None = None
     zone: str | None = None
+    members: tuple[str, ...] = ()
 
 
 @cache
 def seats() -> Mapping[str, Seat]:
     """Return by whose calendar each jurisdiction counts that we know of."""
-    return {name: Seat(**table) for name, table in _law()["jurisdictions"].items()}
+    tables = _law()["jurisdictions"].items()
+    return {
+        name: Seat(**{**table, "members": tuple(table.get("members", ()))})
+        for name, table in tables
+    }
 
 
 def legal_clocks(

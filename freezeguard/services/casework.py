@@ -137,6 +137,10 @@ class Casework:
             return facts
         return replace(facts, probation=await tx.cases.probation_record(case, now))
 
+    def jurisdictions(self, named: object) -> tuple[str, ...]:
+        """Return the jurisdictions to which the one of an order belongs, itself first."""
+        return self._places.jurisdictions(named)
+
     async def owners_calendar(self, tx: Transaction, case: Case) -> Calendar:
         """Return the working time of a case's owner, the shop's where it has none."""
         return await self._places.owners(tx, case, self._now())

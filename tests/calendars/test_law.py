@@ -48,6 +48,25 @@ def test_only_the_laws_of_the_shops_jurisdictions_run():
     assert () == legal_clocks(())
 
 
+@pytest.mark.parametrize(("named", "belongs"), [
+    ("EU", ("EU",)), ("eu", ("EU",)), ("DE", ("DE", "EU")), (" de-by ", ("DE-BY", "DE", "EU")),
+    ("us", ("US",)), ("US-CA", ("US-CA", "US")), ("GB", ("GB",)), ("CH", ("CH",)),
+    ("Germany", ()), ("Mars", ()), ("", ()), ("DE-", ("DE", "EU")), ("DE-BAVARIA", ()),
+])
+def test_a_jurisdiction_belongs_to_its_country_and_its_union(named, belongs):
+    """A market surveillance of a member gives orders under the law of the Union, in any case."""
+    assert belongs == SHOP.jurisdictions(named)
+
+
+def test_the_union_has_the_members_that_it_has():
+    """27, each a country whose holidays are known."""
+    members = seats()["EU"].members
+
+    assert 27 == len(set(members))
+    for one in members:
+        SHOP.check(one)
+
+
 def test_an_order_before_christmas_has_two_working_days():
     """Registered on Thursday 24 December in Germany: the holidays pass, Tuesday 29 ends it."""
     start = datetime(2026, 12, 24, 10, tzinfo=UTC)
