@@ -46,6 +46,9 @@ def test_only_the_laws_of_the_shops_jurisdictions_run():
     """A shop that sells in Europe hears nothing of American reports."""
     assert {"EU"} == {one.jurisdiction for one in legal_clocks(("EU",))}
     assert () == legal_clocks(())
+    for member in ("DE", "DE-BY"):  # a shop in a member sells under the law of the Union
+        assert legal_clocks(("EU",)) == legal_clocks((member,))
+    assert () == legal_clocks(("GB",))
 
 
 @pytest.mark.parametrize(("named", "belongs"), [
