@@ -321,7 +321,7 @@ def _is_settled(law: LegalClock, move: Move) -> bool:
     return (
         law.stops_on is StopsOn.STOP_CONFIRMED
         and move.from_state in FROZEN_PHASE - {State.FREEZING}
-        and all(one.is_stopped for one in move.facts.objects)
+        and all(one.is_read_back for one in move.facts.objects)
     )
 
 
@@ -399,6 +399,11 @@ def _stopped_by_law(move: Move, running: Iterable[str]) -> list[str]:
 
 
 def stopped_by_confirmation(move: Move, running: Iterable[str]) -> list[str]:
-    """Return the legal clocks that end once the stop is read back everywhere."""
+    """Return the legal clocks that end once the stop is read back everywhere.
+
+    A law asks that nothing is sold: what somebody waives is not stopped for it.
+    """
+    if not all(one.is_read_back for one in move.facts.objects):
+        return []
     of_stop = {law.kind for law, _ in move.facts.laws if law.stops_on is StopsOn.STOP_CONFIRMED}
     return [name for name in running if name in of_stop]
