@@ -227,7 +227,9 @@ NEWS: Mapping[str, News] = {
     "waiver_set": News(
         (*_OBJECT, _WHY, ("until", _time, "waived_until"), _BY), ("then",), heading="object"
     ),
-    "waiver_ended": News((*_OBJECT, _WHY), heading="object"),
+    "waiver_ended": News(
+        (*_OBJECT, _WHY, ("over", _code("waiver_over"), "why")), heading="object"
+    ),
     "reviewed": News(
         (("verdict", _code("verdict")), ("outcome", _code("outcome")), ("comment", _prose)),
         ("then",), began="stopped_on",

@@ -1,15 +1,24 @@
 """Waivers over HTTP: of one object, in one case, by somebody, for a while; and nothing more."""
 
 from datetime import UTC, datetime, timedelta
+from email.header import decode_header, make_header
 
 import pytest
 
 from tests.acceptance.rows import remote_id
-from tests.acceptance.steps import ask_for_approval, pull, reaches
+from tests.acceptance.steps import (
+    approve,
+    ask_for_approval,
+    body_of,
+    mails_arrived,
+    pull,
+    reaches,
+)
 from tests.rig import Rig, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+SHOP = {"policy": {"probation_time": "1h"}}
 REASON = "The kiosk is closed."
 LOT = {"lot": "L-7"}
 
@@ -31,6 +40,11 @@ async def waive(rig: Rig, case, **more):
     end = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     where = {"catalogue": "shop", "remote_id": remote_id(case["scope"]["sku"])}
     return await rig.command(case, "waive", "mara", **where, until=end, reason=REASON, **more)
+
+
+def subject_of(mail) -> str:
+    """Return the subject of a mail as people read it."""
+    return str(make_header(decode_header(mail["Subject"])))
 
 
 def seen_of(case) -> tuple[str, str | None]:
@@ -63,9 +77,7 @@ async def test_a_waiver_ends_with_its_stop(rig: Rig, sku: str):
     case = await refusing(rig, sku)
     assert (await waive(rig, case)).status == 200
     case = await reaches(rig, case, "frozen")
-    case = await rig.done(
-        case, "declare_false_alarm", "owen", reason_code="wrong_item",
-    )
+    case = await approve(rig, await ask_for_approval(rig, case), "mara", "quin")
     assert all(
         one["stopped_at"] for one in case["clocks"] if one["kind"].startswith("waiver:")
     )
@@ -97,3 +109,65 @@ async def test_votes_for_what_was_overlooked_are_void(rig: Rig, sku: str):
 
     assert "awaiting_approval" == first["state"]
     assert "reinstating" == (await rig.done(first, "approve", "quin", **named))["state"]
+
+
+@pytest.mark.parametrize("lane", ["safety", "authority"])
+async def test_nothing_is_waived_where_people_get_hurt(rig: Rig, sku: str, lane: str):
+    """Nor where an authority forbids the sale: the case stays degraded, its clocks run."""
+    reason, who = {
+        "safety": ("safety_injury", "mara"), "authority": ("authority_order", "cora")
+    }[lane]
+    case = await refusing(rig, sku, who, reason, document="ORD-1")
+
+    answer = await waive(rig, case)
+
+    assert (422, "guard_failed") == (answer.status, answer.body["code"])
+    assert f"in the lane {lane} nothing is waived" in answer.body["detail"]
+    case = await rig.case(case["id"])
+    assert (("refused", None), lane, True) == (seen_of(case), case["lane"], case["degraded"])
+    assert [None] == [one["stopped_at"] for one in case["clocks"] if one["law"]]
+
+
+@pytest.mark.parametrize("what", ["injury", "order"])
+async def test_a_stricter_case_waives_no_more(rig: Rig, sku: str, what: str):
+    """Who waived took a fault upon himself: an injury or an order ends it, and the owner hears."""
+    case = await refusing(rig, sku)
+    assert (await waive(rig, case)).status == 200
+    case = await reaches(rig, case, "frozen")
+
+    if what == "injury":
+        await pull(rig, "mara", sku, "safety_injury", status=200)
+    else:
+        await rig.done(case, "register_order", "cora", authority="Customs", document="ORD-1")
+
+    case = await rig.case(case["id"])
+    status, by = seen_of(case)
+    assert (None, True) == (by, case["degraded"])
+    assert status in {"refused", "pending"}  # it is tried on
+    running = {one["kind"] for one in case["clocks"] if one["stopped_at"] is None}
+    assert not any(one.startswith("waiver:") for one in running)
+    assert "gpsr_notice" in running if what == "injury" else "gpsr_order" in running
+    assert "waiver_ended" in (await mails_arrived(rig, case))["person:owen"]
+
+
+async def test_mails_say_what_may_still_sell(rig: Rig, sku: str):
+    """No "confirmed in every catalogue" where one was waived; names and reasons are for staff."""
+    case = await refusing(rig, sku)
+    assert (await waive(rig, case)).status == 200
+    case = await reaches(rig, case, "frozen")
+    await mails_arrived(rig, case)
+    ours = [(one["To"], subject_of(one), " ".join(body_of(one).split()))
+            for one in rig.mailbox.messages if sku in subject_of(one)]
+    told = {to: text for to, subject, text in ours
+            if "Stop confirmed, except where it was waived" in subject}
+
+    assert 2 == len(told)
+    assert not any("confirmed in every catalogue" in subject for _, subject, _ in ours)
+    assert not any("can't be bought" in text for text in told.values())
+    where = f"shop/{remote_id(sku)}"
+    vendor = next(text for to, text in told.items() if "acme" in to)
+    owner = next(text for to, text in told.items() if "acme" not in to)
+    assert f"{where}: may still be sold" in vendor
+    assert REASON.rstrip(".") not in vendor
+    assert f"{where}: waived by Mara" in owner
+    assert "(The kiosk is closed)" in owner

@@ -10,6 +10,7 @@ from freezeguard.domain import effects as fx
 from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.case import decide, open_case
 from freezeguard.domain.clocks import EXTENDABLE, KINDS, LASTING, clock_effects
+from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import GuardFailed
 from freezeguard.domain.guards import Move
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
@@ -570,6 +571,24 @@ def test_a_legal_clock_stops_when_the_stop_is_read_back(state):
         replace(facts, objects=(STOPPED, PENDING)), version=None,
     )
     assert set() == stopped(untouched)
+
+
+@pytest.mark.parametrize("state", ["freezing", "diagnosing"])
+def test_a_waiver_ends_no_clock_of_the_law(state):
+    """Whatever somebody waives, it is not stopped for the law, until it is read back."""
+    command = Command.CONFIRM_FREEZE if state == "freezing" else Command.CONFIRMED
+    facts = Facts(
+        laws=LAWS, objects=(STOPPED, replace(PENDING, status=Status.WAIVED)),
+        clocks=(*_legal("comply"), *running("confirm")),
+    )
+    case = case_in(state, lane="safety")
+
+    waived = give(case, command, RECONCILER, {}, facts)
+
+    assert {"confirm"} == stopped(waived)
+    obeys = replace(facts, objects=(STOPPED,), clocks=_legal("comply"))
+    late = replace(waived.case, state=State.DIAGNOSING)
+    assert {"comply"} == stopped(give(late, Command.CONFIRMED, RECONCILER, {}, obeys, version=None))
 
 
 @pytest.mark.parametrize("state", design.EVERY_STATE)

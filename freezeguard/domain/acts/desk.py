@@ -194,8 +194,11 @@ def _waive(move: Move) -> Outcome:
 def _unwaive(move: Move) -> Outcome:
     """The object must obey again; one that obeys already, or is gone, leaves no trouble behind."""
     found, where = _object(move), _where(move)
-    told = {"catalogue": where[0], "remote_id": where[1],
-            "why": str(move.arguments.get("reason") or "")}
+    told: dict[str, Any] = {"catalogue": where[0], "remote_id": where[1]}
+    if isinstance(move.actor, Person):
+        told["why"] = str(move.arguments.get("reason") or "")
+    else:
+        told["over"] = "date" if move.case.lane == "quality" else "lane"
     others = [one for one in move.facts.objects if one is not found]
     sells = found is not None and found.seen_sellable is not False
     changes = {"degraded": is_degraded(others) or sells}
@@ -224,10 +227,7 @@ def _lane_may_wait(move: Move) -> tuple[str, ...]:
     """Nobody overlooks what hurts people, or what an authority forbids."""
     if move.case.lane == "quality":
         return ()
-    return (
-        f"in the lane {move.case.lane} nothing is waived: the object is tried on and shown as not "
-        "stopped, and an approval names it",
-    )
+    return (f"in the lane {move.case.lane} nothing is waived: it is tried on, and shown as it is",)
 
 
 def _troubled(move: Move) -> tuple[str, ...]:

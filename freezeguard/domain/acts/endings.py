@@ -10,6 +10,7 @@ from freezeguard.domain.acts.outcome import (
     Outcome,
     cast_vote,
     no_approval,
+    shortfalls,
     stricter_lane,
     who_acts,
 )
@@ -47,7 +48,7 @@ def _approve(move: Move) -> Outcome:
         asked: list[Reader] = ["approvers"]
         if move.case.lane == "authority":
             asked.append("compliance")
-        second = {"second_needed": True}
+        second = {"second_needed": True, **shortfalls(move)}
         return changes, [
             *effects, *(Notify("approval_requested", reader, second) for reader in asked),
         ]

@@ -116,7 +116,7 @@ def fresh_start(case: Case) -> dict[str, Any]:
 
 
 def _confirm_freeze(move: Move) -> Outcome:
-    return {"degraded": is_degraded(move.facts.objects)}, told_of_the_stop()
+    return {"degraded": is_degraded(move.facts.objects)}, told_of_the_stop(move)
 
 
 def _fact(move: Move) -> Outcome:
@@ -137,7 +137,7 @@ def _fact(move: Move) -> Outcome:
         if over := [*waiting, *stopped_by_confirmation(move, running)]:
             effects.append(StopClocks(tuple(over)))
         if waiting:
-            effects += told_of_the_stop()
+            effects += told_of_the_stop(move)
     return {"degraded": degraded}, effects
 
 
