@@ -571,9 +571,15 @@ class OrderRegisteredFacts(CaseNoticeFacts):
 
 
 class RevocationRegisteredFacts(CaseNoticeFacts):
-    """`revocation_registered`, to owner and approvers: the revocation, described as an order is."""
+    """`revocation_registered`, to owner, approvers, compliance: the revocation, as an order is.
+
+    `remaining` are orders that still stand; `stopped_before` is the lane in which the sale was
+    stopped already when the first order came.
+    """
 
     revocation: OrderFacts
+    remaining: NotRequired[list[OrderFacts]]
+    stopped_before: NotRequired[str | None]
 
 
 class MergedFacts(CaseNoticeFacts):

@@ -330,6 +330,8 @@ class Telling:
 
 def _steps(kind: str, audience: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what happens next, with its due time where there is one."""
+    if facts.get("remaining"):
+        return []  # of several orders one was revoked: there is nothing to decide yet
     dates = {**(facts.get("probation") or {}), **facts}
     return [
         {"step": step, "by": None if due is None else dates.get(due)}

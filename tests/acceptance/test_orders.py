@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.steps import pull, reaches
+from tests.acceptance.steps import body_of, mails_arrived, pull, reaches
 from tests.rig import Rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -98,3 +98,34 @@ async def test_a_law_that_warns_of_nothing_lets_freezes_through(rig: Rig, sku: s
     case = await pull(rig, "mara", sku, "safety_injury")
 
     assert "quiet_report" in await running(rig, case)
+
+
+async def revocations(rig: Rig, case) -> list[str]:
+    """Return what mails about this case have said of revocations to compliance, in order."""
+    await mails_arrived(rig, case)
+    texts = [" ".join(body_of(one).split()) for one in rig.mailbox.to("cora@shop.example")]
+    sku = case["scope"]["sku"]
+    return [one for one in texts if "has revoked its order" in one and sku in one]
+
+
+async def test_mails_say_what_a_revocation_leaves(rig: Rig, sku: str):
+    """Nobody is asked to approve while another order stands, and no remedy is forgotten after."""
+    case = await pull(rig, "mara", sku, "defective")
+    case = await reaches(rig, case, "frozen")
+    for name in ("ORD-1", "ORD-2"):
+        case = await rig.done(case, "register_order", "cora", authority="Customs", document=name)
+
+    case = await rig.done(case, "register_revocation", "cora", document="END-1", order="ORD-1")
+    (said,) = await revocations(rig, case)
+    assert "The sale stays forbidden: other orders stand" in said
+    assert "ORD-2, Customs" in said
+    clocks = {one["kind"] for one in case["clocks"] if one["stopped_at"] is None}
+    assert "revocation" not in clocks
+    assert "revocation_registered" not in (await mails_arrived(rig, case)).get("person:mara", [])
+
+    case = await rig.done(case, "register_revocation", "cora", document="END-2")
+    said = (await revocations(rig, case))[1]
+    assert "no other order stands" in said
+    assert "stopped for its quality before the order came" in said
+    clocks = {one["kind"] for one in case["clocks"] if one["stopped_at"] is None}
+    assert "revocation" in clocks

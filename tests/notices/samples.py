@@ -399,6 +399,25 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "statement: staff": ("statement_of_reasons", {**STATEMENT, **STAFF}),
     "refrozen: staff": ("refrozen", {**SAMPLES["refrozen"], **STAFF}),
+    "revocation_registered: one of two": (
+        "revocation_registered",
+        {**SAMPLES["revocation_registered"], "steps": [],
+         "remaining": [{"authority": "Customs", "reference": "C-77"}]},
+    ),
+    "revocation_registered: was safety": (
+        "revocation_registered",
+        {**SAMPLES["revocation_registered"], "stopped_before": "safety"},
+    ),
+    "revocation_registered: was quality": (
+        "revocation_registered",
+        {**SAMPLES["revocation_registered"], "stopped_before": "quality"},
+    ),
+    "contest_received: by order": (
+        "contest_received", {**SAMPLES["contest_received"], "lane": "authority"},
+    ),
+    "contest_answered: by order": (
+        "contest_answered", {**SAMPLES["contest_answered"], "lane": "authority"},
+    ),
     "frozen_confirmed: waived": (
         "frozen_confirmed",
         {**SAMPLES["frozen_confirmed"],

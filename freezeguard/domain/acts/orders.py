@@ -6,7 +6,7 @@ from typing import Any
 from freezeguard.domain.acts.freezing import order_of, stopped
 from freezeguard.domain.acts.outcome import Act, Outcome
 from freezeguard.domain.clocks import is_legal
-from freezeguard.domain.effects import Effect, Notify, SetHold, VoidVotes
+from freezeguard.domain.effects import Effect, Notify, Reader, SetHold, VoidVotes
 from freezeguard.domain.guards import Guard, Move
 from freezeguard.domain.reasons import AUTHORITY_REASON_CODE, PullReason
 from freezeguard.domain.record import order_identity
@@ -43,16 +43,22 @@ def _register_revocation(move: Move) -> Outcome:
         "registered_at": move.now.isoformat(), "registered_by": move.person,
     }
     order = _without(move, revocation)
-    told = {"revocation": {
+    told: dict[str, Any] = {"revocation": {
         "authority": revocation["authority"], "reference": revocation["document"],
     }}
-    effects: list[Effect] = [
+    readers: list[Reader] = ["owner", "approvers", "compliance"]
+    if not order.get("revocation"):
+        readers.remove("approvers")  # there is nothing to approve while another order stands
+        told["remaining"] = [
+            {"authority": one["authority"], "reference": one["document"]}
+            for one in (order, *order["further"])
+        ]
+    elif move.case.reason.get("reason_code") != AUTHORITY_REASON_CODE:
+        told["stopped_before"] = order.get("lane_before") or "quality"
+    return {"authority_order": order}, [
         VoidVotes("the order was revoked"),
-        Notify("revocation_registered", "owner", told),
-        Notify("revocation_registered", "approvers", told),
-        Notify("revocation_registered", "compliance", told),
+        *(Notify("revocation_registered", reader, told) for reader in readers),
     ]
-    return {"authority_order": order}, effects
 
 
 def _without(move: Move, revocation: Mapping[str, Any]) -> dict[str, Any]:
