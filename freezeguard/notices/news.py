@@ -207,7 +207,8 @@ NEWS: Mapping[str, News] = {
     "commitment_made": News((_DUE, ("note", _prose), *_RECORD)),
     "commitment_broken": News((_DUE, *_RECORD), ("then",), for_audience=True),
     "contest_received": News(
-        (("text", _prose), ("answer_due", _time)), ("then",), by_order=("then_order",), heading="contested"
+        (("text", _prose), ("answer_due", _time)), ("then",), by_order=("then_order",),
+        heading="contested",
     ),
     "clock_warning": News((_CLOCK, _DUE, ("share", _percent)), heading="clock"),
     "clock_breached": News(
