@@ -545,7 +545,7 @@ CREATE TABLE catalogue_objects (
     next_at       timestamptz,                  -- when to work on it next; null: nothing to do
     lease_until   timestamptz,
     lease_token   uuid,
-    waived_by     text,
+    waived_by     text,                         -- these three are of an earlier version: waivers
     waived_until  timestamptz,
     waived_why    text,
     PRIMARY KEY (sku, catalogue, remote_id)
@@ -554,6 +554,18 @@ CREATE INDEX catalogue_objects_due ON catalogue_objects (catalogue, next_at)
     WHERE next_at IS NOT NULL;
 CREATE INDEX catalogue_objects_troubled ON catalogue_objects (sku)
     WHERE status IN ('refused', 'unreachable', 'drifted');
+
+-- What a case may overlook for a time, on somebody's word; in force while its clock runs.
+CREATE TABLE waivers (
+    case_id    uuid NOT NULL REFERENCES cases (id),
+    catalogue  text COLLATE "C" NOT NULL,
+    remote_id  text COLLATE "C" NOT NULL,
+    waived_by  text NOT NULL,
+    waived_at  timestamptz NOT NULL,
+    until      timestamptz NOT NULL,
+    why        text NOT NULL,
+    PRIMARY KEY (case_id, catalogue, remote_id)
+);
 
 CREATE TABLE manual_tasks (
     id           uuid PRIMARY KEY,
@@ -842,7 +854,7 @@ END
 $$;
 GRANT USAGE ON SCHEMA public TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-    pending_evaluations, idempotency_keys, catalogue_objects
+    pending_evaluations, idempotency_keys, catalogue_objects, waivers
     TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON
     people, credentials, instance, vendors, skus, sources, signals, signal_texts, sku_tallies,

@@ -141,6 +141,7 @@ def present_hold(hold: Hold) -> HoldOut:
 
 
 def _object(row: CatalogueRow, state: ObjectState) -> ObjectOut:
+    waiver = state.waiver
     return ObjectOut(
         catalogue=row.catalogue,
         remote_id=row.remote_id,
@@ -156,9 +157,9 @@ def _object(row: CatalogueRow, state: ObjectState) -> ObjectOut:
         enforced_scope=_wider(state),
         takes_along=list(row.takes_along),
         held_by_other=state.held_by_other,
-        waived_by=row.waived_by,
-        waived_until=row.waived_until,
-        waived_why=row.waived_why,
+        waived_by=waiver and waiver.by,
+        waived_until=waiver and waiver.until,
+        waived_why=waiver and waiver.why,
     )
 
 

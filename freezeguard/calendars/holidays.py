@@ -5,6 +5,7 @@ first asks for a holiday: `warm` does so in a thread before anybody waits.
 """
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -15,6 +16,8 @@ from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.errors import InvalidInput
 
 YEARS_BACK, YEARS_AHEAD = 1, 2
+_PART = re.compile(r"[A-Z0-9]{0,3}")
+"""A part of a country as ISO 3166-2 writes it; it may have no holidays of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,17 @@ class HolidayCalendars:
         """Return the calendar by which a jurisdiction counts."""
         seat = self.seats.get(jurisdiction, Seat(jurisdiction))
         return self.of(seat.country or self.country, seat.zone or self.zone, around)
+
+    def jurisdictions(self, named: str) -> tuple[str, ...]:
+        """Return the jurisdictions to which one belongs, itself first; empty for an unknown one."""
+        name = named.strip().upper()
+        if name in self.seats:
+            return (name,)
+        country, _, part = name.partition("-")
+        if country not in _places() or not _PART.fullmatch(part):
+            return ()
+        unions = (union for union, seat in self.seats.items() if country in seat.members)
+        return tuple(dict.fromkeys((name.rstrip("-"), country, *unions)))
 
     def check(self, code: str | None, *, pointer: str = "") -> None:
         """Raise InvalidInput for the code of a place that nobody knows."""

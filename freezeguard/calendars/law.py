@@ -12,29 +12,44 @@ from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Where a jurisdiction counts its days; None stands for the shop's own country or zone."""
+    """Where a jurisdiction counts its days; None stands for the shop's own country or zone.
+
+    `members` are the countries whose authorities give orders under its law.
+    """
 
     country: str | None = None
     zone: str | None = None
+    members: tuple[str, ...] = ()
 
 
 @cache
 def seats() -> Mapping[str, Seat]:
     """Return by whose calendar each jurisdiction counts that we know of."""
-    return {name: Seat(**table) for name, table in _law()["jurisdictions"].items()}
+    tables = _law()["jurisdictions"].items()
+    return {
+        name: Seat(**{**table, "members": tuple(table.get("members", ()))})
+        for name, table in tables
+    }
 
 
 def legal_clocks(
     jurisdictions: Collection[str], further: Iterable[LegalClock] = ()
 ) -> tuple[LegalClock, ...]:
-    """Return the clocks of the jurisdictions that a shop sells in.
+    """Return the clocks of the jurisdictions that a shop sells in, and of the unions they are in.
 
     Its own rows come on top, for whatever jurisdiction: one of a kind that we ship replaces ours,
     and one whose `amount` is 0 takes it away.
     """
-    shipped = (clock_of(row) for row in _law()["clocks"] if row["jurisdiction"] in jurisdictions)
+    concerned = {*jurisdictions, *_unions_of(jurisdictions)}
+    shipped = (clock_of(row) for row in _law()["clocks"] if row["jurisdiction"] in concerned)
     rows = {one.kind: one for one in (*shipped, *further)}
     return tuple(one for one in rows.values() if one.amount)
+
+
+def _unions_of(jurisdictions: Collection[str]) -> set[str]:
+    """Return the unions to which some countries, or parts of countries, belong."""
+    countries = {one.partition("-")[0] for one in jurisdictions}
+    return {union for union, seat in seats().items() if countries.intersection(seat.members)}
 
 
 def clock_of(row: Mapping[str, Any]) -> LegalClock:

@@ -156,7 +156,7 @@ def _carry_out(move: Move, row: Row) -> Decision:
         changes["hand_off"] = None
     after = replace(move.case, **changes)
     # Clocks first: what a notice says of due times is already true then.
-    effects = [*clock_effects(move, after), *effects]
+    effects = [*clock_effects(move, after), *effects, *desk.ended_waivers(move, after)]
     return Decision(after, move.from_state, move.command, noted, tuple(effects))
 
 

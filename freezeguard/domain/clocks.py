@@ -188,7 +188,8 @@ KINDS: tuple[Kind, ...] = (
          warns=True, calendar=_owners),
     Kind("revocation", _hours("judge_within", _owners), "8 working hours",
          frozenset({_C.REGISTER_REVOCATION}), FROZEN_PHASE, Ladder.COMPLIANCE,
-         stops=frozenset({_C.REGISTER_ORDER}), warns=True, calendar=_owners),
+         stops=frozenset({_C.REGISTER_ORDER}), warns=True, calendar=_owners,
+         when=lambda move: not move.case.orders_in_force),
     Kind("update", _updates, "3 days; 1 day in the lanes safety and authority",
          _STOPPED | {_C.APPEAL}, FROZEN_PHASE | {_S.APPEALED}, Ladder.ITSELF,
          when=lambda move: move.case.frozen_vendor_knows),
@@ -289,14 +290,20 @@ def _has_place(kind: Kind, state: State) -> bool:
 
 def _legal_starts(move: Move) -> list[Effect]:
     event = _legal_event(move)
-    return [
-        StartClock(
-            law.kind, law.due(move.now, calendar), min(law.warnings(move.now, calendar)),
-            legal_details(law, move.now, calendar),
-        )
-        for law, calendar in move.facts.laws
-        if law.starts_on is event and _concerns(law, move) and not _is_settled(law, move)
-    ]
+    effects: list[Effect] = []
+    for law, calendar in move.facts.laws:
+        if law.starts_on is not event or not _concerns(law, move):
+            continue
+        name, details = law.kind, legal_details(law, move.now, calendar)
+        if _is_of_another_order(law, move):
+            name = _beside(law.kind, move)
+            details |= _of_order(law, move)
+        elif _is_settled(law, move):
+            continue
+        due = law.due(move.now, calendar)
+        warned = min(law.warnings(move.now, calendar), default=due)
+        effects.append(StartClock(name, due, warned, details))
+    return effects
 
 
 def law_of_news(after: Case, now: datetime, facts: Facts) -> tuple[Effect, ...]:
@@ -314,8 +321,35 @@ def _is_settled(law: LegalClock, move: Move) -> bool:
     return (
         law.stops_on is StopsOn.STOP_CONFIRMED
         and move.from_state in FROZEN_PHASE - {State.FREEZING}
-        and all(one.is_stopped for one in move.facts.objects)
+        and all(one.is_read_back for one in move.facts.objects)
     )
+
+
+def _is_of_another_order(law: LegalClock, move: Move) -> bool:
+    """Say whether an earlier order's period runs, and what is told of that answers not this one.
+
+    What ends with the stop ends with it for every order: the earliest of those is enough.
+    """
+    return (
+        law.starts_on is StartsOn.AUTHORITY_ORDER
+        and law.stops_on is StopsOn.ACTION_RECORDED
+        and move.facts.runs(law.kind)
+    )
+
+
+def _beside(kind: str, move: Move) -> str:
+    """Return a name of its own for another clock of a kind: gpsr_order:2."""
+    number = 2
+    while move.facts.runs(f"{kind}:{number}"):
+        number += 1
+    return f"{kind}:{number}"
+
+
+def _of_order(law: LegalClock, move: Move) -> dict[str, Any]:
+    """Return what tells a further order's clock from the first one's."""
+    order = move.case.authority_order or {}
+    named = f"{order.get('document')}, {order.get('authority')}"
+    return {"order": named, "sentence": f"{law.sentence} ({named})"}
 
 
 def legal_details(law: LegalClock, now: datetime, calendar: Calendar) -> dict[str, Any]:
@@ -343,8 +377,11 @@ def _legal_event(move: Move) -> StartsOn | None:
 
 
 def _concerns(law: LegalClock, move: Move) -> bool:
+    """Say whether the law is one of those under which an order was given; all, if none is named."""
     named = move.arguments.get("jurisdiction")
-    return named is None or named == law.jurisdiction
+    return named is None or law.jurisdiction.upper() in (
+        move.facts.jurisdictions or {str(named).upper()}
+    )
 
 
 def _stopped_by_law(move: Move, running: Iterable[str]) -> list[str]:
@@ -362,6 +399,11 @@ def _stopped_by_law(move: Move, running: Iterable[str]) -> list[str]:
 
 
 def stopped_by_confirmation(move: Move, running: Iterable[str]) -> list[str]:
-    """Return the legal clocks that end once the stop is read back everywhere."""
+    """Return the legal clocks that end once the stop is read back everywhere.
+
+    A law asks that nothing is sold: what somebody waives is not stopped for it.
+    """
+    if not all(one.is_read_back for one in move.facts.objects):
+        return []
     of_stop = {law.kind for law, _ in move.facts.laws if law.stops_on is StopsOn.STOP_CONFIRMED}
     return [name for name in running if name in of_stop]

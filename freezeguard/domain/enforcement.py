@@ -29,11 +29,23 @@ SETTLED_STOPPED = frozenset({Status.CONFIRMED, Status.NOT_LISTED, Status.WAIVED}
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """Somebody takes it upon themselves that a case overlooks an object, until a moment."""
+
+    catalogue: str
+    remote_id: str
+    by: str
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectState:
     """One catalogue object as a case sees it.
 
     `held_by_other` names the case whose hold keeps the object stopped while this one's releases;
     `enforced_scope` is the wider scope that is stopped here, None where it is exactly the case's.
+    `waiver` is the case's own, in force; the status is `waived` while it makes a difference.
     """
 
     catalogue: str
@@ -45,6 +57,7 @@ class ObjectState:
     detail: str = ""
     held_by_other: str | None = None
     enforced_scope: Scope | None = None
+    waiver: Waiver | None = None
 
     @property
     def name(self) -> str:
@@ -52,11 +65,21 @@ class ObjectState:
         return f"{self.catalogue}/{self.remote_id}" if self.remote_id else self.catalogue
 
     @property
+    def is_waived(self) -> bool:
+        """Say whether a waiver of the case is in force, also one that makes no difference now."""
+        return self.waiver is not None or self.status is Status.WAIVED
+
+    @property
     def is_stopped(self) -> bool:
         """Say whether the sale is known to be stopped, or need not be."""
         if self.status is Status.CONFIRMED:
             return self.wanted != "sellable" and self.seen_sellable is False
         return self.status in SETTLED_STOPPED
+
+    @property
+    def is_read_back(self) -> bool:
+        """Say whether it was seen not to be sold, which no waiver stands for."""
+        return self.is_stopped and self.status is not Status.WAIVED
 
     @property
     def is_released(self) -> bool:

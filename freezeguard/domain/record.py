@@ -15,6 +15,12 @@ from freezeguard.domain.policy import Policy
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import FINAL, FROZEN_PHASE, OPEN, State
 
+ORDER_NAMES = ("authority", "document", "jurisdiction", "registered_at", "registered_by")
+"""What a case keeps of each order of an authority."""
+
+SOME_AUTHORITY = "the authority"
+"""Whose order it is where nobody has said so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -85,6 +91,19 @@ class Case:
         return any(one.covers(scope) for one in self.scopes)
 
     @property
+    def orders_in_force(self) -> list[dict[str, Any]]:
+        """Return the orders of authorities that nobody has revoked, the newest first."""
+        order = dict(self.authority_order or {})
+        if self.lane != "authority" or not order or order.get("revocation"):
+            return []
+        return [{key: order.get(key) for key in ORDER_NAMES}, *order.get("further", ())]
+
+    def is_ordered_by(self, authority: str, document: str) -> bool:
+        """Say whether this very order is in force: of this authority, by this document."""
+        asked = order_identity({"authority": authority, "document": document})
+        return any(order_identity(one) == asked for one in self.orders_in_force)
+
+    @property
     def is_revoked(self) -> bool:
         """Say whether the authority has taken its order back."""
         return bool((self.authority_order or {}).get("revocation"))
@@ -115,6 +134,12 @@ class Case:
     def frozen_vendor_knows(self) -> bool:
         """Say whether the vendor has been told: suspicions stay inside the shop."""
         return self.frozen_at is not None
+
+
+def order_identity(order: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what tells one order from another: two authorities may number theirs alike."""
+    authority = " ".join(str(order.get("authority") or SOME_AUTHORITY).split())
+    return authority.casefold(), str(order.get("document") or "").strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +204,10 @@ class Facts:
     `pullers` are the persons whose pull opened or seconded the suspicion; `news_pending` says
     that signals of the SKU are stored and not evaluated yet. `clocks` are those that run or are
     paused. `laws` are the legal clocks that concern the shop, each with the calendar by which it
-    counts. `named` is the person whom the arguments name, where they do and that person is
-    active; `other` the case that they name; `open_scopes` those of the SKU's other open cases.
+    counts. `jurisdictions` are those to which the one that the arguments name belongs, itself
+    first; empty where nobody knows it. `named` is the person whom the arguments name, where they
+    do and that person is active; `other` the case that they name; `open_scopes` those of the
+    SKU's other open cases.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -198,6 +225,7 @@ class Facts:
     named: Person | None = None
     other: Case | None = None
     open_scopes: tuple[Scope, ...] = ()
+    jurisdictions: tuple[str, ...] = ()
 
     def runs(self, kind: str) -> bool:
         """Say whether a clock of this name has been started and not stopped."""

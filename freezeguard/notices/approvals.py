@@ -1,7 +1,5 @@
 """Notices on the way from a remedy to a reinstatement: returned, asked for, void, rejected."""
 
-from typing import Literal
-
 from freezeguard.notices.letter import Body, Paragraph
 from freezeguard.notices.sections import (
     about,
@@ -14,6 +12,7 @@ from freezeguard.notices.sections import (
     remedy,
     rows,
     section,
+    waived_line,
 )
 from freezeguard.notices.wording import Wording, clip
 from freezeguard.ports.notice_facts import (
@@ -71,7 +70,11 @@ def approval_requested(facts: ApprovalRequestedFacts, say: Wording) -> Body:
     """To the approvers: what they approve, on which evidence."""
     revision = facts["evidence_revision"]
     key = "second" if facts.get("second_needed") else "intro"
-    gaps = [*_gaps(facts, say, "unconfirmed"), *_gaps(facts, say, "waivers")]
+    gaps = [
+        *(say.say("approval_requested.unconfirmed", name=clip(one))
+          for one in facts.get("unconfirmed") or []),
+        *(waived_line(one, say) for one in facts.get("waived") or []),
+    ]
     asked = rows(
         say,
         [
@@ -87,12 +90,6 @@ def approval_requested(facts: ApprovalRequestedFacts, say: Wording) -> Body:
         *evidence(facts.get("evidence"), say),
         about(facts, say),
     )
-
-
-def _gaps(
-    facts: ApprovalRequestedFacts, say: Wording, name: Literal["unconfirmed", "waivers"]
-) -> list[str]:
-    return [say.say(f"approval_requested.{name}", name=one) for one in facts.get(name) or []]
 
 
 def approval_voided(facts: ApprovalVoidedFacts, say: Wording) -> Body:

@@ -41,6 +41,7 @@ from freezeguard.notices.sections import (
     steps,
     title_of,
     tried,
+    waived_line,
 )
 from freezeguard.notices.statement import refrozen, statement
 from freezeguard.notices.wording import Wording, clip
@@ -95,6 +96,15 @@ def _instead_of(facts: NoticeFacts, say: Wording) -> tuple[Paragraph, ...]:
     return (Paragraph(say.say("frame.instead_of", name=clip(missed))),) if missed else ()
 
 
+def _news(kind: str, facts: Mapping[str, Any]) -> str:
+    """Return the name of a subject: that of the kind, unless it would promise too much."""
+    if kind == "statement_of_reasons" and facts.get("soft_until"):
+        return "soft"
+    if kind == "frozen_confirmed" and facts.get("waived"):
+        return "frozen_but_waived"
+    return kind
+
+
 def _footer(facts: Mapping[str, Any], say: Wording) -> str:
     sent = say.say("frame.footer", shop=clip(facts["shop"]), zone=say.zone)
     address = facts.get("reply_to")
@@ -116,7 +126,7 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
             say.say(f"subject.{kind}", of=_whose(budget["of"], budget["name"], say)), _SUBJECT
         )
     given = cast("CaseNoticeFacts", facts)
-    news = "soft" if kind == "statement_of_reasons" and facts.get("soft_until") else kind
+    news = _news(kind, facts)
     called = [clip(given["scope"]["sku"], _SHORT), title_of(given, _SHORT)]
     return clip(
         say.say(
@@ -155,9 +165,14 @@ def _why(reason: ReasonFacts, say: Wording) -> Section:
 
 
 def frozen_confirmed(facts: FrozenConfirmedFacts, say: Wording) -> Body:
-    """Every catalogue was read back: it can't be bought."""
+    """Every catalogue was read back: it can't be bought, but where somebody waived that."""
     seen = section(say, "catalogues", catalogues_seen(facts["catalogues"], say))
-    return (intro_for(facts, say, "frozen_confirmed"),), (about(facts, say), seen)
+    waived = facts.get("waived") or []
+    if not waived:
+        return (intro_for(facts, say, "frozen_confirmed"),), (about(facts, say), seen)
+    key = f"{facts['audience']}_waived"
+    said = section(say, "waived", listed(say, waived, lambda one: waived_line(one, say)))
+    return (intro(facts, say, f"frozen_confirmed.{key}"),), (said, about(facts, say), seen)
 
 
 def suspected(facts: SuspectedFacts, say: Wording) -> Body:

@@ -37,7 +37,8 @@ class News:
     """How a kind is told.
 
     `facts` are pairs of a fact and how it is shown, under the label of its name or the third
-    entry; `then` names further sentences of the kind's table, and `choices` those that stand as a
+    entry; `then` names further sentences of the kind's table, `by_order` those that stand in their
+    place while an authority's order stops the sale, and `choices` those that stand as a
     list; `began` is the label of when the sale stopped; `link` is a fact that holds a further page
     to open, with the one that names it; `table` has the kind's sentences where that is not the one
     of its name.
@@ -45,6 +46,7 @@ class News:
 
     facts: tuple[tuple[str, Show] | tuple[str, Show, str], ...] = ()
     then: tuple[str, ...] = ()
+    by_order: tuple[str, ...] = ()
     for_audience: bool = False
     heading: str = "details"
     began: str = "since"
@@ -65,11 +67,12 @@ def news_of(kind: str) -> Callable[[Any, Wording], Body]:
             first = intro_for(given, say, table)
         else:
             first = intro(given, say, f"{table}.intro")
+        further = shape.by_order if facts["lane"] == "authority" and shape.by_order else shape.then
         choices = tuple(say.say(f"{table}.{one}") for one in shape.choices)
         opening = (
             first,
             *((Bullets(choices),) if choices else ()),
-            *(Paragraph(say.say(f"{table}.{one}")) for one in shape.then),
+            *(Paragraph(say.say(f"{table}.{one}")) for one in further),
         )
         lists = [listed(say, facts.get(one) or [], clip) for one in shape.bullets]
         return opening, (
@@ -86,6 +89,8 @@ def contest_answered(facts: Mapping[str, Any], say: Wording) -> Body:
     given: Any = facts
     accepted = facts.get("accepted")
     judged = "answered" if accepted is None else "accepted" if accepted else "refused"
+    if facts.get("lane") == "authority":
+        judged = "by_order"  # what our first message says of a remedy does not hold any more
     opening = (
         intro(given, say, "contest_answered.intro"),
         Paragraph(say.say(f"contest_answered.{judged}")),
@@ -96,20 +101,31 @@ def contest_answered(facts: Mapping[str, Any], say: Wording) -> Body:
 
 def order_registered(facts: Mapping[str, Any], say: Wording) -> Body:
     """To vendor, owner and compliance: an order stops the sale, whatever was known before."""
-    return _of_document(facts, facts["order"], say, "order_registered")
+    given: Any = facts
+    described = rows(say, document_rows(facts["order"]))
+    return (intro_for(given, say, "order_registered"),), (
+        section(say, "document", described), about(given, say),
+    )
 
 
 def revocation_registered(facts: Mapping[str, Any], say: Wording) -> Body:
-    """To owner and approvers: two people may now lift the stop."""
-    return _of_document(facts, facts["revocation"], say, "revocation_registered")
+    """To owner and approvers: two people may now lift the stop, or another order still stands."""
+    given: Any = facts
+    remaining = facts.get("remaining") or []
+    opening = [intro(given, say, f"revocation_registered.{'others' if remaining else 'intro'}")]
+    if before := facts.get("stopped_before"):
+        lane = "safety" if before == "safety" else "quality"
+        opening.append(Paragraph(say.say(f"revocation_registered.before_{lane}")))
+    described = section(say, "document", rows(say, document_rows(facts["revocation"])))
+    still = section(say, "remaining", listed(say, remaining, lambda one: _order_line(one, say)))
+    return tuple(opening), (described, still, about(given, say))
 
 
-def _of_document(facts: Any, document: OrderFacts, say: Wording, table: str) -> Body:
-    first = intro_for(facts, say, table) if table == "order_registered" else intro(
-        facts, say, f"{table}.intro"
+def _order_line(order: OrderFacts, say: Wording) -> str:
+    return say.say(
+        "revocation_registered.order", authority=clip(order["authority"]),
+        reference=clip(order["reference"]),
     )
-    described = rows(say, document_rows(document))
-    return (first,), (section(say, "document", described), about(facts, say))
 
 
 def _shown(shape: News, facts: Mapping[str, Any], say: Wording) -> list[tuple[str, str | None]]:
@@ -191,7 +207,8 @@ NEWS: Mapping[str, News] = {
     "commitment_made": News((_DUE, ("note", _prose), *_RECORD)),
     "commitment_broken": News((_DUE, *_RECORD), ("then",), for_audience=True),
     "contest_received": News(
-        (("text", _prose), ("answer_due", _time)), ("then",), heading="contested"
+        (("text", _prose), ("answer_due", _time)), ("then",), by_order=("then_order",),
+        heading="contested",
     ),
     "clock_warning": News((_CLOCK, _DUE, ("share", _percent)), heading="clock"),
     "clock_breached": News(
@@ -230,7 +247,9 @@ NEWS: Mapping[str, News] = {
     "waiver_set": News(
         (*_OBJECT, _WHY, ("until", _time, "waived_until"), _BY), ("then",), heading="object"
     ),
-    "waiver_ended": News((*_OBJECT, _WHY), heading="object"),
+    "waiver_ended": News(
+        (*_OBJECT, _WHY, ("over", _code("waiver_over"), "why")), heading="object"
+    ),
     "reviewed": News(
         (("verdict", _code("verdict")), ("outcome", _code("outcome")), ("comment", _prose)),
         ("then",), began="stopped_on",

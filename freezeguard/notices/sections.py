@@ -20,6 +20,7 @@ from freezeguard.ports.notice_facts import (
     StepFacts,
     TallyFacts,
     VerificationFacts,
+    WaivedFacts,
 )
 
 _Entry = TypeVar("_Entry")
@@ -149,6 +150,17 @@ def _seen_line(one: CatalogueFacts, say: Wording) -> str:
     if seen := one.get("seen_at"):
         return say.say("frozen_confirmed.line", name=name, status=status, time=say.time(seen))
     return say.say("frozen_confirmed.line_unseen", name=name, status=status)
+
+
+def waived_line(one: WaivedFacts, say: Wording) -> str:
+    """Return what is not stopped, until when, and to staff by whom and why."""
+    until, by = say.time(one["until"]), one.get("by")
+    if not by:
+        return say.say("frozen_confirmed.waived_until", name=clip(one["name"]), until=until)
+    return say.say(
+        "frozen_confirmed.waived_by", name=clip(one["name"]), until=until, by=clip(by),
+        why=clip(one.get("why") or "", 300).rstrip("."),
+    )
 
 
 def reason_rows(reason: ReasonFacts, say: Wording) -> Rows | None:

@@ -25,6 +25,13 @@ class Calendars(Protocol):
         """
         ...
 
+    def jurisdictions(self, named: str) -> tuple[str, ...]:
+        """Return the jurisdictions to which one belongs, itself first: DE-BY, DE, EU.
+
+        However it is written, in capitals or not; empty for one that nobody knows.
+        """
+        ...
+
     def check(self, code: str | None, *, pointer: str = "") -> None:
         """Raise InvalidInput for a code that nobody knows; no code at all is well.
 

@@ -169,10 +169,23 @@ class RefrozenFacts(StatementFacts):
     released_at: NotRequired[str | None]
 
 
+class WaivedFacts(TypedDict):
+    """A catalogue object that may still sell; by whom it was waived and why is for staff."""
+
+    name: str
+    until: str
+    by: NotRequired[str | None]
+    why: NotRequired[str | None]
+
+
 class FrozenConfirmedFacts(CaseNoticeFacts):
-    """`frozen_confirmed`: every catalogue was read back; `at` is the last read-back."""
+    """`frozen_confirmed`: every catalogue was read back; `at` is the last read-back.
+
+    `waived` are objects that were not, and need not be for a time: they may still sell.
+    """
 
     catalogues: list[CatalogueFacts]
+    waived: NotRequired[list[WaivedFacts]]
 
 
 class SuspectedFacts(CaseNoticeFacts):
@@ -314,8 +327,8 @@ class RemedyReturnedFacts(CaseNoticeFacts):
 class ApprovalRequestedFacts(CaseNoticeFacts):
     """`approval_requested`, to the approvers.
 
-    `second_needed`: one has approved, another must. `unconfirmed` and `waivers` name catalogue
-    objects in words; they are part of what is approved.
+    `second_needed`: one has approved, another must. `unconfirmed` names catalogue objects, and
+    `waived` those that somebody waived; they are part of what is approved.
     """
 
     remedy: NotRequired[RemedyFacts | None]
@@ -325,7 +338,7 @@ class ApprovalRequestedFacts(CaseNoticeFacts):
     second_needed: NotRequired[bool]
     valid_until: NotRequired[str | None]
     unconfirmed: NotRequired[list[str]]
-    waivers: NotRequired[list[str]]
+    waived: NotRequired[list[WaivedFacts]]
     evidence: NotRequired[EvidenceFacts | None]
 
 
@@ -558,9 +571,15 @@ class OrderRegisteredFacts(CaseNoticeFacts):
 
 
 class RevocationRegisteredFacts(CaseNoticeFacts):
-    """`revocation_registered`, to owner and approvers: the revocation, described as an order is."""
+    """`revocation_registered`, to owner, approvers, compliance: the revocation, as an order is.
+
+    `remaining` are orders that still stand; `stopped_before` is the lane in which the sale was
+    stopped already when the first order came.
+    """
 
     revocation: OrderFacts
+    remaining: NotRequired[list[OrderFacts]]
+    stopped_before: NotRequired[str | None]
 
 
 class MergedFacts(CaseNoticeFacts):
@@ -619,11 +638,12 @@ class WaiverSetFacts(CaseNoticeFacts):
 
 
 class WaiverEndedFacts(CaseNoticeFacts):
-    """`waiver_ended`, to the owner: the object counts again."""
+    """`waiver_ended`, to the owner: the object counts again. `over` says why where nobody did."""
 
     catalogue: str
     remote_id: str
     why: NotRequired[str | None]
+    over: NotRequired[str | None]
 
 
 class ReviewedFacts(CaseNoticeFacts):

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from freezeguard.detection.governor import Spent
 from freezeguard.detection.windows import Observed, Shipment
-from freezeguard.domain.enforcement import Status, Wanted
+from freezeguard.domain.enforcement import Status, Waiver, Wanted
 from freezeguard.domain.evidence import Witness
 from freezeguard.domain.people import Actor, Person
 from freezeguard.domain.reasons import Crossing
@@ -198,9 +198,6 @@ class CatalogueRow:
     attempts: int = 0
     failing_since: datetime | None = None
     lease_token: UUID | None = None
-    waived_by: str | None = None
-    waived_until: datetime | None = None
-    waived_why: str | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -349,11 +346,13 @@ class ManualTask:
 class Surroundings:
     """What a decision on a case looks at: as it is under the SKU's lock.
 
-    The SKU's catalogue objects and its holds in force, the clocks that run, the tasks that are
-    open, who pulled the cord, whether anybody has voted, and whether news waits for an evaluation.
+    The SKU's catalogue objects and its holds in force, the case's waivers, the clocks that run, the
+    tasks that are open, who pulled the cord, whether anybody has voted, and whether news waits for
+    an evaluation.
     """
 
     objects: tuple[CatalogueRow, ...]
+    waivers: tuple[Waiver, ...]
     holds: tuple[Hold, ...]
     clocks: tuple[Clock, ...]
     tasks: tuple[ManualTask, ...]
@@ -801,11 +800,17 @@ class Objects(Protocol):
         """
         ...
 
-    async def waive(
-        self, sku: str, catalogue: str, remote_id: str, by: str, until: datetime, why: str
-    ) -> None: ...
+    async def waivers(self, case_id: UUID) -> tuple[Waiver, ...]:
+        """Return the waivers of a case whose clocks run."""
+        ...
 
-    async def unwaive(self, sku: str, catalogue: str, remote_id: str) -> None: ...
+    async def waive(self, case_id: UUID, waiver: Waiver, now: datetime) -> None: ...
+
+    async def unwaive(self, case_id: UUID, catalogue: str, remote_id: str) -> None: ...
+
+    async def move_waivers(self, from_case: UUID, to_case: UUID) -> None:
+        """Give the waivers of a case to another one; of two for one object the shorter counts."""
+        ...
 
     async def wanted_of(self, skus: Sequence[str]) -> list[tuple[str, str, Wanted]]:
         """Return SKU, catalogue and what is wanted, of every object of some SKUs."""

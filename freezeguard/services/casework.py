@@ -12,7 +12,7 @@ from freezeguard.domain.authority import accepts
 from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.case import Decision, decide, open_case
 from freezeguard.domain.clocks import MANUAL_TASK, WAIVER, is_legal, law_of_news
-from freezeguard.domain.enforcement import ObjectState, Status
+from freezeguard.domain.enforcement import ObjectState, Status, Waiver
 from freezeguard.domain.people import Actor, System, actor_name
 from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case, Facts, RunningClock, Vote
@@ -92,6 +92,7 @@ class Casework:
         )
         await tx.cases.update(decision.case)
         aftermath = await self._carry_out(tx, decision, actor)
+        aftermath.case = await self._waive_no_more(tx, case, aftermath.case, facts)
         if _voids_approval(case, decision):
             voided = await self.execute(
                 tx, aftermath.case, Command.VOID_APPROVAL, actor=System.DETECTOR,
@@ -105,18 +106,40 @@ class Casework:
     ) -> Aftermath:
         """Carry out a decision that was not a command (material news)."""
         await tx.cases.update(decision.case)
-        if decision.case.lane != before.lane:
-            facts = await self.facts(tx, before)
-            started = law_of_news(decision.case, self._now(), facts)
-            decision = replace(decision, effects=(*started, *decision.effects))
-        return await self._carry_out(tx, decision, actor)
+        if decision.case.lane == before.lane:
+            return await self._carry_out(tx, decision, actor)
+        facts = await self.facts(tx, before)
+        started = law_of_news(decision.case, self._now(), facts)
+        decision = replace(decision, effects=(*started, *decision.effects))
+        aftermath = await self._carry_out(tx, decision, actor)
+        aftermath.case = await self._waive_no_more(tx, before, aftermath.case, facts)
+        return aftermath
+
+    async def _waive_no_more(
+        self, tx: Transaction, before: Case, after: Case, facts: Facts
+    ) -> Case:
+        """End the waivers of a case that is not one of quality any more; return it as it is then.
+
+        Whoever waived took a fault upon himself, not an injury, nor an order of an authority.
+        """
+        if before.lane != "quality" or after.lane == "quality" or not after.in_frozen_phase:
+            return after
+        for one in facts.objects:
+            if one.is_waived:
+                why = f"in the lane {after.lane} nothing is waived"
+                where = {"catalogue": one.catalogue, "remote_id": one.remote_id, "reason": why}
+                ended = await self.execute(
+                    tx, after, Command.UNWAIVE, arguments=where, actor=System.TIMER
+                )
+                after = ended.case
+        return after
 
     async def facts(self, tx: Transaction, case: Case) -> Facts:
         """Collect what a decision on this case may need to know."""
         now = self._now()
         around = await tx.master.surroundings(case)
         votes = await tx.cases.votes(case.id, now) if around.has_votes else ()
-        objects = self._objects(case, around.objects, around.holds)
+        objects = self._objects(case, around.objects, around.holds, around.waivers)
         facts = Facts(
             policy=self.policy,
             objects=tuple(state for _, state in objects),
@@ -136,6 +159,10 @@ class Casework:
         if case.state is not State.PROBATION:
             return facts
         return replace(facts, probation=await tx.cases.probation_record(case, now))
+
+    def jurisdictions(self, named: object) -> tuple[str, ...]:
+        """Return the jurisdictions to which the one of an order belongs, itself first."""
+        return self._places.jurisdictions(named)
 
     async def owners_calendar(self, tx: Transaction, case: Case) -> Calendar:
         """Return the working time of a case's owner, the shop's where it has none."""
@@ -166,21 +193,28 @@ class Casework:
     ) -> list[tuple[CatalogueRow, ObjectState]]:
         """Return the same, each beside its row: both from one look at the database."""
         rows = await tx.objects.of_sku(case.scope.sku)
-        return self._objects(case, rows, await tx.holds.in_force(case.scope.sku))
+        holds = await tx.holds.in_force(case.scope.sku)
+        return self._objects(case, rows, holds, await tx.objects.waivers(case.id))
 
     def _objects(
-        self, case: Case, rows: Sequence[CatalogueRow], holds: Sequence[Hold]
+        self, case: Case, rows: Sequence[CatalogueRow], holds: Sequence[Hold],
+        waivers: Sequence[Waiver],
     ) -> list[tuple[CatalogueRow, ObjectState]]:
+        waived = {
+            (one.catalogue, one.remote_id): one for one in waivers if self._now() < one.until
+        }
         others = [one for one in holds if one.case_id != case.id and one.state == "active"]
         states: list[tuple[CatalogueRow, ObjectState]] = []
         for outlet in self._concerned(case, holds):
             holder = next((one for one in others if outlet.concerns(one.scope)), None)
             states += [
                 (row, ObjectState(
-                    row.catalogue, row.remote_id, row.wanted, self._status(row), row.seen_sellable,
+                    row.catalogue, row.remote_id, row.wanted,
+                    _status(row, waived.get((row.catalogue, row.remote_id))), row.seen_sellable,
                     row.seen_at, row.detail,
                     held_by_other=None if holder is None else str(holder.case_id),
                     enforced_scope=outlet.widened(case.scope),
+                    waiver=waived.get((row.catalogue, row.remote_id)),
                 ))
                 for row in rows
                 if row.catalogue == outlet.name
@@ -201,14 +235,6 @@ class Casework:
             for outlet in self._directory.outlets.values()
             if any(outlet.concerns(scope) for scope in scopes)
         ]
-
-    def _status(self, row: CatalogueRow) -> Status:
-        """Return how a case sees an object: what a manager waived is waived until it obeys."""
-        waived = row.waived_until is not None and self._now() < row.waived_until
-        obeys = row.wanted != "sellable" and row.status is Status.CONFIRMED
-        if waived and not obeys and row.status is not Status.NOT_LISTED:
-            return Status.WAIVED
-        return row.status
 
     # ------------------------------------------------------------------------- carrying out
 
@@ -275,7 +301,6 @@ class Casework:
         | fx.WaiveObject | fx.UnwaiveObject,
     ) -> None:
         """Carry out what touches holds, or what is wanted of objects."""
-        sku = aftermath.case.scope.sku
         match effect:
             case fx.SetHold():
                 await self.holding.set(tx, aftermath, effect)
@@ -288,11 +313,12 @@ class Casework:
             case fx.EndHold():
                 await self.holding.end(tx, aftermath.case.id)
             case fx.WaiveObject():
-                await tx.objects.waive(
-                    sku, effect.catalogue, effect.remote_id, effect.by, effect.until, effect.why
+                waiver = Waiver(
+                    effect.catalogue, effect.remote_id, effect.by, effect.until, effect.why
                 )
+                await tx.objects.waive(aftermath.case.id, waiver, self._now())
             case fx.UnwaiveObject():
-                await tx.objects.unwaive(sku, effect.catalogue, effect.remote_id)
+                await tx.objects.unwaive(aftermath.case.id, effect.catalogue, effect.remote_id)
 
     async def _clock(
         self,
@@ -322,6 +348,8 @@ class Casework:
         # Before it is absorbed: what the survivor's holds then cover is all the survivor's.
         lane = stricter_lane(survivor.lane, case.lane)
         await self.holding.hand_over(tx, case, survivor, lane)
+        if lane == "quality":
+            await tx.objects.move_waivers(case.id, survivor.id)
         absorbed = await self.execute(
             tx, survivor, Command.ABSORB, actor=System.RECONCILER, known={"other": case},
             arguments={"case": str(case.number), "scopes": [one.as_dict() for one in case.scopes]},
@@ -333,14 +361,16 @@ class Casework:
     ) -> None:
         """Of a clock that ran on both cases the earlier due time counts.
 
-        The law's come along, and those that end a waiver: the object is the survivor's now.
+        The law's come along, and those that end a waiver: the object is the survivor's now. Where
+        the survivor is in a stricter lane nothing is waived any more.
         """
         running = {
             one.kind: one for one in await tx.cases.clocks(survivor.id) if one.stopped_at is None
         }
         for clock in clocks:
             mine = running.get(clock.kind)
-            if mine is None and not is_legal(clock) and not clock.kind.startswith(WAIVER):
+            comes = clock.kind.startswith(WAIVER) and survivor.lane == "quality"
+            if mine is None and not is_legal(clock) and not comes:
                 continue
             if mine is None or clock.due_at < mine.due_at:
                 await tx.cases.start_clock(
@@ -417,6 +447,14 @@ class Casework:
         await self._task(tx, case, task, "")
         await self._telling.tell(tx, case, notice, self._now())
         await tx.notify(TOPIC_NOTICES)
+
+
+def _status(row: CatalogueRow, waiver: Waiver | None) -> Status:
+    """Return how a case sees an object: what a manager waived is waived until it obeys."""
+    obeys = row.wanted != "sellable" and row.status is Status.CONFIRMED
+    if waiver is not None and not obeys and row.status is not Status.NOT_LISTED:
+        return Status.WAIVED
+    return row.status
 
 
 def _voids_approval(before: Case, decision: Decision) -> bool:

@@ -101,6 +101,9 @@ class Commands:
             case Command.HAND_OFF:
                 found = await tx.people.person(str(arguments.get("to")))
                 return {"named": found[0] if found is not None and found[1] else None}
+            case Command.REGISTER_ORDER:
+                named = arguments.get("jurisdiction")
+                return {"jurisdictions": self._casework.jurisdictions(named)}
             case Command.MERGE:
                 return {"other": await self._named_case(tx, case, arguments.get("into"))}
             case Command.WIDEN | Command.NARROW | Command.APPEAL:

@@ -12,7 +12,7 @@ from freezeguard.domain.errors import GuardFailed, NotAllowed
 from freezeguard.domain.evidence import take_in
 from freezeguard.domain.people import Actor, MachineKey, Person, Right, Role, System, actor_name
 from freezeguard.domain.reasons import PullReason
-from freezeguard.domain.record import Case
+from freezeguard.domain.record import SOME_AUTHORITY, Case
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import NewId, Now
@@ -40,7 +40,9 @@ class Freezes:
 
         On an open case that covers the scope: another associate seconds a suspicion, any pull
         re-freezes a reinstated one, a stricter lane becomes the lane of one that is frozen, and
-        anything else leaves it as it is. Raises NotAllowed and GuardFailed.
+        an order of an authority is registered on it. Anything else leaves it as it is. What is
+        delisted is held already, but for an order: that opens a case of its own, so that it stands
+        whatever becomes of the delisting. Raises NotAllowed and GuardFailed.
         """
         actor = await as_of_now(tx, actor)
         check_may_pull(actor)
@@ -54,7 +56,7 @@ class Freezes:
         if case is not None:
             return await self._on_open_case(tx, case, reason, wanted_lane, actor), False
         held_for_good = await _delisted(tx, prelude, scope)
-        if held_for_good is not None:
+        if held_for_good is not None and wanted_lane != "authority":
             return Aftermath(held_for_good), False
         return await self._open(tx, scope, prelude, reason, wanted_lane, actor), True
 
@@ -66,7 +68,7 @@ class Freezes:
         lane: str,
         actor: Actor,
     ) -> Aftermath:
-        if lane == "authority" and case.lane != "authority":
+        if lane == "authority":
             return await self._order(tx, case, reason, actor)
         if case.in_frozen_phase and stricter_lane(lane, case.lane) != case.lane:
             return await self._in_stricter_lane(tx, case, reason, lane, actor)
@@ -93,10 +95,16 @@ class Freezes:
     async def _order(
         self, tx: Transaction, case: Case, reason: PullReason, actor: Actor
     ) -> Aftermath:
-        """A pull by order of an authority registers the order on the case that is open."""
+        """A pull by order of an authority registers the order on the case that is open.
+
+        Also beside other orders, each of which needs a revocation of its own; the very order that
+        is in force already is no other one.
+        """
+        authority, document = reason.comment or SOME_AUTHORITY, reason.document or ""
+        if case.is_ordered_by(authority, document):
+            return Aftermath(case)
         arguments = {
-            "authority": reason.comment or "the authority", "document": reason.document,
-            "reason_code": reason.reason_code,
+            "authority": authority, "document": document, "reason_code": reason.reason_code,
         }
         return await self._casework.execute(
             tx, case, Command.REGISTER_ORDER, arguments=arguments, actor=actor

@@ -30,6 +30,10 @@ class Places:
             ),
         }
 
+    def jurisdictions(self, named: object) -> tuple[str, ...]:
+        """Return the jurisdictions to which one belongs, itself first; none if it is unknown."""
+        return () if named is None else self._calendars.jurisdictions(str(named))
+
     async def owners(self, tx: Transaction, case: Case, now: datetime) -> Calendar:
         """Return the working time of a case's owner, the shop's where it has none."""
         found = None if case.owner is None else await tx.people.person(case.owner)

@@ -154,6 +154,10 @@ class Telling:
         if reader.audience == "vendor":
             addressed.pop("by", None)
             addressed["reason"] = _without_comment(facts.get("reason"))
+            if "waived" in facts:
+                addressed["waived"] = [
+                    {"name": one["name"], "until": one["until"]} for one in facts["waived"]
+                ]
         return Notice(
             id=self._new_id(), case_id=None if case is None else case.id,
             sku=None if case is None else case.scope.sku, n=0,
@@ -274,7 +278,12 @@ class Telling:
                 rows = await tx.objects.of_sku(case.scope.sku)
             facts["catalogues"] = self._catalogues(case, rows)
         facts |= await self._of_kind(tx, case, notify, now)
-        return {**facts, **notify.facts}
+        facts |= notify.facts
+        if "waived" in facts:
+            facts["waived"] = [
+                {**one, "by": await _name_of(tx, one["by"])} for one in facts["waived"]
+            ]
+        return facts
 
     def _catalogues(self, case: Case, rows: Sequence[CatalogueRow]) -> list[dict[str, Any]]:
         return [
@@ -321,6 +330,8 @@ class Telling:
 
 def _steps(kind: str, audience: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what happens next, with its due time where there is one."""
+    if facts.get("remaining"):
+        return []  # of several orders one was revoked: there is nothing to decide yet
     dates = {**(facts.get("probation") or {}), **facts}
     return [
         {"step": step, "by": None if due is None else dates.get(due)}
@@ -350,6 +361,12 @@ def _own_facts(kind: str, case: Case) -> dict[str, Any]:
     if kind in {"degraded", "release_refused", "manual_task"}:
         return {"catalogue": "", "remote_id": "", "detail": ""}
     return of_kind.get(kind, {})
+
+
+async def _name_of(tx: Transaction, person: str) -> str:
+    """Return what people call somebody."""
+    found = await tx.people.person(person)
+    return person if found is None else found[0].name
 
 
 def _public_reason(reason: Mapping[str, Any]) -> dict[str, Any]:

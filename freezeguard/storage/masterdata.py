@@ -13,7 +13,7 @@ from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.duties import clock_of, task_of
 from freezeguard.storage.holds import hold_of
-from freezeguard.storage.objects import object_of
+from freezeguard.storage.objects import object_of, waiver_of
 from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import in_json_types, money
@@ -87,6 +87,7 @@ class PostgresMasterData:
             self._skus[case.scope.sku] = _sku(known)
         return Surroundings(
             tuple(map(object_of, row["objects"])),
+            tuple(map(waiver_of, row["waivers"])),
             tuple(map(hold_of, row["holds"])),
             tuple(map(clock_of, row["clocks"])),
             tuple(map(task_of, row["tasks"])),

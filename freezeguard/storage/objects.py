@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from freezeguard.domain.enforcement import Status, Wanted
+from freezeguard.domain.enforcement import Status, Waiver, Wanted
 from freezeguard.ports.storage import CatalogueRow, Json
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.queries import queries
@@ -127,15 +127,21 @@ class PostgresObjects:
             SQL["refresh_images"], sku, catalogue, _as_json(found), now, revision
         )
 
-    async def waive(
-        self, sku: str, catalogue: str, remote_id: str, by: str, until: datetime, why: str
-    ) -> None:
-        await self._connection.execute(
-            SQL["waive_object"], sku, catalogue, remote_id, by, until, why
-        )
+    async def waivers(self, case_id: UUID) -> tuple[Waiver, ...]:
+        rows = await self._connection.fetch(SQL["waivers_of_case"], case_id)
+        return tuple(map(waiver_of, rows))
 
-    async def unwaive(self, sku: str, catalogue: str, remote_id: str) -> None:
-        await self._connection.execute(SQL["unwaive_object"], sku, catalogue, remote_id)
+    async def waive(self, case_id: UUID, waiver: Waiver, now: datetime) -> None:
+        await self._connection.execute(
+            SQL["waive_object"], case_id, waiver.catalogue, waiver.remote_id, waiver.by,
+            waiver.until, waiver.why, now,
+        )  # fmt: skip
+
+    async def unwaive(self, case_id: UUID, catalogue: str, remote_id: str) -> None:
+        await self._connection.execute(SQL["unwaive_object"], case_id, catalogue, remote_id)
+
+    async def move_waivers(self, from_case: UUID, to_case: UUID) -> None:
+        await self._connection.execute(SQL["move_waivers"], from_case, to_case)
 
     async def wanted_of(self, skus: Sequence[str]) -> list[tuple[str, str, Wanted]]:
         rows = await self._connection.fetch(SQL["wanted_of"], skus)
@@ -159,6 +165,11 @@ def _as_json(found: Found) -> list[Json]:
         for remote_id, image, along in found
     }
     return list(unique.values())
+
+
+def waiver_of(one: asyncpg.Record) -> Waiver:
+    """Read a waiver from its row."""
+    return Waiver(one["catalogue"], one["remote_id"], one["waived_by"], one["until"], one["why"])
 
 
 def object_of(one: asyncpg.Record) -> CatalogueRow:

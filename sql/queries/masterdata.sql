@@ -105,6 +105,12 @@ SELECT v AS vendor_record, p AS owner_record, s AS sku_record,
        ARRAY(SELECT o FROM catalogue_objects AS o
               WHERE sku = $2
               ORDER BY catalogue, remote_id) AS objects,
+       ARRAY(SELECT w FROM waivers AS w
+              WHERE case_id = $1 AND EXISTS (
+                    SELECT FROM clocks
+                     WHERE case_id = $1 AND stopped_at IS NULL AND kind =
+                           'waiver:' || concat_ws('/', w.catalogue, nullif(w.remote_id, '')))
+              ORDER BY catalogue, remote_id) AS waivers,
        ARRAY(SELECT h FROM holds AS h
               WHERE sku = $2 AND state IN ('active', 'releasing')
               ORDER BY since, id) AS holds,

@@ -27,6 +27,7 @@ ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET
     status = CASE WHEN known.wanted = excluded.wanted THEN known.status ELSE 'pending' END,
     attempts = CASE WHEN known.wanted = excluded.wanted THEN known.attempts ELSE 0 END,
     failing_since = CASE WHEN known.wanted = excluded.wanted THEN known.failing_since END,
+    -- the version before this one keeps its waivers here
     waived_until = CASE WHEN known.wanted = excluded.wanted THEN known.waived_until END,
     sent_at = CASE  -- a lease that was never given back: its worker may have sent something
         WHEN known.lease_until IS NOT NULL THEN coalesce(known.sent_at, clock_timestamp())
@@ -269,13 +270,44 @@ SELECT * FROM catalogue_objects
  WHERE status IN ('refused', 'unreachable', 'drifted')
  ORDER BY sku, catalogue, remote_id;
 
+-- name: waivers_of_case
+-- Return the waivers of a case. One whose clock has stopped is over, whoever stopped it: the version
+-- before this one stops the clock only.
+SELECT w.* FROM waivers AS w
+ WHERE case_id = $1
+   AND EXISTS (
+           SELECT FROM clocks
+            WHERE case_id = $1 AND stopped_at IS NULL
+              AND kind = 'waiver:' || concat_ws('/', w.catalogue, nullif(w.remote_id, '')))
+ ORDER BY catalogue, remote_id;
+
 -- name: waive_object
--- Note that a manager takes it upon himself that an object is not stopped. What is seen of it, and
--- that it is tried, stays as it is.
-UPDATE catalogue_objects SET waived_by = $4, waived_until = $5, waived_why = $6
- WHERE sku = $1 AND catalogue = $2 AND remote_id = $3;
+-- Note that a manager takes it upon himself that an object is not stopped, for one case. What is
+-- seen of it, and that it is tried, stays as it is.
+INSERT INTO waivers (case_id, catalogue, remote_id, waived_by, until, why, waived_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (case_id, catalogue, remote_id) DO UPDATE SET
+    waived_by = excluded.waived_by,
+    until = excluded.until,
+    why = excluded.why,
+    waived_at = excluded.waived_at;
 
 -- name: unwaive_object
 -- End a waiver.
-UPDATE catalogue_objects SET waived_by = NULL, waived_until = NULL, waived_why = NULL
- WHERE sku = $1 AND catalogue = $2 AND remote_id = $3;
+DELETE FROM waivers WHERE case_id = $1 AND catalogue = $2 AND remote_id = $3;
+
+-- name: move_waivers
+-- Give the waivers of a case to the one into which it is merged; of two for one object the one that
+-- ends first counts.
+WITH moved AS (
+    DELETE FROM waivers WHERE case_id = $1
+    RETURNING catalogue, remote_id, waived_by, waived_at, until, why
+)
+INSERT INTO waivers AS mine (case_id, catalogue, remote_id, waived_by, waived_at, until, why)
+SELECT $2, catalogue, remote_id, waived_by, waived_at, until, why FROM moved
+ON CONFLICT (case_id, catalogue, remote_id) DO UPDATE SET
+    waived_by = excluded.waived_by,
+    waived_at = excluded.waived_at,
+    until = excluded.until,
+    why = excluded.why
+ WHERE excluded.until < mine.until;

@@ -258,8 +258,21 @@ SELECT ctid::text AS place, to_jsonb(cause) AS value
 -- Put back the cause of a suppression.
 UPDATE suppressions SET cause = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
 
+-- name: find_waivers
+-- Read why catalogue objects are waived.
+SELECT ctid::text AS place, to_jsonb(why) AS value
+  FROM waivers
+ WHERE why LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_waivers
+-- Put back why an object is waived.
+UPDATE waivers SET why = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
+
 -- name: find_catalogue_objects
--- Read why catalogue objects were waived.
+-- Read why catalogue objects were waived by an earlier version.
 SELECT ctid::text AS place, to_jsonb(waived_why) AS value
   FROM catalogue_objects
  WHERE waived_why LIKE ANY ($1::text[]) AND ctid > $2::text::tid

@@ -304,10 +304,15 @@ async def _furnish(rig: Rig, connection: Any, case: Case, command: str) -> Case 
             # stopped, and the sweep would call the case frozen under the test's eyes.
             until = None if case.state is State.FREEZING else soon
             await connection.execute(
-                "UPDATE catalogue_objects SET status = 'refused', seen_sellable = true,"
-                " waived_by = 'mara', waived_until = $3, waived_why = 'A test.'"
-                " WHERE sku = $1 AND remote_id = $2", *where, until,
+                "UPDATE catalogue_objects SET status = 'refused', seen_sellable = true"
+                " WHERE sku = $1 AND remote_id = $2", *where,
             )
+            if until is not None:
+                await connection.execute(
+                    "INSERT INTO waivers (case_id, catalogue, remote_id, waived_by, waived_at,"
+                    " until, why) VALUES ($1, 'shop', $2, 'mara', now(), $3, 'A test.')",
+                    case.id, where[1], until,
+                )
             await _start_clock(rig, case, f"waiver:shop/{where[1]}", soon, {})
         case "merge" if case.state in {State.SUSPECTED, *map(State, design.FROZEN_PHASE)}:
             older = case_in(

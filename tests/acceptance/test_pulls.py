@@ -365,3 +365,61 @@ async def test_a_key_never_gives_commands(rig: Rig, sku: str):
     answer = await rig.command(case, "freeze", "freezer", reason_code="other")
 
     assert (403, "not_allowed") == (answer.status, answer.body["code"])
+
+
+def orders_of(case) -> list[tuple[str, str]]:
+    """Return the orders that hold a case, the newest first."""
+    order = case["authority_order"]
+    return [(one["authority"], one["document"]) for one in (order, *order.get("further", ()))]
+
+
+async def test_each_pull_by_order_registers_its_order(rig: Rig, sku: str):
+    """A second authority's order needs a revocation of its own; the same order again does not."""
+    case = await pull(
+        rig, "cora", sku, "authority_order", comment="Customs", document="ORD-1"
+    )
+    await reaches(rig, case, "frozen")
+    first, second = ("Customs", "ORD-1"), ("Market watch", "ORD-2")
+    for comment, document in (first, second, first):
+        case = await pull(
+            rig, "cora", sku, "authority_order", status=200, comment=comment, document=document
+        )
+
+    assert [("Market watch", "ORD-2"), ("Customs", "ORD-1")] == orders_of(case)
+    case = await rig.done(case, "register_revocation", "cora", document="END-1", order="ORD-1")
+    early = await rig.command(
+        case, "approve", "cora", evidence_revision=case["evidence_revision"]
+    )
+    assert (422, "guard_failed") == (early.status, early.body["code"])
+    assert [("Market watch", "ORD-2")] == orders_of(case)
+
+
+async def test_an_order_stands_also_where_the_item_is_delisted(rig: Rig, sku: str):
+    """It has a case of its own, so that no appeal puts the item back on sale against it."""
+    case = await pull(rig, "mara", sku, "defective")
+    case = await reaches(rig, case, "frozen")
+    for who in ("mara", "quin"):
+        case = await rig.done(case, "delist", who, reason="It breaks whatever is done.")
+    assert "delisted" == case["state"]
+    again = await pull(rig, "mara", sku, "safety_injury", status=200)
+    assert case["id"] == again["id"]
+
+    order = await pull(rig, "cora", sku, "authority_order", comment="Customs", document="ORD-1")
+
+    assert order["id"] != case["id"]
+    order = await reaches(rig, order, "frozen")
+    assert ("authority", [("Customs", "ORD-1")]) == (order["lane"], orders_of(order))
+    appeal = await rig.command(case, "appeal", "vera", new_facts="Another lot was tested.")
+    assert (422, "guard_failed") == (appeal.status, appeal.body["code"])
+    same = await pull(
+        rig, "cora", sku, "authority_order", status=200, comment="Customs", document="ORD-1"
+    )
+    assert order["id"] == same["id"]
+    order = await rig.done(order, "register_revocation", "cora", document="END-1")
+    for who in ("cora", "mara"):
+        order = await rig.done(
+            order, "approve", who, evidence_revision=order["evidence_revision"]
+        )
+    await reaches(rig, order, "probation")
+    await cannot_be_bought(rig, sku)
+    assert "frozen" == await rig.status(sku)

@@ -46,6 +46,28 @@ def test_only_the_laws_of_the_shops_jurisdictions_run():
     """A shop that sells in Europe hears nothing of American reports."""
     assert {"EU"} == {one.jurisdiction for one in legal_clocks(("EU",))}
     assert () == legal_clocks(())
+    for member in ("DE", "DE-BY"):  # a shop in a member sells under the law of the Union
+        assert legal_clocks(("EU",)) == legal_clocks((member,))
+    assert () == legal_clocks(("GB",))
+
+
+@pytest.mark.parametrize(("named", "belongs"), [
+    ("EU", ("EU",)), ("eu", ("EU",)), ("DE", ("DE", "EU")), (" de-by ", ("DE-BY", "DE", "EU")),
+    ("us", ("US",)), ("US-CA", ("US-CA", "US")), ("GB", ("GB",)), ("CH", ("CH",)),
+    ("Germany", ()), ("Mars", ()), ("", ()), ("DE-", ("DE", "EU")), ("DE-BAVARIA", ()),
+])
+def test_a_jurisdiction_belongs_to_its_country_and_its_union(named, belongs):
+    """A market surveillance of a member gives orders under the law of the Union, in any case."""
+    assert belongs == SHOP.jurisdictions(named)
+
+
+def test_the_union_has_the_members_that_it_has():
+    """27, each a country whose holidays are known."""
+    members = seats()["EU"].members
+
+    assert 27 == len(set(members))
+    for one in members:
+        SHOP.check(one)
 
 
 def test_an_order_before_christmas_has_two_working_days():

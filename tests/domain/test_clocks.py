@@ -10,6 +10,8 @@ from freezeguard.domain import effects as fx
 from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.case import decide, open_case
 from freezeguard.domain.clocks import EXTENDABLE, KINDS, LASTING, clock_effects
+from freezeguard.domain.enforcement import Status
+from freezeguard.domain.errors import GuardFailed
 from freezeguard.domain.guards import Move
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 from freezeguard.domain.policy import Policy
@@ -469,7 +471,10 @@ def test_an_order_starts_its_clock_with_its_law_and_warnings():
 
 
 def test_no_later_event_prolongs_a_period_of_the_law():
-    """A second stop, or a second order, leaves the due time of the first."""
+    """A second stop, or a second order, leaves the due time of the first.
+
+    What a second order wants to be told has a clock of its own, which the first one's leaves alone.
+    """
     again = give(
         case_in("probation", lane="safety"), Command.FREEZE, ANA, {},
         Facts(laws=LAWS, clocks=_legal("report")),
@@ -480,7 +485,7 @@ def test_no_later_event_prolongs_a_period_of_the_law():
     )
 
     assert "report" not in started(again)
-    assert {} == started(second)
+    assert {"tell:2"} == set(started(second))
 
 
 def test_an_order_that_is_met_already_starts_no_clock_to_meet_it():
@@ -493,6 +498,60 @@ def test_an_order_that_is_met_already_starts_no_clock_to_meet_it():
     assert {"tell", "comply"} <= set(started(give(
         case_in("freezing"), Command.REGISTER_ORDER, COL, ORDER, facts
     )))
+
+
+def test_each_order_is_answered_by_an_action_of_its_own():
+    """The clock of the second names its order; the record of one leaves the other running."""
+    case = case_in("frozen", lane="authority")
+    second = give(
+        case, Command.REGISTER_ORDER, COL, ORDER, Facts(laws=LAWS, clocks=_legal("tell")),
+    )
+    clock = next(one for one in second.effects
+                 if isinstance(one, fx.StartClock) and one.kind == "tell:2")
+    facts = Facts(laws=LAWS, clocks=_legal("tell", "tell:2"))
+    told = {"action": "told", "clock": "tell"}
+
+    assert "Tell the authority. (order.pdf, the office)" == clock.details["sentence"]
+    assert "order.pdf, the office" == clock.details["order"]
+    assert {"tell"} == stopped(give(case, Command.RECORD_ACTION, COL, told, facts, version=None))
+    assert {"tell:2"} == stopped(give(
+        case, Command.RECORD_ACTION, COL, {**told, "clock": "tell:2"}, facts, version=None
+    ))
+
+
+@pytest.mark.parametrize(("named", "belongs", "expected"), [
+    ("de-by", ("DE-BY", "DE"), {"comply"}), ("us", (), {"tell"}), ("FR", ("FR", "EU"), set()),
+])
+def test_an_order_starts_the_clocks_of_every_law_that_it_is_under(named, belongs, expected):
+    """The laws of its jurisdiction and of those to which that belongs, however it is written."""
+    frozen = give(
+        case_in("suspected"), Command.REGISTER_ORDER, COL, {**ORDER, "jurisdiction": named},
+        Facts(laws=LAWS, jurisdictions=belongs or (named.upper(),)),
+    )
+
+    assert expected == set(started(frozen)) & {"comply", "tell"}
+
+
+def test_an_order_under_a_law_that_nobody_knows_is_refused():
+    """No clock would start for it, and nobody would notice."""
+    with pytest.raises(GuardFailed, match="`jurisdiction`: Germany is not known; write EU"):
+        give(
+            case_in("frozen"), Command.REGISTER_ORDER, COL, {**ORDER, "jurisdiction": "Germany"},
+            Facts(laws=LAWS),
+        )
+
+
+def test_a_law_without_warnings_still_has_its_clock():
+    """Its first word is the breach: a shop may want no warnings, and its freezes go on."""
+    silent = replace(REPORT, warn_at=())
+
+    frozen = give(
+        case_in("suspected", lane="safety"), Command.FREEZE, COL, {}, Facts(laws=((silent, DE),))
+    )
+
+    clock = next(one for one in frozen.effects
+                 if isinstance(one, fx.StartClock) and one.kind == "report")
+    assert clock.due_at == clock.next_at
 
 
 @pytest.mark.parametrize("state", ["freezing", "diagnosing"])
@@ -512,6 +571,24 @@ def test_a_legal_clock_stops_when_the_stop_is_read_back(state):
         replace(facts, objects=(STOPPED, PENDING)), version=None,
     )
     assert set() == stopped(untouched)
+
+
+@pytest.mark.parametrize("state", ["freezing", "diagnosing"])
+def test_a_waiver_ends_no_clock_of_the_law(state):
+    """Whatever somebody waives, it is not stopped for the law, until it is read back."""
+    command = Command.CONFIRM_FREEZE if state == "freezing" else Command.CONFIRMED
+    facts = Facts(
+        laws=LAWS, objects=(STOPPED, replace(PENDING, status=Status.WAIVED)),
+        clocks=(*_legal("comply"), *running("confirm")),
+    )
+    case = case_in(state, lane="safety")
+
+    waived = give(case, command, RECONCILER, {}, facts)
+
+    assert {"confirm"} == stopped(waived)
+    obeys = replace(facts, objects=(STOPPED,), clocks=_legal("comply"))
+    late = replace(waived.case, state=State.DIAGNOSING)
+    assert {"comply"} == stopped(give(late, Command.CONFIRMED, RECONCILER, {}, obeys, version=None))
 
 
 @pytest.mark.parametrize("state", design.EVERY_STATE)

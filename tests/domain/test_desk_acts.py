@@ -256,6 +256,7 @@ def test_a_manager_answers_for_an_object_that_still_sells(state):
         "by": "Tom",
     }
     assert [
+        fx.VoidVotes("an object was waived"),
         fx.WaiveObject("till", "t-9", UNTIL, "tom", "sold out"),
         fx.Notify("waiver_set", "owner", told), fx.Notify("waiver_set", "approvers", told),
         fx.LookAgain(),
@@ -310,7 +311,9 @@ def test_after_its_waiver_an_object_must_obey_again(actor, reason):
 
     assert ended.case.degraded
     assert {CLOCK} == stopped(ended)
-    assert [fx.UnwaiveObject("till", "t-9"), fx.LookAgain()] == beside_clocks(ended)
+    assert [
+        fx.VoidVotes("a waiver ended"), fx.UnwaiveObject("till", "t-9"), fx.LookAgain()
+    ] == beside_clocks(ended)
     assert [("waiver_ended", "owner")] == kinds(ended)
 
 
@@ -392,3 +395,20 @@ def test_new_evidence_voids_what_was_agreed_without_it(state, actor):
     )
     told = [fx.Notify("evidence_attached", "owner", file)] if actor is VERA else []
     assert [fx.VoidVotes("the evidence has changed"), *told] == without_clocks(attached)
+
+
+@pytest.mark.parametrize("lane", ["safety", "authority"])
+def test_nothing_is_waived_in_the_stricter_lanes(lane):
+    """Nobody overlooks what hurts people, or what an authority forbids; a waiver may still end."""
+    assert (f"in the lane {lane} nothing is waived: it is tried on, and shown as it is",) == (
+        _refused(
+            case_in("frozen", lane=lane), Command.WAIVE, MIA, WAIVE, Facts(objects=(REFUSED,))
+        )
+    )
+    ended = give(
+        case_in("frozen", lane=lane), Command.UNWAIVE, TIMER, WAIVE,
+        Facts(objects=(WAIVED,), clocks=running(CLOCK)),
+    )
+    assert [fx.Notify("waiver_ended", "owner", {
+        "catalogue": "till", "remote_id": "t-9", "over": "lane",
+    })] == [one for one in ended.effects if isinstance(one, fx.Notify)]

@@ -9,7 +9,16 @@ from freezeguard.domain.errors import GuardFailed, IllegalTransition, NotAllowed
 from freezeguard.domain.people import Person, Role
 from freezeguard.domain.record import Facts, RunningClock
 from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
-from tests.domain.casebook import DAY, NOW, beside_clocks, case_in, give, kinds, vote
+from tests.domain.casebook import (
+    DAY,
+    NOW,
+    beside_clocks,
+    case_in,
+    give,
+    kinds,
+    started,
+    vote,
+)
 from tests.domain.cast import ANA, COL, MIA, OWEN, TOM
 
 ORDER = {"authority": "the office", "document": "order.pdf"}
@@ -225,3 +234,55 @@ def test_each_authority_takes_back_its_own_order():
     assert "second.pdf" == one_left.authority_order["revoked"][0]["document"]
     one_left = replace(one_left, version=4)
     assert give(one_left, Command.REGISTER_REVOCATION, COL, revoke).case.is_revoked
+
+
+def _ordered(case, *orders):
+    """Return a case on which orders were registered one after the other."""
+    for authority, document in orders:
+        order = {"authority": authority, "document": document}
+        case = replace(give(case, Command.REGISTER_ORDER, COL, order).case, version=4)
+    return case
+
+
+def test_two_authorities_may_number_their_orders_alike():
+    """The revocation of one lifts one: whose it is, is asked where the document does not say."""
+    case = _ordered(case_in("frozen"), ("Customs", "ORD-1"), ("Market watch", "ORD-1"))
+    revoke = {"document": "end.pdf"}
+
+    for unclear in (revoke, {**revoke, "order": "ORD-1"}):
+        (sentence,) = _refused(case, Command.REGISTER_REVOCATION, COL, unclear)
+        assert sentence.endswith("whose it is (ORD-1 of Market watch, ORD-1 of Customs)")
+    left = give(
+        case, Command.REGISTER_REVOCATION, COL, {**revoke, "order": "ORD-1", "authority": "customs"}
+    ).case
+
+    assert ["Market watch"] == [one["authority"] for one in left.orders_in_force]
+    assert not left.is_revoked
+    assert ["Customs"] == [one["authority"] for one in left.authority_order["revoked"]]
+    last = give(replace(left, version=4), Command.REGISTER_REVOCATION, COL, revoke)
+    assert last.case.is_revoked
+
+
+def test_the_same_order_is_registered_once():
+    """However its authority is written; another document, or another authority's, is another."""
+    case = _ordered(case_in("frozen"), ("Market watch", "ORD-1"))
+
+    assert ("`document`: the order ORD-1 of market  WATCH is in force already",) == _refused(
+        case, Command.REGISTER_ORDER, COL, {"authority": "market  WATCH", "document": "ORD-1"}
+    )
+    for other in (("Customs", "ORD-1"), ("Market watch", "ORD-2")):
+        assert 2 == len(_ordered(case, other).orders_in_force)
+    revoked = give(case, Command.REGISTER_REVOCATION, COL, {"document": "end.pdf"}).case
+    anew = _ordered(replace(revoked, version=4), ("Market watch", "ORD-1"))
+    assert 1 == len(anew.orders_in_force)
+
+
+def test_nobody_is_asked_to_approve_while_another_order_stands():
+    """The clock of the approval starts with the last revocation: before it nobody can act."""
+    case = _ordered(case_in("frozen"), ("Customs", "ORD-1"), ("Market watch", "ORD-2"))
+
+    one = give(case, Command.REGISTER_REVOCATION, COL, {"document": "x", "order": "ORD-1"})
+    both = give(replace(one.case, version=4), Command.REGISTER_REVOCATION, COL, {"document": "y"})
+
+    assert "revocation" not in started(one)
+    assert "revocation" in started(both)

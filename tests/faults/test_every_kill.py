@@ -21,6 +21,7 @@ import pytest
 from freezeguard.bootstrap.service import Service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.domain.effects import Notify
+from freezeguard.domain.enforcement import Waiver
 from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
@@ -165,7 +166,9 @@ async def left_behind(theatre: Theatre, sku: str) -> dict[str, Any]:
         "votes": await rows(
             "SELECT command, person, void_at IS NULL FROM approvals WHERE sku = $1 ORDER BY 1, 2"),
         "objects": await rows(
-            "SELECT wanted, status, waived_until IS NULL FROM catalogue_objects WHERE sku = $1"),
+            "SELECT wanted, status FROM catalogue_objects WHERE sku = $1"),
+        "waivers": await rows(
+            "SELECT waived_by FROM waivers JOIN cases ON id = case_id WHERE sku = $1"),
         "posted": await rows(
             "SELECT type, state, attempts FROM webhook_deliveries JOIN webhook_messages"
             " ON id = message_id WHERE sku = $1 ORDER BY webhook_messages.seq"),
@@ -362,7 +365,8 @@ async def _waived(theatre: Theatre) -> Case:
     stored = await theatre.stored(case, clocks={f"waiver:shop/{where}": OVER})
     until_ = datetime.now(UTC) + HOUR
     await theatre.ward.living.database.run(
-        lambda tx: tx.objects.waive(case.scope.sku, "shop", where, "mara", until_, "it burns"))
+        lambda tx: tx.objects.waive(
+            stored.id, Waiver("shop", where, "mara", until_, "it burns"), datetime.now(UTC)))
     return stored
 
 

@@ -146,6 +146,10 @@ WEBHOOK: dict[str, Any] = {
     "why": "answered 503",
     "description": "Quality system",
 }
+WAIVED = [
+    {"name": "outlet/77", "until": "2025-12-01T13:05:00+00:00", "by": "Maria Keller",
+     "why": "Closed shop."},
+]
 SAMPLES: dict[str, dict[str, Any]] = {
     "statement_of_reasons": {**STATEMENT, "terms": "Seller Terms, section 7.2"},
     "frozen_confirmed": {**CASE, "catalogues": SEEN},
@@ -180,7 +184,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "second_needed": True,
         "valid_until": "2025-11-23T13:05:00+00:00",
         "unconfirmed": ["shop-fr/gid://1234567890"],
-        "waivers": ["outlet/77 until 1 December, by Maria Keller: closed shop"],
+        "waived": WAIVED,
         "evidence": EVIDENCE,
     },
     "approval_voided": {
@@ -315,7 +319,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "by": "Maria Keller",
     },
     "waiver_ended": {
-        **STAFF, "catalogue": "outlet", "remote_id": "77", "why": "Its time is over.",
+        **STAFF, "catalogue": "outlet", "remote_id": "77", "over": "lane",
     },
     "reviewed": {
         **STAFF, "verdict": "right", "outcome": "closed_false_alarm",
@@ -396,6 +400,36 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "statement: staff": ("statement_of_reasons", {**STATEMENT, **STAFF}),
     "refrozen: staff": ("refrozen", {**SAMPLES["refrozen"], **STAFF}),
+    "revocation_registered: one of two": (
+        "revocation_registered",
+        {**SAMPLES["revocation_registered"], "steps": [],
+         "remaining": [{"authority": "Customs", "reference": "C-77"}]},
+    ),
+    "revocation_registered: was safety": (
+        "revocation_registered",
+        {**SAMPLES["revocation_registered"], "stopped_before": "safety"},
+    ),
+    "revocation_registered: was quality": (
+        "revocation_registered",
+        {**SAMPLES["revocation_registered"], "stopped_before": "quality"},
+    ),
+    "contest_received: by order": (
+        "contest_received", {**SAMPLES["contest_received"], "lane": "authority"},
+    ),
+    "contest_answered: by order": (
+        "contest_answered", {**SAMPLES["contest_answered"], "lane": "authority"},
+    ),
+    "frozen_confirmed: waived": (
+        "frozen_confirmed",
+        {**SAMPLES["frozen_confirmed"],
+         "waived": [{"name": one["name"], "until": one["until"]} for one in WAIVED]},
+    ),
+    "frozen_confirmed: waived, staff": (
+        "frozen_confirmed", {**SAMPLES["frozen_confirmed"], **STAFF, "waived": WAIVED},
+    ),
+    "waiver_ended: by somebody": (
+        "waiver_ended", {**SAMPLES["waiver_ended"], "over": None, "why": "It opens early."},
+    ),
     "frozen_confirmed: staff": ("frozen_confirmed", {**SAMPLES["frozen_confirmed"], **STAFF}),
     "suspected: budget": (
         "suspected",

@@ -89,7 +89,7 @@ def test_every_fact_is_told(kind: str) -> None:
         *("family", "rule_version", "by", "counted", "source", "id", "occurred_at", "started_at"),
         *("audience", "lane", "at", "excerpts", "comment"),
         *("status", "level", "reason_code", "why", "branch", "means", "outcome", "step", "of"),
-        *("missing", "task", "clock", "state", "ball", "verdict", "kind"),
+        *("missing", "task", "clock", "state", "ball", "verdict", "kind", "over"),
         *(("entries",) if kind == "digest" else ()),
     }
     facts = SAMPLES[kind]

@@ -314,3 +314,43 @@ def test_errors_have_one_base() -> None:
     """Who starts the service catches one class."""
     kinds = ChecksumMismatch, DatabaseNewer, DatabaseOlder, MigrationFailed, MigrationFileWrong
     assert all(issubclass(kind, MigrationError) for kind in (*kinds, MigrationLocked))
+
+
+async def test_a_waiver_becomes_the_one_of_its_case(dsns: OwnerAndRuntimeDsns, owner, tmp_path):
+    """It goes to the case whose clock ends it, and to none where people get hurt."""
+    for one in load():
+        if one.version < "0010":
+            (tmp_path / one.path.name).write_bytes(one.path.read_bytes())
+    await migrate(dsns.owner, tmp_path)
+    for n, (sku, lane, lot, kind) in enumerate([
+        ("kettle", "quality", "L-1", "waiver:shop/p1"), ("kettle", "quality", "L-2", "update"),
+        ("toaster", "safety", None, "waiver:shop/p1"), ("lamp", "quality", None, "waiver:shop"),
+    ]):
+        await owner.execute(
+            "INSERT INTO cases (id, sku, lane, lot, state, version, evidence_revision, opened_by,"
+            " opened_at, reason) VALUES (md5($1::text)::uuid, $2, $3, $4, 'frozen', 1, 1, 'mara',"
+            " now(), '{}')", str(n), sku, lane, lot,
+        )
+        await owner.execute(
+            "INSERT INTO clocks (id, case_id, sku, kind, started_at, due_at) VALUES"
+            " (md5($1::text)::uuid, md5($1::text)::uuid, $2, $3, now(), now())", str(n), sku, kind,
+        )
+    for sku, remote_id, until_ in (
+        ("kettle", "p1", "now() + interval '1 day'"), ("toaster", "p1", "now()"),
+        ("lamp", "", "now()"), ("lamp", "p9", "NULL"),
+    ):
+        await owner.execute(
+            "INSERT INTO catalogue_objects (sku, catalogue, remote_id, wanted, status, waived_by,"
+            f" waived_why, waived_until) VALUES ($1, 'shop', $2, 'hard', 'refused', 'mara', 'why',"
+            f" {until_})", sku, remote_id,
+        )
+
+    await migrate(dsns.owner)
+
+    found = await owner.fetch(
+        "SELECT sku, lot, remote_id, waived_by, why FROM waivers JOIN cases ON id = case_id"
+        " ORDER BY sku"
+    )
+    assert [("kettle", "L-1", "p1", "mara", "why"), ("lamp", None, "", "mara", "why")] == [
+        tuple(row) for row in found
+    ]

@@ -181,7 +181,9 @@ class RegisterOrder(Input):
 
     authority: Text | None = None
     document: Name | None = Field(None, description="Where the order itself is kept.")
-    jurisdiction: Label | None = Field(None, description="Whose law counts; absent: all.")
+    jurisdiction: Label | None = Field(
+        None, description="Whose law counts: EU, a country or a part of it (DE-BY); absent: all."
+    )
     comment: Text | None = None
 
 
@@ -192,7 +194,9 @@ class RegisterRevocation(Input):
     order: Name | None = Field(
         None, description="The document of the order that is revoked, where there are several."
     )
-    authority: Text | None = None
+    authority: Text | None = Field(
+        None, description="Whose order it is, where several authorities number theirs alike."
+    )
     comment: Text | None = None
 
 

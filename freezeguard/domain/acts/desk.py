@@ -22,7 +22,8 @@ from freezeguard.domain.effects import (
 from freezeguard.domain.enforcement import ObjectState, Status, is_degraded
 from freezeguard.domain.guards import Guard, Move
 from freezeguard.domain.people import Person, Role
-from freezeguard.domain.transitions import Command, State
+from freezeguard.domain.record import Case
+from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
 
 LAST_LOOK = timedelta(days=1)
 """After an extended probation is over, how long it may still end well before it is at its cap."""
@@ -197,6 +198,7 @@ def _waive(move: Move) -> Outcome:
             "until": until.isoformat(), "why": why, "by": who_acts(move)}
     others = [one for one in move.facts.objects if one is not found]
     effects: list[Effect] = [
+        VoidVotes("an object was waived"),
         WaiveObject(found.catalogue, found.remote_id, until, move.person or "", why),
         StartClock(_clock_of(_where(move)), until, until,
                    {"catalogue": found.catalogue, "remote_id": found.remote_id}),
@@ -208,15 +210,40 @@ def _waive(move: Move) -> Outcome:
 def _unwaive(move: Move) -> Outcome:
     """The object must obey again; one that obeys already, or is gone, leaves no trouble behind."""
     found, where = _object(move), _where(move)
-    told = {"catalogue": where[0], "remote_id": where[1],
-            "why": str(move.arguments.get("reason") or "")}
+    told: dict[str, Any] = {"catalogue": where[0], "remote_id": where[1]}
+    if isinstance(move.actor, Person):
+        told["why"] = str(move.arguments.get("reason") or "")
+    else:
+        told["over"] = "date" if move.case.lane == "quality" else "lane"
     others = [one for one in move.facts.objects if one is not found]
     sells = found is not None and found.seen_sellable is not False
     changes = {"degraded": is_degraded(others) or sells}
     return changes, [
-        UnwaiveObject(*where), StopClocks((_clock_of(where),)),
+        VoidVotes("a waiver ended"), UnwaiveObject(*where), StopClocks((_clock_of(where),)),
         Notify("waiver_ended", "owner", told), LookAgain(),
     ]
+
+
+def ended_waivers(move: Move, after: Case) -> list[Effect]:
+    """A waiver is of one stop: it ends with the frozen phase, or goes with a case that is merged.
+
+    What is delisted is sold nowhere, and must obey at once.
+    """
+    if after.state in FROZEN_PHASE or move.command is Command.MERGE:
+        return []
+    ended: list[Effect] = [
+        UnwaiveObject(one.catalogue, one.remote_id)
+        for one in move.facts.objects
+        if one.is_waived
+    ]
+    return [*ended, LookAgain()] if ended and after.state is State.DELISTED else ended
+
+
+def _lane_may_wait(move: Move) -> tuple[str, ...]:
+    """Nobody overlooks what hurts people, or what an authority forbids."""
+    if move.case.lane == "quality":
+        return ()
+    return (f"in the lane {move.case.lane} nothing is waived: it is tried on, and shown as it is",)
 
 
 def _troubled(move: Move) -> tuple[str, ...]:
@@ -285,7 +312,7 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.LAPSE_HAND_OFF: (_offer_stands,),
     Command.REPLACE_OWNER: (_can_succeed,),
     Command.EXTEND_DEADLINE: (_clock_can_move, _later_within_reason, _reason_given),
-    Command.WAIVE: (_troubled, _until_soon, _reason_given),
+    Command.WAIVE: (_lane_may_wait, _troubled, _until_soon, _reason_given),
     Command.UNWAIVE: (_is_waived, _person_says_why),
     Command.REVIEW: (_verdict_given, _not_the_puller, _was_stopped),
 }

@@ -10,6 +10,7 @@ from freezeguard.domain.acts.outcome import (
     Outcome,
     cast_vote,
     no_approval,
+    shortfalls,
     stricter_lane,
     who_acts,
 )
@@ -19,17 +20,15 @@ from freezeguard.domain.effects import (
     Effect,
     EndHold,
     JudgeSignals,
-    LookAgain,
     Notify,
     OpenTask,
     Reader,
     ReleaseHold,
     ScoreFalseAlarm,
     SettlePromise,
-    UnwaiveObject,
     VoidVotes,
 )
-from freezeguard.domain.enforcement import Status, is_degraded
+from freezeguard.domain.enforcement import is_degraded
 from freezeguard.domain.guards import Guard, Move, is_last_vote, live_votes
 from freezeguard.domain.record import Case
 from freezeguard.domain.signals import Severity
@@ -49,7 +48,7 @@ def _approve(move: Move) -> Outcome:
         asked: list[Reader] = ["approvers"]
         if move.case.lane == "authority":
             asked.append("compliance")
-        second = {"second_needed": True}
+        second = {"second_needed": True, **shortfalls(move)}
         return changes, [
             *effects, *(Notify("approval_requested", reader, second) for reader in asked),
         ]
@@ -163,21 +162,10 @@ def _delist(move: Move) -> Outcome:
     }
     effects = [
         VoidVotes("used"), JudgeSignals(), SettlePromise("withdrawn"),
-        *_ended_waivers(move),
         Notify("delisted", "vendor", told), Notify("delisted", "owner", told),
         Notify("outcome", "pullers", {"outcome": State.DELISTED.value}),
     ]
     return changes, effects
-
-
-def _ended_waivers(move: Move) -> list[Effect]:
-    """What is delisted is sold nowhere: the clock that would end a waiver ends with the case."""
-    ended: list[Effect] = [
-        UnwaiveObject(one.catalogue, one.remote_id)
-        for one in move.facts.objects
-        if one.status is Status.WAIVED
-    ]
-    return [*ended, LookAgain()] if ended else []
 
 
 def _appeal(move: Move) -> Outcome:

@@ -27,10 +27,9 @@ from freezeguard.domain.effects import (
 from freezeguard.domain.enforcement import is_degraded
 from freezeguard.domain.guards import Move
 from freezeguard.domain.people import Person
-from freezeguard.domain.record import Case
+from freezeguard.domain.record import SOME_AUTHORITY, Case
 from freezeguard.domain.transitions import Command, State
 
-ORDER_NAMES = ("authority", "document", "jurisdiction", "registered_at", "registered_by")
 AGAIN = frozenset({State.REINSTATING, State.PROBATION, State.APPEALED})
 
 
@@ -72,23 +71,15 @@ def order_of(move: Move) -> dict[str, Any]:
     if before == "authority":
         before = (move.case.authority_order or {}).get("lane_before") or "quality"
     order = {
-        "authority": arguments.get("authority") or arguments.get("comment") or "",
+        "authority": arguments.get("authority") or arguments.get("comment") or SOME_AUTHORITY,
         "document": arguments.get("document") or "",
-        "jurisdiction": arguments.get("jurisdiction"),
+        "jurisdiction": next(iter(move.facts.jurisdictions), arguments.get("jurisdiction")),
         "registered_at": move.now.isoformat(),
         "registered_by": move.person,
         "lane_before": before,
     }
-    in_force = orders_in_force(move.case)
+    in_force = move.case.orders_in_force
     return {**order, "further": in_force} if in_force else order
-
-
-def orders_in_force(case: Case) -> list[dict[str, Any]]:
-    """Return the orders of authorities that nobody has revoked, the newest first."""
-    order = dict(case.authority_order or {})
-    if case.lane != "authority" or not order or order.get("revocation"):
-        return []
-    return [{key: order.get(key) for key in ORDER_NAMES}, *order.get("further", ())]
 
 
 def stopped(move: Move, changes: Mapping[str, Any]) -> Outcome:
@@ -125,7 +116,7 @@ def fresh_start(case: Case) -> dict[str, Any]:
 
 
 def _confirm_freeze(move: Move) -> Outcome:
-    return {"degraded": is_degraded(move.facts.objects)}, told_of_the_stop()
+    return {"degraded": is_degraded(move.facts.objects)}, told_of_the_stop(move)
 
 
 def _fact(move: Move) -> Outcome:
@@ -146,7 +137,7 @@ def _fact(move: Move) -> Outcome:
         if over := [*waiting, *stopped_by_confirmation(move, running)]:
             effects.append(StopClocks(tuple(over)))
         if waiting:
-            effects += told_of_the_stop()
+            effects += told_of_the_stop(move)
     return {"degraded": degraded}, effects
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from freezeguard.domain.effects import CastVote, CloseTasks, Effect, Notify
+from freezeguard.domain.enforcement import Status
 from freezeguard.domain.guards import Move
 from freezeguard.domain.people import Person, actor_name
 
@@ -42,13 +43,31 @@ def cast_vote(move: Move) -> Outcome:
     return {"state": move.from_state}, [vote]
 
 
-def told_of_the_stop() -> list[Effect]:
-    """Return what follows once a stop is read back everywhere."""
+def told_of_the_stop(move: Move) -> list[Effect]:
+    """Return what follows once a stop is read back everywhere, or waived where it is not."""
+    told = waived_objects(move)
     return [
         CloseTasks("stop"),
-        Notify("frozen_confirmed", "vendor"),
-        Notify("frozen_confirmed", "owner"),
+        Notify("frozen_confirmed", "vendor", told),
+        Notify("frozen_confirmed", "owner", told),
     ]
+
+
+def waived_objects(move: Move) -> dict[str, Any]:
+    """Return the objects that may still sell because somebody waived them, for people to read."""
+    waived = [
+        {"name": one.name, "until": one.waiver.until.isoformat(), "by": one.waiver.by,
+         "why": one.waiver.why}
+        for one in move.facts.objects
+        if one.waiver is not None and one.status is Status.WAIVED
+    ]
+    return {"waived": waived} if waived else {}
+
+
+def shortfalls(move: Move) -> dict[str, Any]:
+    """Return what an approver must know of: objects that are not stopped, waived or not."""
+    unconfirmed = [one.name for one in move.facts.objects if not one.is_stopped]
+    return {**({"unconfirmed": unconfirmed} if unconfirmed else {}), **waived_objects(move)}
 
 
 def who_acts(move: Move) -> str:

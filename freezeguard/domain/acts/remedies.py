@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from freezeguard.domain.acts.outcome import Act, Outcome, no_approval
+from freezeguard.domain.acts.outcome import Act, Outcome, no_approval, shortfalls
 from freezeguard.domain.effects import Effect, MarkVendorNotices, Notify, Reader, VoidVotes
 from freezeguard.domain.guards import Move
 from freezeguard.domain.people import Person
@@ -43,7 +43,7 @@ def _request_approval(move: Move) -> Outcome:
         "approval_evidence": move.case.evidence_revision,
         "known_evidence": {**move.case.known_evidence, "new_customers": []},
     }
-    return changes, [Notify("approval_requested", "approvers")]
+    return changes, [Notify("approval_requested", "approvers", shortfalls(move))]
 
 
 def _reject_approval(move: Move) -> Outcome:
