@@ -48,6 +48,9 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     for command in Command
 }
 
+ON_EVIDENCE = frozenset({Command.DISMISS, Command.DECLARE_FALSE_ALARM, Command.DELIST})
+"""Commands that say on which evidence they were decided, if whoever gives them does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -84,8 +87,18 @@ def decide(
         )
     if row is None or (case.lane == "authority" and command in ILLEGAL_IN_AUTHORITY_LANE):
         raise IllegalTransition(f"{command} is not possible while a case is {case.state}.")
+    _check_evidence_seen(case, command, arguments)
     move = Move(case, case.state, command, arguments, actor, now, facts)
     return _carry_out(move, row)
+
+
+def _check_evidence_seen(case: Case, command: Command, arguments: Mapping[str, Any]) -> None:
+    """Refuse an ending that was decided on other evidence: news leaves the version as it is."""
+    seen = arguments.get("evidence_revision")
+    if command in ON_EVIDENCE and seen not in {None, case.evidence_revision}:
+        raise VersionConflict(
+            f"The evidence is at revision {case.evidence_revision}, not {seen}: read what has come."
+        )
 
 
 def open_case(

@@ -19,7 +19,7 @@ from tests.acceptance.steps import (
     reaches,
     sql,
 )
-from tests.rig import FIVE_CUSTOMERS, Rig
+from tests.rig import FIVE_CUSTOMERS, Rig, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -157,3 +157,29 @@ async def test_the_vendor_is_told_that_it_was_innocent(rig: Rig, sku: str):
     text = body_of(rig.mailbox.to("quality@acme.example")[-1])
 
     assert "deliver" in text.lower()
+
+
+@pytest.mark.parametrize(("command", "arguments"), [
+    ("declare_false_alarm", {"reason_code": "wrong_item"}), ("delist", {"reason": "No remedy."}),
+])
+async def test_nobody_ends_a_case_on_evidence_that_they_did_not_see(
+    rig: Rig, sku: str, command: str, arguments
+):
+    """News leaves the version as it is: who says what they saw is told what there is by now."""
+    await rig.complain(sku)
+    seen = await rig.in_state(sku, "frozen")
+    who = "owen" if command == "declare_false_alarm" else "mara"
+    await rig.complain(sku, 1, lot="L-99")
+
+    async def news():
+        now = await rig.case(seen["id"])
+        return now if now["evidence_revision"] > seen["evidence_revision"] else None
+
+    now = await until(news, "another lot is news")
+    stale = await rig.command(
+        now, command, who, evidence_revision=seen["evidence_revision"], **arguments
+    )
+
+    assert (409, "version_conflict") == (stale.status, stale.body["code"])
+    assert f"at revision {now['evidence_revision']}" in stale.body["detail"]
+    await rig.done(now, command, who, evidence_revision=now["evidence_revision"], **arguments)

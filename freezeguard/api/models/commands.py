@@ -42,6 +42,14 @@ class Reasoned(Input):
     reason: Text | None = None
 
 
+class ReasonedOnEvidence(Reasoned):
+    """A decision that must say why, on the evidence that was seen."""
+
+    evidence_revision: Revision | None = Field(
+        None, description="That of the case as you read it; other evidence by now is a conflict."
+    )
+
+
 class FreezeArguments(Input):
     """Freeze, or second a suspicion."""
 
@@ -132,6 +140,9 @@ class FalseAlarm(Input):
 
     reason_code: str | None = Field(
         None, max_length=64, description=f"One of {', '.join(FALSE_ALARM_CODES)}."
+    )
+    evidence_revision: Revision | None = Field(
+        None, description="That of the case as you read it; other evidence by now is a conflict."
     )
     comment: Text | None = None
 
@@ -267,7 +278,7 @@ class NoCommand(BaseModel):
 
 
 ARGUMENTS: Mapping[Command, type[BaseModel]] = {
-    Command.DISMISS: Reasoned,
+    Command.DISMISS: ReasonedOnEvidence,
     Command.FREEZE: FreezeArguments,
     Command.RESOLVE_TASK: TaskDone,
     Command.ACCEPT_OWNERSHIP: Remark,
@@ -282,7 +293,7 @@ ARGUMENTS: Mapping[Command, type[BaseModel]] = {
     Command.COMMIT_DATE: CommitDate,
     Command.CONTEST: Reasoned,
     Command.ANSWER_CONTEST: Reasoned,
-    Command.DELIST: Reasoned,
+    Command.DELIST: ReasonedOnEvidence,
     Command.APPEAL: Appeal,
     Command.REOPEN: Reasoned,
     Command.UPHOLD: Reasoned,
