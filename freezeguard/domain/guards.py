@@ -111,8 +111,13 @@ def _reason_given(move: Move) -> tuple[str, ...]:
 
 
 def _may_freeze(move: Move) -> tuple[str, ...]:
-    """One associate alone may not, except for a safety reason or where the case is on probation."""
+    """One associate alone may not, except for a safety reason or where the case is on probation.
+
+    Nor does anybody stop what two have stopped for good: whoever judges the appeal decides.
+    """
     actor = move.actor
+    if move.from_state is State.APPEALED and move.case.keeps_its_hold:
+        return ("it is delisted; the appeal is answered by `reopen` or `uphold`",)
     if isinstance(actor, MachineKey):
         return _key_may_freeze(move)
     if not isinstance(actor, Person) or move.from_state not in {None, State.SUSPECTED}:
@@ -191,7 +196,11 @@ def _third_round_elsewhere(move: Move) -> tuple[str, ...]:
     owner = move.person == move.case.owner
     if move.case.remedy_rounds < 2:
         return () if owner else ("the owner judges the first two rounds",)
-    return ("the third round is judged by another manager than the owner",) if owner else ()
+    if owner:
+        return ("the third round is judged by another manager than the owner",)
+    if move.person in move.case.remedy_judges[:2]:
+        return ("the third round is judged by a manager who has not judged the first two",)
+    return ()
 
 
 def _verification_attached(move: Move) -> tuple[str, ...]:
@@ -267,6 +276,13 @@ def _not_twice(move: Move) -> tuple[str, ...]:
     return ("you have agreed already; another person must agree too",)
 
 
+def _owner_not_alone(move: Move) -> tuple[str, ...]:
+    """Where one person narrows, it is not the one who answers for the case."""
+    if move.person == move.case.owner and votes_needed(move) == 1:
+        return ("the owner does not narrow alone; another approver does",)
+    return ()
+
+
 def _owner_among_voters(move: Move) -> tuple[str, ...]:
     if not is_last_vote(move):
         return ()
@@ -328,6 +344,6 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.ATTACH_EVIDENCE: (_file_attached, _shared_with_who_knows),
     Command.DECLARE_FALSE_ALARM: (_false_alarm_code, _not_twice, _owner_among_voters),
     Command.DELIST: (_reason_given, _not_twice, _manager_among_voters),
-    Command.NARROW: (_not_twice, _evidence_seen, _manager_among_voters),
+    Command.NARROW: (_owner_not_alone, _not_twice, _evidence_seen, _manager_among_voters),
 }
 

@@ -112,6 +112,16 @@ class Case:
         )
 
     @property
+    def remedy_judges(self) -> tuple[str, ...]:
+        """Return who has returned a remedy of this diagnosis."""
+        return tuple((self.diagnosis or {}).get("judged_by") or ())
+
+    @property
+    def contest_waits(self) -> bool:
+        """Say whether the vendor disputes the stop, and nobody has answered yet."""
+        return bool(self.contest) and not (self.contest or {}).get("answered_at")
+
+    @property
     def frozen_vendor_knows(self) -> bool:
         """Say whether the vendor has been told: suspicions stay inside the shop."""
         return self.frozen_at is not None
@@ -180,7 +190,9 @@ class Facts:
     that signals of the SKU are stored and not evaluated yet. `clocks` are those that run or are
     paused. `laws` are the legal clocks that concern the shop, each with the calendar by which it
     counts. `named` is the person whom the arguments name, where they do and that person is
-    active; `other` the case that they name; `open_scopes` those of the SKU's other open cases.
+    active; `owner` who owns the case, where that person is active; `other` the case that the
+    arguments name; `open_scopes` the scopes of the SKU's other open cases; `complained` where the
+    complaints that counted lie.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -196,8 +208,10 @@ class Facts:
     laws: tuple[tuple[LegalClock, Calendar], ...] = ()
     promises: Promises = field(default_factory=Promises)
     named: Person | None = None
+    owner: Person | None = None
     other: Case | None = None
     open_scopes: tuple[Scope, ...] = ()
+    complained: tuple[Scope, ...] = ()
 
     def runs(self, kind: str) -> bool:
         """Say whether a clock of this name has been started and not stopped."""
