@@ -37,12 +37,10 @@ async def register_skus(tx: Transaction, skus: Sequence[Sku], by: str, now: date
         raise InvalidInput(next(iter(unfit.values())), pointer="/owner")
     before = {one.sku: one for one in await tx.master.skus([one.sku for one in skus])}
     await tx.master.put_skus(skus, now)
-    changes = {
-        one.sku: found for one in skus if (found := _changes_of_sku(before.get(one.sku), one))
-    }
+    new = sum(one.sku not in before for one in skus)
     await tx.record.write(
         now, by, "put_skus", f"sku:{skus[0].sku}",
-        details={"number": len(skus), "changed": changes},
+        details={"number": len(skus), "new": new, "changed": _changes_of_skus(before, skus)},
     )
     await tx.notify(TOPIC_OBJECTS)
 
@@ -89,9 +87,14 @@ def _of_person(person: Person, active: bool) -> dict[str, Any]:
     }
 
 
-def _changes_of_sku(before: Sku | None, sku: Sku) -> dict[str, Any]:
-    was = None if before is None else _of_sku(before)
-    return _changed(was, _of_sku(sku))
+def _changes_of_skus(before: Mapping[str, Sku], skus: Iterable[Sku]) -> dict[str, Any]:
+    """Return what becomes of SKUs that were known; those that are new are counted only.
+
+    The record is for ever, and a shop registers millions.
+    """
+    known = [(before[one.sku], one) for one in skus if one.sku in before]
+    changes = {one.sku: _changed(_of_sku(was), _of_sku(one)) for was, one in known}
+    return {sku: found for sku, found in changes.items() if found}
 
 
 def _of_sku(sku: Sku) -> dict[str, Any]:

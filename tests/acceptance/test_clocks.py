@@ -185,8 +185,9 @@ async def test_a_clock_that_is_refused_backs_off_and_is_warned_of_once(
 
     async def fire(late: str) -> dict[str, Any]:
         await sql(
-            rig, "UPDATE clocks SET lease_until = NULL, next_at = now(), due_at = now() - $2::interval"
-            " WHERE case_id = $1", case["id"], timedelta(minutes=float(late)),
+            rig, "UPDATE clocks SET lease_until = NULL, next_at = now(),"
+            " due_at = now() - $2::interval WHERE case_id = $1",
+            case["id"], timedelta(minutes=float(late)),
         )
         with failing(rig.service.casework, "execute", refused, lambda *_, **__: True):
             assert 1 == await rig.service.timers.fire_due()

@@ -364,6 +364,7 @@ async def test_the_record_says_what_became_of_a_sku_and_a_vendor(rig: Rig, sku: 
     vendor = await latest_details(rig, "put_vendor", "vendor:third")
 
     assert {"owner": ["owen", "quin"], "category": [CATEGORY, "garden"]} == sold["changed"][sku]
+    assert (1, 0) == (sold["number"], sold["new"])
     assert ["en", "de"] == vendor["changed"]["language"]
     assert (1, 1) == (vendor["changed"]["contacts_added"], vendor["changed"]["contacts_removed"])
     assert "third.example" not in str(vendor)
