@@ -53,7 +53,19 @@ def votes_needed(move: Move) -> int:
         return 2
     waived = any(one.status == "waived" for one in move.facts.objects)
     strict = case.lane == "safety" or case.recurrence >= 1 or _is_degraded(move) or waived
-    return 2 if strict else 1
+    return 2 if strict or _frees_what_may_be_bad(move) else 1
+
+
+def _frees_what_may_be_bad(move: Move) -> bool:
+    """Say whether a case is to be narrowed to where no complaint is known to lie.
+
+    Those that counted do not say where they belong: it may be what is left out.
+    """
+    complained = move.facts.complained
+    if move.command is not Command.NARROW or not complained:
+        return False
+    narrower = Scope.of(move.case.scope.sku, move.arguments.get("scope") or {})
+    return not any(narrower.covers(one) for one in complained)
 
 
 def _is_degraded(move: Move) -> bool:
@@ -277,7 +289,7 @@ def _not_twice(move: Move) -> tuple[str, ...]:
 
 
 def _owner_not_alone(move: Move) -> tuple[str, ...]:
-    """Where one person narrows, it is not the one who answers for the case."""
+    """Where one person is enough to narrow, it is not the one who answers for the case."""
     if move.person == move.case.owner and votes_needed(move) == 1:
         return ("the owner does not narrow alone; another approver does",)
     return ()

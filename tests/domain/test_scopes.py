@@ -194,20 +194,31 @@ def test_an_owner_does_not_narrow_alone():
     assert give(safety, Command.NARROW, COL, LESS, Facts(votes=(first,))).case.narrowing is not None
 
 
-@pytest.mark.parametrize(("complained", "sentence"), [
-    ((WEB, Scope("K-1", lot="L2"), Scope("K-1", lot="L3")),
-     "`scope`: complaints that counted lie outside it, in K-1 (lot L2); K-1 (lot L3)"),
-    ((ALL,), "`scope`: no complaint that counted is known to lie in K-1 (lot L1)"),
-])
-def test_what_was_complained_of_stays_stopped(complained, sentence):
+def test_what_was_complained_of_stays_stopped():
     """Not even two may free it by leaving it out: the evidence must isolate what stays stopped."""
     first = vote("mia", Command.NARROW, arguments=LESS)
+    complained = (WEB, Scope("K-1", lot="L2"), Scope("K-1", lot="L3"))
 
     for lane, facts in (("quality", Facts()), ("safety", Facts(votes=(first,)))):
-        assert (sentence,) == _refused(
+        assert (
+            "`scope`: complaints that counted lie outside it, in K-1 (lot L2); K-1 (lot L3)",
+        ) == _refused(
             case_in("frozen", lane=lane), Command.NARROW, MAX, LESS,
             replace(facts, complained=complained),
         )
+
+
+def test_two_narrow_where_no_complaint_says_where_it_belongs():
+    """What is left out may be what is bad: one pair of eyes is not enough to free it."""
+    case, facts = case_in("frozen", owner=MAX.id), Facts(complained=(ALL,))
+
+    first = give(case, Command.NARROW, MIA, LESS, facts)
+    cast = vote("mia", Command.NARROW, arguments=LESS)
+    second = give(case, Command.NARROW, MAX, LESS, replace(facts, votes=(cast,)))
+
+    assert None is first.case.narrowing
+    assert [("narrow_requested", "approvers")] == kinds(first)
+    assert second.case.narrowing is not None
 
 
 @pytest.mark.parametrize("complained", [(), (LOT,), (WEB, ALL)], ids=["none", "lot", "unnamed"])
