@@ -54,6 +54,7 @@ __all__ = [
     "parse_units",
     "signal_slices",
     "signals_of",
+    "without_owners",
 ]
 
 
@@ -240,6 +241,20 @@ def parse_units(body: bytes, media_type: str, now: datetime) -> Parsed[UnitsIn]:
 def parse_skus(body: bytes, media_type: str, now: datetime) -> Parsed[SkuRow]:
     """Read SKUs in bulk: one object, an array, or newline-delimited JSON."""
     return _joined(_slices(_SKUS, body, media_type, now))
+
+
+def without_owners(parsed: Parsed[SkuRow], unfit: Mapping[str, str]) -> Parsed[SkuRow]:
+    """Reject the SKUs of owners who can't own one; `unfit` says of each why."""
+    sound: Parsed[SkuRow] = Parsed(rejected=list(parsed.rejected))
+    for index, item in parsed.items:
+        if item.owner is None or item.owner not in unfit:
+            sound.items.append((index, item))
+            continue
+        detail = f"{item.sku}: {unfit[item.owner]}"
+        raw = item.model_dump_json(exclude_unset=True)[:MAX_RAW]
+        sound.rejected.append(Rejected(index, "invalid_input", detail, "/owner", raw))
+    sound.rejected.sort(key=lambda one: one.index)
+    return sound
 
 
 def _slices(reader: Reader[M], body: bytes, media_type: str, now: datetime) -> Iterator[Parsed[M]]:

@@ -27,6 +27,7 @@ from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import Now
 from freezeguard.ports.storage import Credential, Database, Transaction, Vendor
 from freezeguard.services.access import Access, Issued
+from freezeguard.services.registering import MAY_OWN, register_vendor
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.databaseclock import DatabaseClock
 
@@ -103,6 +104,8 @@ class Administration:
             person = await _active_person(tx, person_id)
             if not person.is_staff:
                 raise InvalidInput(f"{person_id!r} belongs to a vendor.")
+            if not person.may_own:
+                raise InvalidInput(f"{person_id!r} can't own a case; an owner is {MAY_OWN}.")
             await tx.people.set_default_owner(person_id)
             await tx.record.write(
                 self.now(), self.by, "set_default_owner", f"person:{person_id}"
@@ -139,9 +142,7 @@ class Administration:
         self.calendars.check(vendor.calendar)
 
         async def work(tx: Transaction) -> None:
-            now = self.now()
-            await tx.master.put_vendor(vendor, now)
-            await tx.record.write(now, self.by, "put_vendor", f"vendor:{vendor.vendor}")
+            await register_vendor(tx, vendor, self.by, self.now())
 
         await self.database.run(work)
 

@@ -44,7 +44,7 @@ def _is(who: Who, case: Case, actor: Actor) -> bool:
 def _is_person(who: Who, case: Case, person: Person) -> bool:
     match who:
         case Who.OWNER:
-            return person.is_staff and case.owner == person.id
+            return person.may_own and case.owner == person.id
         case Who.APPROVER:
             return person.manages(case.category)
         case Who.REVIEWER:

@@ -136,11 +136,13 @@ class RecordReview:
 class MergeInto:
     """Give everything that the case has to the one that survives; no hold is released.
 
-    `clocks` are those that ran: of each kind the earlier due time is kept.
+    `clocks` are those that ran: of each kind the earlier due time is kept. `pullers` are who
+    stopped the sale in this case: what becomes of the other one is theirs to hear.
     """
 
     survivor: UUID
     clocks: tuple[RunningClock, ...]
+    pullers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,19 @@ def votes_needed(move: Move) -> int:
         return 2
     waived = any(one.status == "waived" for one in move.facts.objects)
     strict = case.lane == "safety" or case.recurrence >= 1 or _is_degraded(move) or waived
-    return 2 if strict else 1
+    return 2 if strict or _frees_what_may_be_bad(move) else 1
+
+
+def _frees_what_may_be_bad(move: Move) -> bool:
+    """Say whether a case is to be narrowed to where no complaint is known to lie.
+
+    Those that counted do not say where they belong: it may be what is left out.
+    """
+    complained = move.facts.complained
+    if move.command is not Command.NARROW or not complained:
+        return False
+    narrower = Scope.of(move.case.scope.sku, move.arguments.get("scope") or {})
+    return not any(narrower.covers(one) for one in complained)
 
 
 def _is_degraded(move: Move) -> bool:
@@ -111,8 +123,13 @@ def _reason_given(move: Move) -> tuple[str, ...]:
 
 
 def _may_freeze(move: Move) -> tuple[str, ...]:
-    """One associate alone may not, except for a safety reason or where the case is on probation."""
+    """One associate alone may not, except for a safety reason or where the case is on probation.
+
+    Nor does anybody stop what two have stopped for good: whoever judges the appeal decides.
+    """
     actor = move.actor
+    if move.from_state is State.APPEALED and move.case.keeps_its_hold:
+        return ("it is delisted; the appeal is answered by `reopen` or `uphold`",)
     if isinstance(actor, MachineKey):
         return _key_may_freeze(move)
     if not isinstance(actor, Person) or move.from_state not in {None, State.SUSPECTED}:
@@ -191,7 +208,11 @@ def _third_round_elsewhere(move: Move) -> tuple[str, ...]:
     owner = move.person == move.case.owner
     if move.case.remedy_rounds < 2:
         return () if owner else ("the owner judges the first two rounds",)
-    return ("the third round is judged by another manager than the owner",) if owner else ()
+    if owner:
+        return ("the third round is judged by another manager than the owner",)
+    if move.person in move.case.remedy_judges[:2]:
+        return ("the third round is judged by a manager who has not judged the first two",)
+    return ()
 
 
 def _verification_attached(move: Move) -> tuple[str, ...]:
@@ -267,6 +288,13 @@ def _not_twice(move: Move) -> tuple[str, ...]:
     return ("you have agreed already; another person must agree too",)
 
 
+def _owner_not_alone(move: Move) -> tuple[str, ...]:
+    """Where one person is enough to narrow, it is not the one who answers for the case."""
+    if move.person == move.case.owner and votes_needed(move) == 1:
+        return ("the owner does not narrow alone; another approver does",)
+    return ()
+
+
 def _owner_among_voters(move: Move) -> tuple[str, ...]:
     if not is_last_vote(move):
         return ()
@@ -328,6 +356,6 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.ATTACH_EVIDENCE: (_file_attached, _shared_with_who_knows),
     Command.DECLARE_FALSE_ALARM: (_false_alarm_code, _not_twice, _owner_among_voters),
     Command.DELIST: (_reason_given, _not_twice, _manager_among_voters),
-    Command.NARROW: (_not_twice, _evidence_seen, _manager_among_voters),
+    Command.NARROW: (_owner_not_alone, _not_twice, _evidence_seen, _manager_among_voters),
 }
 

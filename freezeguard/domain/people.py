@@ -35,6 +35,10 @@ class System(StrEnum):
     COURIER = "courier"
 
 
+OWNERS = frozenset({Role.ANALYST, Role.MANAGER, Role.COMPLIANCE, Role.ADMIN})
+"""Roles that may answer for a case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A person who signed in by a personal token.
@@ -64,6 +68,14 @@ class Person:
     def judges_alone(self) -> bool:
         """Say whether one pull of this person is enough to stop a sale."""
         return bool(self.roles & {Role.ANALYST, Role.COMPLIANCE, Role.MANAGER})
+
+    @property
+    def may_own(self) -> bool:
+        """Say whether this person may answer for a case.
+
+        An admin may, as the default owner of the first start; nobody hands a case off to one.
+        """
+        return self.is_staff and bool(self.roles & OWNERS)
 
     @property
     def is_staff(self) -> bool:

@@ -131,6 +131,16 @@ class Case:
         )
 
     @property
+    def remedy_judges(self) -> tuple[str, ...]:
+        """Return who has returned a remedy of this diagnosis."""
+        return tuple((self.diagnosis or {}).get("judged_by") or ())
+
+    @property
+    def contest_waits(self) -> bool:
+        """Say whether the vendor disputes the stop, and nobody has answered yet."""
+        return bool(self.contest) and not (self.contest or {}).get("answered_at")
+
+    @property
     def frozen_vendor_knows(self) -> bool:
         """Say whether the vendor has been told: suspicions stay inside the shop."""
         return self.frozen_at is not None
@@ -206,8 +216,9 @@ class Facts:
     paused. `laws` are the legal clocks that concern the shop, each with the calendar by which it
     counts. `jurisdictions` are those to which the one that the arguments name belongs, itself
     first; empty where nobody knows it. `named` is the person whom the arguments name, where they
-    do and that person is active; `other` the case that they name; `open_scopes` those of the
-    SKU's other open cases.
+    do and that person is active; `owner` who owns the case, where that person is active; `other`
+    the case that the arguments name; `open_scopes` the scopes of the SKU's other open cases;
+    `complained` where the complaints that counted lie.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -223,9 +234,11 @@ class Facts:
     laws: tuple[tuple[LegalClock, Calendar], ...] = ()
     promises: Promises = field(default_factory=Promises)
     named: Person | None = None
+    owner: Person | None = None
     other: Case | None = None
     open_scopes: tuple[Scope, ...] = ()
     jurisdictions: tuple[str, ...] = ()
+    complained: tuple[Scope, ...] = ()
 
     def runs(self, kind: str) -> bool:
         """Say whether a clock of this name has been started and not stopped."""

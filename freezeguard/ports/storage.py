@@ -548,6 +548,10 @@ class Cases(Protocol):
 
     async def attached_customers(self, case_id: UUID) -> set[bytes]: ...
 
+    async def counted_scopes(self, case: Case) -> tuple[Scope, ...]:
+        """Return where the complaints lie that counted and are not judged, each place once."""
+        ...
+
     async def attached_signals(self, case_id: UUID, limit: int) -> list[Json]: ...
 
     async def known_seq(self, case_id: UUID, at: datetime) -> int | None:
@@ -573,7 +577,12 @@ class Cases(Protocol):
 
     async def void_votes(self, case_id: UUID, why: str, now: datetime) -> None: ...
 
-    async def pullers(self, case_id: UUID) -> tuple[str, ...]: ...
+    async def pullers(self, case_id: UUID, *, of_every_stop: bool = False) -> tuple[str, ...]:
+        """Return who pulled the cord for the latest stop, or seconded it, or for every stop.
+
+        Those of cases that were merged into this one since are among them.
+        """
+        ...
 
     async def start_clock(
         self, clock_id: UUID, case: Case, kind: str, now: datetime, due_at: datetime,
@@ -1053,6 +1062,10 @@ class MasterData(Protocol):
         ...
 
     async def sku(self, sku: str) -> Sku | None: ...
+
+    async def skus(self, skus: Sequence[str]) -> list[Sku]:
+        """Return which of these SKUs are registered, with what is known of them."""
+        ...
 
     async def skus_after(
         self, after: tuple[datetime, str] | None, limit: int

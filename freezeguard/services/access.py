@@ -10,6 +10,7 @@ from freezeguard.domain.errors import InvalidInput, NotAllowed
 from freezeguard.domain.people import Actor, MachineKey, Person, Right
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import Credential, Database, Transaction
+from freezeguard.services.registering import MAY_OWN, changes_of_person
 
 TOPIC_ACCESS = "access"
 PERSON_PREFIX, KEY_PREFIX = "fgp_", "fgk_"
@@ -95,15 +96,19 @@ class Access:
     ) -> None:
         """Register a person, or change one. Who is not active can't sign in.
 
-        Raises InvalidInput for a deputy who can't take over.
+        Raises InvalidInput for a deputy who can't take over, and for a default owner who could
+        own nothing any more: no case is ever without somebody who answers for it.
         """
         now = self._now()
         if active:
             await _check_deputy(tx, person)
+        if not person.may_own:
+            await _check_default_owner(tx, person)
+        changes = changes_of_person(await tx.people.person(person.id), person, active=active)
         await tx.people.put_person(person, active=active, now=now)
         await tx.record.write(now, by, "put_person", f"person:{person.id}",
                               details={"roles": sorted(person.roles), "vendor": person.vendor,
-                                       "active": active})
+                                       "active": active, "changed": changes})
         await tx.notify(TOPIC_ACCESS)
 
     async def issue_token(
@@ -166,6 +171,15 @@ async def _check_deputy(tx: Transaction, person: Person) -> None:
         raise InvalidInput(
             f"{person.deputy!r} can't be a deputy: name one of the shop's staff who may sign in.",
             pointer="/deputy",
+        )
+
+
+async def _check_default_owner(tx: Transaction, person: Person) -> None:
+    if (await tx.people.instance()).get("default_owner") == person.id:
+        raise InvalidInput(
+            f"{person.id!r} is the default owner, and an owner is {MAY_OWN}; choose another "
+            "default owner first.",
+            pointer="/roles",
         )
 
 

@@ -12,7 +12,7 @@ class Aftermath:
 
     `stops_sale` says that a hold was set that does not lapse by itself.
     `evidence` and `rows` are what the command has seen of the case's signals and objects, so that
-    notices need not look again.
+    notices need not look again; `told` who has been told what.
     """
 
     case: Case
@@ -20,4 +20,5 @@ class Aftermath:
     stops_sale: bool = False
     evidence: AttachedSignals | None = None
     rows: list[CatalogueRow] | None = None
+    told: set[tuple[str, str]] = field(default_factory=set)
     prelude: Prelude | None = None

@@ -28,7 +28,9 @@ from freezeguard.ports.storage import (
 from freezeguard.services.casework import Casework
 
 EXCERPTS = 5
-_NOT_THE_VENDORS = frozenset({"by", "comment", "counted", "similar_cases"})
+_NOT_THE_VENDORS = frozenset(
+    {"by", "comment", "counted", "judged_by", "pullers", "similar_cases"}
+)
 
 
 VENDORS_CLOCKS = frozenset(
@@ -123,7 +125,10 @@ def may_see_file(file: EvidenceFile, actor: Actor) -> bool:
 
 
 async def files_for(tx: Transaction, case_id: UUID, actor: Actor) -> list[EvidenceFile]:
-    """Return the files of a case that the actor may see, the oldest first."""
+    """Return the files of a case that the actor may see, the oldest first.
+
+    Those of cases that were merged into it are among them.
+    """
     return [one for one in await tx.evidence.of_case(case_id) if may_see_file(one, actor)]
 
 

@@ -13,7 +13,7 @@ from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.case import Decision, decide, open_case
 from freezeguard.domain.clocks import MANUAL_TASK, WAIVER, is_legal, law_of_news
 from freezeguard.domain.enforcement import ObjectState, Status, Waiver
-from freezeguard.domain.people import Actor, System, actor_name
+from freezeguard.domain.people import Actor, Person, System, actor_name
 from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case, Facts, RunningClock, Vote
 from freezeguard.domain.transitions import Command, State, find_row
@@ -154,6 +154,7 @@ class Casework:
                 )
                 for one in around.clocks
             ),
+            owner=await _active(tx, case.owner),
             **await self._places.known(tx, case, now),
         )
         if case.state is not State.PROBATION:
@@ -271,7 +272,7 @@ class Casework:
         case, now = aftermath.case, self._now()
         match effect:
             case fx.Notify():
-                seen = Seen(aftermath.evidence, aftermath.rows)
+                seen = Seen(aftermath.evidence, aftermath.rows, aftermath.told)
                 await self._telling.tell(tx, case, effect, now, seen)
                 await tx.notify(TOPIC_NOTICES)
             case fx.OpenTask() | fx.CloseTask() | fx.CloseTasks():
@@ -352,25 +353,29 @@ class Casework:
             await tx.objects.move_waivers(case.id, survivor.id)
         absorbed = await self.execute(
             tx, survivor, Command.ABSORB, actor=System.RECONCILER, known={"other": case},
-            arguments={"case": str(case.number), "scopes": [one.as_dict() for one in case.scopes]},
+            arguments={
+                "case": str(case.number), "scopes": [one.as_dict() for one in case.scopes],
+                "pullers": list(effect.pullers),
+            },
         )
-        await self._keep_earliest(tx, absorbed.case, effect.clocks)
+        await self._keep_earliest(tx, case, absorbed.case, effect.clocks)
 
     async def _keep_earliest(
-        self, tx: Transaction, survivor: Case, clocks: Sequence[RunningClock]
+        self, tx: Transaction, case: Case, survivor: Case, clocks: Sequence[RunningClock]
     ) -> None:
         """Of a clock that ran on both cases the earlier due time counts.
 
-        The law's come along, and those that end a waiver: the object is the survivor's now. Where
-        the survivor is in a stricter lane nothing is waived any more.
+        The law's come along, and those that end a waiver: the object is the survivor's now; where
+        the survivor is in a stricter lane nothing is waived any more. So does that of an answer
+        which the vendor is owed. Its own date does not: it was withdrawn.
         """
         running = {
             one.kind: one for one in await tx.cases.clocks(survivor.id) if one.stopped_at is None
         }
         for clock in clocks:
             mine = running.get(clock.kind)
-            comes = clock.kind.startswith(WAIVER) and survivor.lane == "quality"
-            if mine is None and not is_legal(clock) and not comes:
+            comes = _comes_along(clock, case, survivor)
+            if clock.kind == "vendor_date" or (mine is None and not comes):
                 continue
             if mine is None or clock.due_at < mine.due_at:
                 await tx.cases.start_clock(
@@ -455,6 +460,19 @@ def _status(row: CatalogueRow, waiver: Waiver | None) -> Status:
     if waiver is not None and not obeys and row.status is not Status.NOT_LISTED:
         return Status.WAIVED
     return row.status
+
+
+def _comes_along(clock: RunningClock, case: Case, survivor: Case) -> bool:
+    """Say whether a clock of a case that is merged runs on where the other one has none."""
+    owed = clock.kind == "contest" and case.contest_waits
+    waived = clock.kind.startswith(WAIVER) and survivor.lane == "quality"
+    return owed or waived or is_legal(clock)
+
+
+async def _active(tx: Transaction, person_id: str | None) -> Person | None:
+    """Return a person who may sign in."""
+    found = None if person_id is None else await tx.people.person(person_id)
+    return found[0] if found is not None and found[1] else None
 
 
 def _voids_approval(before: Case, decision: Decision) -> bool:

@@ -108,7 +108,10 @@ class Commands:
                 return {"other": await self._named_case(tx, case, arguments.get("into"))}
             case Command.WIDEN | Command.NARROW | Command.APPEAL:
                 cases = await tx.cases.open_of_sku(case.scope.sku)
-                return {"open_scopes": tuple(one.scope for one in cases if one.id != case.id)}
+                known = {"open_scopes": tuple(one.scope for one in cases if one.id != case.id)}
+                if command is Command.NARROW:
+                    known["complained"] = await tx.cases.counted_scopes(case)
+                return known
             case _:
                 return {}
 

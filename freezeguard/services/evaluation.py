@@ -195,7 +195,7 @@ class Evaluation:
     # ------------------------------------------------------------------------------ rules
 
     async def _apply_rule(self, look: _Look, rule: Rule) -> None:
-        for case in [one for one in look.cases if one.state in REFREEZABLE]:
+        for case in [one for one in look.cases if may_freeze_again(one)]:
             await self._tightened(look, rule, case)
         evidence = Evidence(look.signals, look.shipments)
         for crossing in crossings(rule, evidence, after=look.before_news):
@@ -254,7 +254,7 @@ class Evaluation:
             await self._note(look, crossing, "shadow", None)
         elif case is None and _is_held_for_good(look, crossing.scope):
             await self._note(look, crossing, "covered", None)
-        elif case is not None and case.state in REFREEZABLE:
+        elif case is not None and may_freeze_again(case):
             return
         elif case is not None and case.state is not State.SUSPECTED:
             await self._covered(look, case, crossing)
@@ -464,6 +464,11 @@ class Evaluation:
         await look.tx.detection.add_crossing(
             self._new_id(), crossing, look.now, outcome, None if case is None else case.id
         )
+
+
+def may_freeze_again(case: Case) -> bool:
+    """Say whether a further stop takes up a case that is open: what is delisted is stopped."""
+    return case.state in REFREEZABLE and not case.keeps_its_hold
 
 
 def _still_to_say(rules: Sequence[Rule], cases: Sequence[Case]) -> tuple[Rule, ...]:

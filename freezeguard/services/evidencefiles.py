@@ -24,7 +24,7 @@ from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.evidence import EvidenceFile, Vault
 from freezeguard.ports.storage import Database, Transaction
-from freezeguard.services.casefile import files_for, is_vendor, may_see_file, visible_case
+from freezeguard.services.casefile import files_for, is_vendor, visible_case
 from freezeguard.services.casepack import AttachedFile
 from freezeguard.services.casework import Aftermath
 from freezeguard.services.commands import Commands
@@ -186,7 +186,8 @@ class EvidenceFiles:
     async def _command(
         self, tx: Transaction, file: EvidenceFile, case: Case, version: int, actor: Actor
     ) -> Attached:
-        self._check_room(await tx.evidence.of_case(case.id), file)
+        there = await tx.evidence.of_case(case.id)
+        self._check_room([one for one in there if one.case_id == case.id], file)
         kept = replace(file, sku=case.scope.sku)
         await tx.evidence.add(kept)
         aftermath, evaluated = await self._commands.run(
@@ -214,8 +215,9 @@ class EvidenceFiles:
 
         async def work(tx: Transaction) -> EvidenceFile:
             await visible_case(tx, case_id, actor)
-            file = await tx.evidence.get(file_id)
-            if file is None or file.case_id != case_id or not may_see_file(file, actor):
+            known = {one.id: one for one in await files_for(tx, case_id, actor)}
+            file = known.get(file_id)
+            if file is None:
                 raise NotFound(f"There is no file {file_id} on this case, or it is not yours.")
             if file.erased_at is not None:
                 raise NotFound(f"The file was erased on {file.erased_at:%Y-%m-%d}.")

@@ -19,7 +19,7 @@ from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import Prelude, Transaction, witnesses
 from freezeguard.services.access import as_of_now
 from freezeguard.services.casework import Aftermath, Casework
-from freezeguard.services.evaluation import REFREEZABLE
+from freezeguard.services.evaluation import may_freeze_again
 
 LATELY = timedelta(days=30)
 """How old a complaint may be to become evidence of a pull."""
@@ -72,11 +72,13 @@ class Freezes:
             return await self._order(tx, case, reason, actor)
         if case.in_frozen_phase and stricter_lane(lane, case.lane) != case.lane:
             return await self._in_stricter_lane(tx, case, reason, lane, actor)
+        if case.state is State.APPEALED and case.keeps_its_hold:
+            return await self._beside_an_appeal(tx, case, reason, lane, actor)
         if case.state is State.SUSPECTED:
             pullers = await tx.cases.pullers(case.id)
             acts = self._may_freeze_alone(actor, reason, lane) or _is_second(actor, pullers)
         else:
-            acts = case.state in REFREEZABLE and isinstance(actor, Person)
+            acts = may_freeze_again(case) and isinstance(actor, Person)
         if not acts:
             return Aftermath(case)
         arguments = self._arguments(case.scope, reason, stricter_lane(lane, case.lane))
@@ -119,17 +121,36 @@ class Freezes:
         """
         if not self._may_freeze_alone(actor, reason, lane):
             return Aftermath(case)
-        pull = self._arguments(case.scope, reason, lane)
-        sentence = pull["reason"]["sentence"]
-        decision = take_news(case, case.known_evidence, [f"lane {lane}: {sentence}"], lane)
-        decision = replace(decision, arguments={**decision.arguments, **pull})
-        aftermath = await self._casework.record(tx, case, decision, actor)
+        aftermath = await self._take_news(tx, case, f"lane {lane}", reason, lane, actor)
         if case.state is State.AWAITING_APPROVAL:
+            sentence = reason.as_dict(str(case.scope))["sentence"]
             aftermath = await self._casework.execute(
                 tx, aftermath.case, Command.VOID_APPROVAL, arguments={"reason": sentence},
                 actor=System.DETECTOR,
             )
         return aftermath
+
+    async def _beside_an_appeal(
+        self, tx: Transaction, case: Case, reason: PullReason, lane: str, actor: Actor
+    ) -> Aftermath:
+        """A pull of what is delisted and appealed stands in the history, before who judges it.
+
+        The sale is stopped for good by two people; one pull must not put their decision aside.
+        """
+        if not isinstance(actor, Person):
+            return Aftermath(case)
+        alone = self._may_freeze_alone(actor, reason, lane)
+        lane = stricter_lane(case.lane, lane) if alone else case.lane
+        return await self._take_news(tx, case, "pulled again", reason, lane, actor)
+
+    async def _take_news(
+        self, tx: Transaction, case: Case, what: str, reason: PullReason, lane: str, actor: Actor
+    ) -> Aftermath:
+        pull = self._arguments(case.scope, reason, lane)
+        news = [f"{what}: {pull['reason']['sentence']}"]
+        decision = take_news(case, case.known_evidence, news, lane)
+        decision = replace(decision, arguments={**decision.arguments, **pull})
+        return await self._casework.record(tx, case, decision, actor)
 
     async def _open(
         self,

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from freezeguard.domain.errors import InvalidInput, Unavailable
+from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.signals import Signal
 from freezeguard.domain.transitions import State
 from freezeguard.ports.clock import Now
 from freezeguard.ports.storage import CaseFilter, Database, Sku, Transaction, UnitsShipped
-from freezeguard.services.casework import TOPIC_OBJECTS
 from freezeguard.services.ingestion import Ingestion, Receipt
+from freezeguard.services.registering import register_fit_skus
 
 MANY = 10_000
 LOOK_EVERY = 0.1
@@ -59,9 +59,11 @@ class Importing:
         """Store units shipped. Raises Unavailable."""
         return Receipt(*await self._ingestion.store_units(shipped))
 
-    async def store_skus(self, skus: Sequence[Sku], by: str) -> None:
-        """Register SKUs. Raises InvalidInput for an owner whom nobody knows."""
-        await self._database.run(lambda tx: register_skus(tx, skus, by, self._now()))
+    async def store_skus(self, skus: Sequence[Sku], by: str) -> dict[str, str]:
+        """Register the SKUs whose owner can own one; return the other owners, each with why."""
+        return await self._database.run(
+            lambda tx: register_fit_skus(tx, skus, by, self._now())
+        )
 
     async def settle(self, patience: float) -> Unsettled:
         """Wait until nothing is under way, or until nothing has moved for `patience` seconds."""
@@ -90,14 +92,3 @@ class Importing:
             if case.opened_at >= moment:
                 found[case.state.value] = found.get(case.state.value, 0) + 1
         return found
-
-
-async def register_skus(tx: Transaction, skus: Sequence[Sku], by: str, now: datetime) -> None:
-    """Register SKUs in one transaction. Raises InvalidInput for an owner whom nobody knows."""
-    for owner in {one.owner for one in skus if one.owner is not None}:
-        if await tx.people.person(owner) is None:
-            raise InvalidInput(f"There is no person {owner!r}.", pointer="/owner")
-    await tx.master.put_skus(skus, now)
-    first = skus[0].sku
-    await tx.record.write(now, by, "put_skus", f"sku:{first}", details={"number": len(skus)})
-    await tx.notify(TOPIC_OBJECTS)

@@ -9,9 +9,8 @@ from uuid import UUID
 
 import structlog
 
-from freezeguard.domain.acts.desk import SUCCESSORS
 from freezeguard.domain.errors import FreezeguardError, Unavailable
-from freezeguard.domain.people import Person, System
+from freezeguard.domain.people import OWNERS, Person, System
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import OPEN, Command
 from freezeguard.ports.storage import Database, Transaction
@@ -70,7 +69,7 @@ class Ownership:
 
 
 async def _of_nobody(after: UUID | None, tx: Transaction) -> list[UUID]:
-    return await tx.cases.of_nobody(after, SUCCESSORS, PAGE)
+    return await tx.cases.of_nobody(after, OWNERS, PAGE)
 
 
 async def _locked(tx: Transaction, case_id: UUID) -> Case | None:
@@ -97,4 +96,4 @@ async def _successor(tx: Transaction, case: Case) -> Person | None:
 
 def _can_own(found: tuple[Person, bool]) -> bool:
     person, is_active = found
-    return is_active and person.is_staff and bool(person.roles & SUCCESSORS)
+    return is_active and person.may_own

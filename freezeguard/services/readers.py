@@ -137,5 +137,10 @@ async def stand_in(
     candidates = [deputy[0] if deputy is not None and deputy[1] else None, await default_owner(tx)]
     tried = {person_id, *missed}
     return next(
-        (one for one in candidates if one is not None and one.id not in tried and one.email), None
+        (one for one in candidates if one is not None and _can_stand_in(one, tried)), None
     )
+
+
+def _can_stand_in(person: Person, tried: set[str]) -> bool:
+    """Say whether a person can hear what was meant for one of the shop's staff."""
+    return person.id not in tried and person.is_staff and bool(person.email)

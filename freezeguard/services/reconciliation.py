@@ -84,7 +84,9 @@ class Reconciliation:
         keeps_its_hold = case.keeps_its_hold or case.state is State.DELISTED
         if keeps_its_hold and case.state is not State.FREEZING:
             return await self._advance_scope(tx, case)
-        if case.state not in {State.FREEZING, State.REINSTATING} and not case.is_final:
+        # What was released before an appeal goes on being released: the appeal stops nothing.
+        is_over = case.is_final or case.state is State.APPEALED
+        if case.state not in {State.FREEZING, State.REINSTATING} and not is_over:
             return False
         facts = await self._casework.facts(tx, case)
         if case.state is State.FREEZING and all(one.is_stopped for one in facts.objects):
@@ -95,7 +97,7 @@ class Reconciliation:
         if case.state is State.REINSTATING:
             await self._confirm(tx, case, Command.CONFIRM_RELEASE, facts)
             return True
-        if case.is_final:
+        if is_over:
             await self._casework.holding.end(tx, case.id)
             return True
         return False

@@ -5,7 +5,7 @@ here can delay or undo a freeze: a reader without an address gets a notice that 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Notice, Tra
 from freezeguard.services.directory import Directory
 from freezeguard.services.readers import (
     Reader,
+    default_owner,
     further_readers,
     reader_of,
     stand_in,
@@ -46,13 +47,27 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the caller has before it already: the evidence, and the catalogue objects."""
+    """What the caller has before it already: the evidence, and the catalogue objects.
+
+    `told` are the kinds and recipients of the notices of one change: who is asked for as the owner
+    and as an approver hears of it once.
+    """
 
     evidence: AttachedSignals | None = None
     rows: Sequence[CatalogueRow] | None = None
+    told: set[tuple[str, str]] = field(default_factory=set)
+
+    def take(self, kind: str, recipient: str) -> bool:
+        """Say whether somebody has yet to hear of this; from now on they have."""
+        covering = {kind, *(ENDINGS if kind == "outcome" else ())}
+        if any((one, recipient) in self.told for one in covering):
+            return False
+        self.told.add((kind, recipient))
+        return True
 
 
-NOTHING_SEEN = Seen()
+ENDINGS = frozenset({"closed", "false_alarm", "delisted"})
+"""Notices that say how a case ended; whoever gets one needs no `outcome`."""
 
 
 NEXT_STEPS: Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
@@ -93,15 +108,17 @@ class Telling:
         self._directory, self._house, self._new_id = directory, house, new_id
 
     async def tell(
-        self, tx: Transaction, case: Case, notify: Notify, now: datetime, seen: Seen = NOTHING_SEEN
+        self, tx: Transaction, case: Case, notify: Notify, now: datetime, seen: Seen | None = None
     ) -> int:
         """Write one notice per reader of a case; return to how many readers.
 
-        `seen` spares looking up what the caller has.
+        `seen` spares looking up what the caller has, and telling anybody twice.
         """
-        readers = await self._readers(tx, case, notify, now)
+        seen = seen or Seen()
+        found = await self._readers(tx, case, notify, now)
+        readers = [one for one in found if seen.take(notify.kind, one.name)]
         if not readers:
-            return 0
+            return len(found)
         facts = await self._facts(tx, case, notify, now, seen)
         for reader in readers:
             notice = self._notice(case, reader, notify.kind, facts)
@@ -109,7 +126,7 @@ class Telling:
             await post_case_news(tx, case, notice, now)
         if notify.reader == "vendor" and readers[0].address is None:
             await self._vendor_unreachable(tx, case, now, seen)
-        return len(readers)
+        return len(found)
 
     async def tell_shop(
         self, tx: Transaction, kind: str, facts: Mapping[str, Any], now: datetime,
@@ -184,6 +201,8 @@ class Telling:
                 return await self._pullers(tx, case, notify.kind)
             case "everyone_told":
                 return await self._told(tx, case)
+            case "compliance" if notify.facts.get("second_needed"):
+                return await self._second_of_compliance(tx, case, now)
             case _:
                 return await further_readers(tx, case, notify)
 
@@ -194,11 +213,11 @@ class Telling:
         return [Reader(f"vendor:{case.vendor or ''}", case.vendor or "", None, "vendor")]
 
     async def _owner(self, tx: Transaction, case: Case) -> Reader | None:
-        """Return who answers for a case; where that person has left, who stands in."""
+        """Return who answers for a case; where that person left or may not own, who stands in."""
         found = None if case.owner is None else await tx.people.person(case.owner)
-        if found is not None and found[1]:
+        if found is not None and found[1] and found[0].may_own:
             return reader_of(found[0])
-        deputy = await stand_in(tx, case.owner or "", ())
+        deputy = await stand_in(tx, case.owner or "", ()) or await default_owner(tx)
         return None if deputy is None else reader_of(deputy)
 
     async def _approvers(self, tx: Transaction, case: Case) -> list[Reader]:
@@ -213,7 +232,7 @@ class Telling:
         self, tx: Transaction, case: Case, now: datetime
     ) -> list[Reader]:
         """Those who may complete an approval: managers of the category first, else all others."""
-        agreed = {vote.person for vote, _ in await tx.cases.votes(case.id, now)}
+        agreed = await self._agreed(tx, case, now)
         agreed |= {one for one in (case.remedy_author, case.approval_requested_by) if one}
         free = [
             one
@@ -223,15 +242,37 @@ class Telling:
         managers = [one for one in free if one.manages(case.category)]
         return [reader_of(one) for one in managers or free]
 
+    @staticmethod
+    async def _agreed(tx: Transaction, case: Case, now: datetime) -> set[str]:
+        """Return who has given a first vote that still counts."""
+        return {vote.person for vote, _ in await tx.cases.votes(case.id, now)}
+
+    async def _second_of_compliance(
+        self, tx: Transaction, case: Case, now: datetime
+    ) -> list[Reader]:
+        """Those of compliance who may complete an approval: whoever gave the first one may not."""
+        agreed = await self._agreed(tx, case, now)
+        return [
+            reader_of(one)
+            for one, active in await tx.people.people()
+            if active and Role.COMPLIANCE in one.roles and one.id not in agreed
+        ]
+
     async def _pullers(self, tx: Transaction, case: Case, kind: str) -> list[Reader]:
-        """Who pulled hears; of a suspicion that ends the owner hears as well."""
-        pullers = await tx.cases.pullers(case.id)
-        owner = (case.owner,) if kind in {"expired", "dismissed"} else ()
-        wanted = dict.fromkeys((*pullers, *owner))
-        found = [await tx.people.person(one) for one in wanted if one is not None]
-        return [reader_of(one[0]) for one in found if one is not None]
+        """Who pulled hears, of the end whoever ever did; of a lapsed suspicion the owner as well.
+
+        Whoever has left hears nothing: a pull is nobody else's.
+        """
+        pullers = await tx.cases.pullers(case.id, of_every_stop=kind == "outcome")
+        found = [await tx.people.person(one) for one in pullers]
+        readers = [reader_of(one[0]) for one in found if one is not None and one[1]]
+        owner = await self._owner(tx, case) if kind in {"expired", "dismissed"} else None
+        if owner is not None and all(one.name != owner.name for one in readers):
+            readers.append(owner)
+        return readers
 
     async def _told(self, tx: Transaction, case: Case) -> list[Reader]:
+        """Return who has heard of a case: people as they are now, and only who has not left."""
         earlier = await tx.notices.of_case(case.id)
         told: dict[str, Reader] = {}
         for notice in earlier:
@@ -240,7 +281,17 @@ class Telling:
                 notice.recipient, str(facts.get("recipient", "")), notice.address,
                 str(facts.get("audience", "staff")), notice.language, notice.time_zone,
             )
-        return list(told.values())
+        known = [await self._as_of_now(tx, one) for one in told.values()]
+        return [one for one in known if one is not None]
+
+    @staticmethod
+    async def _as_of_now(tx: Transaction, reader: Reader) -> Reader | None:
+        """Return a reader with a person's present address, None where the person has left."""
+        kind, _, person_id = reader.name.partition(":")
+        if kind != "person":
+            return reader
+        found = await tx.people.person(person_id)
+        return reader_of(found[0]) if found is not None and found[1] else None
 
     # --------------------------------------------------------------------------------- facts
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -23,11 +24,15 @@ from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
 from freezeguard.ports.clock import Moment, NewId, no_moment
 from freezeguard.ports.storage import Clock, Database, Transaction
 from freezeguard.services.casework import Aftermath, Casework
-from freezeguard.services.telling import Telling
+from freezeguard.services.telling import Seen, Telling
 
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=5)
+PATIENCE = timedelta(minutes=1)
+"""For so long a clock that failed is tried again with every lease."""
+LONGEST_PAUSE = timedelta(hours=1)
+"""A clock that fails is tried again at least so often."""
 BALL: Mapping[State, str] = {
     State.FREEZING: "catalogue",
     State.FROZEN: "owner",
@@ -66,6 +71,7 @@ class Timers:
     ) -> None:
         self._database, self._casework, self._telling = database, casework, telling
         self._new_id, self._moment = new_id, moment
+        self._refused: set[UUID] = set()
         self._acting: Mapping[str, Callable[[_Due], Awaitable[None]]] = {
             "second_opinion": self._expire,
             "probation": self._probation,
@@ -104,10 +110,45 @@ class Timers:
             log.info("clock_pointless", clock=clock.kind, case_id=str(clock.case_id))
             await self._database.run(lambda tx: self._fire_in(tx, clock, pointless=True))
         except FreezeguardError as error:
-            log.warning("clock_failed", clock=clock.kind, case_id=str(clock.case_id),
-                        error=str(error))
+            say = log.info if clock.id in self._refused else log.warning
+            say("clock_failed", clock=clock.kind, case_id=str(clock.case_id), error=str(error))
+            self._refused.add(clock.id)  # said aloud once, not each time that it is tried again
+            await self._put_off(clock)
         except Exception:
             log.exception("clock_failed", clock=clock.kind, case_id=str(clock.case_id))
+            await self._put_off(clock)
+        else:
+            self._refused.discard(clock.id)
+
+    async def _put_off(self, clock: Clock) -> None:
+        """Try a clock that failed again later, and say once that it ran out and did nothing.
+
+        For a minute its lease is enough: news may be under way. After that each pause is as long
+        as the clock has been due, at most an hour.
+        """
+        try:
+            await self._database.run(lambda tx: self._put_off_in(tx, clock))
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("clock_not_put_off", clock=clock.kind, case_id=str(clock.case_id))
+
+    async def _put_off_in(self, tx: Transaction, clock: Clock) -> None:
+        await tx.signals.lock_sku(clock.sku)
+        case = await tx.cases.get(clock.case_id, lock=True)
+        found = await tx.cases.clock_if_due(clock.id, self._moment())
+        if case is None or found is None:
+            return
+        due = _Due(tx, case, *found)
+        late = due.now - due.clock.due_at
+        if late < PATIENCE:
+            return
+        if due.clock.breached_at is None:
+            await self._tell(due, await self._breach(due, 0))
+        await tx.cases.pass_stage(
+            clock.id, next_at=due.now + min(late, LONGEST_PAUSE), level=due.clock.level,
+            breached_at=due.now,
+        )
 
     async def _fire_in(self, tx: Transaction, clock: Clock, *, pointless: bool = False) -> None:
         """Go through the stage of a clock that is still due; a `pointless` one only stops."""
@@ -260,8 +301,10 @@ class Timers:
         """A hold that has lasted long is looked at. It is never released for its age."""
         after = due.now + self._casework.policy.hold_review_after
         facts = {"due": after.isoformat()}
+        seen = Seen()
         for reader in ("owner", "managers"):
-            await self._telling.tell(due.tx, due.case, Notify("review_due", reader, facts), due.now)
+            notify = Notify("review_due", reader, facts)
+            await self._telling.tell(due.tx, due.case, notify, due.now, seen)
         await self._restart(due, after)
 
     async def _lapse_hand_off(self, due: _Due) -> None:

@@ -9,6 +9,7 @@ import asyncpg
 
 from freezeguard.detection.windows import Observed
 from freezeguard.domain.record import Case, ProbationRecord
+from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Severity
 from freezeguard.ports.storage import AttachedSignals, Json
 from freezeguard.storage.connection import Connection
@@ -68,6 +69,11 @@ class Attachments:
         await self._writes.before_reading("case_signals")
         rows = await self._connection.fetch(SQL["attached_customers"], case_id)
         return {row["customer"] for row in rows}
+
+    async def counted_scopes(self, case: Case) -> tuple[Scope, ...]:
+        await self._writes.before_reading("case_signals")
+        rows = await self._connection.fetch(SQL["counted_scopes"], case.id)
+        return tuple(Scope.of(case.scope.sku, dict(row)) for row in rows)
 
     async def attached_signals(self, case_id: UUID, limit: int) -> list[Json]:
         await self._writes.before_reading("case_signals")

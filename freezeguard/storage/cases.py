@@ -100,9 +100,9 @@ class PostgresCases(Attachments, Duties):
         await self._writes.before_reading("case_events")
         return [CaseEvent(*row) for row in await self._connection.fetch(SQL["events"], case_id)]
 
-    async def pullers(self, case_id: UUID) -> tuple[str, ...]:
+    async def pullers(self, case_id: UUID, *, of_every_stop: bool = False) -> tuple[str, ...]:
         await self._writes.before_reading("case_events")
-        rows = await self._connection.fetch(SQL["pullers"], case_id)
+        rows = await self._connection.fetch(SQL["pullers"], case_id, of_every_stop)
         return tuple(row["person"] for row in rows)
 
     async def add_vote(

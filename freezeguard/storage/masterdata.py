@@ -113,6 +113,9 @@ class PostgresMasterData:
             self._skus[sku] = None if row is None else _sku(row)
         return self._skus[sku]
 
+    async def skus(self, skus: Sequence[str]) -> list[Sku]:
+        return [_sku(row) for row in await self._connection.fetch(SQL["skus"], list(skus))]
+
     async def skus_after(
         self, after: tuple[datetime, str] | None, limit: int
     ) -> list[tuple[datetime, str]]:

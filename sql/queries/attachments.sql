@@ -28,6 +28,13 @@ SELECT DISTINCT customer
   JOIN signals USING (sku, occurred_at, source, id)
  WHERE case_id = $1 AND customer IS NOT NULL;
 
+-- name: counted_scopes
+-- Return what the signals that counted for a case, and are not judged, say of their scope.
+SELECT DISTINCT seller, channel, country, lot
+  FROM case_signals
+  JOIN signals USING (sku, occurred_at, source, id)
+ WHERE case_id = $1 AND counted AND judged_by IS NULL;
+
 -- name: attached_signals
 -- Return a case's signals for people, newest first; never a customer.
 SELECT source, id, occurred_at, kind, intent, severity, result, lot, seller, channel, country,

@@ -107,12 +107,24 @@ SELECT case_id, n, at, actor, command, from_state, to_state, version, evidence_r
  ORDER BY n;
 
 -- name: pullers
--- Return who pulled the cord, or seconded it, before the case left suspicion.
-SELECT substr(actor, length('person:') + 1) AS person
-  FROM case_events
- WHERE case_id = $1 AND command IN ('suspect', 'freeze') AND actor LIKE 'person:%'
-   AND (from_state IS NULL OR from_state = 'suspected')
- GROUP BY actor
+-- Return who pulled the cord for the latest stop, or seconded it, or for every stop ($2); those of
+-- cases that were merged into this one since are among them. "surroundings" reads the latest alike.
+SELECT person
+  FROM (SELECT n, substr(actor, length('person:') + 1) AS person
+          FROM case_events
+         WHERE case_id = $1 AND actor LIKE 'person:%'
+           AND (command IN ('suspect', 'freeze', 'reopen')
+                OR (command = 'register_order' AND to_state = 'freezing'
+                    AND from_state <> 'freezing'))
+         UNION ALL
+        SELECT n, jsonb_array_elements_text(arguments -> 'pullers')
+          FROM case_events
+         WHERE case_id = $1 AND command = 'absorb' AND arguments ? 'pullers') AS pulls
+ WHERE $2 OR n >= coalesce(
+           (SELECT max(n) FROM case_events
+             WHERE case_id = $1 AND to_state = 'freezing'
+               AND from_state IN ('reinstating', 'probation', 'appealed')), 0)
+ GROUP BY person
  ORDER BY min(n);
 
 -- name: add_vote
@@ -191,12 +203,23 @@ SELECT verdict, comment, reviewed_by, reviewed_at FROM reviews
 
 -- name: review_scores
 -- Return how often later reviews found each person's pulls, and each rule's freezes, right or wrong.
+-- Of several reviews of one stop by one reviewer the last one counts.
+WITH counted AS (
+    SELECT DISTINCT ON (case_id, reviewed_by, stop) pullers, rule_id, verdict
+      FROM (SELECT reviews.*,
+                   (SELECT max(n) FROM case_events
+                     WHERE case_id = reviews.case_id AND at <= reviewed_at
+                       AND to_state = 'freezing'
+                       AND from_state IN ('reinstating', 'probation', 'appealed')) AS stop
+              FROM reviews) AS of_a_stop
+     ORDER BY case_id, reviewed_by, stop, reviewed_at DESC, id DESC
+)
 SELECT kind, name, count(*) FILTER (WHERE verdict = 'right') AS right,
        count(*) FILTER (WHERE verdict = 'wrong') AS wrong,
        count(*) FILTER (WHERE verdict = 'undecided') AS undecided
-  FROM (SELECT 'person' AS kind, unnest(pullers) AS name, verdict FROM reviews
+  FROM (SELECT 'person' AS kind, unnest(pullers) AS name, verdict FROM counted
          UNION ALL
-        SELECT 'rule', rule_id, verdict FROM reviews WHERE rule_id IS NOT NULL) AS each
+        SELECT 'rule', rule_id, verdict FROM counted WHERE rule_id IS NOT NULL) AS each
  GROUP BY kind, name
  ORDER BY kind, name;
 

@@ -7,11 +7,20 @@ INSERT INTO evidence_files (id, case_id, sku, name, media_type, size, sha256, no
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
 -- name: files_of_case
--- Return the files of a case in the order in which they were attached.
+-- Return the files of a case, and of the cases of its vendor that were merged into it, in the order
+-- in which they were attached.
+WITH RECURSIVE family AS (
+    SELECT id, sku, vendor FROM cases WHERE id = $1
+     UNION
+    SELECT one.id, one.sku, one.vendor
+      FROM family
+      JOIN cases AS one ON one.sku = family.sku AND one.merged_into = family.id
+                       AND one.vendor IS NOT DISTINCT FROM family.vendor
+)
 SELECT id, case_id, sku, name, media_type, size, sha256, note, uploaded_by, uploaded_at,
        visible_to_vendor, stored_in, erased_at, erased_why
   FROM evidence_files
- WHERE case_id = $1
+ WHERE case_id IN (SELECT id FROM family)
  ORDER BY uploaded_at, id;
 
 -- name: file

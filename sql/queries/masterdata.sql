@@ -20,6 +20,10 @@ ON CONFLICT (sku) DO UPDATE SET
 -- Return a SKU.
 SELECT sku, title, vendor, category, gtin, price, owner FROM skus WHERE sku = $1;
 
+-- name: skus
+-- Return which of these SKUs are registered, with what is known of them.
+SELECT sku, title, vendor, category, gtin, price, owner FROM skus WHERE sku = ANY ($1::text[]);
+
 -- name: skus_after
 -- Return registered SKUs in the order of their last change, after a place in that order.
 SELECT updated_at, sku
@@ -59,12 +63,15 @@ SELECT source, name, trust, false_alarms, updated_at FROM sources WHERE source =
 -- name: prelude
 -- Return what every evaluation of a SKU starts from, and take its request for one. Where a reach
 -- ($3) is given and nothing stops the SKU, up to $4 signals of the window before the news come
--- along: since $2, or since what the request says.
+-- along: since $2, or since what the request says. An owner is somebody who may own a case: what
+-- belongs to whoever left, or has another trade now, is the category's manager's.
 WITH taken AS (
     DELETE FROM pending_evaluations WHERE sku = $1 RETURNING since_seq, since_time
 ), known AS (
     SELECT s.title, s.vendor, s.category, s.gtin, s.price, s.owner AS own,
-           coalesce(s.owner,
+           coalesce((SELECT id FROM people
+                      WHERE id = s.owner AND active
+                        AND roles && ARRAY['analyst', 'manager', 'compliance', 'admin']),
                     (SELECT id FROM people
                       WHERE active AND 'manager' = ANY (roles) AND s.category = ANY (areas)
                       ORDER BY id LIMIT 1),
@@ -100,7 +107,8 @@ SELECT known.*, v AS vendor_record, p AS owner_record, taken.since_seq, taken.si
        ) AS past ON true;
 
 -- name: surroundings
--- Return what a decision on a case looks at beside the case itself.
+-- Return what a decision on a case looks at beside the case itself. Who pulled is read as the query
+-- "pullers" of cases reads it for the latest stop: the two change together.
 SELECT v AS vendor_record, p AS owner_record, s AS sku_record,
        ARRAY(SELECT o FROM catalogue_objects AS o
               WHERE sku = $2
@@ -120,11 +128,23 @@ SELECT v AS vendor_record, p AS owner_record, s AS sku_record,
        ARRAY(SELECT t FROM manual_tasks AS t
               WHERE case_id = $1 AND resolved_at IS NULL
               ORDER BY opened_at, id) AS tasks,
-       ARRAY(SELECT substr(actor, length('person:') + 1)
-               FROM case_events
-              WHERE case_id = $1 AND command IN ('suspect', 'freeze') AND actor LIKE 'person:%'
-                AND (from_state IS NULL OR from_state = 'suspected')
-              GROUP BY actor
+       ARRAY(SELECT person
+               FROM (SELECT n, substr(actor, length('person:') + 1) AS person
+                       FROM case_events
+                      WHERE case_id = $1 AND actor LIKE 'person:%'
+                        AND (command IN ('suspect', 'freeze', 'reopen')
+                             OR (command = 'register_order' AND to_state = 'freezing'
+                                 AND from_state <> 'freezing'))
+                      UNION ALL
+                     SELECT n, jsonb_array_elements_text(arguments -> 'pullers')
+                       FROM case_events
+                      WHERE case_id = $1 AND command = 'absorb'
+                        AND arguments ? 'pullers') AS pulls
+              WHERE n >= coalesce(
+                        (SELECT max(n) FROM case_events
+                          WHERE case_id = $1 AND to_state = 'freezing'
+                            AND from_state IN ('reinstating', 'probation', 'appealed')), 0)
+              GROUP BY person
               ORDER BY min(n)) AS pullers,
        EXISTS (SELECT FROM approvals WHERE case_id = $1 AND void_at IS NULL) AS has_votes,
        EXISTS (SELECT FROM pending_evaluations WHERE sku = $2) AS has_news

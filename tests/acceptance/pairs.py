@@ -262,6 +262,9 @@ async def pair_of(
     if changes.get("lane") == "authority":
         revoked = {"revocation": REVOCATION} if changes.pop("revoked", False) else {}
         changes["authority_order"] = order(**revoked)
+    if (state, command) == ("appealed", "freeze"):
+        # What is delisted stays stopped, and only `reopen` and `uphold` answer its appeal.
+        changes.setdefault("outcome", "false_alarm")
     case = case_in(sku, State(state), **_looked_at(command, sku), **changes)
     await put(rig, case)
     other = await _furnish(rig, connection, case, command)

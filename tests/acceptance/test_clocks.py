@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 
 from freezeguard.bootstrap.service import Service, open_service
-from freezeguard.domain.errors import IllegalTransition
+from freezeguard.domain.errors import GuardFailed, IllegalTransition
+from freezeguard.services import timers
 from tests.acceptance.steps import (
     cannot_be_bought,
     pull,
@@ -164,6 +165,49 @@ async def test_a_clock_whose_command_is_illegal_fires_once(rig: Rig, sku: str):
         assert 1 == await rig.service.timers.fire_due()
     assert (await clock_of(rig, case, "second_opinion"))["stopped_at"] is not None
     assert "suspected" == (await rig.case(case["id"]))["state"]
+
+
+async def test_a_clock_that_is_refused_backs_off_and_is_warned_of_once(
+    rig: Rig, sku: str, monkeypatch: pytest.MonkeyPatch
+):
+    """While a guard stands against it a clock is tried less and less often, and the owner hears.
+
+    For a minute it is tried with every lease, for news that may be under way; then it pauses for as
+    long as it has been due, at most an hour. Once nothing stands against it, it does its work.
+    """
+    assert rig.service is not None
+    case = await pull(rig, "alba", sku)
+    await ring(rig, case, "second_opinion")
+    refused = GuardFailed(("something else comes first",))
+    tried = "SELECT next_at - now() AS pause, breached_at FROM clocks WHERE case_id = $1"
+    warnings: list[str] = []
+    monkeypatch.setattr(timers.log, "warning", lambda event, **_: warnings.append(event))
+
+    async def fire(late: str) -> dict[str, Any]:
+        await sql(
+            rig, "UPDATE clocks SET lease_until = NULL, next_at = now(),"
+            " due_at = now() - $2::interval WHERE case_id = $1",
+            case["id"], timedelta(minutes=float(late)),
+        )
+        with failing(rig.service.casework, "execute", refused, lambda *_, **__: True):
+            assert 1 == await rig.service.timers.fire_due()
+        (row,) = await sql(rig, tried, case["id"])
+        return row
+
+    soon, later, much_later = [await fire(late) for late in ("0", "10", "600")]
+    assert soon["pause"] < timedelta(seconds=1)
+    assert soon["breached_at"] is None
+    assert timedelta(minutes=9) < later["pause"] < timedelta(minutes=11)
+    assert timedelta(minutes=59) < much_later["pause"] <= timedelta(hours=1)
+    assert later["breached_at"] == much_later["breached_at"]
+    assert 0 == await rig.service.timers.fire_due()
+    assert ["clock_failed"] == warnings
+    notices = (await rig.case(case["id"]))["notices"]
+    assert 1 == sum(one["kind"] == "clock_breached" for one in notices)
+
+    await ring(rig, case, "second_opinion")
+    await rig.service.timers.fire_due()
+    await reaches(rig, case, "expired")
 
 
 async def test_a_sku_that_always_fails_holds_up_no_other_sweep(rig: Rig, take_sku: TakeSku):

@@ -271,7 +271,7 @@ async def test_an_approval_does_not_outlive_a_file(rig: Rig, sku: str):
     assert ["attach_evidence", "void_approval"] == [one["command"] for one in events[-2:]]
     assert [{"transactions": 1}] == rows
     assert 409 == refused.status
-    assert ["evidence_attached", *["approval_voided"] * 2] == arrived["person:owen"]
+    assert ["evidence_attached", "approval_voided"] == arrived["person:owen"]  # owner and approver
     assert "approval_voided" == arrived["vendor:acme"][-1]
     mails = [body_of(one) for one in rig.mailbox.to("owen@shop.example")]
     (told,) = [one for one in mails if "second-test.pdf" in one]

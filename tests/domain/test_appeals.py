@@ -201,3 +201,20 @@ def test_an_unknown_decision_is_not_upheld():
     assert ("the decision that was appealed is not known",) == _refused(
         replace(APPEALED, outcome=None), Command.UPHOLD, MAX, WHY
     )
+
+
+@pytest.mark.parametrize("actor", [ANN, ANA, MIA, COL])
+def test_a_pull_does_not_answer_the_appeal_of_what_is_delisted(actor):
+    """Two stopped it for good: one who pulls again must not put their decision aside."""
+    assert ("it is delisted; the appeal is answered by `reopen` or `uphold`",) == _refused(
+        APPEALED, Command.FREEZE, actor, {"reason_code": "safety_injury"}
+    )
+
+
+def test_what_was_cleared_and_is_sold_is_stopped_by_a_pull_while_it_is_appealed():
+    """There the sale goes on: when unsure, pause."""
+    appealed = replace(CLEARED, state=State.APPEALED, closed_at=None)
+
+    assert State.FREEZING is give(
+        appealed, Command.FREEZE, ANN, {"reason_code": "defective"}
+    ).case.state

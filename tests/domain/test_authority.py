@@ -10,15 +10,19 @@ from freezeguard.domain.transitions import Row, Who
 from tests.domain.casebook import NOW, case_in
 from tests.domain.cast import (
     ADA,
+    ANA,
     ANN,
+    COL,
     DESKTOP,
     EVERYBODY,
+    FAY,
     IS,
     MIA,
     READER,
     STAFF,
     TILL,
     TOM,
+    ULF,
     VERA,
     VIC,
 )
@@ -41,12 +45,14 @@ def test_each_actor_answers_to_the_right_words(actor):
 
 
 def test_whoever_owns_the_case_is_its_owner():
-    """Ownership is the case's to say; a vendor's person never owns one."""
+    """Ownership is the case's to say, of those who may own one: no vendor, associate or auditor."""
     owner = Row(None, frozenset(), None, frozenset({Who.OWNER}))
 
-    assert accepts(owner, case_in("frozen", owner="ann"), ANN)
-    assert not accepts(owner, case_in("frozen", owner="vera"), VERA)
-    assert not accepts(owner, case_in("frozen", owner=None), ANN)
+    for one in (ANA, MIA, COL, ADA):
+        assert accepts(owner, case_in("frozen", owner=one.id), one)
+        assert not accepts(owner, case_in("frozen", owner=None), one)
+    for one in (ANN, FAY, ULF, VERA):
+        assert not accepts(owner, case_in("frozen", owner=one.id), one)
 
 
 def test_vendors_see_their_own_cases_once_they_were_told():

@@ -24,6 +24,7 @@ from tests.domain.casebook import (
     running,
     started,
     stopped,
+    vote,
     without_clocks,
 )
 from tests.domain.cast import ADA, ANA, ANN, COL, FAY, MAX, MIA, OWEN, TIMER, TOM, VERA
@@ -104,6 +105,50 @@ def test_whoever_was_asked_takes_the_case():
     assert ("nobody has offered this case",) == _refused(
         case_in("frozen"), Command.ACCEPT_HAND_OFF, ANA, {}
     )
+
+
+def test_an_offer_is_void_where_its_taker_may_not_own_a_case_any_more():
+    """Between the offer and the answer a person's roles may change."""
+    case = case_in("frozen", hand_off={**OFFER, "to": "ann"})
+
+    assert ("a manager, an analyst or a compliance person takes a case over",) == _refused(
+        case, Command.ACCEPT_HAND_OFF, ANN, {}
+    )
+
+
+def test_whoever_agreed_before_and_takes_the_case_has_agreed_to_nothing():
+    """One person is not both who answers for a case and the second pair of eyes on it."""
+    case = case_in("awaiting_approval", hand_off=OFFER)
+
+    with_vote = give(case, Command.ACCEPT_HAND_OFF, ANA, {}, Facts(votes=(vote("ana"),)))
+    without = give(case, Command.ACCEPT_HAND_OFF, ANA, {}, Facts(votes=(vote("mia"),)))
+
+    void = fx.VoidVotes("one of those who agreed owns the case now")
+    assert (True, False) == (void in with_vote.effects, void in without.effects)
+
+
+def test_an_approver_does_not_take_a_case_from_its_owner():
+    """Else one person would both answer for a case and decide it: nor by way of somebody else."""
+    case = case_in("frozen")
+    mine, theirs = Facts(named=MIA, owner=OWEN), Facts(named=ANA, owner=OWEN)
+
+    assert (
+        "`to`: another person; who moves another one's case does not take it",
+    ) == _refused(case, Command.HAND_OFF, MIA, {"to": "mia"}, mine)
+    assert ("owen owns the case, and answers for it; ask them to hand it off",) == _refused(
+        case, Command.HAND_OFF, MIA, {"to": "ana"}, theirs
+    )
+
+
+@pytest.mark.parametrize("facts", [
+    Facts(named=ANA), Facts(named=ANA, owner=ANN),
+    Facts(named=ANA, owner=OWEN, clocks=running("ownership", due_at=NOW)),
+], ids=["who has left", "of another trade now", "who lets it lie"])
+def test_an_approver_moves_the_case_of_an_owner_who_does_not_answer(facts):
+    """No case waits for somebody who is not there; it goes to another one, not to the approver."""
+    offered = give(case_in("frozen"), Command.HAND_OFF, MIA, {"to": "ana"}, facts)
+
+    assert "ana" == offered.case.hand_off["to"]
 
 
 def test_an_offer_that_nobody_accepts_lapses():

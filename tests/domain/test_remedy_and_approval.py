@@ -1,5 +1,6 @@
 """Diagnosis, remedy, approval: what each step writes, asks for and refuses."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -114,6 +115,22 @@ def test_the_third_round_is_judged_elsewhere(rounds):
         assert State.DIAGNOSING is give(
             case, Command.RETURN_REMEDY, manager, {"missing": ["x"]}
         ).case.state
+
+
+def test_who_judged_the_first_two_rounds_does_not_judge_the_third():
+    """Not even as a manager who has handed the case off since: the third round is for new eyes."""
+    first = give(case_in(State.REMEDY_PROPOSED), Command.RETURN_REMEDY, OWEN, {"missing": ["x"]})
+    again = replace(first.case, state=State.REMEDY_PROPOSED, owner=MIA.id)
+    second = give(again, Command.RETURN_REMEDY, MIA, {"missing": ["x"]})
+    third = replace(second.case, state=State.REMEDY_PROPOSED, owner=OWEN.id)
+
+    with pytest.raises(GuardFailed, match="a manager who has not judged the first two"):
+        give(third, Command.RETURN_REMEDY, MIA, {"missing": ["x"]})
+    judged = give(third, Command.RETURN_REMEDY, TOM, {"missing": ["x"]})
+    fourth = replace(judged.case, state=State.REMEDY_PROPOSED)
+    assert State.DIAGNOSING is give(
+        fourth, Command.RETURN_REMEDY, TOM, {"missing": ["x"]}
+    ).case.state
 
 
 def test_a_manager_who_owns_the_case_does_not_judge_its_third_round():

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from freezeguard.domain import effects as fx
+from freezeguard.domain.acts.scopes import OTHER_NAMED
 from freezeguard.domain.case import take_news
 from freezeguard.domain.enforcement import ObjectState, Status
 from freezeguard.domain.errors import GuardFailed, IllegalTransition
@@ -21,6 +22,8 @@ from tests.domain.casebook import (
     case_in,
     give,
     kinds,
+    running,
+    stopped,
     vote,
     without_clocks,
 )
@@ -31,6 +34,8 @@ WIDER = {"scope": {}, "reason": "a second lot"}
 LESS = {"scope": {"lot": "L1"}, "reason": "one lot only", "evidence_revision": 3}
 NARROWING = {"scope": {"sku": "K-1", "lot": "L1"}, "since": NOW.isoformat(), "why": "one lot"}
 OLDER = UUID(int=3)
+DISPUTE = {"by": "vera", "reason": "not ours", "answer_by": (NOW + DAY).isoformat()}
+ANSWERED = {**DISPUTE, "answered_at": NOW.isoformat(), "answer": "It is."}
 
 
 def _refused(case, command, actor, arguments, facts=None):
@@ -176,6 +181,54 @@ def test_what_is_not_narrowed(changes, arguments, sentence):
     )
 
 
+def test_an_owner_does_not_narrow_alone():
+    """Where one agrees it is another approver; where two must, the owner may be one of them."""
+    mine = case_in("frozen", owner=MIA.id)
+    safety = replace(mine, lane="safety")
+
+    assert ("the owner does not narrow alone; another approver does",) == _refused(
+        mine, Command.NARROW, MIA, LESS
+    )
+    assert give(mine, Command.NARROW, MAX, LESS).case.narrowing is not None
+    first = vote("mia", Command.NARROW, arguments=LESS)
+    assert give(safety, Command.NARROW, COL, LESS, Facts(votes=(first,))).case.narrowing is not None
+
+
+def test_what_was_complained_of_stays_stopped():
+    """Not even two may free it by leaving it out: the evidence must isolate what stays stopped."""
+    first = vote("mia", Command.NARROW, arguments=LESS)
+    complained = (WEB, Scope("K-1", lot="L2"), Scope("K-1", lot="L3"))
+
+    for lane, facts in (("quality", Facts()), ("safety", Facts(votes=(first,)))):
+        assert (
+            "`scope`: complaints that counted lie outside it, in K-1 (lot L2); K-1 (lot L3)",
+        ) == _refused(
+            case_in("frozen", lane=lane), Command.NARROW, MAX, LESS,
+            replace(facts, complained=complained),
+        )
+
+
+def test_two_narrow_where_no_complaint_says_where_it_belongs():
+    """What is left out may be what is bad: one pair of eyes is not enough to free it."""
+    case, facts = case_in("frozen", owner=MAX.id), Facts(complained=(ALL,))
+
+    first = give(case, Command.NARROW, MIA, LESS, facts)
+    cast = vote("mia", Command.NARROW, arguments=LESS)
+    second = give(case, Command.NARROW, MAX, LESS, replace(facts, votes=(cast,)))
+
+    assert None is first.case.narrowing
+    assert [("narrow_requested", "approvers")] == kinds(first)
+    assert second.case.narrowing is not None
+
+
+@pytest.mark.parametrize("complained", [(), (LOT,), (WEB, ALL)], ids=["none", "lot", "unnamed"])
+def test_one_lot_is_isolated_by_what_was_said_of_it(complained):
+    """A complaint that names no lot speaks against none; without any, people have judged."""
+    facts = Facts(complained=complained)
+
+    assert give(case_in("frozen"), Command.NARROW, MIA, LESS, facts).case.narrowing is not None
+
+
 def test_what_is_not_stopped_is_not_narrowed():
     """While degraded nobody knows what the narrow hold would leave."""
     facts = Facts(votes=(vote("mia", Command.NARROW, arguments=LESS),))
@@ -291,14 +344,16 @@ def test_a_vendor_never_hears_of_a_suspicion_that_was_merged():
 
 
 @pytest.mark.parametrize(("case", "other", "sentence"), [
-    ({}, None, "`into`: the id of the case that survives, another open one of the same SKU"),
-    ({}, {"id": UUID(int=7)},
-     "`into`: the id of the case that survives, another open one of the same SKU"),
+    ({}, None, OTHER_NAMED),
+    ({}, {"id": UUID(int=7)}, OTHER_NAMED),
     ({"scope": LOT}, {"scope": Scope("K-1", lot="L2")},
      "the scopes of the two cases do not overlap"),
     ({}, {"state": State.SUSPECTED},
      "both must be stopped, or both suspected; the other one is suspected"),
     ({}, {"lane": "authority"}, "an order of an authority is merged with nothing"),
+    ({}, {"vendor": "rival"}, "case 3 is another vendor's, who would see what is not theirs"),
+    ({"contest": DISPUTE}, {"contest": DISPUTE},
+     "the vendor contests both: answer one of them first, with `answer_contest`"),
     ({}, {"opened_at": NOW}, "the older case survives: give the command to case 3"),
     ({}, {"owner": "ana"}, "case 3 is another owner's: have it handed off to you first"),
 ])
@@ -362,6 +417,30 @@ def test_what_comes_in_while_a_case_is_narrowed_stays_stopped():
 
     assert absorbed.case.narrowing is None
     assert fx.SetHold("hard") in absorbed.effects
+
+
+@pytest.mark.parametrize("mine", [None, ANSWERED])
+def test_a_contest_that_waits_comes_along(mine):
+    """The vendor is owed its answer by the case that survives, and is asked for nothing more."""
+    facts = Facts(
+        other=case_in("frozen", contest=DISPUTE),
+        clocks=running("vendor_ack", "vendor_plan", "diagnosis"),
+    )
+
+    absorbed = give(_older(contest=mine), Command.ABSORB, RECONCILER, {}, facts, version=None)
+
+    assert (DISPUTE, "answered") == (absorbed.case.contest, absorbed.case.vendor_status)
+    assert {"vendor_ack", "vendor_plan"} <= stopped(absorbed)
+
+
+def test_a_contest_that_was_answered_is_not_asked_again():
+    """The one that still waits stays, and so does the one that was answered here."""
+    for mine, theirs in ((DISPUTE, ANSWERED), (ANSWERED, None), (None, ANSWERED)):
+        facts = Facts(other=case_in("frozen", contest=theirs))
+
+        absorbed = give(_older(contest=mine), Command.ABSORB, RECONCILER, {}, facts, version=None)
+
+        assert mine == absorbed.case.contest
 
 
 def test_two_suspicions_make_one_and_stop_nothing_more():

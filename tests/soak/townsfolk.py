@@ -213,9 +213,6 @@ def _of_a_manager(one: Folk, case: Case, now: datetime) -> Iterator[Wish]:
         if clock is not None and datetime.fromisoformat(clock["due_at"]) < now:
             until = (now + timedelta(days=4)).isoformat()
             yield 0.7, "extend_deadline", {"clock": kind, "until": until, "reason": "They asked."}
-    stopped = case["state"] in {"frozen", "diagnosing", "freezing"}
-    if case["owner"] != one.id and stopped and not case["hand_off"]:
-        yield 0.1, "hand_off", {"to": one.id, "reason": "Nobody moves; I take it."}
     for it in case["enforcement"]:
         where = {"catalogue": it["catalogue"], "remote_id": it["remote_id"]}
         if case["degraded"] and it["status"] in {"refused", "unreachable", "drifted"}:

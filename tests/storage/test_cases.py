@@ -168,20 +168,50 @@ async def test_history_is_numbered_in_order(database: PostgresDatabase) -> None:
     ]  # fmt: skip
 
 
-async def test_pullers_are_the_people_of_the_suspicion(database: PostgresDatabase) -> None:
-    """Whoever pulled or seconded counts, once; machines and later commands do not."""
+async def test_pullers_are_the_people_of_the_latest_stop(database: PostgresDatabase) -> None:
+    """Whoever pulled or seconded counts, once; machines and later commands do not.
+
+    Who stops the sale of a reinstated SKU again answers for that stop, whoever pulled first for
+    theirs. Those of a case that is merged into this one come along. Decisions read them alike.
+    """
     pulled = await open_case(database, state=State.SUSPECTED)
-    story = [
-        ("person:zoe", "suspect", None), ("person:ann", "comment", "suspected"),
-        ("key:1", "freeze", "suspected"), ("person:bob", "freeze", "suspected"),
-        ("person:zoe", "freeze", "suspected"), ("person:eve", "freeze", "probation"),
-    ]  # fmt: skip
-    for actor, command, state in story:
+
+    async def tells(actor: str, command: str, from_: str | None, to: State, **said: Any) -> None:
+        at = replace(pulled, state=to)
         await database.run(
-            lambda tx, e=(actor, command, state): tx.cases.add_event(pulled, NOW, *e, {})
+            lambda tx: tx.cases.add_event(at, NOW, actor, command, from_, said)
         )
 
-    assert ("zoe", "bob") == await database.run(lambda tx: tx.cases.pullers(pulled.id))
+    async def who(*, of_every_stop: bool = False) -> tuple[str, ...]:
+        async def read(tx: Transaction) -> tuple[str, ...]:
+            if not of_every_stop:
+                around = await tx.master.surroundings(pulled)
+                assert around.pullers == await tx.cases.pullers(pulled.id)
+            return await tx.cases.pullers(pulled.id, of_every_stop=of_every_stop)
+
+        return await database.run(read)
+
+    await tells("person:zoe", "suspect", None, State.SUSPECTED)
+    await tells("person:ann", "comment", "suspected", State.SUSPECTED)
+    await tells("key:1", "freeze", "suspected", State.FREEZING)
+    await tells("person:bob", "freeze", "suspected", State.FREEZING)
+    await tells("person:zoe", "freeze", "suspected", State.FREEZING)
+    await tells("person:col", "register_order", "frozen", State.FROZEN)
+    assert ("zoe", "bob") == await who()
+
+    await tells("reconciler", "absorb", "frozen", State.DIAGNOSING, pullers=["max", "zoe"])
+    assert ("zoe", "bob", "max") == await who()
+
+    await tells("person:eve", "freeze", "probation", State.FREEZING)
+    assert ("eve",) == await who()
+    assert ("zoe", "bob", "max", "eve") == await who(of_every_stop=True)
+
+    await tells("detector", "freeze", "probation", State.FREEZING)
+    assert () == await who()
+
+    for command, from_ in (("register_order", "reinstating"), ("reopen", "appealed")):
+        await tells("person:col", command, from_, State.FREEZING)
+        assert ("col",) == await who()
 
 
 async def test_votes_count_until_they_expire_or_are_void(database: PostgresDatabase) -> None:

@@ -11,8 +11,12 @@ from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import Role, actor_name
 from freezeguard.ports.storage import Sku, Transaction, Vendor
-from freezeguard.services.importing import register_skus
 from freezeguard.services.readers import mail_contacts
+from freezeguard.services.registering import (
+    register_fit_skus,
+    register_skus,
+    register_vendor,
+)
 
 ADMIN = Access.staff(Role.ADMIN)
 READERS = Access.staff() | Access.catalogue()
@@ -26,8 +30,9 @@ class MasterData:
 
     async def put_sku(self, call: Call[None, SkuIn]) -> Reply:
         """Register a SKU, or replace what is known of it."""
-        sku = Sku(call.path["sku"], **call.body.model_dump())
-        await self._store([sku], actor_name(call.who))
+        sku, now = Sku(call.path["sku"], **call.body.model_dump()), self._context.now()
+        by = actor_name(call.who)
+        await self._context.database.run(lambda tx: register_skus(tx, [sku], by, now))
         return Reply(_sku(sku))
 
     async def read_skus(self, body: bytes, media_type: str, request: object) -> Parsed[SkuRow]:
@@ -37,15 +42,13 @@ class MasterData:
 
     async def post_skus(self, call: Call[None, Parsed[SkuRow]]) -> Reply:
         """Register SKUs in bulk."""
-        parsed = call.body
-        rows = {item.sku: Sku(**item.model_dump()) for _, item in parsed.items}
-        if rows:
-            await self._store(list(rows.values()), actor_name(call.who))
+        by, now = actor_name(call.who), self._context.now()
+        rows = [Sku(**item.model_dump()) for _, item in call.body.items]
+        unfit = await self._context.database.run(
+            lambda tx: register_fit_skus(tx, rows, by, now)
+        )
+        parsed = batches.without_owners(call.body, unfit)
         return answer(len(parsed.items), 0, parsed.rejected)
-
-    async def _store(self, skus: list[Sku], by: str) -> None:
-        now = self._context.now()
-        await self._context.database.run(lambda tx: register_skus(tx, skus, by, now))
 
     async def get_sku(self, call: Call[None]) -> Reply:
         """Return what is known of a SKU."""
@@ -63,14 +66,8 @@ class MasterData:
             call.path["vendor"], sent.name, sent.contacts.entries(), sent.language, sent.time_zone,
             sent.calendar,
         )
-
-        async def work(tx: Transaction) -> None:
-            await tx.master.put_vendor(vendor, now)
-            await tx.record.write(
-                now, actor_name(call.who), "put_vendor", f"vendor:{vendor.vendor}"
-            )
-
-        await self._context.database.run(work)
+        by = actor_name(call.who)
+        await self._context.database.run(lambda tx: register_vendor(tx, vendor, by, now))
         return Reply(_vendor(vendor))
 
     async def get_vendor(self, call: Call[None]) -> Reply:

@@ -165,11 +165,10 @@ class Import:
         by = operator_name()
 
         async def store(parsed: Parsed[SkuRow]) -> Outcome:
-            rows = {item.sku: Sku(**item.model_dump()) for _, item in parsed.items}
-            if rows:
-                await self._importing.store_skus(list(rows.values()), by)
-            accepted = tuple(range(len(parsed.items)))
-            return Receipt(accepted, (), ()), _in_order(parsed.rejected, [])
+            rows = [Sku(**item.model_dump()) for _, item in parsed.items]
+            sound = batches.without_owners(parsed, await self._importing.store_skus(rows, by))
+            accepted = tuple(range(len(sound.items)))
+            return Receipt(accepted, (), ()), sound.rejected
 
         def read(body: bytes) -> Parsed[SkuRow]:
             return batches.parse_skus(body, LINES, self._context.now())

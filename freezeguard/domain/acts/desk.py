@@ -29,10 +29,8 @@ LAST_LOOK = timedelta(days=1)
 """After an extended probation is over, how long it may still end well before it is at its cap."""
 
 VERDICTS = ("right", "wrong", "undecided")
-OWNERS = frozenset({Role.ANALYST, Role.MANAGER, Role.COMPLIANCE})
-"""Roles that may have a case of their own."""
-SUCCESSORS = OWNERS | {Role.ADMIN}
-"""Roles that may have a case whose owner is gone."""
+OWNERS_CLOCKS = frozenset({"ownership", "diagnosis", "contest", "judge"})
+"""Clocks that wait for the owner and for nobody else."""
 
 
 def _comment(_: Move) -> Outcome:
@@ -66,9 +64,13 @@ def _hand_off(move: Move) -> Outcome:
 
 
 def _accept_hand_off(move: Move) -> Outcome:
+    """The case changes hands; who has agreed to something in it does not count as two people."""
     offer = move.case.hand_off or {}
     told = {"person": move.case.owner or offer.get("by"), "to_person": who_acts(move)}
-    return {"owner": move.person, "hand_off": None}, [Notify("hand_off_accepted", "person", told)]
+    effects: list[Effect] = [Notify("hand_off_accepted", "person", told)]
+    if any(vote.person == move.person for vote in move.facts.votes):
+        effects.insert(0, VoidVotes("one of those who agreed owns the case now"))
+    return {"owner": move.person, "hand_off": None}, effects
 
 
 def _lapse_hand_off(move: Move) -> Outcome:
@@ -83,9 +85,14 @@ def _replace_owner(move: Move) -> Outcome:
     return {"owner": move.arguments["to"]}, [Notify("owner_replaced", "owner", told)]
 
 
+def _takes_over(person: Person) -> bool:
+    """Say whether a case may be handed off to this person."""
+    return person.is_staff and person.judges_alone
+
+
 def _can_own(move: Move) -> tuple[str, ...]:
     person = move.facts.named
-    if person is None or not person.is_staff or not person.roles & OWNERS:
+    if person is None or not _takes_over(person):
         return ("`to`: an active manager, analyst or compliance person",)
     if person.id == move.case.owner:
         return ("`to`: the case is that person's already",)
@@ -95,7 +102,7 @@ def _can_own(move: Move) -> tuple[str, ...]:
 def _can_succeed(move: Move) -> tuple[str, ...]:
     """An admin may come after an owner as well: the default owner of the first start is one."""
     person = move.facts.named
-    if person is None or not person.is_staff or not person.roles & SUCCESSORS:
+    if person is None or not person.may_own:
         return ("`to`: an active person who may own cases",)
     return ("`to`: the case is that person's already",) if person.id == move.case.owner else ()
 
@@ -106,7 +113,32 @@ def _offered_to_me(move: Move) -> tuple[str, ...]:
         return ("nobody has offered this case",)
     if offer["to"] != move.person:
         return (f"the case is offered to {offer['to']}",)
+    if not (isinstance(move.actor, Person) and _takes_over(move.actor)):
+        return ("a manager, an analyst or a compliance person takes a case over",)
     return ()
+
+
+def _owner_is_away(move: Move) -> tuple[str, ...]:
+    """An approver moves a case whose owner does not answer, and never takes it himself.
+
+    Else one person could take over what another one answers for, and decide it alone.
+    """
+    if move.person == move.case.owner:
+        return ()
+    if move.arguments.get("to") == move.person:
+        return ("`to`: another person; who moves another one's case does not take it",)
+    owner = move.facts.owner
+    if owner is None or not owner.may_own or _lets_it_lie(move):
+        return ()
+    return (f"{owner.id} owns the case, and answers for it; ask them to hand it off",)
+
+
+def _lets_it_lie(move: Move) -> bool:
+    """Say whether the owner has let a clock run out that waits for nobody else."""
+    return any(
+        one.kind in OWNERS_CLOCKS and not one.is_paused and one.due_at <= move.now
+        for one in move.facts.clocks
+    )
 
 
 def _offer_stands(move: Move) -> tuple[str, ...]:
@@ -307,7 +339,7 @@ def _was_stopped(move: Move) -> tuple[str, ...]:
 
 
 GUARDS: Mapping[Command, tuple[Guard, ...]] = {
-    Command.HAND_OFF: (_can_own,),
+    Command.HAND_OFF: (_can_own, _owner_is_away),
     Command.ACCEPT_HAND_OFF: (_offered_to_me,),
     Command.LAPSE_HAND_OFF: (_offer_stands,),
     Command.REPLACE_OWNER: (_can_succeed,),

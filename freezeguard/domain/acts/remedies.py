@@ -31,8 +31,13 @@ def _propose_remedy(move: Move) -> Outcome:
 
 def _return_remedy(move: Move) -> Outcome:
     lacking = {"missing": list(move.arguments["missing"])}
-    rounds = {"remedy_rounds": move.case.remedy_rounds + 1}
-    return rounds, [Notify("remedy_returned", "vendor", lacking)]
+    changes = {
+        "remedy_rounds": move.case.remedy_rounds + 1,
+        "diagnosis": {
+            **(move.case.diagnosis or {}), "judged_by": [*move.case.remedy_judges, move.person],
+        },
+    }
+    return changes, [Notify("remedy_returned", "vendor", lacking)]
 
 
 def _request_approval(move: Move) -> Outcome:

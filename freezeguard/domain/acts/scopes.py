@@ -26,6 +26,7 @@ from freezeguard.domain.effects import (
     SetHold,
     SetNarrowHold,
     SettlePromise,
+    StopClocks,
     VoidVotes,
 )
 from freezeguard.domain.enforcement import ObjectState, Status
@@ -33,6 +34,11 @@ from freezeguard.domain.guards import Guard, Move, is_last_vote
 from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
+
+OTHER_NAMED = (
+    "`into`: the id of the case that survives, another open one of the same SKU and vendor, whose "
+    "scope overlaps"
+)
 
 
 def asked_scope(move: Move) -> Scope:
@@ -102,7 +108,7 @@ def _merge(move: Move) -> Outcome:
     told = {"into": str(survivor.number)}
     effects: list[Effect] = [
         VoidVotes("the case was merged"), SettlePromise("withdrawn"),
-        MergeInto(survivor.id, move.facts.clocks),
+        MergeInto(survivor.id, move.facts.clocks, move.facts.pullers),
         CloseTasks("stop"), CloseTasks("release"),  # the survivor's from now on, if still needed
         Notify("merged", "owner", told), Notify("merged", "pullers", told),
     ]
@@ -112,7 +118,10 @@ def _merge(move: Move) -> Outcome:
 
 
 def _absorb(move: Move) -> Outcome:
-    """Take over what another case had: its scopes, the stricter lane, the higher recurrence."""
+    """Take over what another case had: its scopes, the stricter lane, the higher recurrence.
+
+    And the answer that its vendor is owed: one that disputes a stop hears of the same clock.
+    """
     case, other = move.case, move.facts.other
     assert other is not None  # noqa: S101 - only the service gives this command
     mine = case.scopes
@@ -131,9 +140,18 @@ def _absorb(move: Move) -> Outcome:
             "opened_at": move.now.isoformat(), "opened_by": case.owner, "similar_cases": [],
         }
     effects: list[Effect] = [VoidVotes("another case was merged into this one")]
+    if other.contest_waits:
+        changes |= {"contest": other.contest, "vendor_status": "answered"}
+        effects += _without_reminders(move)
     if case.in_frozen_phase and (changes["lane"] != case.lane or case.narrowing):
         effects.append(SetHold("hard"))
     return changes, effects
+
+
+def _without_reminders(move: Move) -> list[Effect]:
+    """The vendor has spoken: what waited for its word on this case waits no longer."""
+    waiting = tuple(one for one in ("vendor_ack", "vendor_plan") if move.facts.runs(one))
+    return [StopClocks(waiting)] if waiting else []
 
 
 # ---------------------------------------------------------------------------------- guards
@@ -158,6 +176,18 @@ def _is_narrower(move: Move) -> tuple[str, ...]:
     if narrower != move.case.scope and move.case.covers(narrower):
         return ()
     return (f"`scope`: it must lie inside {move.case.scope}, and be less",)
+
+
+def _complaints_lie_inside(move: Move) -> tuple[str, ...]:
+    """Nothing that people complained of is sold again by being left out of the scope.
+
+    One that says nothing of a lot may be of any: where all are like that two people must agree.
+    """
+    narrower = asked_scope(move)
+    outside = sorted({str(one) for one in move.facts.complained if not narrower.overlaps(one)})
+    if not outside:
+        return ()
+    return (f"`scope`: complaints that counted lie outside it, in {'; '.join(outside)}",)
 
 
 def _scope_is_free(move: Move) -> tuple[str, ...]:
@@ -201,7 +231,7 @@ def _seen_before(one: ObjectState, moment: datetime) -> bool:
 def _other_named(move: Move) -> tuple[str, ...]:
     other = move.facts.other
     if other is None or other.id == move.case.id:
-        return ("`into`: the id of the case that survives, another open one of the same SKU",)
+        return (OTHER_NAMED,)
     return ()
 
 
@@ -216,6 +246,12 @@ def _other_fits(move: Move) -> tuple[str, ...]:
     both_suspected = {case.state, other.state} == {State.SUSPECTED}
     if not both_frozen and not both_suspected:
         lacking.append(f"both must be stopped, or both suspected; the other one is {other.state}")
+    if case.vendor != other.vendor:
+        lacking.append(
+            f"case {other.number} is another vendor's, who would see what is not theirs"
+        )
+    if case.contest_waits and other.contest_waits:
+        lacking.append("the vendor contests both: answer one of them first, with `answer_contest`")
     if "authority" in {case.lane, other.lane}:
         lacking.append("an order of an authority is merged with nothing")
     if (other.opened_at, str(other.id)) > (case.opened_at, str(case.id)):
@@ -240,7 +276,8 @@ def _same_cause(move: Move) -> tuple[str, ...]:
 GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.WIDEN: (_scope_fits, _is_wider, _scope_is_free, _reason_given),
     Command.NARROW: (
-        _scope_fits, _is_narrower, _scope_is_free, _reason_given, _not_degraded, _not_narrowing,
+        _scope_fits, _is_narrower, _complaints_lie_inside, _scope_is_free, _reason_given,
+        _not_degraded, _not_narrowing,
     ),
     Command.CONFIRM_NARROW: (_narrow_is_stopped,),
     Command.MERGE: (_other_named, _other_fits, _owner_of_both, _same_cause),

@@ -164,15 +164,13 @@ def _reason_given(move: Move) -> tuple[str, ...]:
 
 
 def _not_contested_yet(move: Move) -> tuple[str, ...]:
-    contest: Mapping[str, Any] = move.case.contest or {}
-    if contest and not contest.get("answered_at"):
-        return (f"a contest waits for its answer, due {contest['answer_by']}",)
+    if move.case.contest and move.case.contest_waits:
+        return (f"a contest waits for its answer, due {move.case.contest['answer_by']}",)
     return ()
 
 
 def _contest_waits(move: Move) -> tuple[str, ...]:
-    contest: Mapping[str, Any] = move.case.contest or {}
-    if contest and not contest.get("answered_at"):
+    if move.case.contest_waits:
         return ()
     return ("no contest waits for an answer",)
 
