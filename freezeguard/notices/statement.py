@@ -7,6 +7,7 @@ terms, and the way to clarify the facts. A re-freeze is a restriction of its own
 from freezeguard.notices.letter import Body, Bullets, Paragraph, Section
 from freezeguard.notices.sections import (
     about,
+    answer_by,
     catalogues,
     document_rows,
     evidence,
@@ -15,6 +16,7 @@ from freezeguard.notices.sections import (
     reason_sentence,
     rows,
     section,
+    way,
 )
 from freezeguard.notices.wording import Wording, clip
 from freezeguard.ports.notice_facts import OrderFacts, RefrozenFacts, StatementFacts
@@ -47,7 +49,10 @@ def refrozen(facts: RefrozenFacts, say: Wording) -> Body:
 
 
 def _whole(facts: StatementFacts, say: Wording) -> tuple[Section, ...]:
-    return (*_substance(facts, say), _lifts(facts, say), _contest(facts, say), _legal(say))
+    asked = () if facts.get("soft_until") else answer_by(facts, say)
+    return (
+        *_substance(facts, say), _lifts(facts, say), *asked, _contest(facts, say), _legal(say)
+    )
 
 
 def _substance(facts: StatementFacts, say: Wording) -> tuple[Section, ...]:
@@ -85,8 +90,22 @@ def _why(facts: StatementFacts, say: Wording) -> Section:
         Paragraph(say.say("statement.reason", sentence=sentence)),
         reason_rows(reason, say),
         rows(say, [*_order(facts.get("order")), ("terms", clip(facts.get("terms") or ""))]),
-        Paragraph(say.say("statement.safety")) if facts["lane"] == "safety" else None,
+        _in_danger(facts, say),
+        Paragraph(say.say("statement.reported")) if _is_uncounted(facts) else None,
     )
+
+
+def _in_danger(facts: StatementFacts, say: Wording) -> Paragraph | None:
+    if facts["lane"] != "safety":
+        return None
+    staff = facts["audience"] == "staff"
+    return Paragraph(say.say("statement.safety_staff" if staff else "statement.safety"))
+
+
+def _is_uncounted(facts: StatementFacts) -> bool:
+    """Say whether people stopped the sale and no complaint stands behind it: no zeros then."""
+    counted = facts.get("evidence")
+    return origin(facts) == "person" and counted is not None and not counted["complaints"]
 
 
 def _decision(facts: StatementFacts, say: Wording) -> str:
@@ -118,7 +137,7 @@ def _lifts(facts: StatementFacts, say: Wording) -> Section:
 def _contest(facts: StatementFacts, say: Wording) -> Section:
     days = facts.get("contest_working_days") or _CONTEST_WORKING_DAYS
     key = "statement.contest_order" if origin(facts) == "order" else "statement.contest"
-    return section(say, "contest", Paragraph(say.count(key, days)))
+    return section(say, "contest", Paragraph(say.count(key, days, how=way(facts, say))))
 
 
 def _legal(say: Wording) -> Section:

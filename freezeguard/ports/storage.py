@@ -545,7 +545,12 @@ class Cases(Protocol):
         """Attach signals to a case; those that are attached already stay as they are."""
         ...
 
-    async def attached(self, case_id: UUID, *, excerpts: int = 0) -> AttachedSignals: ...
+    async def attached(
+        self, case_id: UUID, *, excerpts: int = 0, unjudged: bool = False
+    ) -> AttachedSignals:
+        """Return the signals of a case as sums, or only those that no case has judged."""
+        ...
+
 
     async def attached_customers(self, case_id: UUID) -> set[bytes]: ...
 
@@ -684,6 +689,10 @@ class Holds(Protocol):
 
     async def of_case(self, case_id: UUID) -> list[Hold]:
         """Return the holds of a case that are active or releasing, oldest first."""
+        ...
+
+    async def was_held(self, case_id: UUID) -> bool:
+        """Say whether a case ever had a hold, if only the soft one of a suspicion."""
         ...
 
     async def in_force(self, sku: str) -> list[Hold]:

@@ -118,8 +118,8 @@ class Freezes:
         aftermath = await self._casework.record(tx, case, decision, actor)
         if case.state is State.AWAITING_APPROVAL:
             aftermath = await self._casework.execute(
-                tx, aftermath.case, Command.VOID_APPROVAL, arguments={"reason": sentence},
-                actor=System.DETECTOR,
+                tx, aftermath.case, Command.VOID_APPROVAL,
+                arguments={"reason": sentence, "cause": "lane"}, actor=System.DETECTOR,
             )
         return aftermath
 

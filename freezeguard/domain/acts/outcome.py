@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from freezeguard.domain.effects import CastVote, CloseTasks, Effect, Notify
+from freezeguard.domain.effects import CastVote, CloseTasks, Effect, MarkVendorNotices, Notify
+from freezeguard.domain.enforcement import Status, listed_nowhere
 from freezeguard.domain.guards import Move
 from freezeguard.domain.people import Person, actor_name
 
@@ -42,13 +43,27 @@ def cast_vote(move: Move) -> Outcome:
     return {"state": move.from_state}, [vote]
 
 
-def told_of_the_stop() -> list[Effect]:
-    """Return what follows once a stop is read back everywhere."""
-    return [
-        CloseTasks("stop"),
-        Notify("frozen_confirmed", "vendor"),
-        Notify("frozen_confirmed", "owner"),
-    ]
+def told_of_the_stop(move: Move) -> list[Effect]:
+    """Return what follows once a stop is read back everywhere.
+
+    Where no catalogue lists the SKU nothing was stopped: the owner is told that, once, and not
+    that it is confirmed.
+    """
+    effects: list[Effect] = [CloseTasks("stop"), Notify("frozen_confirmed", "vendor")]
+    if not listed_nowhere(move.facts.objects):
+        return [*effects, Notify("frozen_confirmed", "owner")]
+    if move.case.degraded:
+        return effects
+    return [*effects, Notify("degraded", "owner", {"status": Status.NOT_LISTED.value})]
+
+
+def vendor_heard(move: Move) -> Outcome:
+    """Return what follows where the vendor writes: it has been heard, and is silent no more."""
+    if not move.case.in_frozen_phase:
+        return {}, []
+    early = move.case.vendor_status in {"unreached", "notified", "silent"}
+    changes = {"vendor_status": "acknowledged"} if early else {}
+    return changes, [MarkVendorNotices("answered")]
 
 
 def who_acts(move: Move) -> str:
