@@ -104,6 +104,11 @@ class Wording:
         local = known.astimezone(self._zone)
         return _filled(self._words["language"]["time"], self._places(local))
 
+    def brief(self, moment: str) -> str:
+        """Write day and time of the reader's zone, as a list has room for."""
+        local = datetime.fromisoformat(moment).astimezone(self._zone)
+        return _filled(self._words["language"]["brief"], self._places(local))
+
     def _places(self, local: datetime) -> dict[str, str]:
         language = self._words["language"]
         return {

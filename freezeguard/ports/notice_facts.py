@@ -686,7 +686,7 @@ class LegalClockFacts(CaseNoticeFacts):
 
 
 class DigestEntryFacts(TypedDict):
-    """One notice of a digest: its kind, and what its line says.
+    """One notice of a digest: its kind, and what its line says; `due` is by when it asks.
 
     Entries without a case are about the shop as a whole.
     """
@@ -696,6 +696,7 @@ class DigestEntryFacts(TypedDict):
     link: str
     case: NotRequired[str | None]
     scope: NotRequired[ScopeFacts | None]
+    due: NotRequired[str | None]
 
 
 class DigestFacts(NoticeFacts):

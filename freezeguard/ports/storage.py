@@ -964,6 +964,15 @@ class Digests(Protocol):
         """Close and claim a digest that is due: from then on nothing joins it."""
         ...
 
+    async def leave_out_answered(
+        self, digest_id: UUID, asks: Mapping[str, str | None], closed_at: datetime
+    ) -> None:
+        """Mark those as answered that ask for what was done before a digest was closed.
+
+        `asks` are kinds of notices and the clocks that wait; None: the clock that they name.
+        """
+        ...
+
     async def members(self, digest_id: UUID, *, sent: bool = False) -> list[Notice]:
         """Return the notices of a digest that wait, or that were `sent` with it, in order."""
         ...
