@@ -4,6 +4,9 @@ The content that Article 4 of Regulation (EU) 2019/1150 asks for: the facts, the
 terms, and the way to clarify the facts. A re-freeze is a restriction of its own and says it again.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from freezeguard.notices.letter import Body, Bullets, Paragraph, Section
 from freezeguard.notices.sections import (
     about,
@@ -28,9 +31,8 @@ def statement(facts: StatementFacts, say: Wording) -> Body:
     """Word a first freeze: for the vendor the whole statement, for staff its substance."""
     called = product(facts, say)
     if facts["audience"] == "staff":
-        return (Paragraph(say.say("statement.intro_staff", product=called)),), _substance(
-            facts, say
-        )
+        first = Paragraph(say.say("statement.intro_staff", product=called))
+        return (first, *_for_whom(facts, say)), _substance(facts, say)
     key = "statement.intro_soft" if facts.get("soft_until") else "statement.intro"
     return (Paragraph(say.say(key, product=called)),), _whole(facts, say)
 
@@ -42,10 +44,17 @@ def refrozen(facts: RefrozenFacts, say: Wording) -> Body:
     opening = [
         Paragraph(say.say(key, product=product(facts, say))),
         Paragraph(say.count("statement.again", facts["recurrence"])),
+        *_for_whom(facts, say),
     ]
     if released := facts.get("released_at"):
         opening.append(Paragraph(say.say("statement.released_at", time=say.time(released))))
     return tuple(opening), _substance(facts, say) if staff else _whole(facts, say)
+
+
+def _for_whom(facts: Mapping[str, Any], say: Wording) -> tuple[Paragraph, ...]:
+    """Tell a reader who does not own the case why they get this."""
+    reader = str(facts.get("as") or "")
+    return (Paragraph(say.word("you", reader)),) if say.knows("you", reader) else ()
 
 
 def _whole(facts: StatementFacts, say: Wording) -> tuple[Section, ...]:

@@ -164,6 +164,7 @@ class StatementFacts(CaseNoticeFacts):
     acknowledge_within: NotRequired[float | None]
     plan_within: NotRequired[float | None]
     elapses: NotRequired[bool]
+    # "as" (a code of the `you` table): why a reader who does not own the case is told
 
 
 class RefrozenFacts(StatementFacts):

@@ -101,6 +101,7 @@ NEXT_STEPS: Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
     ("released", "staff"): (("probation_ends", "until"),),
 }
 """What happens next, by kind of notice and audience: a step, and the fact that says by when."""
+_OWNERS = frozenset({"accept_ownership"})
 
 
 class Telling:
@@ -366,9 +367,13 @@ class Telling:
 def _steps(kind: str, audience: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what happens next, with its due time where there is one."""
     dates = {**(facts.get("probation") or {}), **facts}
+    not_theirs = _OWNERS if facts.get("as") == "compliance" else frozenset[str]()
+    if facts.get("lane") == "authority":
+        not_theirs |= {"propose_remedy"}  # no remedy lifts an order
     return [
         {"step": step, "by": None if due is None else dates.get(due)}
         for step, due in NEXT_STEPS.get((kind, audience), ())
+        if step not in not_theirs
     ]
 
 

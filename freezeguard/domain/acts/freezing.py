@@ -12,6 +12,7 @@ from freezeguard.domain.acts.outcome import (
 )
 from freezeguard.domain.clocks import stopped_by_confirmation
 from freezeguard.domain.effects import (
+    FOR_COMPLIANCE,
     CloseTask,
     CloseTasks,
     Effect,
@@ -104,7 +105,10 @@ def stopped(move: Move, changes: Mapping[str, Any]) -> Outcome:
     if again:
         after["recurrence"] = move.case.recurrence + 1
     kind = "refrozen" if again else "statement_of_reasons"
-    return after, [*effects, Notify(kind, "vendor"), Notify(kind, "owner")]
+    told = [Notify(kind, "vendor"), Notify(kind, "owner")]
+    if after.get("lane", move.case.lane) == "safety":
+        told.append(Notify(kind, "compliance", FOR_COMPLIANCE))
+    return after, [*effects, *told]
 
 
 def _told_of_reopening(move: Move) -> list[Effect]:
@@ -117,7 +121,10 @@ def _told_of_reopening(move: Move) -> list[Effect]:
     to_vendor = Notify("statement_of_reasons", "vendor") if sold else Notify(
         "appeal_reopened", "vendor", told
     )
-    return [to_vendor, Notify("appeal_reopened", "owner", told)]
+    effects: list[Effect] = [to_vendor, Notify("appeal_reopened", "owner", told)]
+    if sold and move.case.lane == "safety":
+        effects.append(Notify("statement_of_reasons", "compliance", FOR_COMPLIANCE))
+    return effects
 
 
 def fresh_start(case: Case) -> dict[str, Any]:
