@@ -21,7 +21,7 @@ from freezeguard.storage.databaseclock import DatabaseClock
 def receiving_on(database: Database, settings: Settings, now: Now = utc_now) -> Receiving:
     """Put together what takes mails. It stops and releases nothing, so it needs no catalogue."""
     directory, new_id = Directory([]), ids_by(now)
-    telling = Telling(directory, house_of(settings), new_id)
+    telling = Telling(directory, house_of(settings), new_id, settings.to_policy())
     places = Places(calendars_of(settings), legal_clocks_of(settings), settings.calendar.zone)
     casework = Casework(directory, telling, places, settings.to_policy(), now, new_id)
     bounces = Bounces(telling, now, new_id)

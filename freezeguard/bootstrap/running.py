@@ -12,9 +12,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
+
 from freezeguard.bootstrap.administration import first_start
+from freezeguard.bootstrap.house import house_of
 from freezeguard.bootstrap.service import open_service
 from freezeguard.bootstrap.settings import Settings
+from freezeguard.services.delivery import CASE_PLACE
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -50,6 +56,8 @@ async def serve(settings: Settings, announce: Callable[[Started], None]) -> None
                 token = await first_start(service.database, service.access, service.now)
                 _collect_garbage_rarely()
                 unsafe = unsafe_for_production(settings)
+                for lacking in nowhere_to_go(settings):
+                    log.warning("notices_lead_nowhere", what=lacking)
                 announce(Started(service.url, token, unsafe, _unusual_place(settings)))
                 await stop.wait()
 
@@ -109,11 +117,31 @@ def unsafe_for_production(settings: Settings) -> tuple[str, ...]:
         found.append("No mail server is set, so notices wait: set FREEZEGUARD_MAIL__HOST.")
     elif settings.mail.security == "none" and not is_this_machine(settings.mail.host):
         found.append("Mail leaves unencrypted: set FREEZEGUARD_MAIL__SECURITY to starttls or tls.")
+    found += nowhere_to_go(settings)
     if not settings.catalogues:
         found.append("No catalogue is configured, so nothing is stopped: see docs/catalogues.md.")
     if not is_this_machine(settings.host):
         found.append(
             f"It listens on {settings.host} without TLS: put a proxy that ends TLS in front."
+        )
+    return tuple(found)
+
+
+def nowhere_to_go(settings: Settings) -> tuple[str, ...]:
+    """Say what keeps readers of mails from opening a link or answering, each with its remedy."""
+    mail = settings.mail
+    if mail.host is None:
+        return ()
+    found = []
+    if settings.public_url is None:
+        found.append(
+            f"Links in notices lead to {house_of(settings).url}: set FREEZEGUARD_PUBLIC_URL to "
+            "where readers reach the service."
+        )
+    if mail.reply_to is None or CASE_PLACE not in mail.reply_to:
+        found.append(
+            "Answers to notices reach no case: set FREEZEGUARD_MAIL__REPLY_TO to an address with "
+            f"{CASE_PLACE} in it, and pipe its mail in (docs/notices.md)."
         )
     return tuple(found)
 

@@ -376,7 +376,7 @@ def build(
     metrics = PrometheusMetrics()
     directory = Directory(_outlets(settings, catalogues))
     house = house_of(settings)
-    telling = Telling(directory, house, new_id)
+    telling = Telling(directory, house, new_id, settings.to_policy())
     calendars = calendars_of(settings)
     places = Places(calendars, legal_clocks_of(settings), settings.calendar.zone)
     casework = Casework(directory, telling, places, settings.to_policy(), now, new_id)

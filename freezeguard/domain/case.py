@@ -14,7 +14,7 @@ from freezeguard.domain.acts import desk, endings, freezing, orders, remedies, s
 from freezeguard.domain.acts.outcome import Act
 from freezeguard.domain.authority import accepts
 from freezeguard.domain.clocks import clock_effects
-from freezeguard.domain.effects import Effect, SetHold, VoidVotes
+from freezeguard.domain.effects import FOR_COMPLIANCE, Effect, Notify, SetHold, VoidVotes
 from freezeguard.domain.errors import (
     GuardFailed,
     IllegalTransition,
@@ -134,6 +134,8 @@ def take_news(case: Case, known: Mapping[str, Any], news: Sequence[str], lane: s
     # Readers see the stricter lane; what was to be released by a narrowing stays stopped.
     if case.keeps_its_hold and (lane != case.lane or case.narrowing):
         effects = (*effects, SetHold("hard"))
+    if case.in_frozen_phase and lane == "safety" != case.lane:
+        effects = (*effects, Notify("statement_of_reasons", "compliance", FOR_COMPLIANCE))
     return Decision(after, case.state, "news", {"news": list(news), "lane": lane}, effects)
 
 

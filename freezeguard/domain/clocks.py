@@ -25,7 +25,7 @@ from freezeguard.domain.effects import (
 )
 from freezeguard.domain.guards import Move
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn
-from freezeguard.domain.people import MachineKey, Person, System
+from freezeguard.domain.people import MachineKey, Person, System, is_vendor
 from freezeguard.domain.record import Case, Facts, RunningClock
 from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, State
 
@@ -52,7 +52,8 @@ class Kind:
     """One kind of clock.
 
     `starts` restart it where it runs already. `runs_in` are its states, None for all, final ones
-    included. `stops` end it earlier. `warns` is False where a warning would tell nobody anything.
+    included. `stops` end it earlier, and `stopped_by_vendor` where the vendor gives them. `warns`
+    is False where a warning would tell nobody anything.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Kind:
     warns: bool = False
     when: Callable[[Move], bool] = lambda _: True
     calendar: Callable[[Move], Calendar | None] = lambda _: None
+    stopped_by_vendor: frozenset[Command] = frozenset()
 
 
 # ------------------------------------------------------------------------------ how long
@@ -154,6 +156,7 @@ _STOPPED = frozenset({_C.FREEZE, _C.REGISTER_ORDER, _C.REOPEN})
 _BEFORE_REMEDY = frozenset({_S.FREEZING, _S.FROZEN, _S.DIAGNOSING})
 _BACK_TO_DIAGNOSIS = frozenset({_C.RETURN_REMEDY, _C.REJECT_APPROVAL, _C.VOID_APPROVAL, _C.ABSORB})
 _VENDOR_SPOKE = frozenset({_C.ACKNOWLEDGE, _C.COMMIT_DATE, _C.CONTEST})
+_WORDS = frozenset({_C.COMMENT, _C.ATTACH_EVIDENCE})
 
 # fmt: off
 KINDS: tuple[Kind, ...] = (
@@ -167,7 +170,7 @@ KINDS: tuple[Kind, ...] = (
          _STOPPED, frozenset({_S.FREEZING, _S.FROZEN}), Ladder.OWNER, calendar=_owners),
     Kind("vendor_ack", _hours("vendor_ack_within", _vendors), "24 h from delivery",
          frozenset({_C.VENDOR_NOTIFIED}), _BEFORE_REMEDY, Ladder.VENDOR, stops=_VENDOR_SPOKE,
-         calendar=_vendors),
+         stopped_by_vendor=_WORDS, calendar=_vendors),
     Kind("vendor_plan", _hours("vendor_plan_within", _vendors), "72 h from delivery",
          frozenset({_C.VENDOR_NOTIFIED, _C.RETURN_REMEDY}), _BEFORE_REMEDY, Ladder.OWNER,
          stops=frozenset({_C.COMMIT_DATE, _C.CONTEST}), calendar=_vendors),
@@ -244,7 +247,7 @@ def clock_effects(move: Move, after: Case) -> list[Effect]:
         kind = BY_NAME.get(name)
         if name in started or kind is None:
             continue
-        if move.command in kind.stops or not _has_place(kind, after.state):
+        if _is_answered(kind, move) or not _has_place(kind, after.state):
             stops.append(name)
         elif after.state in kind.pauses_in and not clock.is_paused:
             pauses.append(name)
@@ -279,6 +282,12 @@ def _starts(kind: Kind, move: Move) -> bool:
     if move.command in {Command.APPROVE, Command.DECLARE_FALSE_ALARM} and not moved:
         return False  # a first vote
     return kind.when(move)
+
+
+def _is_answered(kind: Kind, move: Move) -> bool:
+    if move.command in kind.stops:
+        return True
+    return move.command in kind.stopped_by_vendor and is_vendor(move.actor)
 
 
 def _has_place(kind: Kind, state: State) -> bool:

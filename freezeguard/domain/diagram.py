@@ -111,10 +111,15 @@ def _clock_cells(kind: Kind) -> tuple[str, ...]:
         _commands(kind.starts),
         "every state" if kind.runs_in is None else _named(kind.runs_in),
         _named(kind.pauses_in),
-        _commands(kind.stops),
+        _ends(kind),
         "yes" if kind.warns else "",
         kind.ladder.value,
     )
+
+
+def _ends(kind: Kind) -> str:
+    by_vendor = _commands(kind.stopped_by_vendor)
+    return _commands(kind.stops) + (f", the vendor's {by_vendor}" if by_vendor else "")
 
 
 def _commands(commands: Iterable[Command]) -> str:

@@ -213,6 +213,9 @@ class LookAgain:
     """Enforcement reads every object of the case back at once."""
 
 
+FOR_COMPLIANCE: Mapping[str, Any] = {"as": "compliance"}
+"""A notice tells its reader that it comes for compliance: the case is somebody else's."""
+
 Effect = (
     SetHold
     | SetNarrowHold

@@ -94,6 +94,12 @@ def is_degraded(objects: Iterable[ObjectState]) -> bool:
     known = tuple(objects)
     if any(one.status in TROUBLED for one in known):
         return True
+    return listed_nowhere(known)
+
+
+def listed_nowhere(objects: Iterable[ObjectState]) -> bool:
+    """Say whether catalogues were asked for the SKU, and not one of them lists it."""
+    known = tuple(objects)
     return bool(known) and all(one.status is Status.NOT_LISTED for one in known)
 
 

@@ -56,7 +56,10 @@ def warning(clock: RunningClock, now: datetime) -> Stage:
     reader = RUNGS[ladder_of(clock)][0]
     if is_legal(clock):
         return Stage(Notify("legal_clock", reader, _of_law(clock)), 0, next_at, is_warning=True)
-    told = {"clock": clock.kind, "due": clock.due_at.isoformat(), "share": _share(clock, now)}
+    told = {
+        "clock": clock.kind, "due": clock.due_at.isoformat(), "share": _share(clock, now),
+        "as": reader,
+    }
     return Stage(Notify("clock_warning", reader, told), 0, next_at, is_warning=True)
 
 
@@ -69,14 +72,18 @@ def breach(
     """
     rungs = RUNGS[ladder_of(clock)]
     at = min(level, len(rungs) - 1)
-    told = {"clock": clock.kind, "due": clock.due_at.isoformat(), "level": at + 1}
+    last = at == len(rungs) - 1
+    next_at = _next_rung(clock, case, now, policy, calendar, last=last)
+    told = {
+        "clock": clock.kind, "due": clock.due_at.isoformat(), "level": at + 1, "as": rungs[at],
+        "next": next_at.isoformat(),
+    }
     if is_legal(clock):
         told |= _of_law(clock)
         notify = Notify("legal_clock", rungs[at], told)
     else:
         notify = Notify("clock_breached", rungs[at], told)
-    last = at == len(rungs) - 1
-    return Stage(notify, at + 1, _next_rung(clock, case, now, policy, calendar, last=last))
+    return Stage(notify, at + 1, next_at)
 
 
 def _next_rung(

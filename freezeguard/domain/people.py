@@ -108,6 +108,11 @@ class Correspondent:
 Actor = Person | MachineKey | System | Correspondent
 
 
+def is_vendor(actor: Actor) -> bool:
+    """Say whether a vendor acts, by a person of its own or by a mail of one of its contacts."""
+    return isinstance(actor, Correspondent) or (isinstance(actor, Person) and not actor.is_staff)
+
+
 def actor_name(actor: Actor) -> str:
     """Return the name under which an actor stands in history: `person:ann`, `key:…`, `detector`."""
     match actor:

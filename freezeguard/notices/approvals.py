@@ -100,7 +100,7 @@ def approval_voided(facts: ApprovalVoidedFacts, say: Wording) -> Body:
         section(
             say,
             "news",
-            listed(say, facts.get("news") or [], clip),
+            listed(say, facts.get("news") or [], lambda one: say.retold("news", one)),
             rows(say, [("evidence_revision", str(revision))]) if revision is not None else None,
         ),
         about(facts, say),

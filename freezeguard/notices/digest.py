@@ -4,7 +4,7 @@ from freezeguard.notices.letter import Body, Link, Paragraph, Section
 from freezeguard.notices.wording import Wording, clip, weight
 from freezeguard.ports.notice_facts import DigestEntryFacts, DigestFacts
 
-_LINE = 160  # weight of a line
+_LINE = 240  # weight of a line
 _URL = 200
 _ROOM = 30_000
 """Weight of all lines and links together: both parts of a mail hold them, and must fit into it."""
@@ -38,5 +38,8 @@ def _line(place: int, one: DigestEntryFacts, say: Wording) -> Link:
     if case:
         sku = clip(scope["sku"] if scope else "", 60)
         news = say.say("digest.line", case=clip(case, 40), news=news, sku=sku)
-    text = say.say("digest.numbered", place=place, line=news)
+    if due := one.get("due"):
+        news = say.say("digest.due", line=news, due=say.brief(due))
+    timed = say.say("digest.timed", line=news, time=say.brief(one["at"]))
+    text = say.say("digest.numbered", place=place, line=timed)
     return Link(clip(text, _LINE), clip(one["link"], _URL))

@@ -13,7 +13,7 @@ from freezeguard.notices.approvals import (
 )
 from freezeguard.notices.digest import digest
 from freezeguard.notices.endpoints import webhook_disabled, webhook_failing
-from freezeguard.notices.letter import Body, Letter, Link, Paragraph, Section
+from freezeguard.notices.letter import Block, Body, Letter, Paragraph, Section
 from freezeguard.notices.news import (
     NEWS,
     contest_answered,
@@ -30,6 +30,7 @@ from freezeguard.notices.sections import (
     evidence,
     intro,
     intro_for,
+    links,
     listed,
     long_text,
     optional_time,
@@ -67,11 +68,17 @@ from freezeguard.ports.notice_facts import (
 
 _SHORT = 80  # weight of SKU or title in a subject
 _SUBJECT = 300
-_URL = 500
+
+
+LAST_WORDS = frozenset({"delisted", "closed", "false_alarm", "appeal_upheld", "expired",
+                        "dismissed", "outcome", "merged"})
+"""Notices of a case that has ended: it takes no answers any more, so none are invited."""
 
 
 def letter_of(kind: str, facts: Mapping[str, Any], say: Wording) -> Letter:
     """Word one notice. Raises KeyError for an unknown kind or a missing fact."""
+    if kind in LAST_WORDS:
+        facts = {**facts, "reply_to": None}
     opening, sections = _BODIES[kind](facts, say)
     given = cast("NoticeFacts", facts)
     name = clip(given["recipient"])
@@ -81,9 +88,9 @@ def letter_of(kind: str, facts: Mapping[str, Any], say: Wording) -> Letter:
         greeting=say.say("frame.greeting", name=name)
         if name
         else say.say("frame.greeting_unknown"),
-        opening=(*opening, *_instead_of(given, say), _link(facts, say)),
+        opening=(*opening, *_instead_of(given, say), *_access(facts, say)),
         sections=(
-            *(one for one in (*sections, steps(given["steps"], say)) if one.blocks),
+            *(one for one in (*sections, steps(given, say)) if one.blocks),
             contact(given["contact"], say),
         ),
         footer=_footer(facts, say),
@@ -94,15 +101,6 @@ def _instead_of(facts: NoticeFacts, say: Wording) -> tuple[Paragraph, ...]:
     """Say whom this reader stands in for, if anybody."""
     missed = facts.get("instead_of")
     return (Paragraph(say.say("frame.instead_of", name=clip(missed))),) if missed else ()
-
-
-def _news(kind: str, facts: Mapping[str, Any]) -> str:
-    """Return the name of a subject: that of the kind, unless it would promise too much."""
-    if kind == "statement_of_reasons" and facts.get("soft_until"):
-        return "soft"
-    if kind == "frozen_confirmed" and facts.get("waived"):
-        return "frozen_but_waived"
-    return kind
 
 
 def _footer(facts: Mapping[str, Any], say: Wording) -> str:
@@ -126,7 +124,7 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
             say.say(f"subject.{kind}", of=_whose(budget["of"], budget["name"], say)), _SUBJECT
         )
     given = cast("CaseNoticeFacts", facts)
-    news = _news(kind, facts)
+    news = _told_as(kind, facts)
     called = [clip(given["scope"]["sku"], _SHORT), title_of(given, _SHORT)]
     return clip(
         say.say(
@@ -139,15 +137,34 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
     )
 
 
-def _link(facts: Mapping[str, Any], say: Wording) -> Link:
+def _told_as(kind: str, facts: Mapping[str, Any]) -> str:
+    """Return what a subject calls a notice: not every stop is one, and no list is no stop."""
+    if kind == "statement_of_reasons" and facts.get("soft_until"):
+        return "soft"
+    if kind == "frozen_confirmed" and facts.get("waived"):
+        return "frozen_but_waived"
+    return "unlisted" if kind == "degraded" and is_unlisted(facts) else kind
+
+
+def is_unlisted(facts: Mapping[str, Any]) -> bool:
+    """Say whether a degraded stop is one of something that no catalogue lists."""
+    return facts.get("status") == "not_listed"
+
+
+def _access(facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
+    """Return how to see the case: what to type, and the address for programs.
+
+    That address answers programs, in JSON and with a token: it is not called a page to open.
+    """
     if "url" in facts:
-        return Link(say.say("frame.open_webhooks"), clip(facts["link"], _URL))
+        return links([(say.say("frame.open_webhooks"), facts["link"])])
     if "case" not in facts:
-        page = "open_cases" if "entries" in facts else "open_queue"
-        return Link(say.say(f"frame.{page}"), clip(facts["link"], _URL))
-    return Link(
-        say.say("frame.open_case", case=clip(facts["case"], _SHORT)), clip(facts["link"], _URL)
-    )
+        page = "cases" if "entries" in facts else "queue"
+        typed = Paragraph(say.say(f"frame.show_{page}"))
+        return (typed, *links([(say.say(f"frame.open_{page}"), facts["link"])]))
+    case = clip(facts["case"], _SHORT)
+    typed = Paragraph(say.say("frame.show_case", case=case))
+    return (typed, *links([(say.say("frame.open_case", case=case), facts["link"])]))
 
 
 def _is_pull(reason: ReasonFacts) -> bool:
@@ -166,13 +183,20 @@ def _why(reason: ReasonFacts, say: Wording) -> Section:
 
 def frozen_confirmed(facts: FrozenConfirmedFacts, say: Wording) -> Body:
     """Every catalogue was read back: it can't be bought, but where somebody waived that."""
-    seen = section(say, "catalogues", catalogues_seen(facts["catalogues"], say))
-    waived = facts.get("waived") or []
-    if not waived:
-        return (intro_for(facts, say, "frozen_confirmed"),), (about(facts, say), seen)
-    key = f"{facts['audience']}_waived"
-    said = section(say, "waived", listed(say, waived, lambda one: waived_line(one, say)))
-    return (intro(facts, say, f"frozen_confirmed.{key}"),), (said, about(facts, say), seen)
+    there, waived = facts["catalogues"], facts.get("waived") or []
+    seen = section(say, "catalogues", catalogues_seen(there, say))
+    if waived:
+        key = f"{facts['audience']}_waived"
+        said = section(say, "waived", listed(say, waived, lambda one: waived_line(one, say)))
+        first = intro(facts, say, f"frozen_confirmed.{key}")
+        return (first,), (said, about(facts, say), seen)
+    nowhere = bool(there) and all(one.get("status") == "not_listed" for one in there)
+    first = (
+        intro(facts, say, "frozen_confirmed.unlisted")
+        if nowhere
+        else intro_for(facts, say, "frozen_confirmed")
+    )
+    return (first,), (about(facts, say), seen)
 
 
 def suspected(facts: SuspectedFacts, say: Wording) -> Body:
@@ -221,6 +245,9 @@ def dismissed(facts: DismissedFacts, say: Wording) -> Body:
 
 def degraded(facts: DegradedFacts, say: Wording) -> Body:
     """To the owner: an object does not obey; what was tried, what to do by hand."""
+    if is_unlisted(facts):
+        todo = section(say, "todo", Paragraph(say.say("degraded.unlisted_todo")))
+        return (intro(facts, say, "degraded.unlisted"),), (todo, about(facts, say))
     return (intro(facts, say, "degraded.intro"),), (
         catalogue_object(facts, say),
         tried(facts, say),
@@ -328,7 +355,10 @@ def false_alarm(facts: FalseAlarmFacts, say: Wording) -> Body:
     if since:
         times = {"since": say.time(since), "until": say.time(facts["at"])}
         opening.append(Paragraph(say.say("false_alarm.stopped", **times)))
-    opening.append(Paragraph(say.say("false_alarm.counts")))
+    reason = facts.get("reason")
+    uncounted = reason is not None and _is_pull(reason)
+    kept = "false_alarm.no_probation" if uncounted else "false_alarm.counts"
+    opening.append(Paragraph(say.say(kept)))
     return tuple(opening), (about(facts, say, began="stopped_on"),)
 
 
@@ -392,12 +422,12 @@ def _waiting(facts: BudgetSpentFacts, say: Wording) -> Section:
     cases = facts["waiting"]
     if not cases:
         return section(say, "waiting", Paragraph(say.say("budget_spent.none")))
-    links = [
-        Link(say.say("frame.open_page", case=clip(one["case"], _SHORT)), clip(link, _URL))
+    pages = [
+        (say.say("frame.open_page", case=clip(one["case"], _SHORT)), one.get("link"))
         for one in cases[:10]
-        if (link := one.get("link"))
     ]
-    return section(say, "waiting", listed(say, cases, lambda one: _waiting_line(one, say)), *links)
+    lines = listed(say, cases, lambda one: _waiting_line(one, say))
+    return section(say, "waiting", lines, *links(pages))
 
 
 def _waiting_line(one: WaitingFacts, say: Wording) -> str:

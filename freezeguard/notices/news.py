@@ -9,17 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from freezeguard.notices.letter import Block, Body, Bullets, Link, Paragraph
+from freezeguard.notices.letter import Block, Body, Bullets, Paragraph, Section
 from freezeguard.notices.sections import (
+    NARROWING,
     about,
+    answer_by,
+    catalogues,
     document_rows,
     intro,
     intro_for,
+    links,
     listed,
     long_text,
+    product,
     rows,
     scope_words,
     section,
+    way,
 )
 from freezeguard.notices.wording import Wording, clip
 from freezeguard.ports.notice_facts import OrderFacts
@@ -27,7 +33,6 @@ from freezeguard.ports.notice_facts import OrderFacts
 Show = Callable[[Any, Wording], str | None]
 
 _SHORT = 80
-_URL = 500
 _NAMES = 10
 STAFF_ONLY = frozenset({"by", "kept", "broken"})
 
@@ -41,7 +46,8 @@ class News:
     place while an authority's order stops the sale, and `choices` those that stand as a
     list; `began` is the label of when the sale stopped; `link` is a fact that holds a further page
     to open, with the one that names it; `table` has the kind's sentences where that is not the one
-    of its name.
+    of its name; `variant` names another first sentence that some facts ask for, and `more` makes
+    further sections of them.
     """
 
     facts: tuple[tuple[str, Show] | tuple[str, Show, str], ...] = ()
@@ -54,6 +60,8 @@ class News:
     choices: tuple[str, ...] = ()
     table: str = ""
     bullets: tuple[str, ...] = ()
+    variant: Callable[[Any], str | None] | None = None
+    more: Callable[[Any, Wording], tuple[Section, ...]] = lambda _facts, _say: ()
 
 
 def news_of(kind: str) -> Callable[[Any, Wording], Body]:
@@ -63,21 +71,22 @@ def news_of(kind: str) -> Callable[[Any, Wording], Body]:
 
     def body(facts: Mapping[str, Any], say: Wording) -> Body:
         given: Any = facts
-        if shape.for_audience:
-            first = intro_for(given, say, table)
-        else:
-            first = intro(given, say, f"{table}.intro")
+        key = facts["audience"] if shape.for_audience else "intro"
+        if shape.variant is not None:
+            key = shape.variant(facts) or key
+        places = {"product": product(given, say), "how": way(facts, say)}
         further = shape.by_order if facts["lane"] == "authority" and shape.by_order else shape.then
-        choices = tuple(say.say(f"{table}.{one}") for one in shape.choices)
+        choices = tuple(say.say(f"{table}.{one}", **places) for one in shape.choices)
         opening = (
-            first,
+            Paragraph(say.say(f"{table}.{key}", **places)),
             *((Bullets(choices),) if choices else ()),
-            *(Paragraph(say.say(f"{table}.{one}")) for one in further),
+            *(Paragraph(say.say(f"{table}.{one}", **places)) for one in further),
         )
         lists = [listed(say, facts.get(one) or [], clip) for one in shape.bullets]
         return opening, (
             section(say, shape.heading, rows(say, _shown(shape, facts, say)), *lists,
-                    _link(shape, facts, say)),
+                    *_link(shape, facts, say)),
+            *shape.more(facts, say),
             about(given, say, began=shape.began),
         )
 
@@ -141,13 +150,73 @@ def _in_words(show: Show, value: Any, say: Wording) -> str | None:
     return None if value is None else show(value, say)
 
 
-def _link(shape: News, facts: Mapping[str, Any], say: Wording) -> Block | None:
+def _link(shape: News, facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
     if shape.link is None:
-        return None
-    url, case = facts.get(shape.link[0]), facts[shape.link[1]]
-    if not url:
-        return None
-    return Link(say.say("frame.open_other", case=clip(case, _SHORT)), clip(url, _URL))
+        return ()
+    text = say.say("frame.open_other", case=clip(facts[shape.link[1]], _SHORT))
+    return links([(text, facts.get(shape.link[0]))])
+
+
+def _appeal_how(facts: Any, say: Wording) -> tuple[Section, ...]:
+    """Tell the vendor how to appeal: the case takes no mails any more."""
+    if facts["audience"] != "vendor":
+        return ()
+    case, address = clip(facts["case"], _SHORT), clip(facts["contact"]["address"])
+    return (
+        section(say, "appeal", Paragraph(say.say("delisted.how", case=case, address=address))),
+    )
+
+
+def _plan(facts: Any, say: Wording) -> tuple[Section, ...]:
+    """Ask the vendor for a plan once more: the case begins afresh."""
+    return answer_by(facts, say) if facts["audience"] == "vendor" else ()
+
+
+def _was_sold(facts: Any) -> str | None:
+    return "was_sold" if facts["audience"] == "staff" and facts.get("was_sold") else None
+
+
+def _what_is_left(facts: Any, say: Wording) -> tuple[Section, ...]:
+    """Tell what became of the rest, catalogue by catalogue: not each can stop so little."""
+    there = facts.get("catalogues")
+    if not there:
+        return ()
+    before = facts["from_scope"]
+    all_of_it = [_covers(one.get("scope") or facts["scope"], before) for one in there]
+    key = "nothing" if all(all_of_it) else "partly" if any(
+        one.get("scope") for one in there
+    ) else "rest"
+    return (
+        section(say, "catalogues", Paragraph(say.say(f"narrowed.{key}")), catalogues(there, say)),
+    )
+
+
+def _covers(scope: Any, other: Any) -> bool:
+    """Say whether everything of another scope lies within a scope."""
+    return all(scope.get(one) in {None, other.get(one)} for one in NARROWING)
+
+
+def _to_do(facts: Any, say: Wording) -> tuple[Section, ...]:
+    """Tell what ends a clock, and why this reader hears of it."""
+    clock, reader = facts["clock"], facts.get("as") or ""
+    lines = [Paragraph(say.word("todo", clock))] if say.knows("todo", clock) else []
+    if say.knows("you", reader):
+        lines.append(Paragraph(say.word("you", reader)))
+    return (section(say, "todo_now", *lines),)
+
+
+def _record_it(facts: Any, say: Wording) -> tuple[Section, ...]:
+    """Tell compliance how to note what was done; a notice of an older version names no clock."""
+    clock = facts.get("clock")
+    if not clock:
+        return ()
+    case = clip(facts["case"], _SHORT)
+    line = say.say("legal_clock.then", case=case, clock=clip(clock))
+    return (section(say, "todo_now", Paragraph(line)),)
+
+
+def _due(value: str, say: Wording) -> str:
+    return say.due(value)
 
 
 def _time(value: str, say: Wording) -> str:
@@ -164,6 +233,14 @@ def _percent(value: float, say: Wording) -> str:
 
 def _prose(value: str, _: Wording) -> str | None:
     return long_text(value)
+
+
+def _law(value: str, say: Wording) -> str:
+    return say.retold("law_name", value)
+
+
+def _duty(value: str, say: Wording) -> str:
+    return say.retold("law", value)
 
 
 def _name(value: str, _: Wording) -> str:
@@ -184,13 +261,13 @@ def _code(table: str) -> Show:
     return lambda value, say: say.word(table, value)
 
 
-_DUE = ("due", _time)
+_DUE = ("due", _due)
 _WHY = ("why", _prose)
 _BY = ("by", _name)
 _CLOCK = ("clock", _code("clock"))
 _OBJECT = (("catalogue", _name), ("remote_id", _name, "object"))
 _RECORD = (("kept", _number), ("broken", _number))
-_ASKED = (("requested_by", _name), ("valid_until", _time))
+_ASKED = (("requested_by", _name), ("valid_until", _due))
 
 NEWS: Mapping[str, News] = {
     "vendor_reminder": News(
@@ -206,29 +283,38 @@ NEWS: Mapping[str, News] = {
     ),
     "commitment_made": News((_DUE, ("note", _prose), *_RECORD)),
     "commitment_broken": News((_DUE, *_RECORD), ("then",), for_audience=True),
+    "vendor_commented": News(
+        (("vendor", _name, "from_vendor"), ("text", _prose),
+         ("answer_due", _due, "answer_promised")),
+        heading="contested", choices=("date", "objection", "remedy", "access"),
+    ),
     "contest_received": News(
-        (("text", _prose), ("answer_due", _time)), ("then",), by_order=("then_order",),
+        (("text", _prose), ("answer_due", _due)), ("then",), by_order=("then_order",),
         heading="contested",
     ),
-    "clock_warning": News((_CLOCK, _DUE, ("share", _percent)), heading="clock"),
+    "clock_warning": News((_CLOCK, _DUE, ("share", _percent)), heading="clock", more=_to_do),
     "clock_breached": News(
-        (_CLOCK, ("due", _time, "overdue_since"), ("level", _number, "escalation"),
-         ("told", _names)),
-        heading="clock",
+        (_CLOCK, ("due", _due, "overdue_since"), ("level", _number, "escalation"),
+         ("told", _names), ("next", _time, "next_told")),
+        heading="clock", more=_to_do,
     ),
     "update": News(
-        (("state", _code("state"), "stands"), ("ball", _code("ball")), ("next_update", _time)),
+        (("state", _code("state"), "stands"), ("ball", _code("ball")), ("next_update", _due)),
         for_audience=True, heading="stands", bullets=("news",),
     ),
-    "delisted": News((_WHY, ("appeal_until", _time)), for_audience=True, heading="why"),
+    "delisted": News(
+        (_WHY, ("appeal_until", _due)), for_audience=True, heading="why", more=_appeal_how
+    ),
     "appealed": News(
-        (("text", _prose, "new_facts"), ("answer_due", _time), ("decided_by", _names)),
+        (("text", _prose, "new_facts"), ("answer_due", _due), ("decided_by", _names)),
         ("then",), heading="contested",
     ),
     "appeal_upheld": News((_WHY,), for_audience=True, heading="why"),
-    "appeal_reopened": News((_WHY,), for_audience=True, heading="why"),
+    "appeal_reopened": News(
+        (_WHY,), for_audience=True, heading="why", variant=_was_sold, more=_plan
+    ),
     "widened": News((("from_scope", _scope), _WHY), for_audience=True),
-    "narrowed": News((("from_scope", _scope), _WHY), for_audience=True),
+    "narrowed": News((("from_scope", _scope), _WHY), for_audience=True, more=_what_is_left),
     "narrow_requested": News((("to_scope", _scope), _WHY, *_ASKED), heading="approve"),
     "delist_requested": News((_WHY, *_ASKED), ("then",), heading="approve"),
     "merged": News((("into", _name),), for_audience=True, link=("into_link", "into")),
@@ -236,16 +322,16 @@ NEWS: Mapping[str, News] = {
         (("other", _name), _WHY), ("then",), link=("other_link", "other")
     ),
     "hand_off_offered": News(
-        (("from_person", _name), ("note", _prose), ("valid_until", _time)), ("then",)
+        (("from_person", _name), ("note", _prose), ("valid_until", _due)), ("then",)
     ),
     "hand_off_accepted": News((("to_person", _name),)),
     "hand_off_lapsed": News((("to_person", _name),), ("then",)),
     "owner_replaced": News(
         (("from_person", _name, "old_owner"), ("state", _code("state"), "stands")), ("then",)
     ),
-    "deadline_extended": News((_CLOCK, _DUE, ("was_due", _time), _WHY), heading="clock"),
+    "deadline_extended": News((_CLOCK, _DUE, ("was_due", _due), _WHY), heading="clock"),
     "waiver_set": News(
-        (*_OBJECT, _WHY, ("until", _time, "waived_until"), _BY), ("then",), heading="object"
+        (*_OBJECT, _WHY, ("until", _due, "waived_until"), _BY), ("then",), heading="object"
     ),
     "waiver_ended": News(
         (*_OBJECT, _WHY, ("over", _code("waiver_over"), "why")), heading="object"
@@ -259,6 +345,8 @@ NEWS: Mapping[str, News] = {
         table="became",
     ),
     "review_due": News((_DUE,), ("then",), began="stopped_on"),
-    "legal_clock": News((("law", _prose), ("what", _prose), _DUE), heading="clock"),
+    "legal_clock": News(
+        (("law", _law), ("what", _duty), _DUE), heading="clock", more=_record_it
+    ),
 }
 """Every kind that is told in this shape."""

@@ -1,10 +1,10 @@
 """Parts that several notices share: what it is about, why, the evidence, who to ask."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from freezeguard.domain.masking import mask
-from freezeguard.notices.letter import Block, Bullets, Paragraph, Quotes, Rows, Section
+from freezeguard.notices.letter import Block, Bullets, Link, Paragraph, Quotes, Rows, Section
 from freezeguard.notices.wording import DEFAULT_LANGUAGE, Wording, clip
 from freezeguard.ports.notice_facts import (
     AttemptFacts,
@@ -12,6 +12,7 @@ from freezeguard.ports.notice_facts import (
     CatalogueFacts,
     ContactFacts,
     EvidenceFacts,
+    NoticeFacts,
     ObjectNoticeFacts,
     OrderFacts,
     ReasonFacts,
@@ -31,7 +32,8 @@ _EXCERPT = 400  # weight of an excerpt
 _LONG = 600  # weight of a text that somebody wrote at length
 _TITLE = 120
 _SKU = 1_200  # so that each SKU of 200 bytes is there in full
-_NARROWING = ("seller", "channel", "country", "lot")
+_URL = 500
+NARROWING = ("seller", "channel", "country", "lot")
 
 
 def product(facts: CaseNoticeFacts, say: Wording) -> str:
@@ -115,7 +117,7 @@ def scope_words(scope: ScopeFacts, say: Wording) -> str:
     """Return what a scope is narrowed to, or that it is not."""
     narrowed = [
         say.say(f"scope.{name}", value=clip(value))
-        for name in _NARROWING
+        for name in NARROWING
         if isinstance(value := scope.get(name), str) and value
     ]
     return ", ".join(narrowed) or say.say("scope.all")
@@ -209,14 +211,16 @@ def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
     observed, bound = reason.get("observed"), reason.get("bound")
     if observed is None or bound is None or not window or not say.knows("reason", family):
         return None
-    places: dict[str, str | int] = {
-        "seen": _figure(observed, family, say) or "",
-        "bound": _figure(bound, family, say) or "",
-        "window": say.duration(window),
-    }
+    bound_words = _figure(bound, family, say) or ""
     if family == "rate":
-        places["exposure"] = reason.get("exposure") or 0
-    made = say.say(f"reason.{family}", **places)
+        made = say.say(
+            "reason.rate", seen=_figure(observed, family, say) or "", bound=bound_words,
+            window=say.duration(window), exposure=reason.get("exposure") or 0,
+        )
+    else:
+        made = say.count(
+            f"reason.{family}", int(observed), bound=bound_words, window=say.duration(window)
+        )
     return f"{made} {say.say('reason.tightened')}" if reason.get("tightened") else made
 
 
@@ -246,7 +250,7 @@ def _count(value: int | None, say: Wording, *, hide: bool = False) -> str | None
 
 def evidence(facts: EvidenceFacts | None, say: Wording) -> tuple[Section, ...]:
     """Return the counted complaints as sums, and excerpts that name nobody."""
-    if not facts:
+    if not facts or not facts["complaints"]:
         return ()
     sums = section(
         say,
@@ -390,15 +394,50 @@ def document_rows(document: OrderFacts) -> list[tuple[str, str | None]]:
     ]
 
 
-def steps(entries: Sequence[StepFacts], say: Wording) -> Section:
+def steps(facts: NoticeFacts, say: Wording) -> Section:
     """Return what happens next, by when."""
-    return section(say, "steps", listed(say, entries, lambda one: _step_line(one, say)))
+    entries = facts["steps"]
+    return section(say, "steps", listed(say, entries, lambda one: _step_line(one, facts, say)))
 
 
-def _step_line(one: StepFacts, say: Wording) -> str:
-    step, by = say.word("step", one["step"]), one.get("by")
-    words = say.say("frame.step_by", time=say.time(by), step=step) if by else step
+def _step_line(one: StepFacts, facts: NoticeFacts, say: Wording) -> str:
+    code, by = one["step"], one.get("by")
+    step = say.say(f"step.{code}", how=way(facts, say)) if say.knows("step", code) else clip(code)
+    words = say.say("frame.step_by", time=say.due(by), step=step) if by else step
     return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+
+
+def links(pages: Iterable[tuple[str, str | None]]) -> tuple[Link, ...]:
+    """Return the addresses that there are."""
+    return tuple(Link(text, clip(url, _URL)) for text, url in pages if url)
+
+
+def way(facts: Mapping[str, Any], say: Wording) -> str:
+    """Return how a reader answers: by a reply where one reaches the case, else to the contact."""
+    if facts.get("reply_to"):
+        return say.say("frame.by_reply")
+    address, case = clip(facts["contact"]["address"]), facts.get("case")
+    if not case:
+        return say.say("frame.by_mail", address=address)
+    return say.say("frame.by_mail_of_case", address=address, case=clip(case, 80))
+
+
+def answer_by(facts: Mapping[str, Any], say: Wording) -> tuple[Section, ...]:
+    """Return what the vendor is asked for, by when, how, and what its silence leads to.
+
+    Notices of an older version do not know by when. An order asks for no plan: no remedy lifts it.
+    """
+    within, plan = facts.get("acknowledge_within"), facts.get("plan_within")
+    if not within:
+        return ()
+    case, address = clip(facts["case"], 80), clip(facts["contact"]["address"])
+    asked = [say.say("statement.acknowledge", time=say.duration(within), how=way(facts, say))]
+    if plan and facts["lane"] != "authority":
+        asked.append(say.say("statement.plan", time=say.duration(plan)))
+    days = "statement.elapses" if facts.get("elapses") else "statement.days_off"
+    how = say.say("statement.commands", case=case, address=address)
+    said = (say.say(days), how, say.say("statement.silence"))
+    return (section(say, "answer_by", Bullets(tuple(asked)), *(Paragraph(one) for one in said)),)
 
 
 def contact(facts: ContactFacts, say: Wording) -> Section:

@@ -4,9 +4,13 @@ The content that Article 4 of Regulation (EU) 2019/1150 asks for: the facts, the
 terms, and the way to clarify the facts. A re-freeze is a restriction of its own and says it again.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from freezeguard.notices.letter import Body, Bullets, Paragraph, Section
 from freezeguard.notices.sections import (
     about,
+    answer_by,
     catalogues,
     document_rows,
     evidence,
@@ -15,6 +19,7 @@ from freezeguard.notices.sections import (
     reason_sentence,
     rows,
     section,
+    way,
 )
 from freezeguard.notices.wording import Wording, clip
 from freezeguard.ports.notice_facts import OrderFacts, RefrozenFacts, StatementFacts
@@ -26,9 +31,8 @@ def statement(facts: StatementFacts, say: Wording) -> Body:
     """Word a first freeze: for the vendor the whole statement, for staff its substance."""
     called = product(facts, say)
     if facts["audience"] == "staff":
-        return (Paragraph(say.say("statement.intro_staff", product=called)),), _substance(
-            facts, say
-        )
+        first = Paragraph(say.say("statement.intro_staff", product=called))
+        return (first, *_for_whom(facts, say)), _substance(facts, say)
     key = "statement.intro_soft" if facts.get("soft_until") else "statement.intro"
     return (Paragraph(say.say(key, product=called)),), _whole(facts, say)
 
@@ -40,14 +44,24 @@ def refrozen(facts: RefrozenFacts, say: Wording) -> Body:
     opening = [
         Paragraph(say.say(key, product=product(facts, say))),
         Paragraph(say.count("statement.again", facts["recurrence"])),
+        *_for_whom(facts, say),
     ]
     if released := facts.get("released_at"):
         opening.append(Paragraph(say.say("statement.released_at", time=say.time(released))))
     return tuple(opening), _substance(facts, say) if staff else _whole(facts, say)
 
 
+def _for_whom(facts: Mapping[str, Any], say: Wording) -> tuple[Paragraph, ...]:
+    """Tell a reader who does not own the case why they get this."""
+    reader = str(facts.get("as") or "")
+    return (Paragraph(say.word("you", reader)),) if say.knows("you", reader) else ()
+
+
 def _whole(facts: StatementFacts, say: Wording) -> tuple[Section, ...]:
-    return (*_substance(facts, say), _lifts(facts, say), _contest(facts, say), _legal(say))
+    asked = () if facts.get("soft_until") else answer_by(facts, say)
+    return (
+        *_substance(facts, say), _lifts(facts, say), *asked, _contest(facts, say), _legal(say)
+    )
 
 
 def _substance(facts: StatementFacts, say: Wording) -> tuple[Section, ...]:
@@ -85,8 +99,22 @@ def _why(facts: StatementFacts, say: Wording) -> Section:
         Paragraph(say.say("statement.reason", sentence=sentence)),
         reason_rows(reason, say),
         rows(say, [*_order(facts.get("order")), ("terms", clip(facts.get("terms") or ""))]),
-        Paragraph(say.say("statement.safety")) if facts["lane"] == "safety" else None,
+        _in_danger(facts, say),
+        Paragraph(say.say("statement.reported")) if _is_uncounted(facts) else None,
     )
+
+
+def _in_danger(facts: StatementFacts, say: Wording) -> Paragraph | None:
+    if facts["lane"] != "safety":
+        return None
+    staff = facts["audience"] == "staff"
+    return Paragraph(say.say("statement.safety_staff" if staff else "statement.safety"))
+
+
+def _is_uncounted(facts: StatementFacts) -> bool:
+    """Say whether people stopped the sale and no complaint stands behind it: no zeros then."""
+    counted = facts.get("evidence")
+    return origin(facts) == "person" and counted is not None and not counted["complaints"]
 
 
 def _decision(facts: StatementFacts, say: Wording) -> str:
@@ -118,7 +146,7 @@ def _lifts(facts: StatementFacts, say: Wording) -> Section:
 def _contest(facts: StatementFacts, say: Wording) -> Section:
     days = facts.get("contest_working_days") or _CONTEST_WORKING_DAYS
     key = "statement.contest_order" if origin(facts) == "order" else "statement.contest"
-    return section(say, "contest", Paragraph(say.count(key, days)))
+    return section(say, "contest", Paragraph(say.count(key, days, how=way(facts, say))))
 
 
 def _legal(say: Wording) -> Section:

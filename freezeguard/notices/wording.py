@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -22,8 +22,10 @@ VALUE_LIMIT = 300
 
 _MARGIN = 4
 
+_PLACE = re.compile(r"\\\{(\w+)\\\}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
+_MOMENT = timedelta(microseconds=1)
 
 
 class Wording:
@@ -63,6 +65,18 @@ class Wording:
         """Say whether the language has words for a code."""
         return code in self._words.get(table, {})
 
+    def retold(self, table: str, text: str) -> str:
+        """Tell a sentence that we once stored in English in the reader's words.
+
+        What stands in its places may be a code itself, as the new severity is one of `severity`.
+        A sentence that is none of the table's, as one that a shop has set itself, is quoted.
+        """
+        for key, pattern in _patterns(table):
+            if found := pattern.fullmatch(text.strip()):
+                places = {name: self.word(key, one) for name, one in found.groupdict().items()}
+                return _filled(self.word(table, key), places)
+        return clip(text, 2 * VALUE_LIMIT)
+
     def number(self, value: float) -> str:
         """Write a number with the language's separators: 1,220 or 0.92."""
         language = self._words["language"]
@@ -88,8 +102,16 @@ class Wording:
         if known.tzinfo is None:
             raise ValueError(f"{moment!r} has no offset")
         local = known.astimezone(self._zone)
+        return _filled(self._words["language"]["time"], self._places(local))
+
+    def brief(self, moment: str) -> str:
+        """Write day and time of the reader's zone, as a list has room for."""
+        local = datetime.fromisoformat(moment).astimezone(self._zone)
+        return _filled(self._words["language"]["brief"], self._places(local))
+
+    def _places(self, local: datetime) -> dict[str, str]:
         language = self._words["language"]
-        places = {
+        return {
             "weekday": language["weekdays"][local.weekday()],
             "day": str(local.day),
             "month": language["months"][local.month - 1],
@@ -98,7 +120,13 @@ class Wording:
             "minute": f"{local:%M}",
             "zone": self._zone_words(local),
         }
-        return _filled(language["time"], places)
+
+    def due(self, moment: str) -> str:
+        """Write when a time is up: midnight belongs to the day that ends with it."""
+        local = datetime.fromisoformat(moment).astimezone(self._zone)
+        if (local.hour, local.minute, local.second) != (0, 0, 0):
+            return self.time(moment)
+        return _filled(self._words["language"]["end_of_day"], self._places(local - _MOMENT))
 
     def _zone_words(self, local: datetime) -> str:
         """Return "CET (UTC+01:00)", "UTC-03:00" where the zone has no abbreviation, or "UTC"."""
@@ -163,6 +191,16 @@ def _known_language(asked: str) -> str:
 def _words(language: str) -> dict[str, dict[str, Any]]:
     path = files("freezeguard.notices").joinpath("words", f"{language}.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _patterns(table: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return the English sentences of a table, each as what finds it and its places."""
+    found = []
+    for key, sentence in _words(DEFAULT_LANGUAGE)[table].items():
+        pattern = _PLACE.sub(lambda place: f"(?P<{place[1]}>.+)", re.escape(sentence))
+        found.append((key, re.compile(pattern, re.DOTALL)))
+    return tuple(found)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -150,7 +150,8 @@ class StatementFacts(CaseNoticeFacts):
     The reason and the lane choose the text: a rule, a person's pull (family `pull`), a safety
     signal (family `safety`) or an authority's order (lane `authority`, with `order`). `soft_until`
     is the end of a soft hold. `terms` names the ground in the contract; a contest is answered
-    within `contest_working_days` (2 if absent).
+    within `contest_working_days` (2 if absent). The vendor has `acknowledge_within` and
+    `plan_within` (seconds) to answer: time of its working days, unless it `elapses`.
     """
 
     reason: ReasonFacts
@@ -160,6 +161,10 @@ class StatementFacts(CaseNoticeFacts):
     soft_until: NotRequired[str | None]
     terms: NotRequired[str | None]
     contest_working_days: NotRequired[int | None]
+    acknowledge_within: NotRequired[float | None]
+    plan_within: NotRequired[float | None]
+    elapses: NotRequired[bool]
+    # "as" (a code of the `you` table): why a reader who does not own the case is told
 
 
 class RefrozenFacts(StatementFacts):
@@ -253,7 +258,10 @@ class ObjectNoticeFacts(CaseNoticeFacts):
 
 
 class DegradedFacts(ObjectNoticeFacts):
-    """`degraded`, to the owner: an object is refused, unreachable or drifted (`status`)."""
+    """`degraded`, to the owner: an object is refused, unreachable or drifted (`status`).
+
+    With `not_listed` no catalogue lists the SKU: nothing was stopped, and nothing is confirmed.
+    """
 
 
 class ReleaseRefusedFacts(ObjectNoticeFacts):
@@ -382,10 +390,11 @@ class ReleasedFacts(CaseNoticeFacts):
 
 
 class FalseAlarmFacts(CaseNoticeFacts):
-    """`false_alarm`: released, our mistake."""
+    """`false_alarm`: released, our mistake. `reason` is that of the stop."""
 
     reason_code: str
     comment: NotRequired[str | None]
+    reason: NotRequired[ReasonFacts | None]
 
 
 class EffectivenessFacts(TypedDict):
@@ -473,6 +482,17 @@ class CommitmentFacts(CaseNoticeFacts):
     broken: NotRequired[int | None]
 
 
+class VendorCommentedFacts(CaseNoticeFacts):
+    """`vendor_commented`, to the owner: what the vendor wrote, in a mail or on the case.
+
+    If it is an objection, the vendor was promised an answer by `answer_due`.
+    """
+
+    text: str
+    vendor: NotRequired[str | None]
+    answer_due: NotRequired[str | None]
+
+
 class ContestReceivedFacts(CaseNoticeFacts):
     """`contest_received`, to the owner: what the vendor says is wrong."""
 
@@ -498,13 +518,15 @@ class ClockWarningFacts(CaseNoticeFacts):
 class ClockBreachedFacts(CaseNoticeFacts):
     """`clock_breached`, to staff: overdue since `due`.
 
-    `level` is how far it has escalated, `told` names who else was told.
+    `level` is how far it has escalated, `told` names who else was told, and `next` is when the
+    next one hears of it. `as` is the rung on which the reader stands: a code of the `you` table.
     """
 
     clock: str
     due: str
     level: int
     told: NotRequired[list[str]]
+    next: NotRequired[str | None]
 
 
 class UpdateFacts(CaseNoticeFacts):
@@ -535,16 +557,28 @@ class AppealedFacts(CaseNoticeFacts):
 
 
 class AppealDecidedFacts(CaseNoticeFacts):
-    """`appeal_upheld` (the decision stands) and `appeal_reopened`, to vendor and owner."""
+    """`appeal_upheld` (the decision stands) and `appeal_reopened`, to vendor and owner.
+
+    `was_sold`: after a false alarm the sale ran until it was stopped again. The vendor of a case
+    that is open again has the time to answer that a statement of reasons gives.
+    """
 
     why: str
+    was_sold: NotRequired[bool]
+    acknowledge_within: NotRequired[float | None]
+    plan_within: NotRequired[float | None]
+    elapses: NotRequired[bool]
 
 
 class RescopedFacts(CaseNoticeFacts):
-    """`widened` and `narrowed`, to vendor and owner; `scope` is what is stopped now."""
+    """`widened` and `narrowed`, to vendor and owner; `scope` is what is stopped now.
+
+    `catalogues` tell of a narrower stop how wide each of them still stops.
+    """
 
     from_scope: ScopeFacts
     why: NotRequired[str | None]
+    catalogues: NotRequired[list[CatalogueFacts]]
 
 
 class NarrowRequestedFacts(CaseNoticeFacts):
@@ -668,15 +702,19 @@ class ReviewDueFacts(CaseNoticeFacts):
 
 
 class LegalClockFacts(CaseNoticeFacts):
-    """`legal_clock`, to compliance: what a `law` asks for, and by when."""
+    """`legal_clock`, to compliance: what a `law` asks for, and by when.
+
+    `clock` is the name under which `record_action` ends it.
+    """
 
     law: str
     due: str
+    clock: NotRequired[str | None]
     what: NotRequired[str | None]
 
 
 class DigestEntryFacts(TypedDict):
-    """One notice of a digest: its kind, and what its line says.
+    """One notice of a digest: its kind, and what its line says; `due` is by when it asks.
 
     Entries without a case are about the shop as a whole.
     """
@@ -686,6 +724,7 @@ class DigestEntryFacts(TypedDict):
     link: str
     case: NotRequired[str | None]
     scope: NotRequired[ScopeFacts | None]
+    due: NotRequired[str | None]
 
 
 class DigestFacts(NoticeFacts):
@@ -734,6 +773,7 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "vendor_silent": VendorSilentFacts,
         "commitment_made": CommitmentFacts,
         "commitment_broken": CommitmentFacts,
+        "vendor_commented": VendorCommentedFacts,
         "contest_received": ContestReceivedFacts,
         "contest_answered": ContestAnsweredFacts,
         "clock_warning": ClockWarningFacts,

@@ -544,7 +544,12 @@ class Cases(Protocol):
         """Attach signals to a case; those that are attached already stay as they are."""
         ...
 
-    async def attached(self, case_id: UUID, *, excerpts: int = 0) -> AttachedSignals: ...
+    async def attached(
+        self, case_id: UUID, *, excerpts: int = 0, unjudged: bool = False
+    ) -> AttachedSignals:
+        """Return the signals of a case as sums, or only those that no case has judged."""
+        ...
+
 
     async def attached_customers(self, case_id: UUID) -> set[bytes]: ...
 
@@ -698,6 +703,10 @@ class Holds(Protocol):
 
     async def of_case(self, case_id: UUID) -> list[Hold]:
         """Return the holds of a case that are active or releasing, oldest first."""
+        ...
+
+    async def was_held(self, case_id: UUID) -> bool:
+        """Say whether a case ever had a hold, if only the soft one of a suspicion."""
         ...
 
     async def in_force(self, sku: str) -> list[Hold]:
@@ -973,6 +982,15 @@ class Digests(Protocol):
         self, lease: timedelta, token: UUID, moment: datetime | None
     ) -> Digest | None:
         """Close and claim a digest that is due: from then on nothing joins it."""
+        ...
+
+    async def leave_out_answered(
+        self, digest_id: UUID, asks: Mapping[str, str | None], closed_at: datetime
+    ) -> None:
+        """Mark those as answered that ask for what was done before a digest was closed.
+
+        `asks` are kinds of notices and the clocks that wait; None: the clock that they name.
+        """
         ...
 
     async def members(self, digest_id: UUID, *, sent: bool = False) -> list[Notice]:

@@ -27,6 +27,14 @@ from freezeguard.services.telling import EXCERPTS, Seen, Telling
 
 TOPIC_NOTICES = "notices"
 IN_HISTORY = "in the history of the case"
+VOIDED_BY: Mapping[str, str] = {
+    Command.ATTACH_EVIDENCE: "file",
+    Command.WIDEN: "scope",
+    Command.NARROW: "scope",
+    Command.REGISTER_ORDER: "order",
+    Command.ABSORB: "merge",
+}
+"""Why an approval is void, as a code that each language has words for."""
 
 __all__ = ["TOPIC_HOLDS", "TOPIC_NOTICES", "TOPIC_OBJECTS", "Aftermath", "Casework"]
 
@@ -96,7 +104,10 @@ class Casework:
         if _voids_approval(case, decision):
             voided = await self.execute(
                 tx, aftermath.case, Command.VOID_APPROVAL, actor=System.DETECTOR,
-                arguments={"reason": f"after {decision.command}: the evidence is another one"},
+                arguments={
+                    "reason": f"after {decision.command}: the evidence is another one",
+                    "cause": VOIDED_BY.get(decision.command, "evidence"),
+                },
             )
             aftermath.case = voided.case
         return aftermath

@@ -5,7 +5,7 @@ the digest that its reader's storm has opened. A digest collects for a while, is
 says the same in every attempt, under one message id. Its notices are sent when it is sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,9 +15,26 @@ from freezeguard.ports.storage import Arrival, Digest, Notice, Transaction
 
 DIGEST = "digest"
 URGENT_LANES = frozenset({"safety", "authority"})
-URGENT_KINDS = frozenset({"budget_spent", "legal_clock"})
+URGENT_KINDS = frozenset({
+    "budget_spent", "legal_clock", "order_registered", "revocation_registered",
+    "delist_requested", "delisted", "appealed", "appeal_upheld", "appeal_reopened",
+    "contest_received", "contest_answered", "narrow_requested", "approval_requested",
+    "approval_rejected",
+})
+"""What nobody may miss between the lines: alarms, and what a person decides or must decide about
+one case. Machines make storms; people don't."""
 VENDOR_SINGLY = frozenset({"statement_of_reasons", "refrozen"})
 """Statements of reasons: the law wants each one given with its own restriction."""
+ASKS: Mapping[str, str | None] = {
+    "suspected": "second_opinion", "remedy_proposed": "judge", "hand_off_offered": "hand_off",
+    "manual_task": "manual_task", "vendor_reminder": "vendor_ack",
+    "vendor_escalated": "vendor_ack", "review_due": "later_review",
+    "clock_warning": None, "clock_breached": None,
+}
+"""Kinds that ask for something, and the clock that waits for it; None: the one that they name.
+
+Once it stands still they are no news any more.
+"""
 SORTED_AT_ONCE = 500
 EVERY_FACT = ("shop", "contact", "at", "audience", "recipient", "instead_of")
 
@@ -83,10 +100,11 @@ class Digests:
     ) -> Notice | None:
         """Close and claim a digest that is due, as a notice of its own kind."""
         while digest := await tx.digests.claim_due(lease, token, moment):
+            await tx.digests.leave_out_answered(digest.id, ASKS, digest.closed_at)
             members = await tx.digests.members(digest.id)
             if members:
                 return as_notice(digest, members, self._link)
-            await tx.digests.sent(digest.id, digest.closed_at)  # all were sent otherwise
+            await tx.digests.sent(digest.id, digest.closed_at)  # nothing is left to say
         return None
 
 
@@ -107,5 +125,13 @@ def _entry(one: Notice) -> dict[str, object]:
     facts = one.facts
     return {
         "kind": one.kind, "at": facts.get("at"), "link": facts.get("link"),
-        "case": facts.get("case"), "scope": facts.get("scope"),
+        "case": facts.get("case"), "scope": facts.get("scope"), "due": _asked_by(one),
     }
+
+
+def _asked_by(one: Notice) -> str | None:
+    """Return by when a notice asks for something, if it does."""
+    if one.kind not in ASKS or one.kind == "clock_breached":
+        return None
+    due = (one.facts.get(fact) for fact in ("due", "expires_at", "valid_until"))
+    return next((str(moment) for moment in due if moment), None)

@@ -187,7 +187,8 @@ class Evaluation:
         if case.state is State.AWAITING_APPROVAL:
             aftermath = await self._casework.execute(
                 look.tx, aftermath.case, Command.VOID_APPROVAL,
-                arguments={"reason": "; ".join(news)}, actor=System.DETECTOR,
+                arguments={"reason": "; ".join(news), "cause": "evidence", "news": list(news)},
+                actor=System.DETECTOR,
             )
         look.replace_case(aftermath.case)
         look.result.aftermaths.append(aftermath)

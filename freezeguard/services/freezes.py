@@ -125,8 +125,8 @@ class Freezes:
         if case.state is State.AWAITING_APPROVAL:
             sentence = reason.as_dict(str(case.scope))["sentence"]
             aftermath = await self._casework.execute(
-                tx, aftermath.case, Command.VOID_APPROVAL, arguments={"reason": sentence},
-                actor=System.DETECTOR,
+                tx, aftermath.case, Command.VOID_APPROVAL,
+                arguments={"reason": sentence, "cause": "lane"}, actor=System.DETECTOR,
             )
         return aftermath
 

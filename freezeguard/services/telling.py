@@ -12,6 +12,7 @@ from uuid import UUID
 
 from freezeguard.domain.effects import Notify
 from freezeguard.domain.people import Role
+from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case
 from freezeguard.ports.clock import NewId
 from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Notice, Transaction
@@ -26,8 +27,19 @@ from freezeguard.services.readers import (
 )
 from freezeguard.services.webhooks import post_case_news
 
+DEFAULTS = Policy()
 EVIDENCE_KINDS = frozenset({"statement_of_reasons", "refrozen", "suspected", "approval_requested"})
-CATALOGUE_KINDS = frozenset({"statement_of_reasons", "refrozen", "frozen_confirmed", "released"})
+CATALOGUE_KINDS = frozenset(
+    {"statement_of_reasons", "refrozen", "frozen_confirmed", "released", "narrowed"}
+)
+DUE_BY: Mapping[str, str] = {
+    "statement_of_reasons": "ownership", "refrozen": "ownership", "remedy_proposed": "judge",
+    "approval_requested": "approve", "revocation_registered": "revocation",
+    "hand_off_offered": "hand_off",
+}
+"""Kinds that ask somebody for something, and the clock that waits for it."""
+PERSONS = ("requested_by", "by", "from_person", "to_person", "decided_by")
+"""Facts that hold people; a letter calls them by their names."""
 EXCERPTS = 3
 SECOND_VOTES = frozenset({"delist_requested", "narrow_requested"})
 """Notices to those who may give the last vote; whoever gave the first one needs none."""
@@ -72,18 +84,21 @@ ENDINGS = frozenset({"closed", "false_alarm", "delisted"})
 
 NEXT_STEPS: Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
     ("statement_of_reasons", "vendor"): (("confirm_stop", None), ("propose_remedy", None)),
-    ("statement_of_reasons", "staff"): (("confirm_stop", None), ("accept_ownership", None)),
+    ("appeal_reopened", "vendor"): (("propose_remedy", None),),
+    ("appeal_reopened", "staff"): (("accept_ownership", None),),
+    ("statement_of_reasons", "staff"): (("confirm_stop", None), ("accept_ownership", "due")),
     ("refrozen", "vendor"): (("confirm_stop", None), ("propose_remedy", None)),
-    ("refrozen", "staff"): (("confirm_stop", None), ("accept_ownership", None)),
+    ("refrozen", "staff"): (("confirm_stop", None), ("accept_ownership", "due")),
     ("frozen_confirmed", "vendor"): (("propose_remedy", None),),
     ("frozen_confirmed", "staff"): (("accept_ownership", None),),
     ("suspected", "staff"): (("second_opinion", "expires_at"),),
+    ("vendor_commented", "staff"): (("answer_vendor", "answer_due"),),
     ("degraded", "staff"): (("retry", None),),
     ("manual_task", "staff"): (("resolve_task", None),),
     ("release_refused", "staff"): (("resolve_task", None),),
-    ("remedy_proposed", "staff"): (("judge_remedy", None),),
+    ("remedy_proposed", "staff"): (("judge_remedy", "due"),),
     ("remedy_returned", "vendor"): (("propose_remedy", None),),
-    ("approval_requested", "staff"): (("decide_approval", None),),
+    ("approval_requested", "staff"): (("decide_approval", "due"),),
     ("vendor_reminder", "vendor"): (("acknowledge", "due"), ("propose_remedy", None)),
     ("vendor_escalated", "vendor"): (("acknowledge", "due"), ("propose_remedy", None)),
     ("commitment_broken", "vendor"): (("propose_remedy", None),),
@@ -91,21 +106,27 @@ NEXT_STEPS: Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
     ("update", "vendor"): (("update", "next_update"),),
     ("update", "staff"): (("update", "next_update"),),
     ("delisted", "vendor"): (("appeal", "appeal_until"),),
-    ("narrow_requested", "staff"): (("decide_approval", "valid_until"),),
-    ("delist_requested", "staff"): (("decide_approval", "valid_until"),),
-    ("revocation_registered", "staff"): (("decide_approval", None),),
+    ("narrow_requested", "staff"): (("vote_narrow", "valid_until"),),
+    ("delist_requested", "staff"): (("vote_delist", "valid_until"),),
+    ("revocation_registered", "staff"): (("lift_order", "due"),),
     ("review_due", "staff"): (("review", "due"),),
+    ("commitment_broken", "staff"): (("after_missed_date", None),),
+    ("hand_off_offered", "staff"): (("accept_hand_off", "due"),),
     ("released", "vendor"): (("probation_ends", "until"),),
     ("released", "staff"): (("probation_ends", "until"),),
 }
 """What happens next, by kind of notice and audience: a step, and the fact that says by when."""
+_OWNERS = frozenset({"accept_ownership"})
 
 
 class Telling:
     """Writes notices into the outbox."""
 
-    def __init__(self, directory: Directory, house: House, new_id: NewId) -> None:
+    def __init__(
+        self, directory: Directory, house: House, new_id: NewId, policy: Policy = DEFAULTS
+    ) -> None:
         self._directory, self._house, self._new_id = directory, house, new_id
+        self._policy = policy
 
     async def tell(
         self, tx: Transaction, case: Case, notify: Notify, now: datetime, seen: Seen | None = None
@@ -321,20 +342,29 @@ class Telling:
             "reason": _public_reason(case.reason),
         }
         if notify.kind in EVIDENCE_KINDS:
-            evidence = seen.evidence or await tx.cases.attached(case.id, excerpts=EXCERPTS)
-            facts["evidence"] = evidence_facts(evidence)
+            facts["evidence"] = evidence_facts(await self._evidence(tx, case, notify.kind, seen))
         if notify.kind in CATALOGUE_KINDS:
             rows = seen.rows
             if rows is None:
                 rows = await tx.objects.of_sku(case.scope.sku)
             facts["catalogues"] = self._catalogues(case, rows)
         facts |= await self._of_kind(tx, case, notify, now)
+        if clock := DUE_BY.get(notify.kind):
+            facts |= await _running_until(tx, case, clock)
         facts |= notify.facts
         if "waived" in facts:
             facts["waived"] = [
-                {**one, "by": await _name_of(tx, one["by"])} for one in facts["waived"]
+                {**one, "by": await _name(tx, one["by"])} for one in facts["waived"]
             ]
-        return facts
+        return {**facts, **await _by_name(tx, facts)}
+
+    async def _evidence(
+        self, tx: Transaction, case: Case, kind: str, seen: Seen
+    ) -> AttachedSignals:
+        """Return the complaints of a case; of a sale that is stopped again those since then."""
+        if kind == "refrozen":
+            return await tx.cases.attached(case.id, excerpts=EXCERPTS, unjudged=True)
+        return seen.evidence or await tx.cases.attached(case.id, excerpts=EXCERPTS)
 
     def _catalogues(self, case: Case, rows: Sequence[CatalogueRow]) -> list[dict[str, Any]]:
         return [
@@ -354,6 +384,8 @@ class Telling:
     async def _of_kind(
         self, tx: Transaction, case: Case, notify: Notify, now: datetime
     ) -> dict[str, Any]:
+        if notify.kind in {"expired", "dismissed"}:
+            return {"soft_hold": await tx.holds.was_held(case.id)}
         if notify.kind == "suspected":
             clocks = await tx.cases.clocks(case.id)
             due = next((one.due_at for one in clocks if one.kind == "second_opinion"
@@ -362,14 +394,26 @@ class Telling:
             return {"expires_at": due.isoformat(), "soft_hold": bool(soft)}
         if notify.kind in {"statement_of_reasons", "refrozen"}:
             return self._statement(case)
+        if notify.kind == "appeal_reopened":
+            return self._answer(case)
         if notify.kind == "evidence_attached":
             file = await tx.evidence.get(UUID(notify.facts["file"]))
             return {} if file is None else {"name": file.name, "note": file.note}
         return _own_facts(notify.kind, case)
 
+    def _answer(self, case: Case) -> dict[str, Any]:
+        """Return by when the vendor is asked to answer: time of its own days, where it can wait."""
+        return {
+            "acknowledge_within": self._policy.vendor_ack_within.total_seconds(),
+            "plan_within": self._policy.vendor_plan_within.total_seconds(),
+            "elapses": case.lane == "safety",
+        }
+
     def _statement(self, case: Case) -> dict[str, Any]:
+        policy = self._policy
         facts: dict[str, Any] = {
             "terms": self._house.terms or None, "recurrence": case.recurrence,
+            "contest_working_days": policy.contest_days, **self._answer(case),
         }
         if case.lane == "authority":
             facts["order"] = {
@@ -384,9 +428,13 @@ def _steps(kind: str, audience: str, facts: Mapping[str, Any]) -> list[dict[str,
     if facts.get("remaining"):
         return []  # of several orders one was revoked: there is nothing to decide yet
     dates = {**(facts.get("probation") or {}), **facts}
+    not_theirs = _OWNERS if facts.get("as") == "compliance" else frozenset[str]()
+    if facts.get("lane") == "authority":
+        not_theirs |= {"propose_remedy"}  # no remedy lifts an order
     return [
         {"step": step, "by": None if due is None else dates.get(due)}
         for step, due in NEXT_STEPS.get((kind, audience), ())
+        if step not in not_theirs
     ]
 
 
@@ -414,9 +462,27 @@ def _own_facts(kind: str, case: Case) -> dict[str, Any]:
     return of_kind.get(kind, {})
 
 
-async def _name_of(tx: Transaction, person: str) -> str:
-    """Return what people call somebody."""
-    found = await tx.people.person(person)
+async def _running_until(tx: Transaction, case: Case, kind: str) -> dict[str, Any]:
+    """Return when what a notice asks for is due, nothing where no clock waits for it."""
+    clocks = await tx.cases.clocks(case.id)
+    due = next((one.due_at for one in clocks if one.kind == kind and one.stopped_at is None), None)
+    return {} if due is None else {"due": due.isoformat()}
+
+
+async def _by_name(tx: Transaction, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that hold people, by the names that people call each other."""
+    names: dict[str, Any] = {}
+    for fact in PERSONS:
+        value = facts.get(fact)
+        if isinstance(value, str) and value:
+            names[fact] = await _name(tx, value)
+        elif isinstance(value, list | tuple):
+            names[fact] = [await _name(tx, str(one)) for one in value]
+    return names
+
+
+async def _name(tx: Transaction, person: str) -> str:
+    found = await tx.people.person(person.removeprefix("person:"))
     return person if found is None else found[0].name
 
 

@@ -44,9 +44,11 @@ class Attachments:
                 counted=(one.source, one.id) in counted,
             )  # fmt: skip
 
-    async def attached(self, case_id: UUID, *, excerpts: int = 0) -> AttachedSignals:
+    async def attached(
+        self, case_id: UUID, *, excerpts: int = 0, unjudged: bool = False
+    ) -> AttachedSignals:
         await self._writes.before_reading("case_signals")
-        rows = await self._connection.fetch(SQL["attached"], case_id)
+        rows = await self._connection.fetch(SQL["attached"], case_id, unjudged)
         total = next((row for row in rows if row["grouped"] == _ALL), None)
         if total is None or not total["signals"]:
             return AttachedSignals(0, 0, None, None)
@@ -56,13 +58,13 @@ class Attachments:
             by_intent=_tally(rows, _BY_INTENT, "intent"),
             by_severity={Severity(one).word: count for one, count in severities.items()},
             by_lot=_tally(rows, _BY_LOT, "lot"),
-            excerpts=await self._excerpts(case_id, excerpts),
+            excerpts=await self._excerpts(case_id, excerpts, unjudged),
         )  # fmt: skip
 
-    async def _excerpts(self, case_id: UUID, limit: int) -> tuple[str, ...]:
+    async def _excerpts(self, case_id: UUID, limit: int, unjudged: bool) -> tuple[str, ...]:
         if limit <= 0:
             return ()
-        rows = await self._connection.fetch(SQL["excerpts"], case_id, limit)
+        rows = await self._connection.fetch(SQL["excerpts"], case_id, limit, unjudged)
         return tuple(row["excerpt"] for row in rows)
 
     async def attached_customers(self, case_id: UUID) -> set[bytes]:

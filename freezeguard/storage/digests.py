@@ -1,6 +1,6 @@
 """Which notices leave singly, and which with others as one mail."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -49,6 +49,13 @@ class PostgresDigests:
         if row is None:
             return None
         return Digest(**{**dict(row), "tried": tuple(row["tried"])})
+
+    async def leave_out_answered(
+        self, digest_id: UUID, asks: Mapping[str, str | None], closed_at: datetime
+    ) -> None:
+        await self._connection.execute(
+            SQL["leave_out_answered"], digest_id, list(asks), list(asks.values()), closed_at
+        )
 
     async def members(self, digest_id: UUID, *, sent: bool = False) -> list[Notice]:
         states = ["sent"] if sent else ["queued"]

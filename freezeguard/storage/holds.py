@@ -55,6 +55,10 @@ class PostgresHolds:
         await self._writes.before_reading("holds")
         return [hold_of(row) for row in await self._connection.fetch(SQL["holds_of_case"], case_id)]
 
+    async def was_held(self, case_id: UUID) -> bool:
+        await self._writes.before_reading("holds")
+        return bool(await self._connection.fetchval(SQL["was_held"], case_id))
+
     async def in_force(self, sku: str) -> list[Hold]:
         await self._writes.before_reading("holds")
         return [hold_of(row) for row in await self._connection.fetch(SQL["holds_of_sku"], sku)]

@@ -1,13 +1,14 @@
 -- The signals that are attached to cases.
 
 -- name: attached
--- Count a case's signals: all of them, and by intent, by severity and by lot.
+-- Count a case's signals: all of them, and by intent, by severity and by lot. With $2 only those
+-- that nobody has judged: what came after a reinstatement.
 SELECT grouping(intent, severity, lot) AS grouped, intent, severity, lot, count(*) AS signals,
        count(DISTINCT coalesce(customer, '')) AS customers,
        min(occurred_at) AS first_at, max(occurred_at) AS last_at
   FROM case_signals
   JOIN signals USING (sku, occurred_at, source, id)
- WHERE case_id = $1
+ WHERE case_id = $1 AND (NOT $2 OR judged_by IS NULL)
  GROUP BY GROUPING SETS ((), (intent), (severity), (lot))
  ORDER BY grouped, signals DESC, intent, severity DESC, lot;
 
@@ -17,7 +18,7 @@ SELECT left(text, 300) AS excerpt
   FROM case_signals
   JOIN signals USING (sku, occurred_at, source, id)
   JOIN signal_texts USING (source, id)
- WHERE case_id = $1 AND text IS NOT NULL
+ WHERE case_id = $1 AND text IS NOT NULL AND (NOT $3 OR judged_by IS NULL)
  ORDER BY severity DESC, occurred_at, source, id
  LIMIT $2;
 

@@ -81,6 +81,19 @@ UPDATE notice_digests
               FOR UPDATE SKIP LOCKED)
 RETURNING id, recipient, channel, address, attempts, closed_at, tried, lease_token;
 
+-- name: leave_out_answered
+-- Mark the requests of a digest as answered whose clocks stood still before it was closed. A clock
+-- that ran when the notice was made and has not been started anew since is the one it is about.
+UPDATE notices AS member
+   SET state = 'answered'
+  FROM unnest($2::text[], $3::text[]) AS ask (kind, clock)
+ WHERE member.digest = $1 AND member.state = 'queued' AND member.kind = ask.kind
+   AND EXISTS (SELECT FROM clocks
+                WHERE clocks.case_id = member.case_id
+                  AND clocks.kind = coalesce(ask.clock, member.facts ->> 'clock')
+                  AND clocks.started_at <= member.created_at
+                  AND clocks.stopped_at BETWEEN member.created_at AND $4);
+
 -- name: members
 -- Return the notices of a digest, in order.
 SELECT id, case_id, sku, n, recipient, channel, address, kind, facts, language, time_zone, state,

@@ -24,6 +24,10 @@ SELECT id, case_id, sku, seller, channel, country, lot, lane, level, soft, state
  WHERE case_id = $1 AND state IN ('active', 'releasing')
  ORDER BY since, id;
 
+-- name: was_held
+-- Say whether a case ever had a hold, if only the soft one of a suspicion.
+SELECT EXISTS (SELECT FROM holds WHERE case_id = $1);
+
 -- name: holds_of_sku
 -- Return the holds of a SKU that are in force, oldest first.
 SELECT id, case_id, sku, seller, channel, country, lot, lane, level, soft, state, reason, since,

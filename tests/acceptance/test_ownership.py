@@ -60,7 +60,7 @@ async def test_the_deputy_has_the_case_at_once_and_is_told(rig: Rig, sku: str) -
     mail = next(
         one for one in rig.mailbox.messages if "The case is yours now" in str(one["Subject"])
     )
-    assert "Owner until now: mina" in body_of(mail)
+    assert "Owner until now: Mina" in body_of(mail)
     taken = await rig.done(await rig.case(case["id"]), "accept_ownership", "quin")
     assert "diagnosing" == taken["state"]
 

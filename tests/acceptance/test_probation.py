@@ -10,6 +10,7 @@ from tests.acceptance.conftest import SAFETY
 from tests.acceptance.steps import (
     approve,
     ask_for_approval,
+    body_of,
     can_be_bought,
     cannot_be_bought,
     moves,
@@ -53,6 +54,23 @@ async def test_one_safety_signal_freezes_again(rig: Rig, sku: str, earlier):
     assert rig.service is not None
     again = await recompute(rig.service.database, UUID(case["id"]), datetime.now(UTC))
     assert again.is_same, again.as_dict()
+
+
+async def test_a_new_statement_quotes_what_came_since(rig: Rig, sku: str):
+    """Complaints that were dealt with are no ground to stop a sale again: only the new one is."""
+    case = await to_probation(rig, sku)
+    await injury(rig, sku, text="The handle broke off, and I was burnt.")
+    await reaches(rig, case, "frozen")
+
+    def again() -> list[str]:
+        mails = [" ".join(body_of(one).split()) for one in rig.mailbox.to("quality@acme.example")]
+        return [one for one in mails if sku in one and "It is the same case as before" in one]
+
+    async def has_come() -> bool:
+        return any("Complaints counted: 1 " in one for one in again())
+
+    await until(has_come, "the new statement")
+    assert any("I was burnt." in one for one in again())
 
 
 async def test_a_case_of_one_lot_has_tightened_bounds_too(rig: Rig, sku: str):

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from freezeguard.bootstrap import settings_page
+from freezeguard.bootstrap.running import nowhere_to_go
 from freezeguard.bootstrap.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -58,3 +59,17 @@ def test_unknown_setting_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ValidationError, match="soft_holds"):
         Settings()
+
+
+def test_mails_that_lead_nowhere_are_known_at_the_start() -> None:
+    """A start says which setting makes links open and answers arrive, as long as one is missing."""
+    server = {"host": "mail.example"}
+    answered = {**server, "reply_to": "quality+{case}@shop.example"}
+
+    assert 2 == len(nowhere_to_go(Settings(mail=server)))
+    [links] = nowhere_to_go(Settings(mail=answered))
+    assert "FREEZEGUARD_PUBLIC_URL" in links
+    [answers] = nowhere_to_go(Settings(mail=server, public_url="https://freeze.example"))
+    assert "FREEZEGUARD_MAIL__REPLY_TO" in answers
+    assert () == nowhere_to_go(Settings(mail=answered, public_url="https://freeze.example"))
+    assert () == nowhere_to_go(Settings())

@@ -8,6 +8,7 @@ import pytest
 from freezeguard.domain import effects as fx
 from freezeguard.domain.enforcement import ObjectState, Status
 from freezeguard.domain.errors import GuardFailed, NotAllowed
+from freezeguard.domain.people import Correspondent
 from freezeguard.domain.record import Facts
 from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, State
 from tests.domain.casebook import (
@@ -438,7 +439,8 @@ def test_new_evidence_voids_what_was_agreed_without_it(state, actor):
     assert (state, 4, 5) == (
         attached.case.state, attached.case.evidence_revision, attached.case.version
     )
-    told = [fx.Notify("evidence_attached", "owner", file)] if actor is VERA else []
+    heard = [fx.MarkVendorNotices("answered")] if state in FROZEN_PHASE else []
+    told = [*heard, fx.Notify("evidence_attached", "owner", file)] if actor is VERA else []
     assert [fx.VoidVotes("the evidence has changed"), *told] == without_clocks(attached)
 
 
@@ -457,3 +459,40 @@ def test_nothing_is_waived_in_the_stricter_lanes(lane):
     assert [fx.Notify("waiver_ended", "owner", {
         "catalogue": "till", "remote_id": "t-9", "over": "lane",
     })] == [one for one in ended.effects if isinstance(one, fx.Notify)]
+
+
+@pytest.mark.parametrize("actor", [VERA, Correspondent("acme")])
+def test_a_vendor_that_writes_is_heard(actor):
+    """By a person of its own or a mere mail: no reminder any more, and the owner reads it."""
+    silent = case_in("frozen", vendor_status="silent")
+    words = {"comment": "We have it, and look for the cause."}
+    clocks = running("vendor_ack", "vendor_plan")
+    written = give(silent, Command.COMMENT, actor, words, Facts(clocks=clocks))
+
+    assert ("acknowledged", silent.version) == (
+        written.case.vendor_status, written.case.version
+    )
+    assert {"vendor_ack"} == stopped(written)
+    [marked, told] = without_clocks(written)
+    assert (fx.MarkVendorNotices("answered"), "vendor_commented", "owner") == (
+        marked, told.kind, told.reader
+    )
+    assert (words["comment"], "acme") == (told.facts["text"], told.facts["vendor"])
+
+
+def test_words_of_a_vendor_never_lower_what_it_has_done():
+    """A vendor that has named its date stays committed, whatever it writes afterwards."""
+    committed = case_in("diagnosing", vendor_status="committed")
+    written = give(committed, Command.COMMENT, VERA, {"comment": "Still on it."})
+
+    assert "committed" == written.case.vendor_status
+
+
+def test_words_of_staff_answer_nothing_for_the_vendor():
+    """What staff writes leaves the vendor's clock running."""
+    written = give(
+        case_in("frozen"), Command.COMMENT, OWEN, {"comment": "Call them."},
+        Facts(clocks=running("vendor_ack")),
+    )
+
+    assert (set(), []) == (stopped(written), without_clocks(written))

@@ -117,14 +117,17 @@ def test_what_a_machine_owes_pages_the_next_in_a_quarter_of_an_hour(kind, lane):
 
 
 def test_a_breach_says_which_clock_and_since_when():
-    """The notice holds the clock, its due time and how far up it has come."""
+    """The notice holds the clock, its due time, how far up it has come, to whom and what next."""
     case = case_in("frozen")
 
     first = breach(_clock("judge"), 0, case, FRIDAY, POLICY, PLACE)
     far = breach(_clock("judge"), 99, case, FRIDAY, POLICY, PLACE)
 
     assert "clock_breached" == first.notify.kind
-    assert {"clock": "judge", "due": FRIDAY.isoformat(), "level": 1} == first.notify.facts
+    assert {
+        "clock": "judge", "due": FRIDAY.isoformat(), "level": 1, "as": "owner",
+        "next": first.next_at.isoformat(),
+    } == first.notify.facts
     assert ("admins", 4) == (far.notify.reader, far.notify.facts["level"])
     assert not first.is_warning
 
@@ -138,6 +141,7 @@ def test_a_warning_goes_to_whoever_has_the_ball():
     assert ("clock_warning", "approvers") == (warned.notify.kind, warned.notify.reader)
     assert {
         "clock": "approve", "due": (FRIDAY + 10 * HOUR).isoformat(), "share": 0.8,
+        "as": "approvers",
     } == warned.notify.facts
     assert (0, FRIDAY + 10 * HOUR, True) == (warned.level, warned.next_at, warned.is_warning)
 
@@ -167,7 +171,9 @@ def test_the_law_warns_at_half_and_at_four_fifths():
         )
     over = breach(clock, 0, case_in("frozen"), FRIDAY + 24 * HOUR, POLICY, PLACE)
     assert ("legal_clock", "compliance") == (over.notify.kind, over.notify.reader)
-    assert {**expected, "level": 1} == over.notify.facts
+    assert {
+        **expected, "level": 1, "as": "compliance", "next": over.next_at.isoformat(),
+    } == over.notify.facts
 
 
 def test_a_clock_of_a_law_that_is_gone_stays_compliance_s():

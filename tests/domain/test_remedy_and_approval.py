@@ -294,11 +294,11 @@ def test_the_five_reasons_of_a_false_alarm(code):
         give(case, Command.DECLARE_FALSE_ALARM, OWEN, {"reason_code": code.upper()})
 
 
-def test_a_comment_changes_nothing():
+def test_a_comment_of_staff_changes_nothing():
     """A comment needs no version and leaves the case as it is."""
     case = case_in(State.FROZEN)
 
-    commented = give(case, Command.COMMENT, VERA, {"text": "on it"}, version=1)
+    commented = give(case, Command.COMMENT, OWEN, {"comment": "on it"}, version=1)
 
     assert (case, ()) == (commented.case, commented.effects)
 

@@ -272,6 +272,8 @@ def test_graver_news_stops_no_sale_that_goes_on(state, outcome, holds):
     decision = take_news(case_in(state, outcome=outcome), {}, ["injury"], "safety")
 
     assert holds == (fx.SetHold("hard") in decision.effects)
+    told = fx.Notify("statement_of_reasons", "compliance", fx.FOR_COMPLIANCE)
+    assert (state == "frozen") == (told in decision.effects)
 
 
 def test_a_narrow_hold_that_is_read_back_releases_the_wide_one():

@@ -155,7 +155,10 @@ def test_a_dismissal_needs_a_reason(reason):
 
 
 def test_a_crossing_freezes_in_one_decision():
-    """Hold, confirm clock, evidence with its rule version, statement of reasons: all at once."""
+    """Hold, confirm clock, evidence with its rule version, statement of reasons: all at once.
+
+    Where people may be in danger compliance hears of it with the others.
+    """
     known = {"intents": ["defect"], "severity": 2}
     frozen = _open(
         Command.FREEZE, DETECTOR, lane="safety", reason={"sentence": "5 of 5"}, rule_id="r-1",
@@ -169,6 +172,16 @@ def test_a_crossing_freezes_in_one_decision():
     )
     assert FROZEN_AT_ONCE == beside_clocks(frozen)
     assert NOW + CONFIRM == started(frozen)["confirm"]
+    assert [
+        ("statement_of_reasons", "vendor"), ("statement_of_reasons", "owner"),
+        ("statement_of_reasons", "compliance"),
+    ] == kinds(frozen)
+
+
+def test_compliance_hears_of_nothing_that_is_only_broken():
+    """A freeze for quality is for the vendor and the owner."""
+    frozen = _open(Command.FREEZE, DETECTOR, lane="quality", reason={"sentence": "5 of 5"})
+
     assert [("statement_of_reasons", "vendor"), ("statement_of_reasons", "owner")] == kinds(frozen)
 
 

@@ -123,7 +123,10 @@ OBJECT = {
         {"means": "deny_list", "outcome": "not configured"},
     ],
 }
-STATEMENT = {**CASE, "reason": RULE_REASON, "catalogues": CATALOGUES, "evidence": EVIDENCE}
+ANSWER = {"acknowledge_within": 86_400.0, "plan_within": 259_200.0, "elapses": False}
+STATEMENT = {
+    **CASE, **ANSWER, "reason": RULE_REASON, "catalogues": CATALOGUES, "evidence": EVIDENCE,
+}
 ORDER = {
     "authority": "Market Surveillance Authority",
     "reference": "MSA/2025/4711",
@@ -262,15 +265,20 @@ SAMPLES: dict[str, dict[str, Any]] = {
         **STAFF, "due": SOON, "note": "New rivets arrive on Monday.", "kept": 4, "broken": 1,
     },
     "commitment_broken": {**CASE, "due": TOLD, "kept": 4, "broken": 2},
+    "vendor_commented": {
+        **STAFF, "text": "We have it. The samples are on their way.", "vendor": "northwind",
+        "answer_due": SOON, "steps": [{"step": "answer_vendor", "by": SOON}],
+    },
     "contest_received": {
         **STAFF, "text": "The lot was never sold to you.", "answer_due": SOON,
     },
     "contest_answered": {
         **CASE, "answer": "Your papers show lot 0312 on 2 March.", "accepted": False,
     },
-    "clock_warning": {**STAFF, "clock": "judge", "due": SOON, "share": 0.8},
+    "clock_warning": {**STAFF, "clock": "judge", "due": SOON, "share": 0.8, "as": "owner"},
     "clock_breached": {
-        **STAFF, "clock": "acknowledge", "due": TOLD, "level": 2, "told": ["Ahmed Said", "Li Wei"],
+        **STAFF, "clock": "vendor_plan", "due": TOLD, "level": 2, "told": ["Ahmed Said", "Li Wei"],
+        "next": SOON, "as": "deputy",
     },
     "update": {
         **CASE, "state": "diagnosing", "ball": "vendor", "next_update": SOON,
@@ -282,11 +290,14 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "decided_by": ["Sam Roe", "Maria Keller"],
     },
     "appeal_upheld": {**CASE, "why": "The test was of another model."},
-    "appeal_reopened": {**CASE, "why": "The test was of this model."},
+    "appeal_reopened": {**CASE, **ANSWER, "why": "The test was of this model."},
     "widened": {
         **CASE, "from_scope": {"sku": SKU, "lot": "L2025-0298"}, "why": "A second lot is hit.",
     },
-    "narrowed": {**CASE, "from_scope": {"sku": SKU}, "why": "Only one lot is hit."},
+    "narrowed": {
+        **CASE, "from_scope": {"sku": SKU}, "why": "Only one lot is hit.",
+        "catalogues": [{"name": "shop-de", "level": "hard"}],
+    },
     "narrow_requested": {
         **STAFF, "to_scope": {"sku": SKU, "lot": "L2025-0298"}, "requested_by": "Maria Keller",
         "why": "Only one lot is hit.", "valid_until": SOON,
@@ -328,7 +339,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "outcome": {**STAFF, "outcome": "closed_reinstated", "comment": "Short rivets."},
     "review_due": {**STAFF, "due": SOON},
     "legal_clock": {
-        **STAFF, "law": "Regulation (EU) 2023/988, Article 20", "due": SOON,
+        **STAFF, "law": "Regulation (EU) 2023/988, Article 20", "due": SOON, "clock": "gpsr_order",
         "what": "Report the accident to the authority.",
     },
     "digest": {
@@ -374,6 +385,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             **STATEMENT,
             "lane": "safety",
+            "elapses": True,
             "reason": {
                 **RULE_REASON,
                 "family": "safety",
@@ -397,6 +409,42 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
             "order": ORDER,
             "evidence": None,
         },
+    ),
+    "statement: nobody complained": (
+        "statement_of_reasons",
+        {**STATEMENT, "reason": PULL_REASON, "evidence": {"complaints": 0, "customers": 0}},
+    ),
+    "statement: no address for answers": (
+        "statement_of_reasons",
+        {key: value for key, value in STATEMENT.items() if key != "reply_to"},
+    ),
+    "statement: safety, staff": (
+        "statement_of_reasons", {**STATEMENT, **STAFF, "lane": "safety", "elapses": True},
+    ),
+    "frozen_confirmed: listed nowhere": (
+        "frozen_confirmed",
+        {**CASE, "catalogues": [{"name": "shop-de", "status": "not_listed"}]},
+    ),
+    "degraded: listed nowhere": (
+        "degraded",
+        {**STAFF, "catalogue": "", "remote_id": "", "detail": "", "status": "not_listed"},
+    ),
+    "narrowed: not everywhere": (
+        "narrowed",
+        {
+            **SAMPLES["narrowed"],
+            "catalogues": [{"name": "shop-de"}, {"name": "till", "scope": {"sku": SKU}}],
+        },
+    ),
+    "narrowed: nowhere": (
+        "narrowed",
+        {**SAMPLES["narrowed"], "catalogues": [{"name": "till", "scope": {"sku": SKU}}]},
+    ),
+    "appeal_reopened: after a false alarm": (
+        "appeal_reopened", {**SAMPLES["appeal_reopened"], **STAFF, "was_sold": True},
+    ),
+    "false_alarm: of people": (
+        "false_alarm", {**SAMPLES["false_alarm"], "reason": PULL_REASON},
     ),
     "statement: staff": ("statement_of_reasons", {**STATEMENT, **STAFF}),
     "refrozen: staff": ("refrozen", {**SAMPLES["refrozen"], **STAFF}),

@@ -322,3 +322,60 @@ def _place(ids: list[str], row: Any) -> int:
     """Return when the mail came that a notice was told by."""
     kind, its_id = ("digest", row["digest"]) if row["digest"] else ("notice", row["id"])
     return ids.index(f"<{kind}.{its_id}@shop.example>")
+
+
+async def _clock(outbox: Outbox, case: Any, kind: str, stopped: str | None) -> None:
+    """Have a clock of a case that ran when its notices were made, and stopped since, or not."""
+    await outbox.execute(
+        f"""INSERT INTO clocks (id, case_id, sku, kind, started_at, due_at, stopped_at)
+            SELECT gen_random_uuid(), $1, $2, $3, min(created_at), now() + interval '1 day',
+                   {stopped or 'NULL'}
+              FROM notices""",
+        case.id, case.scope.sku, kind,
+    )
+
+
+async def test_what_was_answered_meanwhile_is_not_asked_for(outbox: Outbox) -> None:
+    """A request whose clock stands still when the digest is closed is left out of it, and so kept.
+
+    One that still waits stands there with the time by when it asks.
+    """
+    cases = await storm(outbox, 9, "remedy_proposed", facts={"due": "2025-11-28T16:00:00+00:00"})
+    for case in cases[5:8]:
+        await _clock(outbox, case, "judge", "now()" if case is cases[6] else None)
+    await _clock(outbox, cases[8], "approve", "now()")  # not the clock that this one is about
+    await outbox.deliver()
+    outbox.ahead = FIVE
+    await outbox.deliver()
+    *_, digest = outbox.mailbox.messages
+    text = body(digest)
+
+    assert "3 notices of Example Shop" == digest["Subject"]
+    assert [True, False, True, True] == [f"Case {one.number}: " in text for one in cases[5:]]
+    assert "SKU sku-5, by 28 November, 16:00 (22 November, 13:05)" in text
+    assert ["answered"] == [one for one in await outbox.states() if one != "sent"]
+
+
+async def test_a_digest_of_which_everything_was_answered_is_not_sent(outbox: Outbox) -> None:
+    """Nobody gets a mail that says nothing."""
+    cases = await storm(outbox, 7, "remedy_proposed")
+    for case in cases[5:]:
+        await _clock(outbox, case, "judge", "now()")
+    outbox.ahead = timedelta(0)
+    await outbox.deliver()
+    outbox.ahead = FIVE
+    await outbox.deliver()
+
+    assert 5 == len(outbox.mailbox.messages)
+    assert ["answered", "answered"] == [one for one in await outbox.states() if one != "sent"]
+
+
+async def test_a_decision_comes_by_itself_in_any_storm(outbox: Outbox) -> None:
+    """What a person decided about one case is no line among others."""
+    cases = await storm(outbox, 8)
+    await outbox.put(told(cases[0], "delisted", VENDOR), told(cases[7], "appealed"))
+    await outbox.deliver()
+
+    subjects = [str(one["Subject"]) for one in outbox.mailbox.messages]
+    assert 1 == sum("Taken off sale for good" in one for one in subjects)
+    assert 1 == sum("An appeal waits for your judgement" in one for one in subjects)

@@ -1,6 +1,7 @@
 """Languages: German as German readers write it, and nothing of English left in another language."""
 
 import re
+import tomllib
 from importlib.resources import files
 from typing import Any
 
@@ -142,6 +143,56 @@ def test_every_kind_is_told_in_german(name: str) -> None:
     assert "Automatisch versandt von Example Shop." in text
 
 
+def test_the_laws_that_come_along_are_told_in_german() -> None:
+    """Names and duties of the laws that freezeguard knows are in the reader's words."""
+    laws = tomllib.loads(files("freezeguard.calendars").joinpath("law.toml").read_text())["clocks"]
+    for law in laws:
+        facts = {**SAMPLES["legal_clock"], "law": law["law"], "what": law["sentence"]}
+        text = said("legal_clock", facts)
+        assert law["sentence"] not in text
+        assert not re.search(r"Regulation|Article|hours|days\)", text)
+
+
+def test_a_law_that_a_shop_has_set_itself_is_quoted() -> None:
+    """What no table knows is told as it is written."""
+    facts = {**SAMPLES["legal_clock"], "law": "ProdSG § 6", "what": "Ring the bell."}
+
+    assert "Rechtsgrundlage: ProdSG § 6" in said("legal_clock", facts)
+    assert "Ring the bell." in said("legal_clock", facts)
+
+
+def test_news_that_void_an_approval_are_told_in_german() -> None:
+    """The sentences that the detector stores become the reader's."""
+    text = said("approval_voided", SAMPLES["approval_voided"])
+
+    assert "neue Charge L2025-0401" in text
+    assert "die Schwere ist gestiegen auf kritisch" in text
+
+
+def test_a_deadline_at_midnight_is_the_end_of_its_day() -> None:
+    """In the reader's zone: nobody has to ask which of two days midnight belongs to."""
+    facts = {**SAMPLES["review_due"], "due": "2025-11-28T23:00:00+00:00"}
+
+    assert "Freitag, 28. November 2025, 24:00 Uhr MEZ" in said("review_due", facts)
+    assert "Friday 28 November 2025, end of the day, CET" in said("review_due", facts, "en")
+
+
+def test_one_customer_is_one() -> None:
+    """A sentence with a number has a form for one."""
+    facts = {**SAMPLES["suspected"], "reason": {**RULE_REASON, "observed": 1, "bound": 1}}
+
+    assert "1 Kunde hat sich beschwert" in said("suspected", facts)
+
+
+def test_a_complaint_an_appeal_and_an_objection_have_a_word_each() -> None:
+    """Customers have a Beschwerde, a vendor a Widerspruch, and after the end an Einspruch."""
+    assert "Beschwerde" not in said("delisted", SAMPLES["delisted"])
+    assert "Einspruch" in said("delisted", SAMPLES["delisted"])
+    statement = said("statement_of_reasons", SAMPLES["statement_of_reasons"])
+    assert "Einspruch" not in statement
+    assert "Widersprechen Sie" in statement
+
+
 def test_a_reader_who_stands_in_is_told_so() -> None:
     """Who gets somebody else's notice learns why."""
     text = said("degraded", {**SAMPLES["degraded"], "instead_of": "Sam Roe"}, "en")
@@ -151,8 +202,8 @@ def test_a_reader_who_stands_in_is_told_so() -> None:
 
 def test_the_address_for_answers_is_told() -> None:
     """Where answers reach the case, the notice says so; elsewhere it does not."""
-    facts = SAMPLES["closed"]
+    facts = SAMPLES["update"]
     silent = {key: value for key, value in facts.items() if key != "reply_to"}
 
-    assert "(quality+1042@shop.example) is added to case FG-1042" in said("closed", facts, "en")
-    assert "is added to case" not in said("closed", silent, "en")
+    assert "(quality+1042@shop.example) is added to case FG-1042" in said("update", facts, "en")
+    assert "is added to case" not in said("update", silent, "en")

@@ -4,9 +4,11 @@ from typing import Any, get_args
 
 import pytest
 
-from freezeguard.domain.effects import Notify, Reader
+from freezeguard.domain.effects import FOR_COMPLIANCE, Notify, Reader
 from freezeguard.domain.people import Person, Role
+from freezeguard.notices.wording import _words, languages
 from freezeguard.ports.storage import Transaction
+from freezeguard.services.telling import NEXT_STEPS
 from tests.notices.outbox import DORA, OWEN, Outbox, body
 from tests.storage.makers import NOW
 
@@ -100,3 +102,43 @@ async def test_a_notice_comes_in_its_readers_language(outbox: Outbox) -> None:
     assert "eine Frist fast abgelaufen" in body(mail)
     assert f"Quality <quality+{case.number}@shop.example>" == str(mail["Reply-To"]).replace('"', "")
     assert f"(quality+{case.number}@shop.example)" in body(mail)
+
+
+async def test_an_owner_of_compliance_is_told_once(outbox: Outbox) -> None:
+    """Who gets the words as the owner does not get them for compliance as well."""
+    await outbox.put_people(
+        Person("owen", "Owen", frozenset({Role.COMPLIANCE}), OWEN.email), PEOPLE[2]
+    )
+    case = await outbox.case("kettle", lane="safety")
+
+    async def work(tx: Transaction) -> list[tuple[str, list[Any]]]:
+        notify = Notify("statement_of_reasons", "compliance", FOR_COMPLIANCE)
+        await outbox.telling.tell(tx, case, notify, NOW)
+        found = await tx.notices.of_case(case.id)
+        return [(one.recipient, [step["step"] for step in one.facts["steps"]]) for one in found]
+
+    assert [("person:cora", ["confirm_stop"])] == await outbox.database.run(work)
+    await outbox.deliver()
+    [mail] = outbox.mailbox.messages
+    assert "You get this for compliance." in body(mail)
+
+
+def test_every_step_has_words_and_every_word_a_step() -> None:
+    """What a notice asks for is told in every language, and no step is kept that none asks for."""
+    steps = {step for them in NEXT_STEPS.values() for step, _ in them}
+
+    for language in languages():
+        assert steps == set(_words(language)["step"])
+
+
+async def test_an_order_asks_for_no_remedy(outbox: Outbox) -> None:
+    """No remedy lifts what an authority has ordered, so the vendor is not asked for one."""
+    await outbox.put_vendor("a@acme.example")
+    case = await outbox.case("kettle", lane="authority")
+
+    async def work(tx: Transaction) -> list[list[str]]:
+        await outbox.telling.tell(tx, case, Notify("statement_of_reasons", "vendor"), NOW)
+        found = await tx.notices.of_case(case.id)
+        return [[step["step"] for step in one.facts["steps"]] for one in found]
+
+    assert [["confirm_stop"]] == await outbox.database.run(work)

@@ -1,5 +1,6 @@
 """Answers by mail on real PostgreSQL: comments in the right name, bounces, and nothing else."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -54,14 +55,22 @@ async def comments(shop: Outbox, of: Case) -> list[tuple[str, str]]:
 async def test_an_answer_becomes_a_comment_in_its_writers_name(
     shop: Outbox, sender: str, actor: str
 ) -> None:
-    """By the number in the address: a registered person's, or the vendor's for a mere contact."""
+    """By the number in the address: a registered person's, or the vendor's for a mere contact.
+
+    The vendor's counts as heard, and the owner reads it; nobody gets a mail in answer.
+    """
     of = await shop.case("kettle")
     sent = mail(From=sender, To=f"quality+{of.number}@shop.example").as_bytes()
 
     assert Taken(Outcome.COMMENTED, of.number) == await take(shop, sent)
     assert [(actor, "Samples are on the way.")] == await comments(shop, of)
-    assert of == await shop.database.run(lambda tx: tx.cases.get(of.id))
-    assert [] == await shop.states()  # nothing is sent in answer to a mail
+    after = await shop.database.run(lambda tx: tx.cases.get(of.id))
+    heard = actor != "person:owen"
+    assert replace(of, vendor_status="acknowledged" if heard else "unreached") == after
+    told = await shop.database.run(lambda tx: tx.notices.of_case(of.id))
+    assert [("vendor_commented", "person:owen")] * heard == [
+        (one.kind, one.recipient) for one in told
+    ]
 
 
 async def test_an_answer_finds_its_case_by_the_notice(shop: Outbox) -> None:

@@ -44,11 +44,16 @@ arrivals = st.lists(
         (arrival("vendor:acme"), True),
         (arrival("vendor:acme", kind="statement_of_reasons"), False),
         (arrival("vendor:acme", kind="refrozen"), False),
+        (arrival("vendor:acme", kind="delisted"), False),
+        (arrival("vendor:acme", kind="contest_answered"), False),
+        (arrival(kind="delist_requested"), False),
+        (arrival(kind="appealed"), False),
+        (arrival(kind="clock_breached"), True),
         (arrival(channel="webhook"), False),
     ],
 )
 def test_what_may_wait(one: Arrival, expected: bool) -> None:
-    """Safety, orders, legal deadlines and a vendor's statements of reasons never wait."""
+    """Safety, orders, legal deadlines, decisions of people and statements never wait."""
     assert expected == may_wait(one)
 
 

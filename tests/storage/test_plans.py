@@ -181,7 +181,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("cases", "list_cases", 10, {"cases_by_time"}),
     ("cases", "events", 1, {"case_events_pkey"}),
     ("cases", "pullers", 2, {"case_events_pkey"}),
-    ("attachments", "attached", 1, {"case_signals_pkey", "signals_history_pkey"}),
+    ("attachments", "attached", 2, {"case_signals_pkey", "signals_history_pkey"}),
     ("attachments", "judge_attached", 1, {"case_signals_pkey", "signals_history_pkey"}),
     ("duties", "claim_due_clocks", 3, {"clocks_due"}),
     ("duties", "clocks", 1, {"clocks_by_case"}),

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from freezeguard.domain.acts.outcome import Act, Outcome, moment, who_acts
+from freezeguard.domain.acts.outcome import Act, Outcome, moment, vendor_heard, who_acts
 from freezeguard.domain.calendars import share
-from freezeguard.domain.clocks import BY_NAME, EXTENDABLE, WAIVER
+from freezeguard.domain.clocks import BY_NAME, EXTENDABLE, WAIVER, after_days
 from freezeguard.domain.effects import (
     Effect,
     LookAgain,
@@ -21,7 +21,7 @@ from freezeguard.domain.effects import (
 )
 from freezeguard.domain.enforcement import ObjectState, Status, is_degraded
 from freezeguard.domain.guards import Guard, Move
-from freezeguard.domain.people import Person, Role
+from freezeguard.domain.people import Person, Role, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
 
@@ -33,8 +33,19 @@ OWNERS_CLOCKS = frozenset({"ownership", "diagnosis", "contest", "judge"})
 """Clocks that wait for the owner and for nobody else."""
 
 
-def _comment(_: Move) -> Outcome:
-    return {}, []
+def _comment(move: Move) -> Outcome:
+    """Staff's words are for who reads the case; a vendor's are an answer, and the owner hears.
+
+    What the vendor was promised for an objection is told as a date: a mail may hold one.
+    """
+    if not is_vendor(move.actor):
+        return {}, []
+    told = {
+        "text": str(move.arguments.get("comment") or ""), "vendor": move.case.vendor,
+        "answer_due": after_days(move, move.facts.policy.contest_days).isoformat(),
+    }
+    changes, effects = vendor_heard(move)
+    return changes, [*effects, Notify("vendor_commented", "owner", told)]
 
 
 def _attach_evidence(move: Move) -> Outcome:
@@ -44,11 +55,14 @@ def _attach_evidence(move: Move) -> Outcome:
     """
     effects: list[Effect] = [VoidVotes("the evidence has changed")]
     file = {key: move.arguments[key] for key in ("file", "media_type", "size")}
-    if isinstance(move.actor, Person) and not move.actor.is_staff:
-        effects.append(Notify("evidence_attached", "owner", file))
+    changes: dict[str, Any] = {"evidence_revision": move.case.evidence_revision + 1}
+    if is_vendor(move.actor):
+        heard, marked = vendor_heard(move)
+        changes |= heard
+        effects += [*marked, Notify("evidence_attached", "owner", file)]
     elif move.arguments.get("shared"):
         effects.append(Notify("evidence_attached", "vendor", file))
-    return {"evidence_revision": move.case.evidence_revision + 1}, effects
+    return changes, effects
 
 
 # ------------------------------------------------------------------------------------ owners

@@ -155,7 +155,7 @@ def _delist(move: Move) -> Outcome:
         }
         return changes, [*effects, Notify("delist_requested", "approvers", asked)]
     until = (move.now + move.facts.policy.appeal_window).isoformat()
-    told = {"why": move.arguments["reason"], "appeal_until": until}
+    told = {"why": _all_reasons(move), "appeal_until": until}
     changes = {
         "outcome": "delisted", "decided_by": _voters(move), "narrowing": None,
         "appeal": {"until": until, "decided_at": move.now.isoformat()}, **no_approval(),
@@ -166,6 +166,13 @@ def _delist(move: Move) -> Outcome:
         Notify("outcome", "pullers", {"outcome": State.DELISTED.value}),
     ]
     return changes, effects
+
+
+def _all_reasons(move: Move) -> str:
+    """Return what everybody wrote who agreed, the one who asked for it first, each text once."""
+    earlier = (str(vote.arguments.get("reason") or "") for vote in live_votes(move))
+    said = (*earlier, str(move.arguments["reason"]))
+    return "\n\n".join(dict.fromkeys(one.strip() for one in said if one.strip()))
 
 
 def _appeal(move: Move) -> Outcome:
@@ -189,10 +196,7 @@ def _reopen(move: Move) -> Outcome:
     why = {"why": move.arguments["reason"]}
     appeal = {**(move.case.appeal or {}), "answered_at": move.now.isoformat(),
               "answered_by": move.person, "answer": "reopened", **why}
-    changes, effects = stopped(move, {"appeal": appeal, "decided_by": ()})
-    return changes, [
-        *effects, Notify("appeal_reopened", "vendor", why), Notify("appeal_reopened", "owner", why),
-    ]
+    return stopped(move, {"appeal": appeal, "decided_by": ()})
 
 
 def _uphold(move: Move) -> Outcome:

@@ -12,6 +12,7 @@ from freezeguard.domain.acts.outcome import (
 )
 from freezeguard.domain.clocks import stopped_by_confirmation
 from freezeguard.domain.effects import (
+    FOR_COMPLIANCE,
     CloseTask,
     CloseTasks,
     Effect,
@@ -24,7 +25,7 @@ from freezeguard.domain.effects import (
     StopClocks,
     VoidVotes,
 )
-from freezeguard.domain.enforcement import is_degraded
+from freezeguard.domain.enforcement import Status, is_degraded, listed_nowhere
 from freezeguard.domain.guards import Move
 from freezeguard.domain.people import Person
 from freezeguard.domain.record import SOME_AUTHORITY, Case
@@ -90,10 +91,31 @@ def stopped(move: Move, changes: Mapping[str, Any]) -> Outcome:
     if again:
         after |= fresh_start(move.case)
         effects.append(VoidVotes("the sale was stopped again"))
-    if again and move.command is not Command.REOPEN:
+    if move.command is Command.REOPEN:
+        return after, [*effects, *_told_of_reopening(move)]
+    if again:
         after["recurrence"] = move.case.recurrence + 1
     kind = "refrozen" if again else "statement_of_reasons"
-    return after, [*effects, Notify(kind, "vendor"), Notify(kind, "owner")]
+    told = [Notify(kind, "vendor"), Notify(kind, "owner")]
+    if after.get("lane", move.case.lane) == "safety":
+        told.append(Notify(kind, "compliance", FOR_COMPLIANCE))
+    return after, [*effects, *told]
+
+
+def _told_of_reopening(move: Move) -> list[Effect]:
+    """An appeal was granted: no fault came back, and what was delisted was never sold meanwhile.
+
+    After a false alarm the sale ran, and staff has appealed: to the vendor it is a stop as any.
+    """
+    sold = move.case.outcome == "false_alarm"
+    told = {"why": move.arguments["reason"], "was_sold": sold}
+    to_vendor = Notify("statement_of_reasons", "vendor") if sold else Notify(
+        "appeal_reopened", "vendor", told
+    )
+    effects: list[Effect] = [to_vendor, Notify("appeal_reopened", "owner", told)]
+    if sold and move.case.lane == "safety":
+        effects.append(Notify("statement_of_reasons", "compliance", FOR_COMPLIANCE))
+    return effects
 
 
 def fresh_start(case: Case) -> dict[str, Any]:
@@ -125,7 +147,10 @@ def _fact(move: Move) -> Outcome:
     effects: list[Effect] = []
     seen = {key: move.arguments.get(key, "") for key in ("catalogue", "remote_id", "detail")}
     if degraded and not move.case.degraded:
-        effects.append(Notify("degraded", "owner", {**seen, "status": move.command.value}))
+        status = move.command.value
+        if listed_nowhere(move.facts.objects):
+            status = Status.NOT_LISTED.value
+        effects.append(Notify("degraded", "owner", {**seen, "status": status}))
     if instruction := move.arguments.get("instruction"):
         effects += [
             OpenTask("stop", seen["catalogue"], seen["remote_id"], instruction),

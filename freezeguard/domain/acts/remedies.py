@@ -1,6 +1,7 @@
 """Diagnosis, remedy and the request for an approval."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from freezeguard.domain.acts.outcome import Act, Outcome, no_approval, shortfalls
 from freezeguard.domain.effects import Effect, MarkVendorNotices, Notify, Reader, VoidVotes
@@ -62,9 +63,12 @@ def _reject_approval(move: Move) -> Outcome:
 
 
 def _void_approval(move: Move) -> Outcome:
-    why = {"why": move.arguments.get("reason") or "the evidence has changed"}
+    reason = str(move.arguments.get("reason") or "the evidence has changed")
+    why: dict[str, Any] = {"why": move.arguments.get("cause") or reason}
+    if news := move.arguments.get("news"):
+        why["news"] = list(news)
     effects: list[Effect] = [
-        VoidVotes(why["why"]),
+        VoidVotes(reason),
         Notify("approval_voided", "approvers", why),
         Notify("approval_voided", "owner", why),
         Notify("approval_voided", "vendor", why),
