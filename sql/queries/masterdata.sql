@@ -44,6 +44,21 @@ ON CONFLICT (vendor) DO UPDATE SET
 -- Return a vendor.
 SELECT vendor, name, contacts, language, time_zone, calendar FROM vendors WHERE vendor = $1;
 
+-- name: vendor_for_change
+-- Return a vendor, and keep others from changing it until this transaction ends.
+SELECT vendor, name, contacts, language, time_zone, calendar
+  FROM vendors
+ WHERE vendor = $1
+   FOR UPDATE;
+
+-- name: categories_without_skus
+-- Return those of some categories that no SKU has; none where there are no SKUs at all.
+SELECT asked
+  FROM unnest($1::text[]) AS asked
+ WHERE EXISTS (SELECT FROM skus)
+   AND NOT EXISTS (SELECT FROM skus WHERE category = asked)
+ ORDER BY asked;
+
 -- name: put_source
 -- Store a source; its false alarms stay counted.
 INSERT INTO sources (source, name, trust, updated_at) VALUES ($1, $2, $3, $4)

@@ -59,6 +59,7 @@ class MasterData:
         """Register a vendor, or replace what is known of it."""
         sent, now = call.body, self._context.now()
         self._context.calendars.check(sent.calendar, pointer="/calendar")
+        self._context.languages.check(sent.language, pointer="/language")
         vendor = Vendor(
             call.path["vendor"], sent.name, sent.contacts.entries(), sent.language, sent.time_zone,
             sent.calendar,

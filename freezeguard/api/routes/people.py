@@ -25,6 +25,7 @@ class People:
         """Register a person, or change one."""
         context, sent = self._context, call.body
         context.calendars.check(sent.calendar, pointer="/calendar")
+        context.languages.check(sent.language, pointer="/language")
         person = Person(
             id=call.path["id"], name=sent.name, roles=frozenset(sent.roles), email=sent.email,
             vendor=sent.vendor, areas=frozenset(sent.areas), time_zone=sent.time_zone,
