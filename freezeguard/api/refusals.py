@@ -17,6 +17,7 @@ from freezeguard.domain.errors import (
     GuardFailed,
     InvalidInput,
     Unavailable,
+    UnknownSku,
 )
 from freezeguard.domain.signatures import SignatureRefused
 
@@ -224,6 +225,8 @@ def _errors_of(error: FreezeguardError) -> tuple[FieldError, ...]:
 
 def _more_of(error: FreezeguardError) -> dict[str, Any]:
     match error:
+        case UnknownSku():
+            return {"near": list(error.near)}
         case GuardFailed():
             return {"missing": list(error.missing)}
         case NothingAccepted():

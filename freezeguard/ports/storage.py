@@ -1047,6 +1047,14 @@ class MasterData(Protocol):
 
     async def sku(self, sku: str) -> Sku | None: ...
 
+    async def registered(self, skus: Sequence[str]) -> list[str]:
+        """Return those of some SKUs that are registered."""
+        ...
+
+    async def skus_from(self, start: str, limit: int) -> list[str]:
+        """Return registered SKUs in the order of their names, from a name on."""
+        ...
+
     async def skus_after(
         self, after: tuple[datetime, str] | None, limit: int
     ) -> list[tuple[datetime, str]]:

@@ -103,6 +103,13 @@ class PostgresMasterData:
             self._skus[sku] = None if row is None else _sku(row)
         return self._skus[sku]
 
+    async def registered(self, skus: Sequence[str]) -> list[str]:
+        return [row["sku"] for row in await self._connection.fetch(SQL["registered"], list(skus))]
+
+    async def skus_from(self, start: str, limit: int) -> list[str]:
+        rows = await self._connection.fetch(SQL["skus_from"], start, limit)
+        return [row["sku"] for row in rows]
+
     async def skus_after(
         self, after: tuple[datetime, str] | None, limit: int
     ) -> list[tuple[datetime, str]]:

@@ -20,6 +20,14 @@ ON CONFLICT (sku) DO UPDATE SET
 -- Return a SKU.
 SELECT sku, title, vendor, category, gtin, price, owner FROM skus WHERE sku = $1;
 
+-- name: registered
+-- Return those of some SKUs that are registered.
+SELECT sku FROM skus WHERE sku = ANY($1::text[]);
+
+-- name: skus_from
+-- Return registered SKUs in the order of their names, from a name on.
+SELECT sku FROM skus WHERE sku >= $1 ORDER BY sku LIMIT $2;
+
 -- name: skus_after
 -- Return registered SKUs in the order of their last change, after a place in that order.
 SELECT updated_at, sku

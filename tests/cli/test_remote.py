@@ -220,3 +220,37 @@ async def test_lists_of_cases_and_histories_are_read_by_programs_too(
     assert case["opened_at"][:19].replace("T", " ") == row["opened"]
     assert "why" == listed[0].split("\t")[-1]
     assert "Samples are on the way." == comment[-1]
+
+
+async def test_a_misspelt_sku_is_not_stopped_without_being_told(rig: Rig, tmp_path: Path) -> None:
+    """Nothing is opened, the nearest SKUs are named; whoever insists stops it all the same."""
+    owen = shell_of(rig, "owen", tmp_path)
+    slip = await owen.run("freeze", "SKU-00001", "--json")
+    start = await owen.run("freeze", "SKU-00000")
+    nothing = await owen.run("freeze", "SOAP")
+    opened = (await owen.run("cases", "list", "--json")).document["items"]
+    insisted = await owen.run("freeze", "SOAP", "--insist")
+    known = await owen.run("freeze", "SKU-000002", "--json")
+
+    assert [4, 4, 4] == [slip.code, start.code, nothing.code]
+    assert "unknown_sku" == slip.document["error"]["code"]
+    assert "Did you mean SKU-000001" in slip.err
+    assert "SKU-000001 or SKU-000002 or SKU-000003" in start.err
+    assert "Did you mean" not in nothing.err
+    assert "Nothing was stopped. If the name is right, add --insist." in nothing.err
+    assert [] == opened
+    assert (0, True) == (insisted.code, "SOAP is not registered" in insisted.out)
+    assert (True, []) == (known.document["known"], known.document["near"])
+
+
+async def test_a_machine_hears_that_a_sku_is_not_registered(rig: Rig) -> None:
+    """Over HTTP the cord is pulled all the same; the answer says what may be wrong with it."""
+    pulled = await rig.call(
+        "POST", "/v1/freezes", "freezer",
+        json={"scope": {"sku": "SKU-00001"}, "reason_code": "defective"},
+    )
+    asked = await rig.call("GET", "/v1/skus/SKU-00001", "owen")
+
+    assert (201, False) == (pulled.status, pulled.body["known"])
+    assert "SKU-000001" in pulled.body["near"]
+    assert (404, "SKU-000001") == (asked.status, asked.body["near"][0])

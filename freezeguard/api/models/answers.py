@@ -325,6 +325,16 @@ class CaseOut(CaseSummary):
     available_commands: list[CommandOut]
 
 
+class PulledCase(CaseOut):
+    """The case that a pull opened or joined, and whether anybody has registered the SKU."""
+
+    model_config = ConfigDict(title="PulledCase")
+
+    known: bool = Field(description="The SKU is registered. A stop of one that is not may stop "
+                        "nothing: it may be misspelt.")
+    near: list[str] = Field(description="Registered SKUs that may be meant, where it is not.")
+
+
 class CaseList(Output):
     """A page of cases, newest first."""
 
@@ -458,6 +468,13 @@ class PersonOut(Output):
     calendar: str | None
     deputy: str | None
     active: bool
+
+
+class PersonList(Output):
+    """Everybody, those who may not sign in any more too."""
+
+    items: list[PersonOut]
+    next: str | None
 
 
 class PersonWithToken(PersonOut):
