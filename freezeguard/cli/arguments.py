@@ -50,7 +50,6 @@ EXAMPLES: Mapping[str, str] = {
 """One line per command, after `freezeguard cases command 5 NAME`."""
 
 _RELATIVE = re.compile(r"\+(\d{1,4})([hd])")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _OTHERWISE_NAMED = frozenset({"attach_evidence"})
 """Commands with a place of their own on the command line."""
 
@@ -59,7 +58,8 @@ def arguments_of(command: str, given: Sequence[str], now: datetime) -> dict[str,
     """Return the arguments that `--set` gives to a command. Raises Failure.
 
     `scope.lot=L-7` stands for a part of an argument, a name that is repeated for a list. A moment
-    may be a date, which is its end in UTC, or as long from now as `+8h` and `+5d` say.
+    may be as long from now as `+8h` and `+5d` say. A day is sent as it is: whose day it is, the
+    service knows.
     """
     schema, sent = _schema_of(command), dict[str, Any]()
     for one in given:
@@ -97,10 +97,8 @@ def _part(schema: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _resolved(schema: Mapping[str, Any], part: dict[str, Any]) -> dict[str, Any]:
-    for one in part.get("anyOf", ()):
-        if one.get("type") != "null":
-            part = one
-            break
+    while "anyOf" in part:
+        part = next(one for one in part["anyOf"] if one.get("type") != "null")
     if (reference := part.get("$ref")) is not None:
         part = schema["$defs"][reference.rpartition("/")[2]]
     return part
@@ -125,7 +123,7 @@ def _moment(text: str, now: datetime) -> str:
         number, unit = int(relative[1]), relative[2]
         ahead = timedelta(hours=number) if unit == "h" else timedelta(days=number)
         return (now + ahead).replace(microsecond=0).isoformat()
-    return f"{text}T23:59:59Z" if _DATE.fullmatch(text) else text
+    return text
 
 
 def _put(sent: dict[str, Any], names: Sequence[str], value: Any, given: str) -> None:

@@ -166,8 +166,8 @@ def timeline(case: CaseName, *, as_json: AsJson = False) -> None:
         text="Give a command to a case; `freezeguard cases commands` has an example of each. "
         "--version is the version that you saw: where the case has changed meanwhile, nothing "
         "happens. In --set, scope.lot=L-7 stands for a part, a name that is repeated for a list; "
-        "a moment may be a date (its end, in UTC) or +8h, +5d from now; other values are JSON "
-        "where they can be read as JSON.",
+        "a moment may be a day (its end in your time zone, for a vendor's person in the vendor's) "
+        "or +8h, +5d from now; other values are JSON where they can be read as JSON.",
     ),
 )
 def command(

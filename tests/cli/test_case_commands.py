@@ -32,7 +32,7 @@ async def rig(dsns: OwnerAndRuntimeDsns, tmp_path: Path) -> AsyncIterator[Rig]:
     [
         ("narrow", ["scope.lot=7", "scope.seller=x"], {"scope": {"lot": "7", "seller": "x"}}),
         ("widen", ["scope={}"], {"scope": {}}),
-        ("commit_date", ["date=2026-12-04"], {"date": "2026-12-04T23:59:59Z"}),
+        ("commit_date", ["date=2026-12-04"], {"date": "2026-12-04"}),
         ("commit_date", ["date=2026-12-04T10:00:00+01:00"], {"date": "2026-12-04T10:00:00+01:00"}),
         ("extend_deadline", ["until=+5d"], {"until": "2026-12-01T09:00:00+00:00"}),
         ("waive", ["until=+8h"], {"until": "2026-11-26T17:00:00+00:00"}),

@@ -1,7 +1,7 @@
 """Cases: the queue, one case whole, its history, and commands on it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from freezeguard.domain.transitions import Command
 from freezeguard.ports.storage import CaseEvent, CaseFilter, Clock, Transaction
 from freezeguard.services.casefile import clocks_for, for_vendor, visible_case
 from freezeguard.services.casework import Aftermath
+from freezeguard.services.days import end_of_day
 from freezeguard.services.evaluation import Evaluated
 
 READERS = Access.person() | Access.catalogue()
@@ -173,6 +174,11 @@ async def _with_overdue_clocks(
     return found, await tx.cases.overdue_clocks([one.id for one in found], now)
 
 
+async def _ends(tx: Transaction, days: Mapping[str, date], actor: Actor) -> dict[str, str]:
+    """Return the moments that days mean to whoever names them."""
+    return {name: (await end_of_day(tx, day, actor)).isoformat() for name, day in days.items()}
+
+
 class Cases:
     """Handlers of cases."""
 
@@ -261,7 +267,11 @@ class Cases:
                 )
             )
             raise InvalidFields(field_errors(refused)) from None
-        return checked.model_dump(mode="json", exclude_none=True)
+        days = {name: one for name, one in checked if type(one) is date}
+        moments = await self._context.database.run(
+            lambda tx: _ends(tx, days, actor)
+        ) if days else {}
+        return {**checked.model_dump(mode="json", exclude_none=True), **moments}
 
 
 def case_id_of(text: str) -> UUID:
