@@ -106,7 +106,7 @@ def _resolved(schema: Mapping[str, Any], part: dict[str, Any]) -> dict[str, Any]
 
 def _value(text: str, part: Mapping[str, Any], now: datetime) -> Any:
     if part.get("format") == "date-time":
-        return _moment(text, now)
+        return moment_of(text, now)
     if part.get("type") == "string":
         return text
     try:
@@ -118,7 +118,8 @@ def _value(text: str, part: Mapping[str, Any], now: datetime) -> Any:
     return found
 
 
-def _moment(text: str, now: datetime) -> str:
+def moment_of(text: str, now: datetime) -> str:
+    """Return a moment as it is sent: a term such as `+8h` is counted from now."""
     if (relative := _RELATIVE.fullmatch(text)) is not None:
         number, unit = int(relative[1]), relative[2]
         ahead = timedelta(hours=number) if unit == "h" else timedelta(days=number)

@@ -91,6 +91,12 @@ def exchange(
         return answer.status, _decoded(_read(answer))
 
 
+def send_text(path: str, content: bytes, media_type: str) -> tuple[int, Any]:
+    """Send text as the body of a POST; return status and decoded answer. Raises Failure."""
+    with _asked("POST", path, {}, content, {"Content-Type": media_type}) as answer:
+        return answer.status, _decoded(_read(answer))
+
+
 def send_file(path: str, query: Mapping[str, Any], file: "BinaryIO", media_type: str) -> Any:
     """Send a file as the body of a POST; return the decoded answer. Raises Failure."""
     from os import fstat
