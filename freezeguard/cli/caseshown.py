@@ -76,7 +76,7 @@ def print_case(case: Json, events: Sequence[Json]) -> None:
     ])
     _print_rows(
         ("you may", "still missing"),
-        [(one["command"], _unmet(one)) for one in _offered(case)],
+        [(one["command"], unmet_in_words(one)) for one in offered(case)],
         "there is nothing that you may do",
     )
 
@@ -165,7 +165,7 @@ def _open_tasks(case: Json) -> list[Json]:
     return [one for one in case["tasks"] if one["resolved_at"] is None]
 
 
-def _offered(case: Json) -> list[Json]:
+def offered(case: Json) -> list[Json]:
     """Return what the reader may do, without what there is nothing for in this case."""
     contest = case["contest"] or {}
     waits_for = {
@@ -177,7 +177,8 @@ def _offered(case: Json) -> list[Json]:
     return [one for one in case["available_commands"] if waits_for.get(one["command"], True)]
 
 
-def _unmet(offer: Json) -> str:
+def unmet_in_words(offer: Json) -> str:
+    """Return what a command that is offered would still need; empty where it needs nothing."""
     if offer["command"] == "attach_evidence":
         return "the file itself: `freezeguard cases attach`"
     return "; ".join(offer["unmet"])

@@ -7,6 +7,7 @@ import typer
 from freezeguard import __version__
 from freezeguard.cli import (
     audit,
+    casecommands,
     cases,
     catalogues,
     demo,
@@ -64,6 +65,12 @@ app.command("status", help=status.HELP, short_help="Is it well? May a SKU be sol
 app.command("freeze", help=freeze.HELP, short_help="Stop the sale of a SKU.")(freeze.freeze)
 app.command("holds", help=holds.HELP, short_help="All that may not be sold.")(holds.holds)
 app.add_typer(cases.app, name="cases", help="The queue, one case, commands on it.")
+cases.app.command("command", help=casecommands.COMMAND, short_help="Give a command.")(
+    casecommands.command
+)
+cases.app.command(
+    "commands", help=casecommands.COMMANDS, short_help="What may be done, and what it needs."
+)(casecommands.commands)
 cases.app.command("attach", help=evidence.ATTACH, short_help="Attach a file as evidence.")(
     evidence.attach
 )
