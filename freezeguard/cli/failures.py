@@ -77,11 +77,12 @@ def as_failure(error: Exception) -> Failure | None:
 def _misfits(error: Exception) -> str:
     from pydantic import ValidationError
 
+    from freezeguard.api.models.misfits import in_words
+
     assert isinstance(error, ValidationError)  # noqa: S101 - the caller has asked
     lines = [
-        f"  {'.'.join(map(str, one['loc'])) or 'all in all'}: "
-        f"{one['msg'].removeprefix('Value error, ')}"
-        for one in error.errors(include_url=False, include_context=False, include_input=False)
+        f"  {'.'.join(map(str, one['loc'])) or 'all in all'}: {in_words(one)}"
+        for one in error.errors(include_url=False, include_input=False)
     ]
     about = "The settings don't fit" if error.title.endswith("Settings") else "That does not fit"
     return "\n".join([f"{about}:", *lines])

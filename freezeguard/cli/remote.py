@@ -188,10 +188,19 @@ def _headers() -> dict[str, str]:
     return headers if token is None else {**headers, "Authorization": f"Bearer {token}"}
 
 
+def _place(misfit: Mapping[str, Any]) -> str:
+    """Return where something does not fit as `--set` writes it: scope.lot."""
+    pointer = str(misfit.get("pointer", "")).strip("/").replace("/", ".")
+    return str(misfit.get("parameter") or pointer or "the body")
+
+
 def _refusal(status: int, answer: Any) -> Failure:
     problem = answer if isinstance(answer, dict) else {}
     code = str(problem.get("code", status))
     lines = [str(problem.get("detail") or problem.get("title") or f"The service says {status}.")]
+    if misfits := [f"{_place(one)}: {one['detail']}" for one in problem.get("errors", [])]:
+        first, *others = misfits
+        lines = [first, *(f"  - {one}" for one in others)]
     # a single thing that is missing is the detail itself
     lines += [f"  - {one}" for one in problem.get("missing", []) if one != lines[0]]
     if status == 401:
