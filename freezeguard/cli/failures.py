@@ -129,6 +129,9 @@ def _of_files(error: Exception) -> Failure | None:
         return Failure(Exit.USAGE, "invalid_toml", f"A TOML file can't be read: {error}")
     if isinstance(error, ConnectionError | TimeoutError | gaierror):
         return Failure(Exit.UNREACHABLE, "unreachable", str(error) or type(error).__name__)
+    if isinstance(error, OSError) and error.filename is not None:
+        why = error.strerror or type(error).__name__
+        return Failure(Exit.USAGE, "os_error", f"{error.filename}: {why}.")
     if isinstance(error, OSError):
         return Failure(Exit.USAGE, "os_error", str(error))
     return None

@@ -250,7 +250,7 @@ def default_owner(person_id: PersonId, *, as_json: AsJson = False) -> None:
     "deactivate",
     short_help="Keep a person from signing in.",
     help=examples(
-        "freezeguard people deactivate ann",
+        "freezeguard people deactivate mara",
         text="Keep a person from signing in; their name stays in every record. "
         "`people add --change` lets them in again.",
     ),
