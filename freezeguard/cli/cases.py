@@ -9,6 +9,7 @@ import typer
 from freezeguard.cli import remote
 from freezeguard.cli.casenames import CaseName, case_id, stored_case_id
 from freezeguard.cli.caseshown import (
+    due_in_words,
     overdue_in_words,
     print_case,
     scope_in_words,
@@ -73,17 +74,19 @@ def list_cases(
         if as_json:
             print_json({"items": found})
             return
-        columns = ("case", "no.", "SKU", "state", "lane", "owner", "opened", "why")
         print_table(
-            (*columns[:-1], "overdue") if overdue else columns,
+            ("no.", "state", "SKU", "owner", "since", "next deadline", "lane", "case", "opened",
+             "overdue" if overdue else "why"),
             [
-                (one["id"], one["number"], scope_in_words(one["scope"]), state_in_words(one),
-                 one["lane"], one["owner"], moment(one["opened_at"]),
+                (one["number"], state_in_words(one), scope_in_words(one["scope"]), one["owner"],
+                 moment(one["state_since"]), due_in_words(one), one["lane"], one["id"],
+                 moment(one["opened_at"]),
                  overdue_in_words(one) if overdue else one["reason"].get("sentence"))
                 for one in found
             ],
-            whole=("case", "no."),
-            beneath={"owner": "case", "opened": "case", "state": "SKU", "lane": "SKU"},
+            whole=("no.", "state", "since"),
+            beneath={"lane": "state", "owner": "SKU", "next deadline": "since"},
+            piped=("case", "opened"),
             empty=_none_of(wanted),
         )
 

@@ -43,6 +43,15 @@ def overdue_in_words(case: Json) -> str:
     )
 
 
+def due_in_words(case: Json) -> str | None:
+    """Return what is due next and when, or since when the first clock is past due."""
+    if case["overdue"]:
+        first = case["overdue"][0]
+        return f"{first['kind']} overdue since {moment(first['due_at'])}"
+    due = case["next_deadline"]
+    return None if due is None else f"{due['kind']} by {moment(due['due_at'])}"
+
+
 def _level(clock: Json) -> str:
     return f" (level {clock['level']})" if clock["level"] else ""
 
@@ -181,7 +190,8 @@ def unmet_in_words(offer: Json) -> str:
     """Return what a command that is offered would still need; empty where it needs nothing."""
     if offer["command"] == "attach_evidence":
         return "the file itself: `freezeguard cases attach`"
-    return "; ".join(offer["unmet"])
+    # which evidence is meant, the command line says by itself
+    return "; ".join(one for one in offer["unmet"] if not one.startswith("`evidence_revision`"))
 
 
 def _print_lines(title: str, lines: Sequence[str]) -> None:

@@ -83,7 +83,7 @@ def _what_is_missing(case: dict[str, Any], *, is_new: bool) -> str:
         one["due_at"] for one in case["clocks"]
         if one["kind"] == "second_opinion" and one["stopped_at"] is None
     ]
-    by = f" until {moment(due[0])} UTC" if due else ""
+    by = f" until {moment(due[0])}" if due else ""
     if is_new or not case["opened_by"].startswith("person:"):
         sku = shlex.quote(case["scope"]["sku"])
         return f"Another associate may agree{by}: freezeguard freeze {sku}"

@@ -201,8 +201,8 @@ def _refusal(status: int, answer: Any) -> Failure:
     if misfits := [f"{_place(one)}: {one['detail']}" for one in problem.get("errors", [])]:
         first, *others = misfits
         lines = [first, *(f"  - {one}" for one in others)]
-    # a single thing that is missing is the detail itself
-    lines += [f"  - {one}" for one in problem.get("missing", []) if one != lines[0]]
+    if len(missing := problem.get("missing", [])) > 1:  # a single one is the detail itself
+        lines = [f"{len(missing)} things are missing:", *(f"  - {one}" for one in missing)]
     if status == 401:
         lines.append(
             f"Put your token into {TOKEN_VARIABLE}; an administrator issues one by "

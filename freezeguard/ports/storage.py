@@ -593,8 +593,12 @@ class Cases(Protocol):
 
     async def clocks(self, case_id: UUID) -> list[Clock]: ...
 
-    async def overdue_clocks(self, case_ids: Sequence[UUID], now: datetime) -> list[Clock]:
-        """Return the clocks of some cases that run and are past due, the latest first."""
+    async def running_clocks(self, case_ids: Sequence[UUID]) -> list[Clock]:
+        """Return the clocks of some cases that run, the one that is due first first."""
+        ...
+
+    async def states_since(self, case_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+        """Return since when some cases are in their states."""
         ...
 
     async def claim_due_clocks(

@@ -220,7 +220,10 @@ async def test_lists_of_cases_and_histories_are_read_by_programs_too(
     comment = next(line.split("\t") for line in lines if "\tcomment\t" in line)
 
     assert (case["id"], str(case["number"])) == (row["case"], row["no."])
-    assert case["opened_at"][:19].replace("T", " ") == row["opened"]
+    assert case["opened_at"][:19].replace("T", " ") + "Z" == row["opened"]
+    assert (case["state"], "owen") == (row["state"], row["owner"])
+    assert row["since"].endswith("Z")
+    assert " by 20" in row["next deadline"]
     assert "why" == listed[0].split("\t")[-1]
     assert "Samples are on the way." == comment[-1]
 

@@ -288,6 +288,26 @@ class CaseSummary(Output):
     overdue: list[OverdueOut] = Field([], description="Clocks past due, the latest first.")
 
 
+class DeadlineOut(Output):
+    """What is due next."""
+
+    model_config = ConfigDict(title="Deadline")
+
+    kind: str
+    due_at: datetime
+
+
+class ListedCase(CaseSummary):
+    """A case in a list, with what whoever reads the list looks for."""
+
+    model_config = ConfigDict(title="ListedCase")
+
+    state_since: datetime | None = Field(None, description="Since when it is in its state.")
+    next_deadline: DeadlineOut | None = Field(
+        None, description="The clock that runs out next, where none has run out."
+    )
+
+
 class CaseOut(CaseSummary):
     """A case, whole."""
 
@@ -338,7 +358,7 @@ class PulledCase(CaseOut):
 class CaseList(Output):
     """A page of cases, newest first."""
 
-    items: list[CaseSummary]
+    items: list[ListedCase]
     next: str | None
 
 
