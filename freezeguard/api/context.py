@@ -10,6 +10,7 @@ from freezeguard.domain.people import Actor
 from freezeguard.domain.record import Case
 from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import NewId, Now
+from freezeguard.ports.notices import Languages
 from freezeguard.ports.storage import Database
 from freezeguard.services.access import Access
 from freezeguard.services.auditchain import AuditReading
@@ -54,6 +55,7 @@ class Context:
     rules: RuleBook
     access: Access
     calendars: Calendars
+    languages: Languages
     subjects: Subjects
     endpoints: Endpoints
     aftercare: Callable[[Iterable[Aftermath]], None]

@@ -88,6 +88,11 @@ _PROBLEM_SCHEMA = {
             },
         },
         "missing": {"type": "array", "items": {"type": "string"}},
+        "near": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Registered SKUs that may be meant.",
+        },
     },
 }
 

@@ -1,16 +1,18 @@
 """Turns what services return into answers; leaves out what is not the reader's."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from freezeguard.api.models.answers import (
     CaseOut,
-    CaseSummary,
     ClockOut,
     CommandOut,
+    DeadlineOut,
     EvidenceFileOut,
     EvidenceOut,
     HoldOut,
+    ListedCase,
     NoticeOut,
     ObjectOut,
     OverdueOut,
@@ -83,9 +85,23 @@ def present_case(file: Casefile, actor: Actor) -> CaseOut:
     )
 
 
-def present_summary(case: Case, actor: Actor, overdue: Sequence[Clock]) -> CaseSummary:
-    """Return a case as it stands in a list, with those of its clocks that are past due."""
-    return CaseSummary(**_summary(case, actor, overdue))
+def present_listed(
+    case: Case, actor: Actor, running: Sequence[Clock], since: datetime | None, now: datetime
+) -> ListedCase:
+    """Return a case as it stands in a list, with what is due of its clocks that run."""
+    overdue = [one for one in running if one.is_overdue(now)]
+    ahead = min((one for one in running if one not in overdue), key=_due, default=None)
+    return ListedCase(
+        **_summary(case, actor, overdue),
+        state_since=since,
+        next_deadline=None if ahead is None or overdue else DeadlineOut(
+            kind=ahead.kind, due_at=ahead.due_at
+        ),
+    )
+
+
+def _due(clock: Clock) -> datetime:
+    return clock.due_at
 
 
 def _summary(case: Case, actor: Actor, overdue: Sequence[Clock]) -> dict[str, Any]:

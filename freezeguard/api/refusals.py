@@ -10,13 +10,14 @@ from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from freezeguard.api.models.fields import PATTERNS_IN_WORDS
+from freezeguard.api.models.misfits import in_words
 from freezeguard.api.problems import MEDIA_TYPE, PROBLEMS, Problem
 from freezeguard.domain.errors import (
     FreezeguardError,
     GuardFailed,
     InvalidInput,
     Unavailable,
+    UnknownSku,
 )
 from freezeguard.domain.signatures import SignatureRefused
 
@@ -192,16 +193,7 @@ def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
 
 def explain(entry: ErrorDetails) -> str:
     """Return the message of one of pydantic's errors in the words of this API."""
-    match entry["type"]:
-        case "extra_forbidden":
-            return "unknown field"
-        case "missing":
-            return "required"
-        case "string_pattern_mismatch":
-            pattern = entry["ctx"]["pattern"]
-            return PATTERNS_IN_WORDS.get(pattern, f"does not match {pattern}")
-        case _:
-            return entry["msg"].removeprefix("Value error, ")[:MAX_DETAIL]
+    return in_words(entry)[:MAX_DETAIL]
 
 
 def json_pointer(location: Iterable[str | int]) -> str:
@@ -224,6 +216,8 @@ def _errors_of(error: FreezeguardError) -> tuple[FieldError, ...]:
 
 def _more_of(error: FreezeguardError) -> dict[str, Any]:
     match error:
+        case UnknownSku():
+            return {"near": list(error.near)}
         case GuardFailed():
             return {"missing": list(error.missing)}
         case NothingAccepted():

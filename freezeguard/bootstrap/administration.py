@@ -5,7 +5,7 @@ It works beside a running service: replicas hear of every change within a second
 
 import os
 import pwd
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,8 +23,10 @@ from freezeguard.bootstrap.surroundings import ids_by, new_secret, utc_now
 from freezeguard.domain.errors import InvalidInput, NotFound
 from freezeguard.domain.people import Person, Right, Role
 from freezeguard.domain.record import Promises
+from freezeguard.notices.languages import WordedLanguages
 from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import Now
+from freezeguard.ports.notices import Languages
 from freezeguard.ports.storage import Credential, Database, Transaction, Vendor
 from freezeguard.services.access import Access, Issued
 from freezeguard.services.registering import MAY_OWN, register_vendor
@@ -45,22 +47,51 @@ class Administration:
     database: Database
     access: Access
     calendars: Calendars
+    languages: Languages
     now: Now
     by: str
 
-    async def add_person(self, person: Person, *, change: bool) -> None:
-        """Register a person, or change one. Raises InvalidInput or NotFound."""
-        self.calendars.check(person.calendar)
+    async def add_person(self, person: Person) -> None:
+        """Register a person. Raises InvalidInput."""
+        self._check(person)
 
         async def work(tx: Transaction) -> None:
-            known = await tx.people.person(person.id)
-            if known is not None and not change:
+            await tx.people.lock_access()
+            if await tx.people.person(person.id) is not None:
                 raise InvalidInput(f"There is a person {person.id!r} already; --change changes it.")
-            if known is None and change:
-                raise NotFound(f"There is no person {person.id!r}.")
             await self.access.add_person(tx, person, self.by)
 
         await self.database.run(work)
+
+    async def change_person(self, person_id: str, changed: Callable[[Person], Person]) -> Person:
+        """Change a person from what is known of them; return them as they are then.
+
+        Whoever may not sign in may again. Raises InvalidInput or NotFound.
+        """
+
+        async def work(tx: Transaction) -> Person:
+            await tx.people.lock_access()
+            known = await tx.people.person(person_id)
+            if known is None:
+                raise NotFound(f"There is no person {person_id!r}.")
+            person = changed(known[0])
+            self._check(person, known[0])
+            await self.access.add_person(tx, person, self.by)
+            return person
+
+        return await self.database.run(work)
+
+    def _check(self, one: Person | Vendor, known: Person | Vendor | None = None) -> None:
+        """Raise InvalidInput for a calendar or language that is new and that nobody knows."""
+        if known is None or known.calendar != one.calendar:
+            self.calendars.check(one.calendar)
+        if known is None or known.language != one.language:
+            self.languages.check(one.language)
+
+    async def areas_without_skus(self, areas: Iterable[str]) -> list[str]:
+        """Return those of some areas that no SKU has; none where there are no SKUs at all."""
+        wanted = list(areas)
+        return await self.database.run(lambda tx: tx.master.categories_without_skus(wanted))
 
     async def issue_token(self, person_id: str, name: str, lifetime: timedelta | None) -> Issued:
         """Issue a further token to a person who may sign in."""
@@ -137,14 +168,22 @@ class Administration:
 
         return await self.database.run(work)
 
-    async def put_vendor(self, vendor: Vendor) -> None:
-        """Register a vendor, or replace what is known of it. Raises InvalidInput."""
-        self.calendars.check(vendor.calendar)
+    async def put_vendor(
+        self, vendor_id: str, changed: Callable[[Vendor | None], Vendor]
+    ) -> Vendor:
+        """Register a vendor, or change it from what is known of it; return it as it is then.
 
-        async def work(tx: Transaction) -> None:
+        Raises InvalidInput.
+        """
+
+        async def work(tx: Transaction) -> Vendor:
+            known = await tx.master.vendor_for_change(vendor_id)
+            vendor = changed(known)
+            self._check(vendor, known)
             await register_vendor(tx, vendor, self.by, self.now())
+            return vendor
 
-        await self.database.run(work)
+        return await self.database.run(work)
 
     async def vendor(self, vendor: str) -> Vendor:
         """Return what is known of a vendor. Raises NotFound."""
@@ -199,7 +238,9 @@ async def open_administration(settings: Settings) -> AsyncIterator[Administratio
             now = (await DatabaseClock.open(database, utc_now)).now
             await ensure_instance(database, now())
             access = Access(database, now, ids_by(now), new_secret)
-            yield Administration(database, access, calendars_of(settings), now, operator_name())
+            yield Administration(
+                database, access, calendars_of(settings), WordedLanguages(), now, operator_name()
+            )
         finally:
             await database.close()
 

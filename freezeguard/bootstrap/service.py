@@ -35,6 +35,7 @@ from freezeguard.catalogues.registry import open_catalogues
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
 from freezeguard.notices.anchorpost import AnchorPost
+from freezeguard.notices.languages import WordedLanguages
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
 from freezeguard.ports.catalogues import Catalogue
@@ -418,6 +419,7 @@ def build(
         rules=rules,
         access=access,
         calendars=calendars,
+        languages=WordedLanguages(),
         subjects=Subjects(
             database, PLACES, journal, partial(hash_customer, customer_key), now
         ),

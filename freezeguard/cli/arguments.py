@@ -9,59 +9,56 @@ from typing import Any
 from freezeguard.cli.failures import Exit, Failure
 
 EXAMPLES: Mapping[str, str] = {
-    "accept_ownership": "--version 2",
-    "return_remedy": "--version 4 --set missing='a tear test of lot L-8' --set missing='a photo'",
-    "request_approval": "--version 4 --set verification.kind=inspection "
+    "accept_ownership": "",
+    "return_remedy": "--set missing='a tear test of lot L-8' --set missing='a photo'",
+    "request_approval": "--set verification.kind=inspection "
                         "--set verification.result='50 units inspected, none failed.'",
-    "approve": "--version 5 --set evidence_revision=1",
-    "reject_approval": "--version 5 --set reason='The proof is of another lot.'",
-    "declare_false_alarm": "--version 3 --set reason_code=wrong_item",
-    "dismiss": "--version 1 --set reason='A display fault, the item is sound.'",
-    "freeze": "--version 1 --set reason_code=defective",
-    "acknowledge": "--version 2",
-    "commit_date": "--version 2 --set date=2026-12-04",
-    "contest": "--version 2 --set reason='Lot L-7 was never shipped to you.'",
-    "answer_contest": "--version 3 --set reason='40 units of L-7 are in our stock.'",
-    "propose_remedy": "--version 3 --arguments remedy.json",
-    "narrow": "--version 3 --set scope.lot=L-7 --set evidence_revision=1 "
-              "--set reason='All complaints are of lot L-7.'",
-    "widen": "--version 3 --set scope={} --set reason='Lot L-8 breaks as well.'",
-    "waive": "--version 3 --set catalogue=shop --set remote_id=p000001 --set until=+8h "
+    "approve": "",
+    "reject_approval": "--set reason='The proof is of another lot.'",
+    "declare_false_alarm": "--set reason_code=wrong_item",
+    "dismiss": "--set reason='A display fault, the item is sound.'",
+    "freeze": "--set reason_code=defective",
+    "acknowledge": "",
+    "commit_date": "--set date=2026-12-04",
+    "contest": "--set reason='Lot L-7 was never shipped to you.'",
+    "answer_contest": "--set reason='40 units of L-7 are in our stock.'",
+    "propose_remedy": "--arguments remedy.json",
+    "narrow": "--set scope.lot=L-7 --set reason='All complaints are of lot L-7.'",
+    "widen": "--set scope={} --set reason='Lot L-8 breaks as well.'",
+    "waive": "--set catalogue=shop --set remote_id=p000001 --set until=+8h "
              "--set reason='The till is updated at night.'",
-    "unwaive": "--version 4 --set catalogue=shop --set remote_id=p000001 "
+    "unwaive": "--set catalogue=shop --set remote_id=p000001 "
                "--set reason='The till obeys.'",
-    "resolve_task": "--version 3 --set catalogue=shop --set remote_id=p000001",
-    "hand_off": "--version 3 --set to=mara --set reason='I am away from Monday.'",
-    "accept_hand_off": "--version 4",
-    "extend_deadline": "--version 3 --set clock=diagnosis --set until=+5d "
+    "resolve_task": "--set catalogue=shop --set remote_id=p000001",
+    "hand_off": "--set to=mara --set reason='I am away from Monday.'",
+    "accept_hand_off": "",
+    "extend_deadline": "--set clock=diagnosis --set until=+5d "
                        "--set reason='The laboratory needs until Friday.'",
-    "merge": "--version 3 --set into=4 --set reason='The same resin.'",
-    "delist": "--version 3 --set reason='Three remedies failed.'",
-    "appeal": "--version 5 --set new_facts='The tested units were counterfeit.'",
-    "reopen": "--version 6 --set reason='The serial numbers prove it.'",
-    "uphold": "--version 6 --set reason='The report is of another model.'",
-    "register_order": "--version 3 --set authority='Market surveillance' "
-                      "--set document=MS-2026-118 --set jurisdiction=DE",
-    "register_revocation": "--version 4 --set document=MS-2026-131",
+    "merge": "--set into=4 --set reason='The same resin.'",
+    "delist": "--set reason='Three remedies failed.'",
+    "appeal": "--set new_facts='The tested units were counterfeit.'",
+    "reopen": "--set reason='The serial numbers prove it.'",
+    "uphold": "--set reason='The report is of another model.'",
+    "register_order": "--set authority='Market surveillance' "
+                      "--set document=MS-2026-118 --set jurisdiction=EU",
+    "register_revocation": "--set document=MS-2026-131",
     "record_action": "--set clock=gpsr_order --set action='Reported through the portal.'",
-    "review": "--version 7 --set verdict=right",
+    "review": "--set verdict=right",
     "comment": "--set comment='Samples are on the way.'",
 }
 """One line per command, after `freezeguard cases command 5 NAME`."""
 
 _RELATIVE = re.compile(r"\+(\d{1,4})([hd])")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_OTHERWISE_NAMED = frozenset({"attach_evidence"})
-"""Commands with a place of their own on the command line."""
 
 
 def arguments_of(command: str, given: Sequence[str], now: datetime) -> dict[str, Any]:
     """Return the arguments that `--set` gives to a command. Raises Failure.
 
     `scope.lot=L-7` stands for a part of an argument, a name that is repeated for a list. A moment
-    may be a date, which is its end in UTC, or as long from now as `+8h` and `+5d` say.
+    may be as long from now as `+8h` and `+5d` say. A day is sent as it is: whose day it is, the
+    service knows.
     """
-    schema, sent = _schema_of(command), dict[str, Any]()
+    schema, sent = schema_of(command), dict[str, Any]()
     for one in given:
         path, equals, text = one.partition("=")
         names = path.split(".")
@@ -71,7 +68,7 @@ def arguments_of(command: str, given: Sequence[str], now: datetime) -> dict[str,
     return sent
 
 
-def _schema_of(command: str) -> dict[str, Any]:
+def schema_of(command: str) -> dict[str, Any]:
     """Return the JSON Schema of a command's arguments. Raises Failure for one that is unknown."""
     from difflib import get_close_matches
 
@@ -97,10 +94,8 @@ def _part(schema: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _resolved(schema: Mapping[str, Any], part: dict[str, Any]) -> dict[str, Any]:
-    for one in part.get("anyOf", ()):
-        if one.get("type") != "null":
-            part = one
-            break
+    while "anyOf" in part:
+        part = next(one for one in part["anyOf"] if one.get("type") != "null")
     if (reference := part.get("$ref")) is not None:
         part = schema["$defs"][reference.rpartition("/")[2]]
     return part
@@ -108,7 +103,7 @@ def _resolved(schema: Mapping[str, Any], part: dict[str, Any]) -> dict[str, Any]
 
 def _value(text: str, part: Mapping[str, Any], now: datetime) -> Any:
     if part.get("format") == "date-time":
-        return _moment(text, now)
+        return moment_of(text, now)
     if part.get("type") == "string":
         return text
     try:
@@ -120,12 +115,13 @@ def _value(text: str, part: Mapping[str, Any], now: datetime) -> Any:
     return found
 
 
-def _moment(text: str, now: datetime) -> str:
+def moment_of(text: str, now: datetime) -> str:
+    """Return a moment as it is sent: a term such as `+8h` is counted from now."""
     if (relative := _RELATIVE.fullmatch(text)) is not None:
         number, unit = int(relative[1]), relative[2]
         ahead = timedelta(hours=number) if unit == "h" else timedelta(days=number)
         return (now + ahead).replace(microsecond=0).isoformat()
-    return f"{text}T23:59:59Z" if _DATE.fullmatch(text) else text
+    return text
 
 
 def _put(sent: dict[str, Any], names: Sequence[str], value: Any, given: str) -> None:
@@ -149,18 +145,6 @@ def _twice(given: str) -> Failure:
     return Failure(
         Exit.USAGE, "invalid_argument", f"--set {given!r} says once more what was said before."
     )
-
-
-def rows_of_commands() -> list[tuple[str, str, str, str]]:
-    """Return name, arguments, meaning and an example of every command that a person may give."""
-    from freezeguard.api.models.commands import ARGUMENTS
-
-    return [
-        (command.value, ", ".join(model.model_fields), (model.__doc__ or "").split("\n")[0],
-         f"freezeguard cases command 5 {command.value} {EXAMPLES[command.value]}")
-        for command, model in ARGUMENTS.items()
-        if command.value not in _OTHERWISE_NAMED
-    ]
 
 
 def utc_now() -> datetime:

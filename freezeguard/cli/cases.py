@@ -1,7 +1,5 @@
-"""`freezeguard cases`: the queue, one case, and commands on it."""
+"""`freezeguard cases`: the queue, and one case."""
 
-import json
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from freezeguard.cli import remote
-from freezeguard.cli.arguments import EXAMPLES, arguments_of, rows_of_commands, utc_now
 from freezeguard.cli.casenames import CaseName, case_id, stored_case_id
 from freezeguard.cli.caseshown import (
+    due_in_words,
     overdue_in_words,
     print_case,
     scope_in_words,
@@ -21,20 +19,12 @@ from freezeguard.cli.caseshown import (
 from freezeguard.cli.failures import Exit, Failure, reported
 from freezeguard.cli.options import AsJson, examples
 from freezeguard.cli.output import moment, print_facts, print_json, print_table
-from freezeguard.cli.votes import after_command, vote_lifetime
 
 if TYPE_CHECKING:
     from freezeguard.bootstrap.administration import Administration
     from freezeguard.services.recomputing import Recomputation
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-
-
-SHOWN = (
-    "accept_ownership", "approve", "propose_remedy", "commit_date", "narrow", "waive",
-    "extend_deadline", "comment",
-)
-"""Commands that the help shows: between them every way of writing an argument."""
 
 
 class PackReader(StrEnum):
@@ -84,17 +74,19 @@ def list_cases(
         if as_json:
             print_json({"items": found})
             return
-        columns = ("case", "no.", "SKU", "state", "lane", "owner", "opened", "why")
         print_table(
-            (*columns[:-1], "overdue") if overdue else columns,
+            ("no.", "state", "SKU", "owner", "since", "next deadline", "lane", "case", "opened",
+             "overdue" if overdue else "why"),
             [
-                (one["id"], one["number"], scope_in_words(one["scope"]), state_in_words(one),
-                 one["lane"], one["owner"], moment(one["opened_at"]),
+                (one["number"], state_in_words(one), scope_in_words(one["scope"]), one["owner"],
+                 moment(one["state_since"]), due_in_words(one), one["lane"], one["id"],
+                 moment(one["opened_at"]),
                  overdue_in_words(one) if overdue else one["reason"].get("sentence"))
                 for one in found
             ],
-            whole=("case", "no."),
-            beneath={"owner": "case", "opened": "case", "state": "SKU", "lane": "SKU"},
+            whole=("no.", "state", "since"),
+            beneath={"lane": "state", "owner": "SKU", "next deadline": "since"},
+            piped=("case", "opened"),
             empty=_none_of(wanted),
         )
 
@@ -156,91 +148,6 @@ def timeline(case: CaseName, *, as_json: AsJson = False) -> None:
             whole=("at", "command"),
             beneath={"who": "at", "version": "command", "to": "from"},
         )
-
-
-@app.command(
-    "command",
-    short_help="Give a command.",
-    help=examples(
-        *(f"freezeguard cases command 5 {name} {EXAMPLES[name]}" for name in SHOWN),
-        text="Give a command to a case; `freezeguard cases commands` has an example of each. "
-        "--version is the version that you saw: where the case has changed meanwhile, nothing "
-        "happens. In --set, scope.lot=L-7 stands for a part, a name that is repeated for a list; "
-        "a moment may be a date (its end, in UTC) or +8h, +5d from now; other values are JSON "
-        "where they can be read as JSON.",
-    ),
-)
-def command(
-    case: CaseName,
-    name: Annotated[str, typer.Argument(metavar="COMMAND", help="As `cases show` offers it.")],
-    *,
-    version: Annotated[int | None, typer.Option(min=1, help="The version that you saw.")] = None,
-    given: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An argument.")
-    ] = None,
-    arguments: Annotated[
-        Path | None, typer.Option(help="File with a JSON object of arguments; - reads stdin.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Give a command."""
-    with reported(as_json=as_json):
-        sent = {**_from_file(arguments), **arguments_of(name, given or (), utc_now())}
-        body = {**sent, "command": name}
-        if version is not None:
-            body["version"] = version
-        lifetime = vote_lifetime()  # settings that can't be read are heard of before the vote
-        answer = remote.ask("POST", f"/v1/cases/{case_id(case)}/commands", body=body)
-        if as_json:
-            print_json(answer)
-            return
-        print(f"{name}: the case is {state_in_words(answer)}, version {answer['version']}.")
-        for line in after_command(name, sent, answer, lifetime):
-            print(line)
-
-
-def _from_file(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        found = json.load(sys.stdin) if str(path) == "-" else json.loads(path.read_bytes())
-    except ValueError as error:
-        raise Failure(Exit.USAGE, "invalid_json", f"{path} is no JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise Failure(Exit.USAGE, "invalid_json", f"{path} holds no JSON object.")
-    return found
-
-
-@app.command(
-    "commands",
-    short_help="What every command takes.",
-    help=examples(
-        "freezeguard cases commands",
-        "freezeguard cases commands narrow",
-        text="Show what every command does, the arguments that it takes, and an example. Which of "
-        "them you may give to a case now, `cases show` says.",
-    ),
-)
-def commands(
-    name: Annotated[str | None, typer.Argument(metavar="COMMAND", help="Only this one.")] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Show what every command takes."""
-    with reported(as_json=as_json):
-        rows = [one for one in rows_of_commands() if name in {None, one[0]}]
-        if not rows:
-            raise Failure(
-                Exit.USAGE, "unknown_command",
-                f"There is no command {name!r}; `freezeguard cases commands` lists them.",
-            )
-        if as_json:
-            keys = ("command", "arguments", "does", "example")
-            print_json({"items": [dict(zip(keys, one, strict=True)) for one in rows]})
-            return
-        for command_name, arguments, does, example in rows:
-            print(f"{command_name}: {does}")
-            print(f"  takes    {arguments or 'nothing'}\n  example  {example}")
 
 
 @app.command(

@@ -43,6 +43,15 @@ def overdue_in_words(case: Json) -> str:
     )
 
 
+def due_in_words(case: Json) -> str | None:
+    """Return what is due next and when, or since when the first clock is past due."""
+    if case["overdue"]:
+        first = case["overdue"][0]
+        return f"{first['kind']} overdue since {moment(first['due_at'])}"
+    due = case["next_deadline"]
+    return None if due is None else f"{due['kind']} by {moment(due['due_at'])}"
+
+
 def _level(clock: Json) -> str:
     return f" (level {clock['level']})" if clock["level"] else ""
 
@@ -76,7 +85,7 @@ def print_case(case: Json, events: Sequence[Json]) -> None:
     ])
     _print_rows(
         ("you may", "still missing"),
-        [(one["command"], _unmet(one)) for one in _offered(case)],
+        [(one["command"], unmet_in_words(one)) for one in offered(case)],
         "there is nothing that you may do",
     )
 
@@ -165,7 +174,7 @@ def _open_tasks(case: Json) -> list[Json]:
     return [one for one in case["tasks"] if one["resolved_at"] is None]
 
 
-def _offered(case: Json) -> list[Json]:
+def offered(case: Json) -> list[Json]:
     """Return what the reader may do, without what there is nothing for in this case."""
     contest = case["contest"] or {}
     waits_for = {
@@ -177,10 +186,12 @@ def _offered(case: Json) -> list[Json]:
     return [one for one in case["available_commands"] if waits_for.get(one["command"], True)]
 
 
-def _unmet(offer: Json) -> str:
+def unmet_in_words(offer: Json) -> str:
+    """Return what a command that is offered would still need; empty where it needs nothing."""
     if offer["command"] == "attach_evidence":
         return "the file itself: `freezeguard cases attach`"
-    return "; ".join(offer["unmet"])
+    # which evidence is meant, the command line says by itself
+    return "; ".join(one for one in offer["unmet"] if not one.startswith("`evidence_revision`"))
 
 
 def _print_lines(title: str, lines: Sequence[str]) -> None:

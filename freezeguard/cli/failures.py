@@ -77,11 +77,12 @@ def as_failure(error: Exception) -> Failure | None:
 def _misfits(error: Exception) -> str:
     from pydantic import ValidationError
 
+    from freezeguard.api.models.misfits import in_words
+
     assert isinstance(error, ValidationError)  # noqa: S101 - the caller has asked
     lines = [
-        f"  {'.'.join(map(str, one['loc'])) or 'all in all'}: "
-        f"{one['msg'].removeprefix('Value error, ')}"
-        for one in error.errors(include_url=False, include_context=False, include_input=False)
+        f"  {'.'.join(map(str, one['loc'])) or 'all in all'}: {in_words(one)}"
+        for one in error.errors(include_url=False, include_input=False)
     ]
     about = "The settings don't fit" if error.title.endswith("Settings") else "That does not fit"
     return "\n".join([f"{about}:", *lines])
@@ -128,6 +129,9 @@ def _of_files(error: Exception) -> Failure | None:
         return Failure(Exit.USAGE, "invalid_toml", f"A TOML file can't be read: {error}")
     if isinstance(error, ConnectionError | TimeoutError | gaierror):
         return Failure(Exit.UNREACHABLE, "unreachable", str(error) or type(error).__name__)
+    if isinstance(error, OSError) and error.filename is not None:
+        why = error.strerror or type(error).__name__
+        return Failure(Exit.USAGE, "os_error", f"{error.filename}: {why}.")
     if isinstance(error, OSError):
         return Failure(Exit.USAGE, "os_error", str(error))
     return None

@@ -7,12 +7,14 @@ import typer
 from freezeguard import __version__
 from freezeguard.cli import (
     audit,
+    casecommands,
     cases,
     catalogues,
     demo,
     doctor,
     evidence,
     freeze,
+    holds,
     imports,
     inbound,
     keys,
@@ -21,8 +23,11 @@ from freezeguard.cli import (
     people,
     rules,
     serve,
+    signals,
+    sources,
     status,
     subjects,
+    suppressions,
     vendors,
     webhooks,
 )
@@ -58,7 +63,14 @@ app.command("serve", help=serve.HELP, short_help="Run the service.")(serve.serve
 app.command("demo", help=demo.HELP, short_help="The main job end to end.")(demo.demo)
 app.command("status", help=status.HELP, short_help="Is it well? May a SKU be sold?")(status.status)
 app.command("freeze", help=freeze.HELP, short_help="Stop the sale of a SKU.")(freeze.freeze)
+app.command("holds", help=holds.HELP, short_help="All that may not be sold.")(holds.holds)
 app.add_typer(cases.app, name="cases", help="The queue, one case, commands on it.")
+cases.app.command("command", help=casecommands.COMMAND, short_help="Give a command.")(
+    casecommands.command
+)
+cases.app.command(
+    "commands", help=casecommands.COMMANDS, short_help="What may be done, and what it needs."
+)(casecommands.commands)
 cases.app.command("attach", help=evidence.ATTACH, short_help="Attach a file as evidence.")(
     evidence.attach
 )
@@ -66,7 +78,13 @@ cases.app.command("evidence", help=evidence.EVIDENCE, short_help="List or fetch 
     evidence.evidence
 )
 app.add_typer(rules.app, name="rules", help="When complaints are enough.")
+app.add_typer(suppressions.app, name="suppressions", help="Where detection is held back.")
 app.add_typer(imports.signals_app, name="signals", help="Complaints and other signals.")
+imports.signals_app.command("send", help=signals.SEND, short_help="Send signals.")(signals.send)
+imports.signals_app.command(
+    "rejected", help=signals.REJECTED, short_help="What was not accepted, and why."
+)(signals.rejected)
+app.add_typer(sources.app, name="sources", help="The feeds that signals come from.")
 app.add_typer(imports.units_app, name="units", help="Units shipped.")
 app.add_typer(imports.skus_app, name="skus", help="Master data of SKUs.")
 app.add_typer(vendors.app, name="vendors", help="Who supplies SKUs.")

@@ -38,12 +38,14 @@ def print_table(
     *,
     whole: Collection[str] = (),
     beneath: Mapping[str, str] = MappingProxyType({}),
+    piped: Collection[str] = (),
     empty: str = "",
 ) -> None:
     """Print rows under their headings: a drawn table for people, tab-separated in a pipe.
 
     Cells of the columns `whole` are never cut or broken. To a person, a column that is `beneath`
-    another stands in the cell of that one, on a line of its own. Where there are no rows, `empty`
+    another stands in the cell of that one, on a line of its own; those that are `piped` stand only
+    in a pipe. Where there are no rows, `empty`
     is told to people instead of a bare heading.
     """
     listed = [[_cell(one) for one in row] for row in rows]
@@ -56,7 +58,9 @@ def print_table(
         for row in listed:
             print("\t".join(one.replace("\t", " ").replace("\n", " ") for one in row))
         return
-    _draw(*_stacked(columns, listed, beneath), whole)
+    shown = [n for n, name in enumerate(columns) if name not in piped]
+    names = [columns[n] for n in shown]
+    _draw(*_stacked(names, [[row[n] for n in shown] for row in listed], beneath), whole)
 
 
 def _stacked(
@@ -135,5 +139,5 @@ def _cell(value: object) -> str:
 
 
 def moment(value: datetime | str | None) -> str | None:
-    """Return a time as a table shows it: to the second, in UTC as the service tells it."""
-    return None if value is None else str(value)[:19].replace("T", " ")
+    """Return a time as a table shows it: to the second, in UTC as the service tells it, said so."""
+    return None if value is None else str(value)[:19].replace("T", " ") + "Z"

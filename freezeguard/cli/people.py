@@ -7,7 +7,8 @@ import typer
 
 from freezeguard.cli.database import administer, print_secret
 from freezeguard.cli.failures import reported
-from freezeguard.cli.options import AsJson, examples
+from freezeguard.cli.options import AsJson, examples, given_fields, require
+from freezeguard.cli.output import say
 
 if TYPE_CHECKING:
     from freezeguard.bootstrap.administration import Administration
@@ -24,67 +25,108 @@ Days = Annotated[
 
 @app.command(
     "add",
-    short_help="Register a person and issue a token.",
+    short_help="Register a person and issue a token, or change one.",
     help=examples(
         "freezeguard people add ann --name 'Ann Lee' --role manager --area kitchen",
         "freezeguard people add mara --name Mara --role manager --calendar DE-BY --deputy ann",
         "freezeguard people add vera --name 'Vera Voss' --role vendor --vendor acme",
-        "freezeguard people add ann --name 'Ann Lee' --role manager --role analyst --change",
-        text="Register a person. Prints their first token, this once; with --change it replaces "
-        "what is known of a person and issues none. Roles: associate, analyst, manager, "
-        "compliance, finance, auditor, admin, vendor.",
+        "freezeguard people add ann --change --role manager --role analyst",
+        "freezeguard people add ann --change --deputy mara",
+        text="Register a person. Prints their first token, this once. With --change only what is "
+        "given changes, and no token is issued; roles and areas that are given take the place of "
+        "those before. Roles: associate, analyst, manager, compliance, finance, auditor, admin, "
+        "vendor.",
     ),
 )
 def add(
     person_id: PersonId,
     *,
-    name: Annotated[str, typer.Option(help="Full name.")],
-    role: Annotated[list[str], typer.Option(help="Repeat it for several.")],
+    name: Annotated[str | None, typer.Option(help="Full name.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="Repeat it for several.")] = None,
     email: Annotated[str | None, typer.Option(help="Where they are told.")] = None,
+    no_email: Annotated[bool, typer.Option("--no-email", help="They are told nowhere.")] = False,
     vendor: Annotated[str | None, typer.Option(help="For the role vendor: which.")] = None,
     area: Annotated[
-        list[str] | None, typer.Option(help="Category that a manager answers for; none: all.")
+        list[str] | None,
+        typer.Option(help="Category that a manager answers for; repeat it. New, and none: all."),
     ] = None,
-    time_zone: Annotated[str, typer.Option(help="For working hours.")] = "UTC",
-    language: Annotated[str, typer.Option(help="Of notices.")] = "en",
+    all_areas: Annotated[
+        bool, typer.Option("--all-areas", help="Answers for every category.")
+    ] = False,
+    time_zone: Annotated[
+        str | None, typer.Option(help="For working hours and times: Europe/Berlin; else UTC.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Of notices: en (else), de.")] = None,
     calendar: Annotated[
         str | None, typer.Option(help="Whose public holidays: DE, DE-BY; none: the shop's.")
     ] = None,
+    no_calendar: Annotated[
+        bool, typer.Option("--no-calendar", help="The shop's public holidays.")
+    ] = False,
     deputy: Annotated[
         str | None, typer.Option(help="Who is asked next where a clock runs out.")
     ] = None,
-    change: Annotated[bool, typer.Option("--change", help="Replace what is known.")] = False,
+    no_deputy: Annotated[bool, typer.Option("--no-deputy", help="Nobody stands in.")] = False,
+    change: Annotated[bool, typer.Option("--change", help="Change what is given.")] = False,
     days: Days = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register a person."""
+    """Register a person, or change one."""
     with reported(as_json=as_json):
-        person = _person(
-            person_id, name=name, roles=role, email=email, vendor=vendor, areas=area or [],
-            time_zone=time_zone, language=language, calendar=calendar, deputy=deputy,
+        given = given_fields(
+            {"name": name, "roles": role, "email": email, "vendor": vendor, "areas": area,
+             "time_zone": time_zone, "language": language, "calendar": calendar,
+             "deputy": deputy},
+            {"email": no_email, "areas": all_areas, "calendar": no_calendar,
+             "deputy": no_deputy},
         )
-        issued = administer(lambda admin: _add(admin, person, change, days))
+        person, issued, unused = administer(
+            lambda admin: _stored(admin, person_id, given, change, days)
+        )
         _show_person(person, issued, as_json=as_json)
+        if unused:
+            say(f"No SKU has the category {' or '.join(map(repr, unused))}: misspelt?")
 
 
-def _person(person_id: str, **fields: Any) -> "Person":
+async def _stored(
+    admin: "Administration", person_id: str, given: dict[str, Any], change: bool, days: int | None
+) -> "tuple[Person, Issued | None, list[str]]":
+    """Register or change a person; return also areas just given that no SKU has."""
+    if change:
+        person = await admin.change_person(person_id, lambda known: _changed(known, given))
+        issued = None
+    else:
+        require(given, {"name": "--name", "roles": "--role"}, f"To register {person_id}")
+        person = _person(person_id, given)
+        await admin.add_person(person)
+        issued = await admin.issue_token(person.id, "first", _lifetime(days))
+    return person, issued, await admin.areas_without_skus(given.get("areas") or ())
+
+
+def _changed(known: "Person", given: dict[str, Any]) -> "Person":
+    fields = {
+        "name": known.name, "roles": sorted(known.roles), "email": known.email,
+        "vendor": known.vendor, "areas": sorted(known.areas), "time_zone": known.time_zone,
+        "language": known.language, "calendar": known.calendar, "deputy": known.deputy,
+    }
+    if "vendor" not in given and "vendor" not in given.get("roles", ["vendor"]):
+        fields["vendor"] = None  # it goes with the role
+    return _person(known.id, fields | given)
+
+
+def _person(person_id: str, given: dict[str, Any]) -> "Person":
     from pydantic import TypeAdapter
 
     from freezeguard.api.models.fields import Name
     from freezeguard.api.models.masterdata import PersonIn
     from freezeguard.domain.people import Person
 
-    sent = PersonIn(**fields)
+    sent = PersonIn(**{**given, "areas": given.get("areas") or []})
     return Person(
         TypeAdapter(Name).validate_python(person_id), sent.name, frozenset(sent.roles),
         sent.email, sent.vendor, frozenset(sent.areas), sent.time_zone, sent.language,
         sent.calendar, sent.deputy,
     )
-
-
-async def _add(admin: Any, person: "Person", change: bool, days: int | None) -> "Issued | None":
-    await admin.add_person(person, change=change)
-    return None if change else await admin.issue_token(person.id, "first", _lifetime(days))
 
 
 def _lifetime(days: int | None) -> timedelta | None:
@@ -208,7 +250,7 @@ def default_owner(person_id: PersonId, *, as_json: AsJson = False) -> None:
     "deactivate",
     short_help="Keep a person from signing in.",
     help=examples(
-        "freezeguard people deactivate ann",
+        "freezeguard people deactivate mara",
         text="Keep a person from signing in; their name stays in every record. "
         "`people add --change` lets them in again.",
     ),

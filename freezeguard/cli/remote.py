@@ -91,6 +91,12 @@ def exchange(
         return answer.status, _decoded(_read(answer))
 
 
+def send_text(path: str, content: bytes, media_type: str) -> tuple[int, Any]:
+    """Send text as the body of a POST; return status and decoded answer. Raises Failure."""
+    with _asked("POST", path, {}, content, {"Content-Type": media_type}) as answer:
+        return answer.status, _decoded(_read(answer))
+
+
 def send_file(path: str, query: Mapping[str, Any], file: "BinaryIO", media_type: str) -> Any:
     """Send a file as the body of a POST; return the decoded answer. Raises Failure."""
     from os import fstat
@@ -182,12 +188,21 @@ def _headers() -> dict[str, str]:
     return headers if token is None else {**headers, "Authorization": f"Bearer {token}"}
 
 
+def _place(misfit: Mapping[str, Any]) -> str:
+    """Return where something does not fit as `--set` writes it: scope.lot."""
+    pointer = str(misfit.get("pointer", "")).strip("/").replace("/", ".")
+    return str(misfit.get("parameter") or pointer or "the body")
+
+
 def _refusal(status: int, answer: Any) -> Failure:
     problem = answer if isinstance(answer, dict) else {}
     code = str(problem.get("code", status))
     lines = [str(problem.get("detail") or problem.get("title") or f"The service says {status}.")]
-    # a single thing that is missing is the detail itself
-    lines += [f"  - {one}" for one in problem.get("missing", []) if one != lines[0]]
+    if misfits := [f"{_place(one)}: {one['detail']}" for one in problem.get("errors", [])]:
+        first, *others = misfits
+        lines = [first, *(f"  - {one}" for one in others)]
+    if len(missing := problem.get("missing", [])) > 1:  # a single one is the detail itself
+        lines = [f"{len(missing)} things are missing:", *(f"  - {one}" for one in missing)]
     if status == 401:
         lines.append(
             f"Put your token into {TOKEN_VARIABLE}; an administrator issues one by "

@@ -6,7 +6,7 @@ import typer
 
 from freezeguard.cli.database import administer
 from freezeguard.cli.failures import reported
-from freezeguard.cli.options import AsJson, examples
+from freezeguard.cli.options import AsJson, examples, given_fields, require
 
 if TYPE_CHECKING:
     from freezeguard.bootstrap.administration import Administration
@@ -20,45 +20,85 @@ VendorId = Annotated[str, typer.Argument(metavar="VENDOR", help="Its identifier:
 
 @app.command(
     "put",
-    short_help="Register a vendor.",
+    short_help="Register a vendor, or change one.",
     help=examples(
         "freezeguard vendors put acme --name 'Acme Ltd' --email quality@acme.example",
-        text="Register a vendor, or replace what is known of it. Statements of reasons go to its "
-        "addresses.",
+        "freezeguard vendors put acme --time-zone Asia/Shanghai --calendar CN",
+        text="Register a vendor; of one that is known only what is given changes. Addresses that "
+        "are given take the place of those before. Statements of reasons go to its addresses.",
     ),
 )
 def put(
     vendor: VendorId,
     *,
-    name: Annotated[str, typer.Option(help="Its name.")],
+    name: Annotated[str | None, typer.Option(help="Its name.")] = None,
     email: Annotated[
         list[str] | None, typer.Option(help="Where it is told; repeat it for several.")
     ] = None,
+    no_email: Annotated[bool, typer.Option("--no-email", help="It is told nowhere.")] = False,
     superior: Annotated[
         list[str] | None, typer.Option(help="Told when the others do not answer.")
     ] = None,
-    language: Annotated[str, typer.Option(help="Of notices.")] = "en",
-    time_zone: Annotated[str, typer.Option(help="For times in notices.")] = "UTC",
+    no_superior: Annotated[
+        bool, typer.Option("--no-superior", help="Nobody else is told.")
+    ] = False,
+    language: Annotated[str | None, typer.Option(help="Of notices: en (else), de.")] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="For its hours and times: Asia/Shanghai; else UTC.")
+    ] = None,
     calendar: Annotated[
         str | None, typer.Option(help="Whose public holidays: CN, DE-BY; none: the shop's.")
     ] = None,
+    no_calendar: Annotated[
+        bool, typer.Option("--no-calendar", help="The shop's public holidays.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Register a vendor."""
+    """Register a vendor, or change one."""
     with reported(as_json=as_json):
-        from freezeguard.api.models.masterdata import Contacts, VendorIn
-        from freezeguard.ports.storage import Vendor
-
-        sent = VendorIn(
-            name=name, contacts=Contacts(email=email or [], superior=superior or []),
-            language=language, time_zone=time_zone, calendar=calendar,
+        given = given_fields(
+            {"name": name, "email": email, "superior": superior, "language": language,
+             "time_zone": time_zone, "calendar": calendar},
+            {"email": no_email, "superior": no_superior, "calendar": no_calendar},
         )
-        one = Vendor(
-            vendor, sent.name, sent.contacts.entries(), sent.language, sent.time_zone,
-            sent.calendar,
+        one = administer(
+            lambda admin: admin.put_vendor(vendor, lambda known: _vendor(vendor, known, given))
         )
-        administer(lambda admin: admin.put_vendor(one))
         _show(one, as_json=as_json)
+
+
+def _vendor(vendor: str, known: "Vendor | None", given: dict[str, Any]) -> "Vendor":
+    """Return a vendor as it will be: what is known of it, changed by what is given."""
+    from pydantic import TypeAdapter
+
+    from freezeguard.api.models.fields import Name
+    from freezeguard.api.models.masterdata import Contacts, VendorIn
+    from freezeguard.ports.storage import Vendor
+
+    if known is None:
+        require(given, {"name": "--name"}, f"To register {vendor}")
+    fields = {} if known is None else {
+        "name": known.name, "language": known.language, "time_zone": known.time_zone,
+        "calendar": known.calendar,
+    }
+    addresses = {"email": "", "superior": "superior"}
+    rest = {name: value for name, value in given.items() if name not in addresses}
+    new = Contacts(**{name: given.get(name) or [] for name in addresses}).entries()
+    kept = tuple(
+        one for one in (() if known is None else known.contacts)
+        if not any(name in given and one.get("role", "") == role
+                   for name, role in addresses.items())
+    )
+    sent = VendorIn(**(fields | rest))
+    return Vendor(
+        TypeAdapter(Name).validate_python(vendor), sent.name, _in_order((*kept, *new)),
+        sent.language, sent.time_zone, sent.calendar,
+    )
+
+
+def _in_order(contacts: "tuple[Any, ...]") -> "tuple[Any, ...]":
+    """Return the usual contacts, best first, and then the superiors."""
+    return tuple(sorted(contacts, key=lambda one: one.get("role") == "superior"))
 
 
 @app.command(

@@ -84,7 +84,7 @@ def _who_agreed(votes: Sequence[Json]) -> str:
 
 def _until(votes: Sequence[Json], lifetime: timedelta) -> str:
     ends = min(_moment_of(one) for one in votes) + lifetime
-    return f"{moment(ends)} UTC"
+    return str(moment(ends))
 
 
 def _moment_of(event: Json) -> datetime:

@@ -227,6 +227,58 @@ def _last(log: list[dict[str, Any]]) -> str | None:
 
 
 @app.command(
+    "change",
+    short_help="Change an endpoint.",
+    help=examples(
+        "freezeguard webhooks change 0199f0a2-7c1e-7000-8000-0123456789ab "
+        "--url https://vendor.example/new-hooks",
+        "freezeguard webhooks change 0199f0a2-7c1e-7000-8000-0123456789ab --type case.released",
+        "freezeguard webhooks change 0199f0a2-7c1e-7000-8000-0123456789ab --all-types",
+        text="Change where an endpoint is, which messages it wants, or what it is called. What is "
+        "not given stays, the key too; types that are given take the place of those before.",
+    ),
+)
+def change(
+    endpoint: EndpointId,
+    *,
+    url: Annotated[str | None, typer.Option(help="https, at a public address.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--type", help="Wanted; repeat it.")
+    ] = None,
+    all_types: Annotated[bool, typer.Option("--all-types", help="Every type is wanted.")] = False,
+    description: Annotated[str | None, typer.Option(help="What it is.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an endpoint."""
+    from freezeguard.cli.failures import Exit, Failure
+    from freezeguard.cli.output import print_facts, print_json
+    from freezeguard.cli.remote import ask
+
+    with reported(as_json=as_json):
+        if kind and all_types:
+            raise Failure(
+                Exit.USAGE, "invalid_argument", "--type and --all-types exclude each other."
+            )
+        given = {
+            "url": url, "types": [] if all_types else kind or None, "description": description,
+        }
+        body = {name: value for name, value in given.items() if value is not None}
+        if not body:
+            raise Failure(
+                Exit.USAGE, "missing_option",
+                "Say what shall be different: --url, --type, --all-types or --description.",
+            )
+        answer = ask("PATCH", _of(endpoint), body=body)
+        if as_json:
+            print_json(answer)
+            return
+        print_facts({
+            "id": answer["id"], "url": answer["url"], "types": answer["types"] or "all",
+            "description": answer["description"], "state": answer["state"],
+        })
+
+
+@app.command(
     "enable",
     short_help="Switch an endpoint on.",
     help=examples(

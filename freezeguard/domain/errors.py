@@ -2,6 +2,7 @@
 
 FreezeguardError
 ├── NotFound                 unknown, or not yours: the two are not told apart
+│   └── UnknownSku           a SKU that is not registered; says which are near
 ├── NotAllowed               known, but not yours to do
 │   └── WrongSource          a source key sent signals of another source
 ├── VersionConflict          somebody else changed the case meanwhile
@@ -29,6 +30,15 @@ class NotFound(FreezeguardError):
     """There is no such thing, or it is not yours to see."""
 
     code = "not_found"
+
+
+class UnknownSku(NotFound):
+    """A SKU is not registered; `near` are registered ones that may be meant."""
+
+    def __init__(self, sku: str, near: Sequence[str]) -> None:
+        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        super().__init__(f"SKU {sku} is not registered.{meant}")
+        self.near = tuple(near)
 
 
 class NotAllowed(FreezeguardError):

@@ -35,6 +35,17 @@ class Rendered:
     html: str
 
 
+class Languages(Protocol):
+    """Knows the languages that notices can be written in."""
+
+    def check(self, language: str, *, pointer: str = "") -> None:
+        """Raise InvalidInput for a language without words; the text says which have them.
+
+        `pointer` is the JSON pointer to the language in what was sent.
+        """
+        ...
+
+
 class Renderer(Protocol):
     """Words a notice. Pure: the same facts, language and zone give the same words."""
 

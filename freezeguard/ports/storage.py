@@ -606,8 +606,12 @@ class Cases(Protocol):
 
     async def clocks(self, case_id: UUID) -> list[Clock]: ...
 
-    async def overdue_clocks(self, case_ids: Sequence[UUID], now: datetime) -> list[Clock]:
-        """Return the clocks of some cases that run and are past due, the latest first."""
+    async def running_clocks(self, case_ids: Sequence[UUID]) -> list[Clock]:
+        """Return the clocks of some cases that run, the one that is due first first."""
+        ...
+
+    async def states_since(self, case_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+        """Return since when some cases are in their states."""
         ...
 
     async def claim_due_clocks(
@@ -1041,6 +1045,10 @@ class People(Protocol):
         """Return every credential that is valid now, by the hash of its secret."""
         ...
 
+    async def lock_access(self) -> None:
+        """Keep others from changing people and credentials until this transaction ends."""
+        ...
+
     async def put_person(self, person: Person, *, active: bool, now: datetime) -> None: ...
 
     async def person(self, person_id: str) -> tuple[Person, bool] | None: ...
@@ -1085,6 +1093,10 @@ class MasterData(Protocol):
         """Return which of these SKUs are registered, with what is known of them."""
         ...
 
+    async def skus_from(self, start: str, limit: int) -> list[str]:
+        """Return registered SKUs in the order of their names, from a name on."""
+        ...
+
     async def skus_after(
         self, after: tuple[datetime, str] | None, limit: int
     ) -> list[tuple[datetime, str]]:
@@ -1094,6 +1106,14 @@ class MasterData(Protocol):
     async def put_vendor(self, vendor: Vendor, now: datetime) -> None: ...
 
     async def vendor(self, vendor: str) -> Vendor | None: ...
+
+    async def vendor_for_change(self, vendor: str) -> Vendor | None:
+        """Return a vendor; others can't change it until this transaction ends."""
+        ...
+
+    async def categories_without_skus(self, categories: Iterable[str]) -> list[str]:
+        """Return those of some categories that no SKU has; none where there is no SKU at all."""
+        ...
 
     async def put_source(self, source: str, name: str, trust: float, now: datetime) -> None: ...
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from freezeguard.domain.nearmisses import near_misses
 from freezeguard.ports.clock import Now
 from freezeguard.ports.storage import Database, Transaction
 
@@ -12,6 +13,26 @@ PAGE = 5_000
 SETTLED = timedelta(minutes=2)
 """After so long a change is seen by every reader: what commits late, or under a clock that is
 late, is not passed over. Younger changes are read again each time."""
+
+
+NEAR = 5
+"""So many registered SKUs are named in the place of one that is not."""
+
+
+async def known_or_near(tx: Transaction, sku: str) -> tuple[bool, list[str]]:
+    """Say whether a SKU is registered, and where it is not, which registered ones are near it.
+
+    Near is what is a slip away, and what begins as somebody wrote who did not write it all.
+    """
+    if await tx.master.sku(sku) is not None:
+        return True, []
+    tried = near_misses(sku)
+    there = {one.sku for one in await tx.master.skus(tried)}
+    found = [one for one in tried if one in there]
+    if len(found) < NEAR:
+        found += [one for one in await tx.master.skus_from(sku, NEAR)
+                  if one.startswith(sku) and one not in there]
+    return False, found[:NEAR]
 
 
 class KnownSkus:

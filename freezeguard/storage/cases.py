@@ -100,6 +100,11 @@ class PostgresCases(Attachments, Duties):
         await self._writes.before_reading("case_events")
         return [CaseEvent(*row) for row in await self._connection.fetch(SQL["events"], case_id)]
 
+    async def states_since(self, case_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+        await self._writes.before_reading("case_events")
+        rows = await self._connection.fetch(SQL["states_since"], list(case_ids))
+        return {row["case_id"]: row["at"] for row in rows}
+
     async def pullers(self, case_id: UUID, *, of_every_stop: bool = False) -> tuple[str, ...]:
         await self._writes.before_reading("case_events")
         rows = await self._connection.fetch(SQL["pullers"], case_id, of_every_stop)

@@ -50,9 +50,9 @@ class Duties:
         await self._writes.before_reading("clocks")
         return [Clock(*row) for row in await self._connection.fetch(SQL["clocks"], case_id)]
 
-    async def overdue_clocks(self, case_ids: Sequence[UUID], now: datetime) -> list[Clock]:
+    async def running_clocks(self, case_ids: Sequence[UUID]) -> list[Clock]:
         await self._writes.before_reading("clocks")
-        rows = await self._connection.fetch(SQL["overdue_clocks"], list(case_ids), now)
+        rows = await self._connection.fetch(SQL["running_clocks"], list(case_ids))
         return [Clock(*row) for row in rows]
 
     async def claim_due_clocks(

@@ -1,6 +1,6 @@
 """SKUs, vendors and sources."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -116,6 +116,10 @@ class PostgresMasterData:
     async def skus(self, skus: Sequence[str]) -> list[Sku]:
         return [_sku(row) for row in await self._connection.fetch(SQL["skus"], list(skus))]
 
+    async def skus_from(self, start: str, limit: int) -> list[str]:
+        rows = await self._connection.fetch(SQL["skus_from"], start, limit)
+        return [row["sku"] for row in rows]
+
     async def skus_after(
         self, after: tuple[datetime, str] | None, limit: int
     ) -> list[tuple[datetime, str]]:
@@ -134,6 +138,14 @@ class PostgresMasterData:
             row = await self._connection.fetchrow(SQL["vendor"], vendor)
             self._vendors[vendor] = None if row is None else _vendor(row)
         return self._vendors[vendor]
+
+    async def vendor_for_change(self, vendor: str) -> Vendor | None:
+        row = await self._connection.fetchrow(SQL["vendor_for_change"], vendor)
+        return None if row is None else _vendor(row)
+
+    async def categories_without_skus(self, categories: Iterable[str]) -> list[str]:
+        rows = await self._connection.fetch(SQL["categories_without_skus"], sorted(categories))
+        return [row["asked"] for row in rows]
 
     async def put_source(self, source: str, name: str, trust: float, now: datetime) -> None:
         await self._connection.execute(SQL["put_source"], source, name, trust, now)

@@ -46,6 +46,10 @@ class PostgresPeople:
             for row in rows
         ]
 
+    async def lock_access(self) -> None:
+        await self._connection.execute(SQL["lock_access"])
+        self._people.clear()
+
     async def put_person(self, person: Person, *, active: bool, now: datetime) -> None:
         self._people.clear()
         await self._connection.execute(SQL["raise_access_revision"])

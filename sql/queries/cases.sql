@@ -106,6 +106,13 @@ SELECT case_id, n, at, actor, command, from_state, to_state, version, evidence_r
  WHERE case_id = $1
  ORDER BY n;
 
+-- name: states_since
+-- Return since when some cases are in their states.
+SELECT DISTINCT ON (case_id) case_id, at
+  FROM case_events
+ WHERE case_id = ANY ($1::uuid[]) AND from_state IS DISTINCT FROM to_state
+ ORDER BY case_id, n DESC;
+
 -- name: pullers
 -- Return who pulled the cord for the latest stop, or seconded it, or for every stop ($2); those of
 -- cases that were merged into this one since are among them. "surroundings" reads the latest alike.

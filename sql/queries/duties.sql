@@ -26,12 +26,12 @@ UPDATE clocks
        next_at = next_at + ($3 - paused_at), paused_at = NULL
  WHERE case_id = $1 AND stopped_at IS NULL AND paused_at IS NOT NULL AND kind = ANY ($2);
 
--- name: overdue_clocks
--- Return the clocks of some cases that are past due, the latest first.
+-- name: running_clocks
+-- Return the clocks of some cases that run, the one that is due first first.
 SELECT id, case_id, sku, kind, started_at, due_at, stopped_at, next_at, level, warned_at,
        breached_at, paused_at, details
   FROM clocks
- WHERE case_id = ANY ($1::uuid[]) AND stopped_at IS NULL AND paused_at IS NULL AND due_at < $2
+ WHERE case_id = ANY ($1::uuid[]) AND stopped_at IS NULL AND paused_at IS NULL
  ORDER BY due_at, id;
 
 -- name: clocks

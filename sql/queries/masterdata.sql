@@ -24,6 +24,10 @@ SELECT sku, title, vendor, category, gtin, price, owner FROM skus WHERE sku = $1
 -- Return which of these SKUs are registered, with what is known of them.
 SELECT sku, title, vendor, category, gtin, price, owner FROM skus WHERE sku = ANY ($1::text[]);
 
+-- name: skus_from
+-- Return registered SKUs in the order of their names, from a name on.
+SELECT sku FROM skus WHERE sku >= $1 ORDER BY sku LIMIT $2;
+
 -- name: skus_after
 -- Return registered SKUs in the order of their last change, after a place in that order.
 SELECT updated_at, sku
@@ -47,6 +51,21 @@ ON CONFLICT (vendor) DO UPDATE SET
 -- name: vendor
 -- Return a vendor.
 SELECT vendor, name, contacts, language, time_zone, calendar FROM vendors WHERE vendor = $1;
+
+-- name: vendor_for_change
+-- Return a vendor, and keep others from changing it until this transaction ends.
+SELECT vendor, name, contacts, language, time_zone, calendar
+  FROM vendors
+ WHERE vendor = $1
+   FOR UPDATE;
+
+-- name: categories_without_skus
+-- Return those of some categories that no SKU has; none where there are no SKUs at all.
+SELECT asked
+  FROM unnest($1::text[]) AS asked
+ WHERE EXISTS (SELECT FROM skus)
+   AND NOT EXISTS (SELECT FROM skus WHERE category = asked)
+ ORDER BY asked;
 
 -- name: put_source
 -- Store a source; its false alarms stay counted.

@@ -16,6 +16,10 @@ UPDATE instance SET default_owner = $1;
 -- Return the number that rises with every change of people and credentials.
 SELECT access_revision FROM instance;
 
+-- name: lock_access
+-- Keep others from changing people and credentials until this transaction ends.
+SELECT access_revision FROM instance FOR UPDATE;
+
 -- name: raise_access_revision
 -- Tell that people or credentials change.
 UPDATE instance SET access_revision = access_revision + 1;

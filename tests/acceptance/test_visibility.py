@@ -211,6 +211,7 @@ async def test_people_and_vendors_have_calendars_and_people_have_deputies(rig: R
     for wrong, place in (
         ({"calendar": "DE-XX"}, "/calendar"), ({"deputy": "mina"}, "/deputy"),
         ({"deputy": "nobody"}, "/deputy"), ({"deputy": "vera"}, "/deputy"),
+        ({"language": "fr"}, "/language"),
     ):  # fmt: skip
         refused = await rig.call("PUT", "/v1/people/mina", "root", json={**mina, **wrong})
         assert (422, place) == (refused.status, refused.body["errors"][0]["pointer"])
@@ -218,6 +219,7 @@ async def test_people_and_vendors_have_calendars_and_people_have_deputies(rig: R
     vendor = {"name": "Rival", "calendar": "CN"}
     await rig.call("PUT", "/v1/vendors/rival-2", "root", json=vendor)
     assert "CN" == (await rig.call("GET", "/v1/vendors/rival-2", "root")).body["calendar"]
-    nowhere = {**vendor, "calendar": "XX"}
-    refused = await rig.call("PUT", "/v1/vendors/rival-2", "root", json=nowhere)
-    assert (422, "/calendar") == (refused.status, refused.body["errors"][0]["pointer"])
+    for wrong, place in (({"calendar": "XX"}, "/calendar"), ({"language": "fr"}, "/language")):
+        nowhere = {**vendor, **wrong}
+        refused = await rig.call("PUT", "/v1/vendors/rival-2", "root", json=nowhere)
+        assert (422, place) == (refused.status, refused.body["errors"][0]["pointer"])

@@ -23,9 +23,9 @@ REFUSALS: Mapping[str, frozenset[str]] = {
     # The owner of a SKU is a person that is registered.
     "PUT /v1/skus/{sku}": frozenset({"/owner"}),
     "POST /v1/skus": frozenset({"/owner"}),
-    # Whose holidays are known, and who is there to be a deputy.
-    "PUT /v1/vendors/{vendor}": frozenset({"/calendar"}),
-    "PUT /v1/people/{id}": frozenset({"/calendar", "/deputy"}),
+    # Whose holidays are known, which languages have words, and who is there to be a deputy.
+    "PUT /v1/vendors/{vendor}": frozenset({"/calendar", "/language"}),
+    "PUT /v1/people/{id}": frozenset({"/calendar", "/language", "/deputy"}),
     # Where a name leads, and which vendors there are; a replay goes from earlier to later.
     "POST /v1/webhook-endpoints": frozenset({"/url", "/vendor", "/types", "guard_failed"}),
     "PATCH /v1/webhook-endpoints/{id}": frozenset({"/url", "/types"}),

@@ -159,3 +159,91 @@ async def test_a_vendor_has_a_calendar(shell: Shell) -> None:
 
     assert [None, "CN", "CN"] == [one["calendar"] for one in (plain, chinese, shown)]
     assert 4 == wrong.code
+
+
+async def test_a_change_keeps_what_is_not_given(shell: Shell) -> None:
+    """Naming a deputy takes away neither address nor area; taking away has a word of its own."""
+    await shell.run(*ANN, "--email", "ann@shop.example", "--time-zone", "Europe/Berlin")
+    await shell.run("people", "add", "mara", "--name", "Mara", "--role", "manager")
+    change = ("people", "add", "ann", "--change")
+
+    async def ann() -> dict[str, object]:
+        listed = (await shell.run("people", "list", "--json")).document["items"]
+        return next(one for one in listed if one["person"] == "ann")
+
+    deputised = await shell.run(*change, "--deputy", "mara", "--calendar", "DE-BY")
+    then = await ann()
+    bared = await shell.run(*change, "--no-email", "--all-areas", "--no-deputy", "--no-calendar")
+    at_last = await ann()
+    both = await shell.run(*change, "--email", "a@b.example", "--no-email")
+    unknown = await shell.run("people", "add", "nobody", "--change", "--deputy", "mara")
+
+    assert [0, 0] == [deputised.code, bared.code]
+    assert ("Ann Lee", ["manager"], "ann@shop.example", ["kitchen"], "Europe/Berlin") == (
+        then["name"], then["roles"], then["email"], then["areas"], then["time_zone"]
+    )
+    assert ("mara", "DE-BY") == (then["deputy"], then["calendar"])
+    assert ("Ann Lee", None, [], None, None) == (
+        at_last["name"], at_last["email"], at_last["areas"], at_last["deputy"],
+        at_last["calendar"],
+    )
+    assert [2, 4] == [both.code, unknown.code]
+
+
+async def test_a_person_leaves_a_vendor_with_the_role(shell: Shell) -> None:
+    """Whoever is not a vendor's person any more is bound to none; new people need a name."""
+    await shell.run("people", "add", "vera", "--name", "V", "--role", "vendor", "--vendor", "acme")
+    moved = await shell.run("people", "add", "vera", "--change", "--role", "associate")
+    [vera] = (await shell.run("people", "list", "--json")).document["items"]
+    nameless = await shell.run("people", "add", "mara", "--role", "manager")
+
+    assert 0 == moved.code
+    assert (["associate"], None) == (vera["roles"], vera["vendor"])
+    assert (2, True) == (nameless.code, "give --name too" in nameless.err)
+
+
+async def test_a_vendor_keeps_its_addresses_when_its_zone_changes(shell: Shell) -> None:
+    """A calendar and a zone drop no address; addresses go one kind at a time."""
+    acme = ("vendors", "put", "acme")
+    await shell.run(*acme, "--name", "Acme", "--email", "a@acme.example", "--email",
+                    "b@acme.example", "--superior", "boss@acme.example", "--language", "de")
+    zone = (await shell.run(
+        *acme, "--time-zone", "Asia/Shanghai", "--calendar", "CN", "--json"
+    )).document
+    fewer = (await shell.run(*acme, "--email", "c@acme.example", "--json")).document
+    none = (await shell.run(*acme, "--no-superior", "--no-calendar", "--json")).document
+    new = await shell.run("vendors", "put", "nova", "--email", "a@nova.example")
+
+    assert ("Acme", ["a@acme.example", "b@acme.example"], ["boss@acme.example"], "de", "CN") == (
+        zone["name"], zone["email"], zone["superior"], zone["language"], zone["calendar"]
+    )
+    assert (["c@acme.example"], ["boss@acme.example"]) == (fewer["email"], fewer["superior"])
+    assert (["c@acme.example"], [], None, "Asia/Shanghai") == (
+        none["email"], none["superior"], none["calendar"], none["time_zone"]
+    )
+    assert (2, True) == (new.code, "give --name too" in new.err)
+
+
+async def test_a_language_without_words_is_refused_and_a_strange_area_is_said(
+    shell: Shell,
+) -> None:
+    """French is refused with what there is; an area that no SKU has is told, and kept."""
+    skus = shell.place / "skus.csv"
+    skus.write_text("sku,category\nKETTLE-17,kitchen\n")
+    before = await shell.run(*ANN)
+    await shell.run("skus", "import", str(skus))
+    french = [
+        await shell.run("people", "add", "fan", "--name", "F", "--role", "manager",
+                        "--language", "fr"),
+        await shell.run("people", "add", "ann", "--change", "--language", "fr"),
+        await shell.run("vendors", "put", "acme", "--name", "Acme", "--language", "fr"),
+    ]
+    austrian = await shell.run("vendors", "put", "acme", "--name", "Acme", "--language", "de-AT")
+    strange = await shell.run("people", "add", "mara", "--name", "Mara", "--role", "manager",
+                              "--area", "kitchn", "--area", "kitchen")
+
+    assert [4] * 3 == [one.code for one in french]
+    assert "choose one of de, en" in french[0].err
+    assert [0, 0] == [austrian.code, strange.code]
+    assert "No SKU has the category 'kitchn'" in strange.err
+    assert "misspelt" not in before.err

@@ -10,12 +10,13 @@ import pytest
 
 from freezeguard.api.models.commands import ARGUMENTS
 from freezeguard.cli.arguments import EXAMPLES, arguments_of
+from freezeguard.cli.commandwords import MEANINGS, who_gives
 from freezeguard.cli.failures import Failure
 from freezeguard.domain.transitions import Command
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.acceptance.steps import ring, sql
 from tests.cli.test_remote import shell_of
-from tests.rig import Rig, shop_with_service
+from tests.rig import REMEDY, VERIFICATION, Rig, shop_with_service
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 
@@ -32,7 +33,7 @@ async def rig(dsns: OwnerAndRuntimeDsns, tmp_path: Path) -> AsyncIterator[Rig]:
     [
         ("narrow", ["scope.lot=7", "scope.seller=x"], {"scope": {"lot": "7", "seller": "x"}}),
         ("widen", ["scope={}"], {"scope": {}}),
-        ("commit_date", ["date=2026-12-04"], {"date": "2026-12-04T23:59:59Z"}),
+        ("commit_date", ["date=2026-12-04"], {"date": "2026-12-04"}),
         ("commit_date", ["date=2026-12-04T10:00:00+01:00"], {"date": "2026-12-04T10:00:00+01:00"}),
         ("extend_deadline", ["until=+5d"], {"until": "2026-12-01T09:00:00+00:00"}),
         ("waive", ["until=+8h"], {"until": "2026-11-26T17:00:00+00:00"}),
@@ -142,9 +143,50 @@ async def test_a_command_that_is_misspelt_is_guessed(rig: Rig, tmp_path: Path) -
     wrong = await owen.run("cases", "command", "1", "acept_ownership")
     listed = (await owen.run("cases", "commands", "--json")).document["items"]
     [one] = (await owen.run("cases", "commands", "narrow", "--json")).document["items"]
-    none = await owen.run("cases", "commands", "nothing")
+    none = await owen.run("cases", "commands", "narow")
 
     assert (2, True) == (wrong.code, "Did you mean accept_ownership?" in wrong.err)
     assert EXAMPLES.keys() == {each["command"] for each in listed}
     assert "scope, reason, evidence_revision" == one["arguments"]
-    assert 2 == none.code
+    assert {"scope", "reason"} == one["needs"].keys()
+    assert (2, True) == (none.code, "Did you mean narrow?" in none.err)
+
+
+@pytest.mark.parametrize("command", sorted(ARGUMENTS.keys() - {Command.ATTACH_EVIDENCE}))
+def test_every_command_is_told_with_all_that_it_takes(command: Command) -> None:
+    """What it means, who gives it, and each of its arguments in words; none that it knows not."""
+    meaning = MEANINGS[command.value]
+
+    assert meaning.does.endswith(".")
+    assert who_gives(command.value)
+    assert ARGUMENTS[command].model_fields.keys() == meaning.needs.keys() | meaning.may_have.keys()
+    assert not meaning.needs.keys() & meaning.may_have.keys()
+
+
+async def test_a_command_is_given_to_the_case_as_it_stands(rig: Rig, tmp_path: Path) -> None:
+    """Version and evidence revision are read first; whoever gives them is held to them."""
+    await rig.complain("SKU-000001")
+    case = await rig.in_state("SKU-000001", "frozen")
+    number = str(case["number"])
+    owen, mara = (shell_of(rig, who, tmp_path) for who in ("owen", "mara"))
+    may = await owen.run("cases", "commands", number)
+    listed = (await owen.run("cases", "commands", number, "--json")).document["items"]
+    steps = [
+        await owen.run("cases", "command", number, "accept_ownership"),
+        await owen.run("cases", "command", number, "comment", "--set", "comment=A word."),
+    ]
+    case = await rig.done(await rig.case(case["id"]), "propose_remedy", "vera", remedy=REMEDY)
+    case = await rig.done(case, "request_approval", "owen", verification=VERIFICATION)
+    old = await mara.run("cases", "command", number, "approve", "--evidence-revision", "9")
+    late = await mara.run("cases", "command", number, "approve", "--version", "1")
+    done = await mara.run("cases", "command", number, "approve")
+
+    assert "accept_ownership: Take the case on" in may.out
+    assert "example  freezeguard cases command 1 accept_ownership\n" in may.out
+    assert "missing  `reason_code`" in may.out
+    assert "resolve_task" not in may.out
+    assert {"accept_ownership", "hand_off"} <= {one["command"] for one in listed}
+    assert [0, 0] == [one.code for one in steps], [one.err for one in steps]
+    assert (4, True) == (old.code, "the evidence is at revision 1" in old.err)
+    assert (4, True) == (late.code, "not 1" in late.err)
+    assert (0, "On the evidence as it stands: revision 1.\n") == (done.code, done.err)

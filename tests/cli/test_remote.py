@@ -92,8 +92,11 @@ async def test_rules_are_stored_in_versions_and_listed(rig: Rig, tmp_path: Path)
     file.write_text('family = "rate"\nbound = 0.05\nmin_units = 100\nwindow = "90d"\n')
     stored = await quin.run("rules", "set", "r", "--file", str(file), "--mode", "shadow", "--json")
     wrong = await quin.run("rules", "set", "r", "--family", "rate", "--bound", "7", "--json")
+    several = await quin.run("rules", "set", "r", "--family", "counts", "--window", "a month")
     listed = (await quin.run("rules", "list", "--json")).document["items"]
 
+    assert "family: one of count, distinct_customers, rate, safety\n" in several.err
+    assert "  - window: a whole number and s, m, h, d or w: 30d\n" in several.err
     assert (1, "shadow") == (stored.document["version"], stored.document["mode"])
     assert (4, "invalid_input") == (wrong.code, wrong.document["error"]["code"])
     assert "r" in [one["id"] for one in listed]
@@ -217,6 +220,43 @@ async def test_lists_of_cases_and_histories_are_read_by_programs_too(
     comment = next(line.split("\t") for line in lines if "\tcomment\t" in line)
 
     assert (case["id"], str(case["number"])) == (row["case"], row["no."])
-    assert case["opened_at"][:19].replace("T", " ") == row["opened"]
+    assert case["opened_at"][:19].replace("T", " ") + "Z" == row["opened"]
+    assert (case["state"], "owen") == (row["state"], row["owner"])
+    assert row["since"].endswith("Z")
+    assert " by 20" in row["next deadline"]
     assert "why" == listed[0].split("\t")[-1]
     assert "Samples are on the way." == comment[-1]
+
+
+async def test_a_misspelt_sku_is_not_stopped_without_being_told(rig: Rig, tmp_path: Path) -> None:
+    """Nothing is opened, the nearest SKUs are named; whoever insists stops it all the same."""
+    owen = shell_of(rig, "owen", tmp_path)
+    slip = await owen.run("freeze", "SKU-00001", "--json")
+    start = await owen.run("freeze", "SKU-00000")
+    nothing = await owen.run("freeze", "SOAP")
+    opened = (await owen.run("cases", "list", "--json")).document["items"]
+    insisted = await owen.run("freeze", "SOAP", "--insist")
+    known = await owen.run("freeze", "SKU-000002", "--json")
+
+    assert [4, 4, 4] == [slip.code, start.code, nothing.code]
+    assert "unknown_sku" == slip.document["error"]["code"]
+    assert "Did you mean SKU-000001" in slip.err
+    assert "SKU-000001 or SKU-000002 or SKU-000003" in start.err
+    assert "Did you mean" not in nothing.err
+    assert "Nothing was stopped. If the name is right, add --insist." in nothing.err
+    assert [] == opened
+    assert (0, True) == (insisted.code, "SOAP is not registered" in insisted.out)
+    assert (True, []) == (known.document["known"], known.document["near"])
+
+
+async def test_a_machine_hears_that_a_sku_is_not_registered(rig: Rig) -> None:
+    """Over HTTP the cord is pulled all the same; the answer says what may be wrong with it."""
+    pulled = await rig.call(
+        "POST", "/v1/freezes", "freezer",
+        json={"scope": {"sku": "SKU-00001"}, "reason_code": "defective"},
+    )
+    asked = await rig.call("GET", "/v1/skus/SKU-00001", "owen")
+
+    assert (201, False) == (pulled.status, pulled.body["known"])
+    assert "SKU-000001" in pulled.body["near"]
+    assert (404, "SKU-000001") == (asked.status, asked.body["near"][0])

@@ -75,3 +75,17 @@ def test_a_pipe_has_one_row_per_line_and_a_column_per_heading(
 
     assert list(COLUMNS) == heading.split("\t")
     assert [str(one) for one in ROW] == row.split("\t")
+
+
+def test_what_is_for_programs_stands_in_a_pipe_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person is shown fewer columns; a program has them all."""
+    print_table(COLUMNS, [ROW], piped=("case",))
+    piped = capsys.readouterr().out
+    terminal = look_on(monkeypatch)
+    print_table(COLUMNS, [ROW], piped=("case",))
+
+    assert CASE in piped
+    assert CASE not in terminal.getvalue()
+    assert WHY.split(maxsplit=1)[0] in terminal.getvalue()

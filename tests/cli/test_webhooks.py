@@ -27,6 +27,10 @@ async def test_an_endpoint_is_led_from_a_terminal(
             rotated = await vera.run("webhooks", "rotate", own, "--json")
             again = await vera.run("webhooks", "replay", own, "--since", "2026-11-25T00:00:00Z")
             log = await vera.run("webhooks", "deliveries", own)
+            fewer = await vera.run("webhooks", "change", own, "--type", "case.released", "--json")
+            every = await vera.run("webhooks", "change", own, "--all-types")
+            both = await vera.run("webhooks", "change", own, "--all-types", "--type", "a")
+            nothing = await vera.run("webhooks", "change", own)
             off = await vera.run("webhooks", "disable", own)
             on = await vera.run("webhooks", "enable", own)
             gone = await vera.run("webhooks", "remove", own)
@@ -43,6 +47,9 @@ async def test_an_endpoint_is_led_from_a_terminal(
     assert ["webhook.test", "webhook.test"] == [
         line.split("\t")[1] for line in log.out.splitlines()[1:]
     ]
+    assert (["case.released"], receiver.url) == (fewer.document["types"], fewer.document["url"])
+    assert (0, True) == (every.code, "types        all" in every.out)
+    assert [2, 2] == [both.code, nothing.code]
     assert ["disabled", "active", "deleted"] == [
         one.out.split()[-1].rstrip(".") for one in (off, on, gone)
     ]

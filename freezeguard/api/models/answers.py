@@ -288,6 +288,26 @@ class CaseSummary(Output):
     overdue: list[OverdueOut] = Field([], description="Clocks past due, the latest first.")
 
 
+class DeadlineOut(Output):
+    """What is due next."""
+
+    model_config = ConfigDict(title="Deadline")
+
+    kind: str
+    due_at: datetime
+
+
+class ListedCase(CaseSummary):
+    """A case in a list, with what whoever reads the list looks for."""
+
+    model_config = ConfigDict(title="ListedCase")
+
+    state_since: datetime | None = Field(None, description="Since when it is in its state.")
+    next_deadline: DeadlineOut | None = Field(
+        None, description="The clock that runs out next, where none has run out."
+    )
+
+
 class CaseOut(CaseSummary):
     """A case, whole."""
 
@@ -325,10 +345,20 @@ class CaseOut(CaseSummary):
     available_commands: list[CommandOut]
 
 
+class PulledCase(CaseOut):
+    """The case that a pull opened or joined, and whether anybody has registered the SKU."""
+
+    model_config = ConfigDict(title="PulledCase")
+
+    known: bool = Field(description="The SKU is registered. A stop of one that is not may stop "
+                        "nothing: it may be misspelt.")
+    near: list[str] = Field(description="Registered SKUs that may be meant, where it is not.")
+
+
 class CaseList(Output):
     """A page of cases, newest first."""
 
-    items: list[CaseSummary]
+    items: list[ListedCase]
     next: str | None
 
 
@@ -458,6 +488,13 @@ class PersonOut(Output):
     calendar: str | None
     deputy: str | None
     active: bool
+
+
+class PersonList(Output):
+    """Everybody, those who may not sign in any more too."""
+
+    items: list[PersonOut]
+    next: str | None
 
 
 class PersonWithToken(PersonOut):

@@ -5,13 +5,12 @@ of what type it must be.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from freezeguard.api.models.fields import Input, Label, Name, Revision, Text
+from freezeguard.api.models.fields import DayOrMoment, Input, Label, Name, Revision, Text
 from freezeguard.domain.acts.desk import VERDICTS
 from freezeguard.domain.guards import FALSE_ALARM_CODES
 from freezeguard.domain.remedy import BRANCHES
@@ -150,7 +149,9 @@ class FalseAlarm(Input):
 class CommitDate(Input):
     """The vendor's own date for its remedy."""
 
-    date: datetime | None = Field(None, description="By when, with its zone.")
+    date: DayOrMoment | None = Field(
+        None, description="By when: a day means its end in the vendor's time zone."
+    )
     comment: Text | None = None
 
 
@@ -237,7 +238,9 @@ class ExtendDeadline(Input):
     """Move a deadline."""
 
     clock: Label | None = None
-    until: datetime | None = Field(None, description="The new due time, with its zone.")
+    until: DayOrMoment | None = Field(
+        None, description="The new due time: a day means its end in your time zone."
+    )
     reason: Text | None = None
 
 
@@ -246,7 +249,9 @@ class Waive(Input):
 
     catalogue: Name
     remote_id: str = Field("", max_length=200)
-    until: datetime | None = Field(None, description="When the waiver ends, with its zone.")
+    until: DayOrMoment | None = Field(
+        None, description="When the waiver ends: a day means its end in your time zone."
+    )
     reason: Text | None = None
 
 

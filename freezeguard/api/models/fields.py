@@ -1,6 +1,7 @@
 """The kinds of text, time and money that the contract knows, each with its limits."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -90,6 +91,52 @@ class _Rfc3339:
         )
 
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def _day_or_text(value: Any) -> Any:
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise PydanticCustomError("no_such_day", "there is no such day") from None
+    return value
+
+
+class _DayOrMoment:
+    """A day, or a moment with its offset: what people mean by "until"."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        moment = core_schema.chain_schema(
+            [
+                core_schema.str_schema(strict=True, pattern=_RFC_3339),
+                core_schema.datetime_schema(tz_constraint="aware"),
+                core_schema.no_info_plain_validator_function(_in_utc),
+            ]
+        )
+        return core_schema.no_info_before_validator_function(
+            _day_or_text,
+            core_schema.union_schema(
+                [core_schema.is_instance_schema(date), moment],
+                custom_error_type="day_or_moment",
+                custom_error_message="a day (2026-12-04) or a time with its offset "
+                                     "(2026-12-04T10:00:00+01:00)",
+            ),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda named: named.isoformat()
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [
+            {"type": "string", "format": "date-time"}, {"type": "string", "format": "date"},
+        ]}
+
+
 class Whole:
     """A whole number within limits, as JSON Schema means it: 3 and 3.0, not "3" and not true."""
 
@@ -170,6 +217,11 @@ Moment = Annotated[
     AfterValidator(_in_utc),
     WithJsonSchema({"type": "string", "format": "date-time"}),
     Field(examples=["2026-11-21T09:30:00Z"]),
+]
+DayOrMoment = Annotated[
+    datetime | date,
+    _DayOrMoment(),
+    Field(examples=["2026-12-04", "2026-12-04T10:00:00+01:00"]),
 ]
 Money = Annotated[
     str,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from freezeguard.api.models.fields import (
     WINDOW_PATTERN,
     Country,
+    DayOrMoment,
     Input,
     Label,
     Moment,
@@ -163,7 +164,9 @@ class SuppressionIn(Input):
     category: Name | None = None
     rule: Label | None = None
     cause: Text = Field(min_length=1)
-    expires_at: Moment = Field(description="Within a year from now.")
+    expires_at: DayOrMoment = Field(
+        description="Within a year from now: a day means its end in your time zone."
+    )
 
 
 class ScopeQuery(Input):

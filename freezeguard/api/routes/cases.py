@@ -1,7 +1,7 @@
 """Cases: the queue, one case whole, its history, and commands on it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from freezeguard.api.cursors import read_cursor, read_number, write_cursor
 from freezeguard.api.models.answers import CaseList, CaseOut, EventOut, Timeline
 from freezeguard.api.models.commands import ARGUMENTS, arguments_of
 from freezeguard.api.models.requests import CasesQuery, CommandIn, LinesQuery
-from freezeguard.api.presenting import present_case, present_summary
+from freezeguard.api.presenting import present_case, present_listed
 from freezeguard.api.refusals import InvalidFields, field_errors
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import NotFound
@@ -25,6 +25,7 @@ from freezeguard.domain.transitions import Command
 from freezeguard.ports.storage import CaseEvent, CaseFilter, Clock, Transaction
 from freezeguard.services.casefile import clocks_for, for_vendor, visible_case
 from freezeguard.services.casework import Aftermath
+from freezeguard.services.days import end_of_day
 from freezeguard.services.evaluation import Evaluated
 
 READERS = Access.person() | Access.catalogue()
@@ -166,11 +167,17 @@ def _arguments_in_words() -> str:
     return f"Arguments stand beside `command` and `version`. {'; '.join(lists)}."
 
 
-async def _with_overdue_clocks(
-    tx: Transaction, wanted: CaseFilter, now: datetime
-) -> tuple[list[Case], list[Clock]]:
+async def _with_what_is_due(
+    tx: Transaction, wanted: CaseFilter
+) -> tuple[list[Case], list[Clock], dict[UUID, datetime]]:
     found = await tx.cases.listed(wanted)
-    return found, await tx.cases.overdue_clocks([one.id for one in found], now)
+    ids = [one.id for one in found]
+    return found, await tx.cases.running_clocks(ids), await tx.cases.states_since(ids)
+
+
+async def _ends(tx: Transaction, days: Mapping[str, date], actor: Actor) -> dict[str, str]:
+    """Return the moments that days mean to whoever names them."""
+    return {name: (await end_of_day(tx, day, actor)).isoformat() for name, day in days.items()}
 
 
 class Cases:
@@ -196,14 +203,15 @@ class Cases:
         )
         if own is not None and query.vendor not in {None, own}:
             return Reply(CaseList(items=[], next=None))
-        found, clocks = await context.database.run(
-            lambda tx: _with_overdue_clocks(tx, wanted, context.now())
+        found, clocks, since = await context.database.run(
+            lambda tx: _with_what_is_due(tx, wanted)
         )
         page = found[: query.limit]
         after = write_cursor(page[-1].opened_at, page[-1].id) if len(found) > len(page) else None
-        late = clocks_for(clocks, actor)
+        running, now = clocks_for(clocks, actor), context.now()
         items = [
-            present_summary(one, actor, [clock for clock in late if clock.case_id == one.id])
+            present_listed(one, actor, [clock for clock in running if clock.case_id == one.id],
+                           since.get(one.id), now)
             for one in page
         ]
         return Reply(CaseList(items=items, next=after))
@@ -261,7 +269,11 @@ class Cases:
                 )
             )
             raise InvalidFields(field_errors(refused)) from None
-        return checked.model_dump(mode="json", exclude_none=True)
+        days = {name: one for name, one in checked if type(one) is date}
+        moments = await self._context.database.run(
+            lambda tx: _ends(tx, days, actor)
+        ) if days else {}
+        return {**checked.model_dump(mode="json", exclude_none=True), **moments}
 
 
 def case_id_of(text: str) -> UUID:

@@ -8,9 +8,10 @@ from freezeguard.api.models.answers import Accepted, SkuOut, SourceOut, VendorOu
 from freezeguard.api.models.masterdata import SkuIn, SkuRow, SourceIn, VendorIn
 from freezeguard.api.routes.signals import answer
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
-from freezeguard.domain.errors import NotFound
+from freezeguard.domain.errors import NotFound, UnknownSku
 from freezeguard.domain.people import Role, actor_name
 from freezeguard.ports.storage import Sku, Transaction, Vendor
+from freezeguard.services.knownskus import known_or_near
 from freezeguard.services.readers import mail_contacts
 from freezeguard.services.registering import (
     register_fit_skus,
@@ -53,15 +54,20 @@ class MasterData:
     async def get_sku(self, call: Call[None]) -> Reply:
         """Return what is known of a SKU."""
         wanted = call.path["sku"]
-        found = await self._context.database.run(lambda tx: tx.master.sku(wanted))
-        if found is None:
-            raise NotFound(f"SKU {wanted} is not registered.")
-        return Reply(_sku(found))
+
+        async def work(tx: Transaction) -> Sku:
+            found = await tx.master.sku(wanted)
+            if found is None:
+                raise UnknownSku(wanted, (await known_or_near(tx, wanted))[1])
+            return found
+
+        return Reply(_sku(await self._context.database.run(work)))
 
     async def put_vendor(self, call: Call[None, VendorIn]) -> Reply:
         """Register a vendor, or replace what is known of it."""
         sent, now = call.body, self._context.now()
         self._context.calendars.check(sent.calendar, pointer="/calendar")
+        self._context.languages.check(sent.language, pointer="/language")
         vendor = Vendor(
             call.path["vendor"], sent.name, sent.contacts.entries(), sent.language, sent.time_zone,
             sent.calendar,
@@ -144,10 +150,13 @@ def routes(context: Context) -> list[AnyRoute]:
         Route(
             method="GET", path="/v1/skus/{sku}", handler=data.get_sku, tag="Master data",
             summary="Master data of a SKU", who=READERS, result=SkuOut, errors=("not_found",),
+            description="Where it is not registered the problem names registered ones that may be "
+            "meant: `near`.",
         ),
         Route(
             method="PUT", path="/v1/vendors/{vendor}", handler=data.put_vendor, tag="Master data",
             summary="Register a vendor", who=ADMIN, body=VendorIn, result=VendorOut,
+            description="All that is known of a vendor is replaced: send the whole record.",
         ),
         Route(
             method="GET", path="/v1/vendors/{vendor}", handler=data.get_vendor, tag="Master data",

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import KeyList, KeyOut, NewKey, PersonOut
+from freezeguard.api.models.answers import KeyList, KeyOut, NewKey, PersonList, PersonOut
 from freezeguard.api.models.masterdata import KeyIn, PersonIn
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import NotAllowed, NotFound
@@ -25,6 +25,7 @@ class People:
         """Register a person, or change one."""
         context, sent = self._context, call.body
         context.calendars.check(sent.calendar, pointer="/calendar")
+        context.languages.check(sent.language, pointer="/language")
         person = Person(
             id=call.path["id"], name=sent.name, roles=frozenset(sent.roles), email=sent.email,
             vendor=sent.vendor, areas=frozenset(sent.areas), time_zone=sent.time_zone,
@@ -41,6 +42,13 @@ class People:
         active = await context.database.run(work)
         await context.access.refresh()
         return Reply(_person(person, active=active))
+
+    async def listed(self, call: Call[None]) -> Reply:
+        """List everybody."""
+        del call
+        found = await self._context.database.run(lambda tx: tx.people.people())
+        items = [_person(one, active=active) for one, active in found]
+        return Reply(PersonList(items=items, next=None))
 
     async def get(self, call: Call[None]) -> Reply:
         """Return a person."""
@@ -124,7 +132,12 @@ def routes(context: Context) -> list[AnyRoute]:
         Route(
             method="PUT", path="/v1/people/{id}", handler=people.put, tag="People and keys",
             summary="Register a person", who=ADMIN, body=PersonIn, result=PersonOut,
-            description="Personal tokens are issued on the command line: freezeguard people add.",
+            description="All that is known of a person is replaced: send the whole record. "
+            "Personal tokens are issued on the command line: freezeguard people add.",
+        ),
+        Route(
+            method="GET", path="/v1/people", handler=people.listed, tag="People and keys",
+            summary="List people", who=ADMIN, result=PersonList,
         ),
         Route(
             method="GET", path="/v1/people/{id}", handler=people.get, tag="People and keys",

@@ -1,7 +1,7 @@
 """Rules and suppressions."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +17,10 @@ from freezeguard.api.models.fields import Label
 from freezeguard.api.models.requests import RuleBody, RuleIn, SuppressionIn
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import InvalidInput, NotFound
-from freezeguard.domain.people import Role, actor_name
+from freezeguard.domain.people import Actor, Role, actor_name
 from freezeguard.domain.rules import read_rule
 from freezeguard.ports.storage import Suppression, Transaction
+from freezeguard.services.days import end_of_day
 from freezeguard.services.rulebook import TOPIC_RULES
 
 EDITORS = Access.staff(Role.ANALYST, Role.ADMIN)
@@ -76,11 +77,12 @@ class Rules:
         context, sent, now = self._context, call.body, self._context.now()
         if sent.sku is None and sent.vendor is None and sent.category is None:
             raise InvalidInput("Name a sku, a vendor or a category.")
-        if not now < sent.expires_at <= now + LONGEST:
+        until = await self._moment(sent.expires_at, call.who)
+        if not now < until <= now + LONGEST:
             raise InvalidInput("`expires_at` lies within a year from now.", pointer="/expires_at")
         by = actor_name(call.who)
         suppression = Suppression(
-            context.new_id(), sent.cause, by, now, sent.expires_at, sent.sku, sent.vendor,
+            context.new_id(), sent.cause, by, now, until, sent.sku, sent.vendor,
             sent.category, sent.rule,
         )
 
@@ -89,13 +91,20 @@ class Rules:
             await tx.record.write(
                 now, by, "suppress", f"suppression:{suppression.id}",
                 # the cause is in people's words: it stands with the suppression, and is erasable
-                details=sent.model_dump(mode="json", exclude_none=True, exclude={"cause"}),
+                details=sent.model_dump(mode="json", exclude_none=True, exclude={"cause"})
+                | {"expires_at": until.isoformat()},
             )
             await tx.notify(TOPIC_RULES)
 
         await context.database.run(work)
         await context.rules.refresh()
         return Reply(_suppression(suppression), 201)
+
+    async def _moment(self, named: date, actor: Actor) -> datetime:
+        """Return a moment as it is, a day as its end where the actor is."""
+        if isinstance(named, datetime):
+            return named
+        return await self._context.database.run(lambda tx: end_of_day(tx, named, actor))
 
     async def lift(self, call: Call[None]) -> Reply:
         """End a suppression before its time."""
