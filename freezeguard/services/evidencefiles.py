@@ -24,10 +24,11 @@ from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.evidence import EvidenceFile, Vault
 from freezeguard.ports.storage import Database, Transaction
-from freezeguard.services.casefile import files_for, is_vendor, may_see_file, visible_case
+from freezeguard.services.casefile import files_for, may_see_file, visible_case
 from freezeguard.services.casepack import AttachedFile
 from freezeguard.services.casework import Aftermath
 from freezeguard.services.commands import Commands
+from freezeguard.services.vendorsview import is_vendor
 
 log = structlog.get_logger()
 

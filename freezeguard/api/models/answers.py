@@ -304,7 +304,7 @@ class CaseOut(CaseSummary):
     approval_requested_at: datetime | None
     approval_requested_by: str | None
     probation: dict[str, Any] | None
-    contact_cost: str
+    contact_cost: str | None = Field(description="What the contacts have cost; for staff only.")
     hold: HoldOut | None
     holds: list[HoldOut] = Field([], description="All of them: of merged scopes, or narrowed.")
     further_scopes: list[ScopeOut] = Field([], description="Of cases merged into this one.")
