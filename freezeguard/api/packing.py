@@ -41,7 +41,7 @@ What is hashed, and what that does and does not prove, is on the page docs/audit
 _APART = {"evidence", "enforcement", "notices", "clocks", "tasks", "available_commands",
           "overdue"}
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]+)?(Z|\+00:00)")
 
 Json = dict[str, Any]
 
@@ -251,7 +251,17 @@ def _plain(value: Any) -> str:
             return " · ".join(f"{_spaced(str(name))}: {_plain(one)}" for name, one in said) or "–"
         case list():
             return ", ".join(map(_plain, value)) or "–"
-        case str() if _MOMENT.match(value):
-            return _readable(value)
+        case str():
+            return _said(value)
         case _:
             return str(value)
+
+
+def _said(text: str) -> str:
+    """Return a text as it is, but a moment as people read it; a text may only look like one."""
+    if not _MOMENT.fullmatch(text):
+        return text
+    try:
+        return _readable(text)
+    except (ValueError, OverflowError):
+        return text
