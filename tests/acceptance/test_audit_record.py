@@ -83,7 +83,9 @@ async def test_an_auditor_verifies_on_their_own_machine(rig: Rig, sku: str, tmp_
         audi.run("audit", "verify"), audi.run("audit", "verify", "--anchors", kept, "--json")
     )
     verdict = with_anchors.document
+    served = (await rig.call("GET", "/v1/audit/verify", "audi")).body
 
+    assert (True, True) == (served["ok"], served["complete"])
     assert (0, 0) == (bare.code, with_anchors.code)
     assert "whole." in bare.out
     assert "would not be noticed" in bare.err

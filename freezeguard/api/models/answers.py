@@ -586,7 +586,11 @@ class Verdict(Output):
 
     model_config = ConfigDict(title="AuditVerdict")
 
-    ok: bool
+    ok: bool = Field(description="Everything was looked at, and nothing is wrong.")
+    complete: bool = Field(
+        description="False where the time was up: the links up to `head` were looked at, and not "
+        "those behind it."
+    )
     instance: str
     checked: int = Field(description="Links that were looked at.")
     head: HeadOut | None
