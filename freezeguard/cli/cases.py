@@ -1,6 +1,5 @@
 """`freezeguard cases`: the queue, one case, and commands on it."""
 
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +18,7 @@ from freezeguard.cli.caseshown import (
     words_of,
 )
 from freezeguard.cli.failures import Exit, Failure, reported
+from freezeguard.cli.jsontext import read_json
 from freezeguard.cli.options import AsJson, examples
 from freezeguard.cli.output import moment, print_facts, print_json, print_table
 from freezeguard.cli.votes import after_command, vote_lifetime
@@ -203,7 +203,7 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        found = json.load(sys.stdin) if str(path) == "-" else json.loads(path.read_bytes())
+        found = read_json(sys.stdin.read() if str(path) == "-" else path.read_bytes())
     except ValueError as error:
         raise Failure(Exit.USAGE, "invalid_json", f"{path} is no JSON: {error}") from None
     if not isinstance(found, dict):
