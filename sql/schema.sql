@@ -747,6 +747,8 @@ CREATE TABLE audit (
     hash         bytea
 );
 CREATE INDEX audit_by_subject ON audit (subject, seq);
+-- NOT VALID: rows from before can't be changed; `audit verify` tells of them.
+ALTER TABLE audit ADD CONSTRAINT audit_numbers_rise_from_one CHECK (seq > 0) NOT VALID;
 
 -- One row: which chain this is. Anchors name it, so that none of another shop fits.
 CREATE TABLE audit_origin (
@@ -863,7 +865,7 @@ GRANT SELECT, INSERT, UPDATE ON
     TO freezeguard_runtime;
 GRANT SELECT, INSERT ON
     signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,
-    case_events, case_signals, hold_changes, audit, reviews
+    case_events, case_signals, hold_changes, reviews
     TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON notice_digests TO freezeguard_runtime;
 GRANT SELECT, INSERT ON mails_received TO freezeguard_runtime;
@@ -880,6 +882,9 @@ GRANT UPDATE (comment) ON reviews TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON evidence_files TO freezeguard_runtime;
 GRANT SELECT, INSERT, DELETE ON evidence_contents TO freezeguard_runtime;
 
+-- The number of a row is the database's to give.
+GRANT SELECT, INSERT (at, actor, action, subject, why, details, request_id) ON audit
+    TO freezeguard_runtime;
 GRANT SELECT, INSERT ON audit_chain TO freezeguard_runtime;
 GRANT SELECT ON audit_origin TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION refuse_change_of_record() FROM PUBLIC;

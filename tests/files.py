@@ -81,6 +81,18 @@ def office(kind: str = DOCX, suffix: str = "main+xml", **parts: bytes) -> bytes:
     return packed.getvalue()
 
 
+def broken_office(method: int) -> bytes:
+    """Return a document whose last part is compressed in a way, with a damage in the middle."""
+    packed = io.BytesIO(office())
+    with zipfile.ZipFile(packed, "a", method) as archive:
+        archive.writestr("pulls.xml", bytes(range(256)) * 40)
+        part = archive.getinfo("pulls.xml")
+    raw = bytearray(packed.getvalue())
+    middle = part.header_offset + 30 + len(part.filename) + part.compress_size // 2
+    raw[middle : middle + 8] = bytes(8)
+    return bytes(raw)
+
+
 SOUND: dict[str, tuple[str, bytes]] = {
     "application/pdf": ("report.pdf", PDF),
     "image/jpeg": ("crack.jpg", jpeg()),

@@ -18,8 +18,9 @@ from freezeguard.api.routes.cases import present_event
 from freezeguard.domain.auditchain import Link, content_of, entry_of, moment
 from freezeguard.domain.people import actor_name
 from freezeguard.ports.notices import Rendered
-from freezeguard.ports.storage import CaseEvent, Notice
-from freezeguard.services.casepack import CasePack, Trail, facts_of
+from freezeguard.ports.storage import Notice
+from freezeguard.services import vendorsview
+from freezeguard.services.casepack import AttachedFile, CasePack, Trail, facts_of
 
 FORMAT = "freezeguard case pack 1"
 READ_ME = """This is the record of one case of a stopped sale, made by freezeguard.
@@ -37,19 +38,10 @@ anchors that you, or somebody whom you trust, have kept: python3 verify.py YOUR-
 What is hashed, and what that does and does not prove, is on the page docs/audit.md of freezeguard.
 """
 
-_FOR_VENDORS = (
-    "id", "number", "scope", "state", "lane", "version", "evidence_revision", "recurrence",
-    "outcome", "vendor", "vendor_status", "opened_at", "frozen_at", "reinstated_at", "closed_at",
-    "reason", "remedy", "remedy_rounds", "verification", "probation",
-)  # fmt: skip
-_OBJECT_FOR_VENDORS = (
-    "catalogue", "wanted", "status", "seen_sellable", "seen_side", "seen_at", "sent_at",
-)  # fmt: skip
-_ARGUMENTS_FOR_VENDORS = ("remedy", "missing", "catalogue", "status", "seen_at")
 _APART = {"evidence", "enforcement", "notices", "clocks", "tasks", "available_commands",
           "overdue"}
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]+)?(Z|\+00:00)")
 
 Json = dict[str, Any]
 
@@ -139,10 +131,12 @@ def document_of(pack: CasePack, by: str) -> Json:
     """Return the whole record in JSON types, as its reader may see it."""
     whole = present_case(pack.file, pack.viewpoint).model_dump(mode="json")
     case = {name: value for name, value in whole.items() if name not in _APART}
-    objects, clocks = whole["enforcement"], whole["clocks"]
-    if pack.reader == "vendor":
-        case = {name: case[name] for name in _FOR_VENDORS}
-        objects = [{name: one[name] for name in _OBJECT_FOR_VENDORS} for one in objects]
+    objects = whole["enforcement"]
+    if pack.reader == "vendor":  # what it does not see is not even named
+        case = {name: value for name, value in case.items() if name in vendorsview.CASE}
+        objects = [
+            {name: one[name] for name in sorted(vendorsview.OBJECT)} for one in objects
+        ]
     elif pack.reader == "authority":
         del case["contact_cost"]
     return {
@@ -154,12 +148,14 @@ def document_of(pack: CasePack, by: str) -> Json:
         "item": _item(pack),
         "evidence": whole["evidence"],
         "enforcement": objects,
-        "timeline": [_event(pack, one) for one in pack.events],
+        "timeline": [
+            present_event(one, pack.viewpoint).model_dump(mode="json") for one in pack.events
+        ],
         "votes": [dict(one) for one in pack.votes],
         "notices": [_notice(notice, text) for notice, text in pack.texts],
-        "clocks": clocks,
+        "clocks": whole["clocks"],
         "tasks": whole["tasks"],
-        "files": [facts_of(one) for one in pack.files],
+        "files": [_file(pack, one) for one in pack.files],
     }
 
 
@@ -173,15 +169,11 @@ def _item(pack: CasePack) -> Json:
     }
 
 
-def _event(pack: CasePack, event: CaseEvent) -> Json:
-    shown = present_event(event, pack.viewpoint).model_dump(mode="json")
-    if pack.reader == "vendor" and event.actor != actor_name(pack.viewpoint):
-        given = shown["arguments"]
-        shown["arguments"] = {
-            name: given[name] for name in _ARGUMENTS_FOR_VENDORS if name in given
-        }
-        if event.actor.startswith("key:"):
-            shown["actor"] = "the shop"
+def _file(pack: CasePack, file: AttachedFile) -> Json:
+    """Return a file; who added it is named to a vendor only where it was the reader."""
+    shown = facts_of(file)
+    if pack.reader == "vendor" and file.added_by != actor_name(pack.viewpoint):
+        shown["added_by"] = vendorsview.SOMEBODY
     return shown
 
 
@@ -259,7 +251,17 @@ def _plain(value: Any) -> str:
             return " · ".join(f"{_spaced(str(name))}: {_plain(one)}" for name, one in said) or "–"
         case list():
             return ", ".join(map(_plain, value)) or "–"
-        case str() if _MOMENT.match(value):
-            return _readable(value)
+        case str():
+            return _said(value)
         case _:
             return str(value)
+
+
+def _said(text: str) -> str:
+    """Return a text as it is, but a moment as people read it; a text may only look like one."""
+    if not _MOMENT.fullmatch(text):
+        return text
+    try:
+        return _readable(text)
+    except (ValueError, OverflowError):
+        return text

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from freezeguard.api.models.answers import (
     CaseOut,
@@ -21,24 +23,40 @@ from freezeguard.api.models.answers import (
 )
 from freezeguard.api.models.commands import argument_schema
 from freezeguard.domain.enforcement import ObjectState
-from freezeguard.domain.people import Actor, Person, actor_name
+from freezeguard.domain.people import Actor, actor_name, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.ports.evidence import EvidenceFile
 from freezeguard.ports.storage import CatalogueRow, Clock, Hold, ManualTask, Notice
-from freezeguard.services.casefile import Casefile, for_vendor
+from freezeguard.services import vendorsview
+from freezeguard.services.casefile import Casefile
+from freezeguard.services.vendorsview import part_for_vendor, reason_for_vendor
 
-_SOMEBODY = "somebody else"
+Shown = TypeVar("Shown", bound=BaseModel)
 
 
 def present_case(file: Casefile, actor: Actor) -> CaseOut:
     """Return a casefile as this reader may see it."""
+    whole = _whole(file, actor)
+    if not is_vendor(actor):
+        return whole
+    parts = {
+        name: part_for_vendor(name, getattr(whole, name))
+        for name in ("narrowing", "commitment", "contest", "appeal")
+    }
+    objects = [withheld(one, vendorsview.OBJECT) for one in whole.enforcement]
+    return withheld(whole, vendorsview.CASE).model_copy(
+        update={**parts, "enforcement": objects, "contact_cost": None}
+    )
+
+
+def _whole(file: Casefile, actor: Actor) -> CaseOut:
     case, evidence = file.case, file.evidence
     return CaseOut(
         **_summary(case, actor, [one for one in file.clocks if one.is_overdue(file.read_at)]),
         outcome=case.outcome,
-        opened_by=case.opened_by if _is_staff(actor) else "",
+        opened_by=case.opened_by,
         reinstated_at=case.reinstated_at,
-        diagnosis=_plain(case.diagnosis) if _is_staff(actor) else None,
+        diagnosis=_plain(case.diagnosis),
         remedy=_plain(case.remedy),
         remedy_author=case.remedy_author,
         remedy_rounds=case.remedy_rounds,
@@ -51,11 +69,11 @@ def present_case(file: Casefile, actor: Actor) -> CaseOut:
         holds=[present_hold(one) for one in file.holds],
         further_scopes=[ScopeOut(**one.as_dict()) for one in case.further_scopes],
         narrowing=_plain(case.narrowing),
-        authority_order=_plain(case.authority_order) if _is_staff(actor) else None,
+        authority_order=_plain(case.authority_order),
         commitment=_plain(case.commitment),
         contest=_plain(case.contest),
         appeal=_plain(case.appeal),
-        hand_off=_plain(case.hand_off) if _is_staff(actor) else None,
+        hand_off=_plain(case.hand_off),
         merged_into=None if case.merged_into is None else str(case.merged_into),
         reviews=[dict(one) for one in file.reviews],
         evidence=EvidenceOut(
@@ -91,17 +109,29 @@ def present_listed(
     """Return a case as it stands in a list, with what is due of its clocks that run."""
     overdue = [one for one in running if one.is_overdue(now)]
     ahead = min((one for one in running if one not in overdue), key=_due, default=None)
-    return ListedCase(
+    listed = ListedCase(
         **_summary(case, actor, overdue),
         state_since=since,
         next_deadline=None if ahead is None or overdue else DeadlineOut(
             kind=ahead.kind, due_at=ahead.due_at
         ),
     )
+    return withheld(listed, vendorsview.LISTED) if is_vendor(actor) else listed
 
 
 def _due(clock: Clock) -> datetime:
     return clock.due_at
+
+
+def withheld(shown: Shown, wanted: frozenset[str]) -> Shown:
+    """Return an answer with nothing in the fields that are not wanted."""
+    hidden = set(type(shown).model_fields) - wanted
+    return shown.model_copy(update={name: _nothing_like(getattr(shown, name)) for name in hidden})
+
+
+def _nothing_like(value: Any) -> Any:
+    """Return what says nothing where a field always has a value."""
+    return type(value)() if isinstance(value, str | list | int) else None
 
 
 def _summary(case: Case, actor: Actor, overdue: Sequence[Clock]) -> dict[str, Any]:
@@ -127,12 +157,8 @@ def _summary(case: Case, actor: Actor, overdue: Sequence[Clock]) -> dict[str, An
         "opened_at": case.opened_at,
         "frozen_at": case.frozen_at,
         "closed_at": case.closed_at,
-        "reason": dict(case.reason) if _is_staff(actor) else for_vendor(case.reason),
+        "reason": reason_for_vendor(case.reason) if is_vendor(actor) else dict(case.reason),
     }
-
-
-def _is_staff(actor: Actor) -> bool:
-    return not isinstance(actor, Person) or actor.is_staff
 
 
 def _plain(value: Any) -> dict[str, Any] | None:
@@ -145,7 +171,7 @@ def present_file(file: EvidenceFile, actor: Actor) -> EvidenceFileOut:
     return EvidenceFileOut(
         id=str(file.id), name=file.name, media_type=file.media_type, size=file.size,
         sha256=file.sha256, note=file.note,
-        uploaded_by=file.uploaded_by if own or _is_staff(actor) else _SOMEBODY,
+        uploaded_by=vendorsview.SOMEBODY if is_vendor(actor) and not own else file.uploaded_by,
         uploaded_at=file.uploaded_at, visible_to_vendor=file.visible_to_vendor,
         erased_at=file.erased_at,
     )

@@ -1,12 +1,12 @@
 """Arguments of commands as people write them: `--set NAME=VALUE`, several of a name, dates."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freezeguard.cli.failures import Exit, Failure
+from freezeguard.cli.jsontext import read_json
 
 EXAMPLES: Mapping[str, str] = {
     "accept_ownership": "",
@@ -107,7 +107,7 @@ def _value(text: str, part: Mapping[str, Any], now: datetime) -> Any:
     if part.get("type") == "string":
         return text
     try:
-        found = json.loads(text)
+        found = read_json(text)
     except ValueError:
         found = text
     if part.get("type") == "array" and not isinstance(found, list):

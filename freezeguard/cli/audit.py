@@ -1,6 +1,5 @@
 """`freezeguard audit`: the record, and whether it is whole."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 
 from freezeguard.cli import remote
 from freezeguard.cli.failures import Exit, Failure, reported
+from freezeguard.cli.jsontext import read_json
 from freezeguard.cli.options import AsJson, examples
 from freezeguard.cli.output import moment, print_json, print_table, say
 
@@ -98,7 +98,7 @@ def _kept(files: list[Path]) -> "tuple[list[Anchor], int]":
         before = len(kept)
         for line in file.read_text("utf-8", "replace").splitlines():
             try:
-                kept.append(Anchor.from_dict(json.loads(line)))
+                kept.append(Anchor.from_dict(read_json(line)))
             except ValueError:
                 unreadable += 1
         if len(kept) == before:

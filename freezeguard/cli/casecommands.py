@@ -1,6 +1,5 @@
 """`freezeguard cases command` and `cases commands`: what is done with a case."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from freezeguard.cli.casenames import CaseName, case_id
 from freezeguard.cli.caseshown import offered, state_in_words, unmet_in_words
 from freezeguard.cli.commandwords import MEANINGS, as_document, lines_of
 from freezeguard.cli.failures import Exit, Failure, reported
+from freezeguard.cli.jsontext import read_json
 from freezeguard.cli.options import AsJson, examples
 from freezeguard.cli.output import print_json, say
 from freezeguard.cli.votes import after_command, vote_lifetime
@@ -109,7 +109,7 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        found = json.load(sys.stdin) if str(path) == "-" else json.loads(path.read_bytes())
+        found = read_json(sys.stdin.read() if str(path) == "-" else path.read_bytes())
     except ValueError as error:
         raise Failure(Exit.USAGE, "invalid_json", f"{path} is no JSON: {error}") from None
     if not isinstance(found, dict):

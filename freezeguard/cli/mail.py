@@ -3,7 +3,7 @@
 | exit code | means | what the mail server does |
 |---|---|---|
 | 0 | taken: a comment, a bounce, or ignored because no person wrote it | nothing |
-| 65 | can't be read | returns it |
+| 65 | can't be read, or takes too long to read | returns it |
 | 67 | no case is meant | returns it |
 | 75 | the database can't be reached, or a fault of ours | keeps it and tries again |
 | 77 | the sender may not write to this case, or the case is closed | returns it |
@@ -12,7 +12,10 @@
 These are the codes of `sysexits.h`, which mail servers know; all other commands have their own.
 """
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +28,9 @@ from freezeguard.cli.output import print_json
 if TYPE_CHECKING:
     from freezeguard.bootstrap.settings import Settings
     from freezeguard.services.receiving import Taken
+
+READING_SECONDS = 30.0
+"""Seconds of the processor for one mail: no mail needs one, whatever is in it."""
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -66,7 +72,8 @@ def receive(
     """Take one mail."""
     quiet_logs()
     try:
-        taken = _take(read_settings(), sys.stdin.buffer.read(), recipient)
+        with at_most(READING_SECONDS):
+            taken = _take(read_settings(), recipient)
     except Exception as error:  # noqa: BLE001 - whatever it is, the mail must not be lost
         code, detail = meaning_of(error)
         if as_json:
@@ -79,12 +86,33 @@ def receive(
         print(f"{taken.outcome}" + (f": case {taken.case}" if taken.case else ""))
 
 
-def _take(settings: "Settings", raw: bytes, recipient: str | None) -> "Taken":
+def _take(settings: "Settings", recipient: str | None) -> "Taken":
     from asyncio import run
 
-    from freezeguard.bootstrap.receiving import take_mail
+    from freezeguard.bootstrap.receiving import SIZE_LIMIT, take_mail
 
+    raw = sys.stdin.buffer.read(SIZE_LIMIT + 1)
     return run(take_mail(settings, raw, recipient))
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Refuse a mail that keeps the processor busy for longer; waiting for others is not counted.
+
+    Raises MailUnreadableError.
+    """
+    from freezeguard.ports.mails import MailUnreadableError
+
+    def give_up(*_: object) -> None:
+        raise MailUnreadableError("The mail takes too long to read.")
+
+    before = signal.signal(signal.SIGVTALRM, give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def meaning_of(error: Exception) -> tuple[MailExit, str]:

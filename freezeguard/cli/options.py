@@ -47,15 +47,14 @@ def require(given: Mapping[str, Any], options: Mapping[str, str], purpose: str) 
 
 def read_settings(file: Path | None = None) -> "Settings":
     """Return the settings; `file` is a JSON object that wins over all other places."""
-    import json
-
     from freezeguard.bootstrap.settings import Settings
     from freezeguard.cli.failures import Exit, Failure
+    from freezeguard.cli.jsontext import read_json
 
     if file is None:
         return Settings()
     try:
-        given = json.loads(file.read_text(encoding="utf-8"))
+        given = read_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise Failure(Exit.USAGE, "invalid_json", f"{file} is no JSON: {error}") from None
     if not isinstance(given, dict):

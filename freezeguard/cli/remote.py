@@ -161,7 +161,7 @@ def _unreachable(error: Exception) -> Failure:
 def _decoded(text: bytes) -> Any:
     try:
         return json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Failure(
             Exit.UNREACHABLE, "not_freezeguard", f"What answers at {service_url()} speaks no JSON."
         ) from None

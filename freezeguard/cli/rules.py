@@ -1,6 +1,5 @@
 """`freezeguard rules`: when complaints are enough."""
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ import typer
 
 from freezeguard.cli import remote
 from freezeguard.cli.failures import Exit, Failure, reported
+from freezeguard.cli.jsontext import read_json
 from freezeguard.cli.options import AsJson, examples
 from freezeguard.cli.output import print_json, print_table
 
@@ -129,7 +129,7 @@ def _read(file: Path | None) -> dict[str, Any]:
         return {}
     try:
         text = file.read_text(encoding="utf-8")
-        found = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+        found = tomllib.loads(text) if file.suffix == ".toml" else read_json(text)
     except ValueError as error:
         raise Failure(Exit.USAGE, "invalid_file", f"{file} can't be read: {error}") from None
     if not isinstance(found, dict):

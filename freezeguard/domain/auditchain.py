@@ -85,7 +85,7 @@ class Anchor:
                 int(line["position"]), int(line["audit_seq"]), bytes.fromhex(line["hash"]),
                 datetime.fromisoformat(line["at"]), UUID(line["instance"]),
             )  # fmt: skip
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"no anchor: {error!r}") from None
 
 

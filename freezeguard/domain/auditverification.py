@@ -26,6 +26,8 @@ from freezeguard.domain.auditchain import (
 MOST_FINDINGS = 100
 MOST_SUSPECTS = 50
 REMEMBERED = 20_000
+LEAP = 1_000_000
+"""Numbers that the database may leave out between two rows: one for each transaction undone."""
 LATE = timedelta(minutes=10)
 """No transaction of ours stays open for as long: a row that turns up later was put in."""
 
@@ -155,6 +157,9 @@ class Verification:
 
     def _order(self, link: Link) -> None:
         """Notice a row that turned up long after one with a higher number had been chained."""
+        if (strange := self._strangeness(link.seq)) is not None:
+            self._find(What.INSERTED, link.position, link.seq, strange)
+            return
         if not self._maxima or link.seq > self._maxima[-1][0]:
             self._maxima.append((link.seq, link.chained_at))
             if len(self._maxima) > REMEMBERED:
@@ -168,11 +173,23 @@ class Verification:
 
     def unchained(self, seq: int, now: datetime) -> None:
         """Look at a row that is not chained, after all links."""
+        if (strange := self._strangeness(seq)) is not None:
+            self._find(What.INSERTED, None, seq, strange)
+            return
         first_higher = self._first_higher(seq)
         if first_higher is not None and now - first_higher > LATE:
             self._find(What.INSERTED, None, seq,
                        "is in no link, although a higher number was chained at "
                        f"{moment(first_higher)} already")
+
+    def _strangeness(self, seq: int) -> str | None:
+        """Say why the database can't have given a number; such a row is no measure for others."""
+        if seq <= 0:
+            return "the database numbers rows from 1 on, and never gave this number"
+        highest = self._maxima[-1][0] if self._maxima else 0
+        if seq - highest > LEAP:
+            return f"the highest number before is {highest}, and the database leaves no such gap"
+        return None
 
     def _first_higher(self, seq: int) -> datetime | None:
         """Return when a higher number was first chained, or at most as late as it was."""
@@ -193,10 +210,10 @@ class Verification:
 
     # ------------------------------------------------------------------------------ the result
 
-    def report(self) -> Report:
-        """Return what was found."""
+    def report(self, *, is_whole: bool = True) -> Report:
+        """Return what was found; `is_whole` is False where not all links were fed."""
         self._judge_suspects()
-        self._judge_anchors()
+        self._judge_anchors(is_whole)
         return Report(
             self._checked, self._head, tuple(self._findings), self._more, self._number,
             self._anchored.vouched,
@@ -227,7 +244,7 @@ class Verification:
                 return f"the link was chained at position {position}, at {moment(at)}"
         return None
 
-    def _judge_anchors(self) -> None:
+    def _judge_anchors(self, is_whole: bool) -> None:
         state = self._anchored
         if state.first_wrong is not None:
             one, link = state.first_wrong
@@ -238,7 +255,7 @@ class Verification:
                        f"after position {since}")
         beyond = [one for several in self._due.values() for one in several]
         ahead = [one for one in beyond if one.position > self._position]
-        if ahead:
+        if ahead and is_whole:
             last = max(ahead, key=lambda one: one.position)
             self._find(What.CUT, self._position + 1, None,
                        f"the chain ends at position {self._position}, and the anchor of "

@@ -4,9 +4,9 @@ Replaying is strict. An event that the table does not allow where it stands is n
 case, whoever wrote it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, Row, State, rows_from
 
@@ -55,6 +55,9 @@ class Event(Protocol):
     def arguments(self) -> Mapping[str, Any]: ...
 
 
+AnEvent = TypeVar("AnEvent", bound=Event)
+
+
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """How a case stands after some events.
@@ -84,6 +87,25 @@ def replay(events: Iterable[Event]) -> Replayed:
     if standing is None:
         raise BrokenHistory("a case has at least the event that opened it")
     return standing
+
+
+def without_first_votes(events: Sequence[AnEvent]) -> list[AnEvent]:
+    """Return the events, the oldest first, that are no first vote: what was decided or happened."""
+    revisions = (None, *(one.evidence_revision for one in events))
+    return [
+        event
+        for event, revision in zip(events, revisions, strict=False)
+        if not _is_first_vote(event, revision)
+    ]
+
+
+def _is_first_vote(event: Event, revision: int | None) -> bool:
+    """Say whether an event is a vote that left the case as it was, at this evidence revision."""
+    return (
+        event.command in TWO_PERSON
+        and event.from_state == event.to_state
+        and event.evidence_revision == revision
+    )
 
 
 def _after(before: Replayed | None, event: Event) -> Replayed:

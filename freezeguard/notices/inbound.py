@@ -1,31 +1,47 @@
 """Reads a mail that reached us: bytes from anybody, so nothing in it may surprise.
 
-The lenient parser of the standard library takes any bytes; headers are decoded here, piece by
-piece, because its stricter one fails on malformed ones.
+Whom it is from and what about stands in its headers, and is read first; the rest is read when it
+is asked for. Headers are decoded here, piece by piece, because the stricter way of the standard
+library fails on malformed ones; what is long is cut before anything looks for a meaning in it.
 """
 
+import codecs
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import replace
-from email import message_from_bytes
+from collections.abc import Callable
 from email.errors import HeaderParseError, MessageError
 from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses
-from html.parser import HTMLParser
+from itertools import islice
+from typing import TypeVar
 
+from freezeguard.notices.mailparts import (
+    HEADER_LIMIT,
+    Part,
+    blocks_of,
+    headers_of,
+    parts_of,
+    whole,
+)
+from freezeguard.notices.mailwords import without_quotes, words_of
 from freezeguard.notices.mime import one_line
-from freezeguard.ports.mails import MailUnreadableError, Received, Returned
+from freezeguard.ports.mails import Content, MailUnreadableError, Received, Returned
 
 SIZE_LIMIT = 30_000_000
 """Bytes of a whole mail, its attachments included."""
 TEXT_LIMIT = 20_000
 """Characters that are kept of a mail's text."""
 
-_PARTS = 200
+_READ_LIMIT = 400_000
+"""Octets that are read of one text, and characters of all, to find what of it was written now."""
+_ORIGINAL_LIMIT = 64_000
 _NAMES = 20
-_ID_LIMIT = 200
+_ID_LIMIT, _IDS = 200, 50
+_RECIPIENTS = 500
+_MAILBOX = re.compile(r"[^\s<>()\[\],;:\"@]{1,64}@[^\s<>()\[\],;:\"@]{1,255}")
+Read = TypeVar("Read")
+_SLOW_CHARSETS = frozenset({"idna", "punycode"})
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,300}>")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BULK = frozenset({"bulk", "junk", "list", "auto_reply"})
@@ -42,30 +58,33 @@ def read_mail(raw: bytes, recipient: str | None = None) -> Received:
         raise MailUnreadableError("The mail is empty.")
     if len(raw) > SIZE_LIMIT:
         raise MailUnreadableError(f"The mail has more than {SIZE_LIMIT:,d} bytes.")
+    return _guarded(lambda: _read(whole(raw), raw, recipient))
+
+
+def _guarded(read: Callable[[], Read]) -> Read:
     try:
-        return _read(message_from_bytes(raw), raw, recipient)
+        return read()
     except _UNREADABLE as error:
         raise MailUnreadableError(f"The mail can't be read: {error}") from error
 
 
-def _read(message: Message, raw: bytes, recipient: str | None) -> Received:
-    senders = _addresses(message, "From")
-    received = Received(
-        message_id=_own_id(message, raw),
-        sender=senders[0] if len(senders) == 1 else None,
+def _read(mail: Part, raw: bytes, recipient: str | None) -> Received:
+    head = mail.head
+    return Received(
+        message_id=_own_id(head, raw),
+        sender=_sender(head),
         recipients=(
             *([recipient.lower()] if recipient else []),
-            *_addresses(message, "Delivered-To", "X-Original-To", "To", "Cc"),
+            *_recipients(head, "Delivered-To", "X-Original-To", "To", "Cc"),
         ),
         refers_to=tuple(dict.fromkeys([
-            *_ids(message, "In-Reply-To"), *reversed(_ids(message, "References")),
-        ])),
-        automatic=_is_automatic(message),
+            *_ids(head, "In-Reply-To"), *reversed(_ids(head, "References")),
+        ]))[:_IDS],
+        automatic=_is_automatic(head),
+        is_report=_is_report(head),
+        read=lambda: _guarded(lambda: _content(mail)),
+        read_report=lambda: _guarded(lambda: _returned(mail)),
     )
-    if _is_report(message):
-        return replace(received, returned=_returned(message))
-    text, attachments = _content(message)
-    return replace(received, text=without_quotes(text)[:TEXT_LIMIT], attachments=attachments)
 
 
 # ------------------------------------------------------------------------------------- headers
@@ -73,13 +92,11 @@ def _read(message: Message, raw: bytes, recipient: str | None) -> Received:
 
 def _header(message: Message, name: str) -> str:
     """Return a header in words, on one line; empty where there is none."""
-    value = message.get(name)
-    if value is None:
-        return ""
+    value = str(message.get(name, ""))[:HEADER_LIMIT]
     try:
-        pieces = decode_header(str(value))
+        pieces = decode_header(value)
     except (HeaderParseError, ValueError):
-        return one_line(str(value))
+        return one_line(value)
     return one_line("".join(_decoded(text, charset) for text, charset in pieces))
 
 
@@ -87,19 +104,34 @@ def _decoded(text: bytes | str, charset: str | None) -> str:
     if isinstance(text, str):
         return text
     try:
-        return text.decode(charset or "utf-8", "replace")
+        name = codecs.lookup(charset or "utf-8").name
+        return text.decode("utf-8" if name in _SLOW_CHARSETS else name, "replace")
     except LookupError:  # a charset that nobody knows
         return text.decode("utf-8", "replace")
 
 
-def _addresses(message: Message, *names: str) -> list[str]:
-    values = [one_line(str(value)) for name in names for value in message.get_all(name, [])]
-    found = (address.strip().lower() for _, address in getaddresses(values))
-    return list(dict.fromkeys(one for one in found if "@" in one))
+def _sender(message: Message) -> str | None:
+    """Return who wrote it, None where that is nobody or more than one."""
+    values = [str(one) for one in message.get_all("From", [])]
+    if sum(map(len, values)) > HEADER_LIMIT:
+        return None
+    found = {address.strip().lower() for _, address in getaddresses(map(one_line, values))}
+    senders = [one for one in found if "@" in one]
+    return senders[0] if len(senders) == 1 else None
+
+
+def _recipients(message: Message, *names: str) -> list[str]:
+    values = (str(value) for name in names for value in message.get_all(name, []))
+    found = (one.lower() for value in values for one in _MAILBOX.findall(value))
+    return list(islice(dict.fromkeys(found), _RECIPIENTS))
 
 
 def _ids(message: Message, name: str) -> list[str]:
-    return _MESSAGE_ID.findall(_header(message, name))
+    """Return the ids in a header, of many the last ones, which are the nearest."""
+    value = str(message.get(name, ""))
+    if "=?" in value:
+        value = _header(message, name)
+    return _MESSAGE_ID.findall(value)[-_IDS:]
 
 
 def _own_id(message: Message, raw: bytes) -> str:
@@ -129,18 +161,17 @@ def _is_report(message: Message) -> bool:
     return message.get_content_type() == "multipart/report" and kind == "delivery-status"
 
 
-def _returned(message: Message) -> Returned:
+def _returned(mail: Part) -> Returned:
     """Read a report of a mail server about a mail of ours."""
     said: dict[str, str] = {}
     original: list[str] = []
-    for part in _parts(message):
-        kind = part.get_content_type()
-        if kind == "message/delivery-status":
-            for block in _blocks(part):
+    for part in parts_of(mail):
+        if part.kind == "message/delivery-status":
+            for block in blocks_of(part):
                 for name in ("Action", "Status", "Final-Recipient", "Diagnostic-Code"):
                     said[name] = _header(block, name) or said.get(name, "")
-        elif kind in {"message/rfc822", "text/rfc822-headers"}:
-            original += _original_ids(part)
+        elif part.kind in {"message/rfc822", "text/rfc822-headers"} and not original:
+            original = _ids(headers_of(part.octets(_ORIGINAL_LIMIT)), "Message-ID")
     status, action = said.get("Status", ""), said.get("Action", "").lower()
     recipient = said.get("Final-Recipient", "").rpartition(";")[2].strip().lower()
     detail = " ".join(one for one in (status, said.get("Diagnostic-Code", "")) if one)
@@ -151,146 +182,34 @@ def _returned(message: Message) -> Returned:
     )
 
 
-def _blocks(part: Message) -> list[Message]:
-    inner = part.get_payload()
-    return [one for one in inner if isinstance(one, Message)] if isinstance(inner, list) else []
-
-
-def _original_ids(part: Message) -> list[str]:
-    inner = _blocks(part)
-    whole = inner[0] if inner else message_from_bytes(_octets(part))
-    return _ids(whole, "Message-ID")
-
-
 # ------------------------------------------------------------------------------------- content
 
 
-def _parts(message: Message) -> Iterator[Message]:
-    for place, part in enumerate(message.walk()):
-        if place >= _PARTS:
-            return
-        yield part
-
-
-def _content(message: Message) -> tuple[str, tuple[str, ...]]:
+def _content(mail: Part) -> Content:
     """Return the text that somebody wrote, and the names of what they attached."""
     plain: list[str] = []
     pages: list[str] = []
     attached: list[str] = []
-    for part in _parts(message):
-        if part.is_multipart():
+    for part in parts_of(mail):
+        if part.is_container:
             continue
-        kind, name = part.get_content_type(), part.get_filename()
-        if name is not None or part.get_content_disposition() == "attachment":
-            attached.append(one_line(str(name or kind))[:120])
-        elif kind == "text/plain":
+        head, kind = part.head, part.kind
+        name = head.get_filename()
+        is_text = name is None and head.get_content_disposition() != "attachment"
+        if is_text and kind == "text/plain":
             plain.append(_text(part))
-        elif kind == "text/html":
+        elif is_text and kind == "text/html":
             pages.append(_text(part))
         else:
-            attached.append(kind)
-    written = "\n".join(plain) if any(one.strip() for one in plain) else words_of("\n".join(pages))
-    return _UNPRINTABLE.sub("", written), tuple(attached[:_NAMES])
+            attached.append(one_line(str(name or kind))[:120])
+    if any(one.strip() for one in plain):
+        written = "\n".join(plain)[:_READ_LIMIT]
+    else:
+        written = words_of("\n".join(pages)[:_READ_LIMIT])
+    text = without_quotes(_UNPRINTABLE.sub("", written))
+    return Content(text[:TEXT_LIMIT], tuple(attached[:_NAMES]))
 
 
-def _octets(part: Message) -> bytes:
-    octets = part.get_payload(decode=True)
-    return octets if isinstance(octets, bytes) else b""
-
-
-def _text(part: Message) -> str:
-    return _decoded(_octets(part), part.get_content_charset()).replace("\r\n", "\n")
-
-
-class _Words(HTMLParser):
-    """Collects the words of a page; a block ends a line."""
-
-    UNSEEN = frozenset({"style", "script", "title", "head"})
-    BLOCKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "blockquote"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self._unseen = 0
-        self._quoted = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        self._unseen += tag in self.UNSEEN
-        self._quoted += tag == "blockquote"
-        if tag in self.BLOCKS:
-            self.words.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._unseen = max(0, self._unseen - (tag in self.UNSEEN))
-        self._quoted = max(0, self._quoted - (tag == "blockquote"))
-
-    def handle_data(self, data: str) -> None:
-        if self._unseen or not data.strip():
-            return
-        self.words.append(f"\n> {data.strip()}\n" if self._quoted else data)
-
-
-def words_of(page: str) -> str:
-    """Return the words of an HTML page; what it quotes begins with ">"."""
-    reader = _Words()
-    reader.feed(page)
-    reader.close()
-    lines = ("".join(reader.words)).splitlines()
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(one.strip() for one in lines)).strip()
-
-
-# -------------------------------------------------------------------------------------- quotes
-
-_DIVIDER = re.compile(
-    r"-{2,}\s*(original message|ursprüngliche nachricht|originalnachricht|forwarded message|"
-    r"weitergeleitete nachricht)\s*-{2,}|_{20,}",
-    re.IGNORECASE,
-)
-_ATTRIBUTION = re.compile(
-    r"(on\b.{5,300}\bwrote|am\b.{5,300}\bschrieb\b.{0,200})\s*:", re.IGNORECASE
-)
-_HEADER_LINE = re.compile(r"\*?(from|von|sent|gesendet|date|datum|to|an|subject|betreff):\*?\s",
-                          re.IGNORECASE)
-_HEADER_LINES = 3
-
-
-def without_quotes(text: str) -> str:
-    """Return what somebody wrote without the message that they answer.
-
-    Where nothing else is left the whole text is returned: no words of a person are lost.
-    """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = _before_divider(_without_marked(lines))
-    return "\n".join(kept).strip() or text.strip()
-
-
-def _without_marked(lines: list[str]) -> list[str]:
-    """Leave out lines that begin with ">", and the line above them that says who wrote them."""
-    kept: list[str] = []
-    for line in lines:
-        if not line.lstrip().startswith(">"):
-            kept.append(line)
-            continue
-        while kept and not kept[-1].strip():
-            kept.pop()
-        for length in (1, 2):  # programs break a long line
-            if _ATTRIBUTION.fullmatch(" ".join(kept[-length:]).strip()):
-                del kept[-length:]
-                break
-    return kept
-
-
-def _before_divider(lines: list[str]) -> list[str]:
-    """Return the lines before an original that is quoted whole, or before a signature."""
-    for place, line in enumerate(lines):
-        stripped = line.strip()
-        following = lines[place : place + _HEADER_LINES]
-        is_head = len(following) == _HEADER_LINES and all(
-            _HEADER_LINE.match(one.strip()) for one in following
-        )
-        if is_head or line == "-- " or _DIVIDER.fullmatch(stripped):
-            return lines[:place]
-        if place and _ATTRIBUTION.fullmatch(stripped):
-            return lines[:place]
-    return lines
+def _text(part: Part) -> str:
+    octets = part.octets(_READ_LIMIT)
+    return _decoded(octets, part.head.get_content_charset()).replace("\r\n", "\n")

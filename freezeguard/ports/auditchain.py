@@ -30,6 +30,14 @@ class AuditChain(Protocol):
         """Return the highest audit row that is chained; lower ones may still be missing."""
         ...
 
+    async def frontier(self) -> int:
+        """Return about which row the chain is at now; single ones far off do not count."""
+        ...
+
+    async def end_of_next(self, after: int, limit: int) -> int | None:
+        """Return the number of the last one of the next audit rows; None where there are none."""
+        ...
+
     async def unchained(self, after: int, until: int, limit: int) -> list[AuditRow]:
         """Return audit rows with a number in (after, until] that are not chained, in order."""
         ...

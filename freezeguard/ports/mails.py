@@ -1,5 +1,6 @@
 """A mail that reached us, read: who wrote what about which notice."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -22,20 +23,29 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What somebody wrote, without what they quote, and the names of what they attached."""
+
+    text: str = ""
+    attachments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
-    """One mail.
+    """One mail, by its headers; its content is read when somebody asks for it.
 
     `message_id` is its own, or stands for one that it lacks; `sender` is the address of its
     author, in lower case, and proves nothing; `recipients` are all addresses that it went to;
-    `refers_to` are message ids that it answers, the nearest first. `text` is without what it
-    quotes; `attachments` are their names. `automatic` says that no person wrote it.
+    `refers_to` are message ids that it answers, the nearest first. `automatic` says that no person
+    wrote it, `is_report` that a mail server did, about a mail of ours. `read` and `read_report`
+    raise `MailUnreadableError`.
     """
 
     message_id: str
     sender: str | None
-    recipients: tuple[str, ...] = ()
-    refers_to: tuple[str, ...] = ()
-    text: str = ""
-    attachments: tuple[str, ...] = ()
-    automatic: bool = False
-    returned: Returned | None = None
+    recipients: tuple[str, ...]
+    refers_to: tuple[str, ...]
+    automatic: bool
+    is_report: bool
+    read: Callable[[], Content]
+    read_report: Callable[[], Returned]

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from freezeguard.domain.auditchain import (
     content_of,
 )
 from freezeguard.domain.auditverification import Report, Verification
+from freezeguard.domain.errors import Unavailable
 from freezeguard.ports.clock import Now
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.metrics import Metrics
@@ -32,7 +34,9 @@ log = structlog.get_logger()
 
 BATCH, RECENT, SLICE, PAGE = 100, 2000, 5000, 100
 """Batches and pages are small: hashing one holds the loop up, and freezes wait meanwhile."""
-END = 2**63 - 1
+START, END = -(2**63), 2**63 - 1
+PATIENCE = 20.0
+"""Seconds after which a verification over HTTP says how far it came."""
 POST_AGAIN = timedelta(seconds=30)
 
 Salts = Callable[[int], bytes]
@@ -47,7 +51,7 @@ class Chaining:
     def __init__(self, database: Database, salts: Salts, metrics: Metrics, now: Now) -> None:
         self._database, self._salts = database, salts
         self._metrics, self._now = metrics, now
-        self._swept = 0
+        self._swept = START
 
     async def step(self) -> int:
         """Chain one batch and measure what is left; return how many rows were chained."""
@@ -69,14 +73,15 @@ class Chaining:
 
     async def _waiting(self, tx: Transaction) -> list[AuditRow]:
         """Return new rows and recent late ones; where there are none, late ones of a slice."""
-        recent = await tx.chain.highest_seq() - RECENT
+        recent = max(START, await tx.chain.frontier() - RECENT)
         rows = await tx.chain.unchained(recent, END, BATCH)
         if rows:
             return rows
-        until = min(self._swept + SLICE, recent)
-        rows = await tx.chain.unchained(self._swept, until, BATCH)
+        until = await tx.chain.end_of_next(self._swept, SLICE)
+        if until is not None:
+            rows = await tx.chain.unchained(self._swept, until, BATCH)
         if not rows:
-            self._swept = 0 if until >= recent else until
+            self._swept = START if until is None or until >= recent else until
         return rows
 
     async def _measure(self) -> None:
@@ -184,6 +189,16 @@ class Unchained:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a verification came to; `is_complete` is False where its time was up before the end."""
+
+    instance: UUID
+    report: Report
+    waiting: Unchained
+    is_complete: bool
+
+
 class AuditReading:
     """Reads the chain in pages, and verifies it."""
 
@@ -203,31 +218,67 @@ class AuditReading:
 
         return await self._database.run(work)
 
-    async def unchained(self) -> Unchained:
-        """Return what is in no link; looks at the whole record, stretch by stretch."""
+    async def unchained(self, until: float = inf) -> Unchained:
+        """Return what is in no link; looks at the whole record, stretch by stretch.
+
+        `until` is the moment of the loop's clock at which it ends all the same.
+        """
         now, highest = self._now(), await self._database.run(lambda tx: tx.chain.highest_seq())
         seqs: list[int] = []
-        after = 0
-        while after < highest and len(seqs) < PAGE:
-            seqs += await self._unchained_in(after, min(after + SLICE, highest))
-            after += SLICE
+        after: int | None = START
+        while after is not None and after < highest and len(seqs) < PAGE:
+            if _now() > until:
+                break
+            found, after = await self._next_unchained(after, highest)
+            seqs += found
         number, oldest = await self._database.run(lambda tx: tx.chain.backlog())
         return Unchained(max(number, len(seqs)), tuple(seqs[:PAGE]), oldest, now)
 
-    async def _unchained_in(self, after: int, until: int) -> list[int]:
-        rows = await self._database.run(lambda tx: tx.chain.unchained(after, until, PAGE))
-        return [row.seq for row in rows]
+    async def _next_unchained(self, after: int, highest: int) -> tuple[list[int], int | None]:
+        """Return what is in no link among the next rows, and where they end."""
 
-    async def verify(self) -> tuple[UUID, Report, Unchained]:
-        """Verify the whole chain against the anchors in our own file; one run at a time."""
-        async with self._one_at_a_time:
-            page = await self.page(0, PAGE)
-            run = Verification(page.instance, await self._anchors.known())
-            while page.links:
-                for link, content in page.links:
-                    run.link(link, content)
-                page = await self.page(page.links[-1][0].position, PAGE)
-            waiting = await self.unchained()
-            for seq in waiting.seqs:
-                run.unchained(seq, waiting.now)
-            return page.instance, run.report(), waiting
+        async def work(tx: Transaction) -> tuple[list[int], int | None]:
+            end = await tx.chain.end_of_next(after, SLICE)
+            if end is None:
+                return [], None
+            rows = await tx.chain.unchained(after, min(end, highest), PAGE)
+            return [row.seq for row in rows], end
+
+        return await self._database.run(work)
+
+    async def verify(self, patience: float = PATIENCE) -> Verified:
+        """Verify the chain against the anchors in our own file; one run at a time.
+
+        After `patience` seconds it says what it has found so far. Raises Unavailable where
+        another run took all that time.
+        """
+        until = _now() + patience
+        try:
+            async with asyncio.timeout_at(until):
+                await self._one_at_a_time.acquire()
+        except TimeoutError:
+            raise Unavailable(
+                "The record is being verified for somebody else; ask again.", retry_after=patience
+            ) from None
+        try:
+            return await self._verify(until)
+        finally:
+            self._one_at_a_time.release()
+
+    async def _verify(self, until: float) -> Verified:
+        page = await self.page(0, PAGE)
+        run = Verification(page.instance, await self._anchors.known())
+        while page.links and _now() <= until:
+            for link, content in page.links:
+                run.link(link, content)
+            page = await self.page(page.links[-1][0].position, PAGE)
+        waiting = await self.unchained(until)
+        for seq in waiting.seqs:
+            run.unchained(seq, waiting.now)
+        is_complete = not page.links and _now() <= until
+        report = run.report(is_whole=not page.links)
+        return Verified(page.instance, report, waiting, is_complete)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,16 +1,15 @@
 """One case with everything around it, for whoever may see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from freezeguard.domain.authority import may_see
 from freezeguard.domain.case import possible_commands, unmet_guards, votes_cast
 from freezeguard.domain.enforcement import ObjectState
 from freezeguard.domain.errors import NotFound
-from freezeguard.domain.people import Actor, Person
+from freezeguard.domain.people import Actor, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import Now
@@ -26,18 +25,9 @@ from freezeguard.ports.storage import (
     Transaction,
 )
 from freezeguard.services.casework import Casework
+from freezeguard.services.vendorsview import VENDORS_CLOCKS
 
 EXCERPTS = 5
-_NOT_THE_VENDORS = frozenset(
-    {"by", "comment", "counted", "judged_by", "pullers", "similar_cases"}
-)
-
-
-VENDORS_CLOCKS = frozenset(
-    {"vendor_ack", "vendor_plan", "vendor_date", "contest", "judge", "approve", "update",
-     "probation", "appeal"}
-)
-"""The clocks that a vendor sees: its own, and when it is to hear from the shop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +77,7 @@ class Casefiles:
 
     async def open(self, tx: Transaction, case: Case, actor: Actor) -> Casefile:
         """Return everything about a case as this actor may see it."""
-        is_staff = not isinstance(actor, Person) or actor.is_staff
+        is_staff = not is_vendor(actor)
         facts = await self._casework.facts(tx, case)
         notices = await tx.notices.of_case(case.id)
         now = self._now()
@@ -114,11 +104,6 @@ class Casefiles:
         )
 
 
-def is_vendor(actor: Actor) -> bool:
-    """Say whether an actor is a person of a vendor."""
-    return isinstance(actor, Person) and not actor.is_staff
-
-
 def may_see_file(file: EvidenceFile, actor: Actor) -> bool:
     """Say whether a file is any business of somebody who may see its case."""
     return file.visible_to_vendor or not is_vendor(actor)
@@ -134,11 +119,3 @@ async def files_for(tx: Transaction, case_id: UUID, actor: Actor) -> list[Eviden
 
 def _to_vendor(notice: Notice) -> bool:
     return notice.recipient.startswith("vendor:")
-
-
-def for_vendor(reason: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is not the vendor's: other cases, whose complaints counted, who pulled.
-
-    And in what words: what staff writes may name a customer.
-    """
-    return {key: value for key, value in reason.items() if key not in _NOT_THE_VENDORS}

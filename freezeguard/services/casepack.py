@@ -13,7 +13,7 @@ from uuid import UUID
 from freezeguard.domain.auditchain import Anchor, AuditRow, Link, origin_hash
 from freezeguard.domain.authority import may_see
 from freezeguard.domain.errors import NotAllowed
-from freezeguard.domain.people import Actor, Person, Role
+from freezeguard.domain.people import Actor, Person, Role, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.ports.clock import Now
 from freezeguard.ports.notices import NoticeError, Rendered, Renderer
@@ -27,6 +27,7 @@ from freezeguard.ports.storage import (
     Vendor,
 )
 from freezeguard.services.casefile import Casefile, Casefiles, visible_case
+from freezeguard.services.vendorsview import history_for
 
 PackReader = Literal["authority", "vendor", "internal"]
 FARTHEST = 10_000
@@ -123,7 +124,7 @@ class CasePacks:
             viewpoint=viewpoint,
             made_at=self._now(),
             file=file,
-            events=tuple(await tx.cases.events(case.id)),
+            events=tuple(history_for(await tx.cases.events(case.id), viewpoint)),
             votes=() if for_vendor else tuple(await tx.cases.every_vote(case.id)),
             texts=tuple((one, self._text(one)) for one in file.notices),
             sku=await tx.master.sku(case.scope.sku),
@@ -156,15 +157,14 @@ class CasePacks:
 
 def _viewpoint(case: Case, reader: PackReader, actor: Actor) -> Actor:
     """Return through whose eyes the case is seen. Raises NotAllowed."""
-    is_vendor = isinstance(actor, Person) and not actor.is_staff
     if reader != "vendor":
-        if is_vendor:
+        if is_vendor(actor):
             raise NotAllowed("A vendor gets the pack for vendors: ask with for=vendor.")
         return actor
     eyes = Person("", "the vendor", frozenset({Role.VENDOR}), vendor=case.vendor)
     if case.vendor is None or not may_see(case, eyes):
         raise NotAllowed("No vendor knows of this case, so there is no pack for one.")
-    return actor if is_vendor else eyes
+    return actor if is_vendor(actor) else eyes
 
 
 async def _trail(tx: Transaction, case_id: UUID, anchors: Sequence[Anchor]) -> Trail:

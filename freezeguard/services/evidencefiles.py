@@ -18,13 +18,13 @@ import structlog
 from freezeguard.domain.errors import FreezeguardError, NotFound, Unavailable
 from freezeguard.domain.files.content import Examined, examine
 from freezeguard.domain.files.names import safe_name
-from freezeguard.domain.people import Actor, actor_name
+from freezeguard.domain.people import Actor, actor_name, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.evidence import EvidenceFile, Vault
 from freezeguard.ports.storage import Database, Transaction
-from freezeguard.services.casefile import files_for, is_vendor, visible_case
+from freezeguard.services.casefile import files_for, visible_case
 from freezeguard.services.casepack import AttachedFile
 from freezeguard.services.casework import Aftermath
 from freezeguard.services.commands import Commands

@@ -18,7 +18,7 @@ from freezeguard.domain.people import Actor, Correspondent
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import Now
-from freezeguard.ports.mails import Received, Returned
+from freezeguard.ports.mails import Content, Received, Returned
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.bounces import Bounces
 from freezeguard.services.casework import Casework
@@ -62,21 +62,29 @@ class Receiving:
         Raises NotFound where no case is meant, NotAllowed where the sender is nobody who may
         write to it, and IllegalTransition where it is closed.
         """
-        if mail.returned is not None:
-            returned = mail.returned
+        if mail.is_report:
+            returned = mail.read_report()
             return await self._database.run(lambda tx: self._returned(tx, mail, returned))
         if mail.automatic or mail.sender == bare_address(self._sender.address).lower():
             log.info("mail_ignored", message_id=mail.message_id)
             return Taken(Outcome.IGNORED)
-        return await self._database.run(lambda tx: self._comment(tx, mail))
+        await self._database.run(lambda tx: self._expect(tx, mail))
+        content = mail.read()
+        return await self._database.run(lambda tx: self._comment(tx, mail, content))
 
     # ------------------------------------------------------------------------------- comments
 
-    async def _comment(self, tx: Transaction, mail: Received) -> Taken:
+    async def _expect(self, tx: Transaction, mail: Received) -> Case:
+        """Return the case that a mail is about. What a stranger has sent is not even read."""
         case_id = await self._case_id(tx, mail)
-        seen = None if case_id is None else await tx.cases.get(case_id)
-        if seen is None:
+        case = None if case_id is None else await tx.cases.get(case_id)
+        if case is None:
             raise NotFound("No case is meant: answer a notice, or write to its reply address.")
+        await _writer(tx, case, mail.sender)
+        return case
+
+    async def _comment(self, tx: Transaction, mail: Received, content: Content) -> Taken:
+        seen = await self._expect(tx, mail)
         await tx.signals.lock_sku(seen.scope.sku)
         case = await tx.cases.get(seen.id, lock=True) or seen
         actor = await _writer(tx, case, mail.sender)
@@ -84,7 +92,7 @@ class Receiving:
             mail.message_id, case.id, Outcome.COMMENTED, self._now()
         ):
             return Taken(Outcome.REPEATED, case.number)
-        arguments = {"comment": in_words(mail), "by_mail": mail.sender}
+        arguments = {"comment": in_words(mail.sender, content), "by_mail": mail.sender}
         await self._casework.execute(
             tx, case, Command.COMMENT, arguments=arguments, actor=actor
         )
@@ -144,16 +152,16 @@ class Receiving:
         return Taken(Outcome.BOUNCED if any(followed) else Outcome.IGNORED)
 
 
-def in_words(mail: Received) -> str:
+def in_words(sender: str | None, content: Content) -> str:
     """Return the comment that a mail becomes: its words, and what was left out."""
-    note = f"[By mail from {mail.sender}.]"
-    if mail.attachments:
-        names = ", ".join(mail.attachments)
+    note = f"[By mail from {sender}.]"
+    if content.attachments:
+        names = ", ".join(content.attachments)
         note = (
-            f"[By mail from {mail.sender}. Attachments are not stored: {names}. "
+            f"[By mail from {sender}. Attachments are not stored: {names}. "
             "Attach evidence on the case itself.]"
         )
-    return f"{mail.text}\n\n{note}".strip()
+    return f"{content.text}\n\n{note}".strip()
 
 
 def _pattern(reply_to: str | None) -> re.Pattern[str] | None:

@@ -25,6 +25,7 @@ from freezeguard.services.readers import (
     stand_in,
     vendor_reader,
 )
+from freezeguard.services.vendorsview import reason_for_vendor
 from freezeguard.services.webhooks import post_case_news
 
 DEFAULTS = Policy()
@@ -191,7 +192,8 @@ class Telling:
         }
         if reader.audience == "vendor":
             addressed.pop("by", None)
-            addressed["reason"] = _without_comment(facts.get("reason"))
+            if (reason := facts.get("reason")) is not None:
+                addressed["reason"] = reason_for_vendor(reason)
             if "waived" in facts:
                 addressed["waived"] = [
                     {"name": one["name"], "until": one["until"]} for one in facts["waived"]
@@ -489,13 +491,6 @@ async def _name(tx: Transaction, person: str) -> str:
 def _public_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out who pulled and which signals counted: neither is the vendor's to know."""
     return {key: value for key, value in reason.items() if key not in {"by", "counted"}}
-
-
-def _without_comment(reason: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Leave out what staff wrote for each other: it may name a customer."""
-    if reason is None:
-        return None
-    return {key: value for key, value in reason.items() if key != "comment"}
 
 
 def evidence_facts(seen: AttachedSignals) -> dict[str, Any]:

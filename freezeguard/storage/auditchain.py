@@ -10,8 +10,9 @@ from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 
 SQL = queries("audit_chain")
+LOWEST = -(2**63)
 RECENT = 2000
-"""So far below the highest chained row one that commits late is looked for at each step."""
+"""So far below the frontier a row that commits late is looked for at each step."""
 
 
 class PostgresAuditChain:
@@ -34,6 +35,13 @@ class PostgresAuditChain:
     async def highest_seq(self) -> int:
         return int(await self._connection.fetchval(SQL["highest_seq"]))
 
+    async def frontier(self) -> int:
+        return int(await self._connection.fetchval(SQL["frontier"]))
+
+    async def end_of_next(self, after: int, limit: int) -> int | None:
+        end: int | None = await self._connection.fetchval(SQL["end_of_next"], after, limit)
+        return end
+
     async def unchained(self, after: int, until: int, limit: int) -> list[AuditRow]:
         rows = await self._connection.fetch(SQL["unchained"], after, until, limit)
         return [AuditRow(*row) for row in rows]
@@ -47,7 +55,8 @@ class PostgresAuditChain:
         await self._connection.execute(SQL["append"], *map(list, columns))
 
     async def backlog(self) -> tuple[int, datetime | None]:
-        row = await self._connection.fetchrow(SQL["backlog"], RECENT)
+        after = max(LOWEST, await self.frontier() - RECENT)
+        row = await self._connection.fetchrow(SQL["backlog"], after)
         return (0, None) if row is None else (row["rows"], row["oldest_at"])
 
     async def links(self, after: int, limit: int) -> list[tuple[Link, AuditRow | None]]:

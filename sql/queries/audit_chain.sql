@@ -19,6 +19,16 @@ SELECT position, audit_seq, chained_at, salt, digest, hash
 -- Return the highest audit row that is chained; lower ones may still be missing.
 SELECT coalesce(max(audit_seq), 0) FROM audit_chain;
 
+-- name: frontier
+-- Return about which number rows are chained now; single ones that lie far off do not count.
+SELECT coalesce(percentile_disc(0.9) WITHIN GROUP (ORDER BY audit_seq), 0)::bigint
+  FROM (SELECT audit_seq FROM audit_chain ORDER BY position DESC LIMIT 100) AS last;
+
+-- name: end_of_next
+-- Return the number of the last one of the next rows, null where there are none: numbers may lie
+-- far apart, so a walk over rows does not count on them.
+SELECT max(seq) FROM (SELECT seq FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2) AS next;
+
 -- name: unchained
 -- Return audit rows of a stretch that are not chained yet, in order.
 SELECT seq, at, actor, action, subject, why, details::text, request_id
@@ -35,11 +45,11 @@ SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bytea[],
                      $6::bytea[]);
 
 -- name: backlog
--- Count what waits to be chained among the newest rows, and since when.
+-- Count what waits to be chained among the newest rows, and since when. `$1` is the frontier.
 SELECT count(*) AS rows, min(at) AS oldest_at
   FROM (SELECT at
           FROM audit
-         WHERE seq > (SELECT coalesce(max(audit_seq), 0) FROM audit_chain) - $1::bigint
+         WHERE seq > $1
            AND (SELECT true FROM audit_chain WHERE audit_seq = seq) IS NULL
          LIMIT 10000) AS waiting;
 

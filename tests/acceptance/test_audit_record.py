@@ -83,7 +83,9 @@ async def test_an_auditor_verifies_on_their_own_machine(rig: Rig, sku: str, tmp_
         audi.run("audit", "verify"), audi.run("audit", "verify", "--anchors", kept, "--json")
     )
     verdict = with_anchors.document
+    served = (await rig.call("GET", "/v1/audit/verify", "audi")).body
 
+    assert (True, True) == (served["ok"], served["complete"])
     assert (0, 0) == (bare.code, with_anchors.code)
     assert "whole." in bare.out
     assert "would not be noticed" in bare.err
@@ -293,6 +295,23 @@ async def test_what_is_written_in_a_pack_is_text(rig: Rig, sku: str, tmp_path: P
     assert "&lt;script&gt;alert(1)" in page
     assert "<script" not in page
     assert not re.search(r"(src|href)=|url\(|@import", page)
+
+
+async def test_a_text_that_looks_like_a_time_stays_a_text(rig: Rig, sku: str, tmp_path: Path):
+    """A comment may be any text: what only looks like a moment stands in the pack as written."""
+    case = await pull(rig, "mara", sku)
+    texts = ("2026-99-99T00:00:00Z", "2026-01-01T99:99:99Z", "0000-00-00T00:00:00.5+00:00",
+             "2026-01-01T12:00:00Z\n", "\u0662\u0660\u0662\u0666-01-01T12:00:00Z")
+    for one in texts:
+        said = await rig.command(case, "comment", "owen", comment=one)
+        assert 200 == said.status, said.body
+    real = await rig.command(case, "comment", "owen", comment="2026-01-02T03:04:05.678901Z")
+    place = unpacked(await pack(rig, case, "owen", "internal"), tmp_path / "pack")
+    page = (place / "case.html").read_text()
+
+    assert 200 == real.status
+    assert [one for one in texts if one.strip() not in page] == []
+    assert "2026-01-02 03:04:05" in page
 
 
 async def test_who_may_have_which_pack(rig: Rig, sku: str):

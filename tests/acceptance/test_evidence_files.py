@@ -6,7 +6,7 @@ import json
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
-from zipfile import ZipFile
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZipFile
 
 import pytest
 
@@ -96,10 +96,13 @@ async def test_a_picture_comes_back_without_its_metadata(rig: Rig, sku: str):
         (b"MZ\x90\0" + bytes(60), "report.pdf", "application/pdf"),
         (b"\x1f\x8b\x08\0" + bytes(60), "pulls.csv", "text/csv"),
         (files.office(word__embeddings__a=b"MZ"), "report.docx", DOCX),
+        (files.broken_office(ZIP_DEFLATED), "report.docx", DOCX),
+        (files.broken_office(ZIP_BZIP2), "report.docx", DOCX),
+        (files.broken_office(ZIP_LZMA), "report.docx", DOCX),
         (files.png()[:-9], "crack.png", "image/png"),
         (PDF, "report.pdf", "application/x-www-form-urlencoded"),
     ],
-    ids=["svg", "html", "exe", "gzip", "macro", "cut", "undeclared"],
+    ids=["svg", "html", "exe", "gzip", "macro", "deflated", "bzip2", "lzma", "cut", "undeclared"],
 )
 async def test_what_is_refused_leaves_nothing(
     rig: Rig, sku: str, raw: bytes, name: str, kind: str

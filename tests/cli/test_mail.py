@@ -2,14 +2,22 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from freezeguard.bootstrap.receiving import take_mail
+from freezeguard.bootstrap.settings import Settings
+from freezeguard.cli.mail import MailExit, at_most, meaning_of
+from freezeguard.domain.people import Person, Role
+from freezeguard.ports.mails import MailUnreadableError
 from freezeguard.storage.database import PostgresDatabase
+from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.cli.shell import Shell
 from tests.notices.test_inbound import mail
-from tests.storage.makers import open_case
+from tests.storage.makers import open_case, put_people
 
 
 async def piped(shell: Shell, raw: bytes, *options: str) -> tuple[int, str, str]:
@@ -73,3 +81,40 @@ async def test_a_mail_is_kept_while_the_database_is_away(desk: Shell) -> None:
 
     assert 75 == (await piped(away, mail().as_bytes()))[0]
     assert 78 == (await piped(unfit, mail().as_bytes()))[0]
+
+
+async def test_a_mail_is_kept_while_the_database_does_not_answer(
+    dsns: OwnerAndRuntimeDsns, database: PostgresDatabase, tmp_path: Path
+) -> None:
+    """Who waits too long for a lock gives up: the mail server keeps the mail and tries again."""
+    of = await open_case(database, vendor="acme")
+    settings = Settings.model_validate({
+        "database_url": dsns.runtime, "data_dir": tmp_path,
+        "mail": {"reply_to": "quality+{case}@shop.example", "domain": "shop.example"},
+    })
+    vera = Person("vera", "V", frozenset({Role.VENDOR}), "vera@acme.example", vendor="acme")
+    await put_people(database, vera)
+    owner = await asyncpg.connect(dsns.owner)
+    async with owner.transaction():
+        await owner.execute("LOCK sku_tallies")
+        with pytest.raises(TimeoutError) as waited:
+            await take_mail(
+                settings, mail(To=f"quality+{of.number}@shop.example").as_bytes(), None, 1.0
+            )
+    await owner.close()
+
+    assert MailExit.TRY_AGAIN == meaning_of(waited.value)[0]
+
+
+def busy_for_ever() -> None:
+    """Do what a reader does with a mail that was made for it."""
+    while True:
+        pass
+
+
+def test_a_mail_may_not_keep_the_processor_busy() -> None:
+    """Time of the processor is limited, whatever a mail does with it."""
+    with pytest.raises(MailUnreadableError, match="too long") as refused, at_most(0.2):
+        busy_for_ever()
+
+    assert MailExit.UNREADABLE == meaning_of(refused.value)[0]

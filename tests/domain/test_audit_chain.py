@@ -22,7 +22,14 @@ from freezeguard.domain.auditchain import (
     entry_of,
     hash_of,
 )
-from freezeguard.domain.auditverification import LATE, MOST_FINDINGS, Report, Verification, What
+from freezeguard.domain.auditverification import (
+    LATE,
+    LEAP,
+    MOST_FINDINGS,
+    Report,
+    Verification,
+    What,
+)
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OURS, THEIRS = UUID(int=1), UUID(int=2)
@@ -256,6 +263,31 @@ def test_a_row_put_in_afterwards_is_found() -> None:
     assert [(What.INSERTED, None, 3)] == found(
         verified(links, rows, unchained=[(3, NOW + 2 * LATE)])
     )
+
+
+@pytest.mark.parametrize("seq", [-(2**63), -100, 0, 6 + LEAP, 4 * 10**18, 2**63 - 1])
+def test_a_number_that_the_database_never_gave_is_found(seq: int) -> None:
+    """Chained or not; the rows after it are not blamed for its number."""
+    rows = [row(one) for one in (1, 2, 4, 5)]
+    links = chained(rows, None, OURS, NOW, SALT * 4)
+    planted = chained([row(seq)], links[-1], OURS, NOW, SALT)
+    later = chained([row(6)], planted[-1], OURS, NOW + 2 * LATE, SALT)
+
+    assert [(What.INSERTED, 5, seq)] == found(
+        verified(links + planted + later, [*rows, row(seq), row(6)], unchained=[(7, NOW)])
+    )
+    assert [(What.INSERTED, None, seq)] == found(verified(links, rows, unchained=[(seq, NOW)]))
+
+
+def test_what_was_not_looked_at_is_not_called_cut_off() -> None:
+    """A run that was ended knows nothing of what lies behind, and says nothing of it."""
+    rows, links = chain_of(9)
+    run = Verification(OURS, [anchor(links[2]), anchor(links[8])])
+    for link, its_row in zip(links[:5], rows, strict=False):
+        run.link(link, content_of(its_row))
+    report = run.report(is_whole=False)
+
+    assert (5, 3, ()) == (report.checked, report.last_anchored, report.findings)
 
 
 def test_findings_are_bounded_and_counted() -> None:

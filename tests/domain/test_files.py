@@ -270,6 +270,38 @@ def test_a_size_that_lies_is_not_believed():
     refused(lying, DOCX, "damaged")
 
 
+def of_method(method: int) -> bytes:
+    """Return a docx with one more part, compressed in another way than documents use."""
+    return altered(lambda one: one.writestr("a.xml", bytes(range(256)) * 40, compress_type=method))
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 9, 93, 99],
+    ids=["bzip2", "lzma", "deflate64", "zstandard", "aes"],
+)
+def test_parts_compressed_in_a_way_that_documents_do_not_use_are_refused(method):
+    """ECMA-376 knows stored and deflated parts alone; no other unpacker is let loose on a file."""
+    made = method if method in {zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA} else zipfile.ZIP_STORED
+    raw = bytearray(of_method(made))
+    entry = raw.rindex(b"PK\x01\x02")
+    raw[entry + 10 : entry + 12] = method.to_bytes(2, "little")
+
+    refused(bytes(raw), DOCX, "compressed in a way")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_any_damage_to_an_archive_is_a_refusal(method):
+    """Every byte of a document, turned over one at a time: kept or refused, never a crash."""
+    whole = of_method(method)
+    for place in range(4, len(whole)):
+        broken = bytearray(whole)
+        broken[place] ^= 0xFF
+        try:
+            assert examine(bytes(broken), DOCX).media_type == DOCX
+        except TypeRefused:
+            continue
+
+
 def test_parts_that_share_their_bytes_are_refused():
     """A bomb of overlapping parts does not even get unpacked."""
     raw = bytearray(altered(lambda one: one.writestr("second.xml", bytes(1000))))

@@ -125,6 +125,27 @@ async def test_a_stranger_is_refused(shop: Outbox, sender: str) -> None:
     assert [] == await comments(shop, of)
 
 
+async def test_what_a_stranger_has_sent_is_not_even_read(shop: Outbox) -> None:
+    """Who wrote it and about what is looked at first; the rest is read for somebody known alone."""
+    of = await shop.case("kettle")
+    opened: list[str] = []
+
+    def content(sender: str, to: str) -> Any:
+        found = read_mail(mail(From=sender, To=to).as_bytes())
+        return replace(found, read=lambda: opened.append(sender) or found.read())
+
+    casework = bare_casework(shop.telling, now)
+    receiving = Receiving(shop.database, casework, Bounces(shop.telling, now, uuid4), SENDER, now)
+    to = f"quality+{of.number}@shop.example"
+    with pytest.raises(NotAllowed):
+        await receiving.take(content("mallory@evil.example", to))
+    with pytest.raises(NotFound):
+        await receiving.take(content(FIRST, "shop@shop.example"))
+    taken = await receiving.take(content(SECOND, to))
+
+    assert (Outcome.COMMENTED, [SECOND]) == (taken.outcome, opened)
+
+
 async def test_a_vendor_can_not_write_to_a_suspicion(shop: Outbox) -> None:
     """Suspicions stay inside the shop: the vendor does not learn by a mail that there is one."""
     of = await shop.case("kettle", state=State.SUSPECTED, frozen_at=None)

@@ -17,6 +17,7 @@ from freezeguard.bootstrap.settings import AuditSettings, Settings
 from freezeguard.bootstrap.surroundings import random_bytes
 from freezeguard.domain.auditchain import Anchor
 from freezeguard.domain.auditverification import Report, What
+from freezeguard.domain.errors import Unavailable
 from freezeguard.notices.anchorpost import AnchorPost
 from freezeguard.ports.metrics import NoMetrics
 from freezeguard.services import auditchain
@@ -80,7 +81,7 @@ class Shop:
 
     async def verify(self) -> Report:
         """Verify with the anchors of the file."""
-        return (await self.reading.verify())[1]
+        return (await self.reading.verify()).report
 
     async def chained_seqs(self) -> list[int]:
         """The rows in the order of their positions."""
@@ -332,6 +333,80 @@ async def test_a_row_put_in_is_found(shop: Shop, owner) -> None:
                                 lambda: datetime.now(UTC) + timedelta(hours=3))
 
     assert [(What.INSERTED, None, 25)] == found(await shop.verify())
+
+
+PLANT = ("INSERT INTO audit (seq, at, actor, action, subject) OVERRIDING SYSTEM VALUE "
+         "VALUES ($1, now(), 'person:eve', 'comment', 'case:x')")
+
+
+async def test_no_number_stalls_the_chain_or_goes_unnoticed(shop: Shop, owner) -> None:
+    """Rows with numbers before the first and far ahead: chained, told, and in nobody's way."""
+    await owner.execute("ALTER TABLE audit DROP CONSTRAINT audit_numbers_rise_from_one")
+    planted = (-(2**62), -100, 0, 4 * 10**18, 2**63 - 1)
+    await shop.write(3)
+    await shop.chain()
+    for seq in planted:
+        await owner.execute(PLANT, seq)
+    async with asyncio.timeout(30):
+        waiting = await shop.reading.unchained()
+        await shop.another_chaining().step()
+        await shop.write(250)
+        chaining = shop.another_chaining()
+        for _ in range(8):
+            await chaining.step()
+        verified = await shop.reading.verify()
+
+    assert [-(2**62), -100, 0] == list(waiting.seqs)
+    assert {(What.INSERTED, seq) for seq in planted} == {
+        (one.what, one.seq) for one in verified.report.findings
+    }
+    assert (True, 20 + 3 + 5 + 250) == (verified.is_complete, verified.report.checked)
+
+
+async def test_what_waits_is_counted_beside_a_number_far_ahead(shop: Shop, owner) -> None:
+    """`doctor` and the metrics see rows that nobody chains, whatever the highest number is."""
+    await shop.write(150)
+    await owner.execute(PLANT, 4 * 10**18)
+    await shop.chain()
+    await shop.write(7)
+    rows, oldest = await shop.database.run(lambda tx: tx.chain.backlog())
+
+    assert (7, True) == (rows, oldest is not None)
+
+
+async def test_a_verification_says_how_far_it_came(shop: Shop, owner) -> None:
+    """When its time is up it tells what it has looked at, and calls nothing cut off."""
+    await shop.write(350)
+    await shop.chain()
+    await shop.anchoring.step()
+    await owner.execute("ALTER TABLE audit DISABLE TRIGGER USER")
+    await owner.execute("DELETE FROM audit WHERE seq IN (1, 349)")
+    ended, whole = await shop.reading.verify(0.0), await shop.reading.verify()
+
+    assert (False, True) == (ended.is_complete, whole.is_complete)
+    assert ended.report.checked < whole.report.checked == whole.report.last_anchored
+    assert {What.DELETED} == {one.what for one in whole.report.findings}
+    assert set(ended.report.findings) <= set(whole.report.findings)
+
+
+async def test_verifications_wait_for_one_another_and_not_for_ever(shop: Shop) -> None:
+    """A second one at the same time is told to come again."""
+    await shop.write(3)
+    held = asyncio.Event()
+    page = shop.reading.page
+
+    async def slow(after: int, limit: int) -> auditchain.Page:
+        await held.wait()
+        return await page(after, limit)
+
+    shop.reading.page = slow  # type: ignore[method-assign]  # a slow database
+    first = asyncio.create_task(shop.reading.verify())
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await shop.reading.verify(0.05)
+    held.set()
+
+    assert (await first).is_complete
 
 
 async def test_a_cut_end_is_found_by_an_anchor_alone(shop: Shop, owner) -> None:

@@ -216,6 +216,8 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("detection", "crossings", 1, {"crossings_once"}),
     ("audit_chain", "head", 0, {"audit_chain_pkey"}),
     ("audit_chain", "highest_seq", 0, {"audit_chain_audit_seq_key"}),
+    ("audit_chain", "frontier", 0, {"audit_chain_pkey"}),
+    ("audit_chain", "end_of_next", 2, {"audit_pkey"}),
     ("audit_chain", "unchained", 3, {"audit_pkey", "audit_chain_audit_seq_key"}),
     ("audit_chain", "backlog", 1, {"audit_pkey", "audit_chain_audit_seq_key"}),
     ("audit_chain", "links", 2, {"audit_chain_pkey"}),

@@ -140,6 +140,11 @@ KEPT = (
         *(f"DELETE FROM {table}" for table in (*HISTORY, *KEPT)),
         *(f"TRUNCATE {table}" for table in ("audit", "audit_chain", "pending_evaluations")),
         "INSERT INTO audit_origin (instance, created_at) VALUES (gen_random_uuid(), now())",
+        *(f"INSERT INTO audit (seq, at, actor, action, subject) OVERRIDING {whose} VALUE"
+          f" VALUES ({seq}, now(), '', '', '')"
+          for whose, seq in (("SYSTEM", -100), ("SYSTEM", 4 * 10**18), ("USER", 7))),
+        "INSERT INTO audit (at, actor, action, subject, hash) VALUES (now(), '', '', '', '')",
+        "SELECT setval('audit_seq_seq', 4000000000000000000)",
         "CREATE TABLE mine (n integer)",
         "ALTER TABLE audit DISABLE TRIGGER ALL",
         "DROP TABLE audit",
@@ -153,6 +158,20 @@ async def test_what_the_runtime_role_may_not(forbidden: str, database: PostgresD
     """History is append-only, nothing kept is deleted, and the schema is out of reach."""
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await database.run(lambda tx: tx.connection.execute(forbidden))
+
+
+@pytest.mark.parametrize("seq", [0, -100])
+async def test_numbers_of_the_record_rise_from_one(
+    seq: int, migrated_dsns: OwnerAndRuntimeDsns
+) -> None:
+    """Not even the owner of the table gives a row a number below the first."""
+    owner = await asyncpg.connect(migrated_dsns.owner)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await owner.execute(
+            "INSERT INTO audit (seq, at, actor, action, subject) OVERRIDING SYSTEM VALUE"
+            " VALUES ($1, now(), '', '', '')", seq
+        )
+    await owner.close()
 
 
 @pytest.mark.parametrize(

@@ -324,7 +324,7 @@ class CaseOut(CaseSummary):
     approval_requested_at: datetime | None
     approval_requested_by: str | None
     probation: dict[str, Any] | None
-    contact_cost: str
+    contact_cost: str | None = Field(description="What the contacts have cost; for staff only.")
     hold: HoldOut | None
     holds: list[HoldOut] = Field([], description="All of them: of merged scopes, or narrowed.")
     further_scopes: list[ScopeOut] = Field([], description="Of cases merged into this one.")
@@ -623,7 +623,11 @@ class Verdict(Output):
 
     model_config = ConfigDict(title="AuditVerdict")
 
-    ok: bool
+    ok: bool = Field(description="Everything was looked at, and nothing is wrong.")
+    complete: bool = Field(
+        description="False where the time was up: the links up to `head` were looked at, and not "
+        "those behind it."
+    )
     instance: str
     checked: int = Field(description="Links that were looked at.")
     head: HeadOut | None

@@ -55,12 +55,13 @@ class Audit:
     async def verify(self, call: Call[None]) -> Reply:
         """Verify the whole chain."""
         del call
-        instance, report, waiting = await self._context.audit.verify()
-        head = report.head
+        verified = await self._context.audit.verify()
+        report, head = verified.report, verified.report.head
         return Reply(
             Verdict(
-                ok=report.is_sound,
-                instance=str(instance),
+                ok=report.is_sound and verified.is_complete,
+                complete=verified.is_complete,
+                instance=str(verified.instance),
                 checked=report.checked,
                 head=None if head is None else HeadOut(
                     position=head.position, audit_seq=head.seq, hash=head.hash.hex()
@@ -73,7 +74,7 @@ class Audit:
                     for one in report.findings
                 ],
                 more=report.more,
-                unchained=_unchained(waiting),
+                unchained=_unchained(verified.waiting),
             )
         )  # fmt: skip
 
@@ -106,7 +107,9 @@ def routes(context: Context) -> list[AnyRoute]:
             summary="Is the record whole?",
             description="Looks at every link, and at the anchors in this replica's own file. It "
             "is the service's word: `freezeguard audit verify` recomputes everything on the "
-            "auditor's machine, with anchors that the auditor kept.",
+            "auditor's machine, with anchors that the auditor kept, however long it takes. Here "
+            "after 20 seconds the answer says how far it came: `complete` is false, and so is "
+            "`ok`, for nobody has looked at the rest.",
             who=READERS, result=Verdict,
         ),
         Route(

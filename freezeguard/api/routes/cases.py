@@ -19,14 +19,15 @@ from freezeguard.api.presenting import present_case, present_listed
 from freezeguard.api.refusals import InvalidFields, field_errors
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import NotFound
-from freezeguard.domain.people import Actor, Person, actor_name
+from freezeguard.domain.people import Actor, Person, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.storage import CaseEvent, CaseFilter, Clock, Transaction
-from freezeguard.services.casefile import clocks_for, for_vendor, visible_case
+from freezeguard.services.casefile import clocks_for, visible_case
 from freezeguard.services.casework import Aftermath
 from freezeguard.services.days import end_of_day
 from freezeguard.services.evaluation import Evaluated
+from freezeguard.services.vendorsview import event_for_vendor, history_for
 
 READERS = Access.person() | Access.catalogue()
 
@@ -237,7 +238,8 @@ class Cases:
             await visible_case(tx, case_id, actor)
             return await tx.cases.events(case_id)
 
-        events = [one for one in await self._context.database.run(work) if one.n > after]
+        history = history_for(await self._context.database.run(work), actor)
+        events = [one for one in history if one.n > after]
         page = events[: call.query.limit]
         more = str(page[-1].n) if len(events) > len(page) else None
         return Reply(Timeline(items=[present_event(one, actor) for one in page], next=more))
@@ -286,19 +288,9 @@ def case_id_of(text: str) -> UUID:
 
 def present_event(one: CaseEvent, actor: Actor) -> EventOut:
     """Return one line of a history as this reader may see it."""
-    is_staff = not isinstance(actor, Person) or actor.is_staff
-    arguments, by = dict(one.arguments), one.actor
-    if not is_staff:
-        if one.command == Command.ATTACH_EVIDENCE and not arguments.get("shared"):
-            arguments = {}  # a vendor learns that evidence has grown, not by what
-        own_words = arguments.get("comment") if by == actor_name(actor) else None
-        arguments = for_vendor(arguments)
-        if own_words is not None:
-            arguments["comment"] = own_words
-        if "reason" in arguments and isinstance(arguments["reason"], dict):
-            arguments["reason"] = for_vendor(arguments["reason"])
-        staff = by.startswith("person:") and by != actor_name(actor)
-        by = "the shop" if staff else by
+    by, arguments = one.actor, dict(one.arguments)
+    if is_vendor(actor):
+        by, arguments = event_for_vendor(one, actor)
     return EventOut(
         n=one.n, at=one.at, actor=by, command=one.command, from_state=one.from_state,
         to_state=one.to_state, version=one.version, evidence_revision=one.evidence_revision,

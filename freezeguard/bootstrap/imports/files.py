@@ -104,11 +104,11 @@ def _entry_of_line(line: bytes, mapping: ColumnMapping) -> Entry:
         return Entry(line)
     try:
         parsed = json.loads(text)
+        if not isinstance(parsed, dict):
+            return Entry(line)
+        return Entry(json.dumps(mapping.apply(parsed)).encode())
     except (ValueError, RecursionError):
         return Entry(line)  # whoever reads it next says what is wrong
-    if not isinstance(parsed, dict):
-        return Entry(line)
-    return Entry(json.dumps(mapping.apply(parsed)).encode())
 
 
 def _shown(line: bytes) -> bytes:
