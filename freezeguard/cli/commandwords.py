@@ -24,7 +24,7 @@ _SEEN = {"evidence_revision": "filled in with the present one; give the one that
 MEANINGS: Mapping[str, Meaning] = {
     "dismiss": Meaning(
         "End a suspicion: nothing is wrong. The sale goes on, and who pulled the cord hears why.",
-        {"reason": "why nothing is wrong"},
+        {"reason": "why nothing is wrong"}, _SEEN,
     ),
     "freeze": Meaning(
         "Stop the sale: second a suspicion, or stop again what was reinstated.",
@@ -69,7 +69,7 @@ MEANINGS: Mapping[str, Meaning] = {
         "It was no fault of the item: the sale is released without probation, and those "
         "complaints never count again. Of two people where the lane is safety.",
         {"reason_code": "wrong_item, delivery_fault, abuse, duplicate_evidence or rule_error"},
-        _WORD,
+        {**_SEEN, **_WORD},
     ),
     "comment": Meaning("Say something for the record.", {"comment": "what you have to say"}),
     "acknowledge": Meaning("Say that you, the vendor, have the notice.", {}, _WORD),
@@ -86,7 +86,7 @@ MEANINGS: Mapping[str, Meaning] = {
         {"reason": "what the vendor is told"},
     ),
     "delist": Meaning(
-        "End the sale for good. Of two people; the vendor may appeal.", {"reason": "why"}
+        "End the sale for good. Of two people; the vendor may appeal.", {"reason": "why"}, _SEEN
     ),
     "appeal": Meaning(
         "Ask for another look at a decision, by another person than the one who decided.",

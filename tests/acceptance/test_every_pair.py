@@ -166,6 +166,8 @@ async def test_legal_commands_do_what_the_table_says(
     assert 200 == answer.status, answer.body
     after = answer.body
     expected = became(state, command)
+    if "vendor" in IS[right]:
+        expected["owner"] = ""  # a vendor sees no names of staff
     assert expected == {name: after[name] for name in expected}
     # Where it stood right then is read from its history: the service goes on at once.
     history = await timeline(rig, {"id": str(pair.case.id)})

@@ -88,7 +88,9 @@ def reasons_of(problem: Mapping[str, Any]) -> set[str]:
     """Return the codes of what was refused, or the places where the code alone says too little."""
     if "rejected" in problem:
         entries = [one for one in problem["rejected"] if BEYOND_ANY not in one["detail"]]
-        return {one["code"] for one in entries}
+        return {
+            one["pointer"] if one.get("pointer") in PLACES else one["code"] for one in entries
+        }
     errors = [one for one in problem.get("errors", ()) if BEYOND_ANY not in one["detail"]]
     if "errors" in problem and not errors:
         return set()

@@ -3,12 +3,14 @@
 import asyncio
 import gzip
 import json
+import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from freezeguard.cli.main import app
@@ -51,6 +53,17 @@ ELSEWHERE = (
 """What this shop has already, or is without: people, names on the internet, a help desk."""
 WHO = {"signals": "source", "subjects": "cora", "webhooks": "root", "audit": "audi",
        "sources": "root", "cases command": "owen", "suppressions": "quin", "rules": "quin"}
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Set logging up again as it was: a command in this process sets it up for its own stream."""
+    root, saved = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**saved)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from freezeguard.cli.arguments import arguments_of
 from freezeguard.cli.audit import _kept
-from freezeguard.cli.cases import _from_file
+from freezeguard.cli.casecommands import _from_file
 from freezeguard.cli.failures import Exit, Failure
 from freezeguard.cli.jsontext import MOST_NESTED, read_json
 from freezeguard.cli.options import read_settings

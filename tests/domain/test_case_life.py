@@ -428,6 +428,8 @@ class CaseLife(RuleBasedStateMachine):
         self, command: Command, actor: Actor, arguments: dict[str, Any], behind: int | None = 0
     ) -> Decision | None:
         """Give a command; whether it is refused or done, look at what became of it."""
+        if command in {Command.SUSPECT, Command.FREEZE}:
+            arguments = arguments | {"reason": {"sentence": str(arguments.get("reason"))}}
         before = replace(self.desk.case)
         desk = self.desk
         kept = (desk.hold, dict(desk.clocks), list(desk.votes), len(desk.events))
