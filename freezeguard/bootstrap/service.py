@@ -40,7 +40,7 @@ from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.ports.clock import Moment, NewId, Now, no_moment
-from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer
+from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer, hash_spelling
 from freezeguard.services.auditchain import Anchoring, AuditReading, Chaining
 from freezeguard.services.bounces import Bounces
 from freezeguard.services.casefile import Casefiles
@@ -421,7 +421,7 @@ def build(
         calendars=calendars,
         languages=WordedLanguages(),
         subjects=Subjects(
-            database, PLACES, journal, partial(hash_customer, customer_key), now
+            database, PLACES, journal, partial(hash_spelling, customer_key), now
         ),
         endpoints=Endpoints(database, post, now, new_id, new_signing_secret),
         aftercare=aftercare.take,
