@@ -1,7 +1,7 @@
 """One name in several spellings: letter case and Unicode form tell nobody apart.
 
 `MÜLLER`, `Müller` and a `Müller` whose ü is written as two characters are one name. Texts are
-compared in a folded form (Unicode's canonical caseless match) and changed in their own.
+compared in a folded form (Unicode's canonical caseless match, with one i) and changed in their own.
 """
 
 import re
@@ -19,26 +19,29 @@ _COMPATIBLE = frozenset(
 )
 """Ideographs that may also be written as a compatibility ideograph."""
 
-_UNSURE = re.compile(r"(?:.?\0)+(?:s[st]*|f[fil]*|.)?|s[st]+|f[fil]+|[sk;`]|[%_]", re.DOTALL)
+_UNSURE = re.compile(r"(?:.?\0)+(?:s[st]*|f[fil]*|.)?|s[st]+|f[fil]+|[isk;`]|[%_]", re.DOTALL)
 """Where a folded text has other spellings: around a \\0 whatever letters are joined with it, the
-letters of ß and of ligatures, the signs that stand for single ones of Unicode; and what LIKE
-would take for a wildcard."""
+letters of ß and of ligatures, an i with whatever dots, the signs that stand for single ones of
+Unicode; and what LIKE would take for a wildcard."""
+
+_SINGLE = frozenset("sk;`")
+_DOTTED = re.compile("i\u0307+")
 
 
 def folded(text: str) -> str:
     """Return what is the same for every spelling of a text."""
     if text.isascii():
         return text.lower()
-    return normalize("NFD", normalize("NFD", text).casefold())
+    plain = normalize("NFD", normalize("NFD", text).casefold())
+    # in Turkish the large letter of ı is I, and the small one of İ is i
+    return _DOTTED.sub("i", plain.replace("ı", "i"))
 
 
 def spellings(name: str) -> tuple[str, ...]:
     """Return the usual spellings of a name, the folded one first, then as it is given."""
     cases = (name, name.lower(), name.upper(), name.title(), name.casefold())
     forms = [normalize(form, one) for one in cases for form in ("NFC", "NFD")]
-    plain = folded(name)
-    # the large letter of a dotless i is I, which is the name of somebody else
-    return tuple(dict.fromkeys((plain, name, *(one for one in forms if folded(one) == plain))))
+    return tuple(dict.fromkeys((folded(name), name, *forms)))
 
 
 def is_telling(name: str) -> bool:
@@ -119,7 +122,7 @@ def _loosely(found: "re.Match[str]") -> str:
     unsure = found[0]
     if unsure in ("%", "_"):
         return "\\" + unsure
-    return "_" if len(unsure) == 1 and unsure != "\0" else "%"
+    return "_" if unsure in _SINGLE else "%"
 
 
 def _has_one_spelling(letter: str) -> bool:

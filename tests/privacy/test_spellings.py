@@ -166,6 +166,36 @@ async def test_the_answer_says_where_nobody_looked(
     assert {"signals": 1} == {name: n for name, n in erased.rows.items() if n}
 
 
+ODD = ("100%", "a_b_", "back\\slash\\", 'quo"te"', "it's'", "😀😀😀😀", "İİİİ", "ẞßſK", "豈豈豈豈",
+       "ŉŉŉŉ", "%%%%", "\\\\\\\\", "{$1}", "a\u0308\u0323b1", "ﬁﬂﬃ4", "Yıldız İşi")
+
+
+@pytest.mark.parametrize("reference", ODD)
+async def test_whatever_a_reference_is_made_of(
+    database: PostgresDatabase, dsns: OwnerAndRuntimeDsns, tmp_path: Path, reference: str
+) -> None:
+    """No sign of a reference means anything to the search: it finds the person and nobody else."""
+    customer = hash_customer(KEY, reference)
+    others = "Nobody is named: 100 a-b- back slash \\ % _ ' \" 😁."
+    mention = f"They call me {reference.upper()}, on the phone."
+    await store(
+        database, signal("a", "1", customer=customer, order=reference, text="Broken.", extra={
+            "note": reference, reference: 1}),
+        signal("a", "2", text=mention), signal("a", "3", text=others),
+    )
+    export = await _subjects(database, tmp_path).export(Asked(reference), await _cora(database))
+    by_order = await _subjects(database, tmp_path).export(
+        Asked(reference.swapcase(), "order"), PEOPLE["cora"])
+    await _subjects(database, tmp_path).erase(Asked(reference), "A letter.", PEOPLE["cora"])
+    left = await sql(dsns, "SELECT id, text, extra FROM signal_texts ORDER BY id")
+
+    found = {one.place.name: len(one.items) for one in export.places if one.items}
+    assert {"signals": 1, "signal_texts": 3} == found
+    assert [1] == [len(one.items) for one in by_order.places if one.place.name == "signals"]
+    assert [("1", None, None), ("2", "They call me [erased], on the phone.", None),
+            ("3", others, None)] == [tuple(one) for one in left]
+
+
 def _subjects(database: PostgresDatabase, folder: Path) -> Subjects:
     def hashed(spelling: str) -> bytes:
         return hash_spelling(KEY, spelling)
