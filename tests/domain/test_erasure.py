@@ -27,8 +27,10 @@ PERSON = Traces(frozenset({"c-2093", "ORD-77/1", "9"}), (HASH,), frozenset({TEXT
 OTHERS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(
     lambda one: one not in PERSON.words | PERSON.quotes
 )
-SPELLED = Traces(frozenset({"Jörg.Straße@Example.ﬁ", "Ɇ-Ångström-7", "Yıldız-İş", "한국/12",
-                            "か゚の豈", "k8ﬀ"}), (HASH,), frozenset({"Der Griff heißt „Ärger“ und brach ab: ﬆarke Hitze"}))
+SPELLED = Traces(
+    frozenset({"Jörg.Straße@Example.ﬁ", "Ɇ-Ångström-7", "Yıldız-İş", "한국/12", "か゚の豈", "k8ﬀ"}),
+    (HASH,), frozenset({"Der Griff heißt „Ärger“ und brach ab: ﬆarke Hitze"}),
+)
 WORDS = st.sampled_from(["c-2093", "ORD-77/1", HASH.hex(), TEXT])
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | OTHERS | WORDS
