@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
@@ -20,7 +20,14 @@ from freezeguard.domain.people import actor_name
 from freezeguard.ports.notices import Rendered
 from freezeguard.ports.storage import Notice
 from freezeguard.services import vendorsview
-from freezeguard.services.casepack import AttachedFile, CasePack, Trail, facts_of
+from freezeguard.services.casepack import (
+    AttachedFile,
+    CasePack,
+    Trail,
+    Words,
+    facts_of,
+    person_of,
+)
 
 FORMAT = "freezeguard case pack 1"
 READ_ME = """This is the record of one case of a stopped sale, made by freezeguard.
@@ -151,12 +158,18 @@ def document_of(pack: CasePack, by: str) -> Json:
         "timeline": [
             present_event(one, pack.viewpoint).model_dump(mode="json") for one in pack.events
         ],
-        "votes": [dict(one) for one in pack.votes],
+        "votes": [_with_name(pack, one, "person") for one in pack.votes],
+        "orders": [_with_name(pack, one, "registered_by") for one in pack.orders],
         "notices": [_notice(notice, text) for notice, text in pack.texts],
         "clocks": whole["clocks"],
         "tasks": whole["tasks"],
         "files": [_file(pack, one) for one in pack.files],
     }
+
+
+def _with_name(pack: CasePack, entry: Mapping[str, Any], by: str) -> Json:
+    """Return an entry with the name of whoever it is by."""
+    return {**entry, "name": pack.names.get(str(entry[by]))}
 
 
 def _item(pack: CasePack) -> Json:
@@ -197,14 +210,22 @@ def _iso(at: datetime | None) -> str | None:
 
 def _page(document: Json, pack: CasePack) -> str:
     trail = pack.trail
-    return _environment().get_template("casepack.html.j2").render(
+    return _environment(pack.words).get_template("casepack.html.j2").render(
         **document,
         trail=[_in_words(pack, row.seq, link) for row, link in trail.rows],
         anchors=[one.as_dict() for one in trail.anchors],
         entries=[None if pack.reader == "vendor" else row for row, _ in trail.rows],
         instance=str(trail.instance),
         reader=pack.reader,
+        who=partial(_who, pack.names),
     )
+
+
+def _who(names: Mapping[str, str], actor: str) -> str:
+    """Return somebody with the name by which people know them, where they have one."""
+    person = person_of(actor)
+    name = names.get(person)
+    return actor if name in (None, "", person) else f"{name} ({person})"
 
 
 def _in_words(pack: CasePack, seq: int, link: Link | None) -> Json:
@@ -218,13 +239,24 @@ def _in_words(pack: CasePack, seq: int, link: Link | None) -> Json:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(words: Words) -> Environment:
     environment = Environment(
         loader=PackageLoader("freezeguard.api", "templates"), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )
-    environment.filters |= {"moment": _readable, "words": _spaced, "plain": _plain}
+    environment.filters |= {
+        "moment": _readable, "words": _spaced,
+        "plain": partial(_plain, words), "code": partial(_code, words),
+    }
     return environment
+
+
+def _code(words: Words, code: str | None, table: str) -> str:
+    """Return the words for a code, as notices say them; where there are none, the code itself."""
+    if code is None:
+        return "–"
+    known = words(table, code)
+    return _spaced(code) if known == code else known
 
 
 def _readable(at: datetime | str | None) -> str:
@@ -239,7 +271,15 @@ def _spaced(code: str | None) -> str:
     return "–" if code is None else code.replace("_", " ")
 
 
-def _plain(value: Any) -> str:
+_TABLES = {
+    "state": "state", "lane": "lane", "severity": "severity", "intent": "intent",
+    "reason_code": "reason_code", "verdict": "verdict", "level": "level", "clock": "clock",
+    "status": "status", "branch": "branch",
+}
+"""Which values of a record are codes, by their names, and what table has the words."""
+
+
+def _plain(words: Words, value: Any, name: str = "") -> str:
     """Write a value of a record on one line: lists by commas, objects by name, times for people."""
     match value:
         case None | "":
@@ -247,12 +287,15 @@ def _plain(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case dict():
-            said = ((name, one) for name, one in value.items() if one not in (None, "", [], {}))
-            return " · ".join(f"{_spaced(str(name))}: {_plain(one)}" for name, one in said) or "–"
+            said = ((key, one) for key, one in value.items() if one not in (None, "", [], {}))
+            return " · ".join(
+                f"{_spaced(str(key))}: {_plain(words, one, str(key))}" for key, one in said
+            ) or "–"
         case list():
-            return ", ".join(map(_plain, value)) or "–"
+            return ", ".join(_plain(words, one, name) for one in value) or "–"
         case str():
-            return _said(value)
+            known = words(_TABLES[name], value) if name in _TABLES else value
+            return _said(value) if known == value else known
         case _:
             return str(value)
 

@@ -13,7 +13,7 @@ from freezeguard.api.inbound import Endpoint, as_json, read_delivery
 from freezeguard.bootstrap.inbound_settings import InboundSettings
 from freezeguard.bootstrap.settings import SettingsUnfit
 from freezeguard.catalogues.configuration import reveal
-from freezeguard.domain.masking import mask
+from freezeguard.domain.masking import mask, mask_own
 from freezeguard.domain.signatures import Scheme
 
 SHORTEST_SECRET = 16
@@ -96,8 +96,8 @@ def _scheme(table: InboundSettings, secrets: tuple[bytes, ...]) -> Scheme:
 class Trial:
     """What a stored payload would become: signals as they would be stored, the rest, the ignored.
 
-    Of a signal its text is masked as on entry; its customer is shown as it came, and is stored as
-    a keyed hash.
+    Of a signal its text is masked as on entry, its own customer and order too; its field `customer`
+    is shown as it came, and is stored as a keyed hash.
     """
 
     signals: list[dict[str, Any]]
@@ -113,6 +113,10 @@ def try_payload(name: str, table: InboundSettings, body: bytes, now: datetime) -
     )
     signals = [as_json(one) for _, one in delivery.signals.items]
     return Trial(
-        [{**one, "text": mask(one["text"])} if "text" in one else one for one in signals],
+        [{**one, "text": _masked(one)} if one.get("text") else one for one in signals],
         delivery.signals.rejected, delivery.ignored,
     )
+
+
+def _masked(signal: Mapping[str, Any]) -> str:
+    return mask_own(mask(signal["text"]), signal.get("customer"), signal.get("order"))

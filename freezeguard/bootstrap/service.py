@@ -38,9 +38,10 @@ from freezeguard.notices.anchorpost import AnchorPost
 from freezeguard.notices.languages import WordedLanguages
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
+from freezeguard.notices.wording import DEFAULT_LANGUAGE, Wording
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.ports.clock import Moment, NewId, Now, no_moment
-from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer
+from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer, hash_spelling
 from freezeguard.services.auditchain import Anchoring, AuditReading, Chaining
 from freezeguard.services.bounces import Bounces
 from freezeguard.services.casefile import Casefiles
@@ -410,7 +411,8 @@ def build(
         casefiles=casefiles,
         audit=AuditReading(database, anchoring, now),
         packs=CasePacks(
-            database, casefiles, render, anchoring.known, now, files=attached_files
+            database, casefiles, render, anchoring.known, now, files=attached_files,
+            words=Wording(DEFAULT_LANGUAGE, "UTC").word,
         ),
         freezes=Freezes(casework, now, new_id),
         commands=commands,
@@ -421,7 +423,7 @@ def build(
         calendars=calendars,
         languages=WordedLanguages(),
         subjects=Subjects(
-            database, PLACES, journal, partial(hash_customer, customer_key), now
+            database, PLACES, journal, partial(hash_spelling, customer_key), now
         ),
         endpoints=Endpoints(database, post, now, new_id, new_signing_secret),
         aftercare=aftercare.take,

@@ -1,5 +1,6 @@
 """`freezeguard subjects`: what is held about a person, and erasing it."""
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ DEADLINE = 300.0
 """Seconds: both read whole tables."""
 
 Reference = Annotated[
-    str, typer.Argument(metavar="REFERENCE", help="As the source sends it, to the letter.")
+    str, typer.Argument(metavar="REFERENCE", help="As the source sends it; letter case is all one.")
 ]
 Order = Annotated[
     bool, typer.Option("--order", help="REFERENCE is an order: whoever placed it is meant.")
@@ -29,7 +30,8 @@ Order = Annotated[
         "freezeguard subjects export c-2093 > c-2093.json",
         "freezeguard subjects export 4711-0815 --order",
         text="Print everything that is held about a customer as one JSON document: where it is "
-        "kept, why and for how long. Needs the role compliance.",
+        "kept, why and for how long; what was looked for, what was found where, and what was not "
+        "searched. Needs the role compliance.",
     ),
 )
 def export(reference: Reference, *, order: Order = False, as_json: AsJson = False) -> None:
@@ -61,13 +63,25 @@ def erase(
         if as_json:
             print_json(answer)
             return
-        found = {place: number for place, number in answer["erased"].items() if number}
-        if found:
-            print_facts(found)
-        else:
-            say("Nothing was held.")
-        for one in answer["files"]:
-            say(f"Look into the file {one['name']!r} ({one['file']}) of case {one['number']}.")
+        _tell(answer)
+
+
+def _tell(answer: Mapping[str, Any]) -> None:
+    """Print what was erased where; what was looked for and what was not goes beside the answer."""
+    found = {place: number for place, number in answer["erased"].items() if number}
+    without = [place for place, number in answer["erased"].items() if not number]
+    _list("Looked for:", answer["looked_for"])
+    if found:
+        print_facts(found)
+    say(f"Searched, and nothing found in: {', '.join(without)}." if found else
+        f"Nothing was held in any place that was searched: {', '.join(without)}.")
+    _list("Not searched:", answer["not_searched"])
+    for one in answer["files"]:
+        say(f"Look into the file {one['name']!r} ({one['file']}) of case {one['number']}.")
+
+
+def _list(heading: str, sentences: Iterable[str]) -> None:
+    say("\n".join([heading, *(f"- {one}" for one in sentences)]))
 
 
 def _ask(what: str, reference: str, *, order: bool, **more: str) -> Any:

@@ -1,7 +1,8 @@
 """What names a person in texts and documents, and how it is taken out of them.
 
 Words (a customer reference, an order number) are found where they stand as words of their own: the
-reference `c-1` is no part of `c-10`. What freezeguard itself wrote to identify things is left as
+reference `c-1` is no part of `c-10`. Their letter case and Unicode form don't matter, here and in
+complaints that are quoted. What freezeguard itself wrote to identify things is left as
 it is, whatever a reference looks like: see `NAMES_THINGS`.
 """
 
@@ -13,13 +14,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from freezeguard.domain.spelling import (
+    folded,
+    is_telling,
+    likeness,
+    without_part,
+    without_word,
+)
+
 MARK = "[erased]"
 """Stands where a trace of a person stood."""
 
-SHORTEST_WORD, SHORTEST_PIECE, SHORTEST_NUMBER = 4, 20, 6
-"""Shorter references are only found where they are a whole value: "7" stands in every text. Shorter
-complaints are only found where complaints are quoted: "broken" is everybody's word. Shorter numbers
-are counts."""
+SHORTEST_PIECE, SHORTEST_NUMBER = 20, 6
+"""Shorter complaints are only found where complaints are quoted: "broken" is everybody's word.
+Shorter numbers are counts."""
 
 EXCERPT = 300
 """Notices quote so many characters of a complaint."""
@@ -42,63 +50,78 @@ _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 @dataclass(frozen=True)
 class Traces:
-    """What names or quotes one person. `customer` is the keyed hash, where there is one."""
+    """What names or quotes one person. `customers` are keyed hashes, one for each spelling."""
 
     words: frozenset[str] = frozenset()
-    customer: bytes | None = None
+    customers: tuple[bytes, ...] = ()
     texts: frozenset[str] = frozenset()
 
     @cached_property
     def quotes(self) -> frozenset[str]:
-        """Return the complaints, whole and as notices quote them."""
-        return frozenset(self.texts | {one[:EXCERPT] for one in self.texts}) - {""}
+        """Return the complaints, whole and as notices quote them, folded."""
+        quoted = self.texts | {one[:EXCERPT] for one in self.texts}
+        return frozenset(map(folded, quoted)) - {""}
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:
-        """Return what is found as a part of anything, the longest first."""
+        """Return what is found as a part of anything, folded, the longest first."""
         long = {one for one in self.quotes if len(one) >= SHORTEST_PIECE}
         return tuple(sorted(long | self._hashes, key=lambda one: (-len(one), one)))
 
     @property
     def _hashes(self) -> set[str]:
-        if self.customer is None:
-            return set()
-        return {self.customer.hex(), b64encode(self.customer).decode().rstrip("=")}
+        in_base64 = {b64encode(one).decode().rstrip("=") for one in self.customers}
+        return {one.hex() for one in self.customers} | set(map(folded, in_base64))
 
     @cached_property
-    def _in_words(self) -> "re.Pattern[str] | None":
-        long = sorted((one for one in self.words if len(one) >= SHORTEST_WORD), key=len)
-        if not long:
-            return None
-        either = "|".join(map(re.escape, reversed(long)))
-        return re.compile(rf"(?<![\w-])(?:{either})(?![\w-])")
+    def _long_words(self) -> tuple[str, ...]:
+        long = {folded(one) for one in self.words if is_telling(one)}
+        return tuple(sorted(long, key=lambda one: (-len(one), one)))
+
+    @cached_property
+    def _folded_words(self) -> frozenset[str]:
+        return frozenset(map(folded, self.words))
+
+    @cached_property
+    def _as_field(self) -> "re.Pattern[str]":
+        """Return a pattern of a customer or an order in JSON, torn or whole."""
+        either = "|".join(map(re.escape, sorted(self._folded_words, key=len, reverse=True)))
+        return re.compile(rf'"(?:customer|order)"\s*:\s*"?(?:{either})(?![\w-])')
 
     def patterns(self, *, with_quotes: bool, loosely: bool = False) -> list[str]:
         """Return patterns of LIKE of which one matches every text and document with a trace.
 
-        They may match more. `loosely`: also short references that stand in no quotation marks.
+        They are for texts with small letters of ASCII, and may match more. `loosely`: also short
+        references that stand in no quotation marks.
         """
-        short = {one for one in self.words if len(one) < SHORTEST_WORD and not loosely}
+        short = {one for one in self.words if not is_telling(one) and not loosely}
         needles = {*(self.words - short), *self.pieces, *(self.quotes if with_quotes else ())}
-        whole = {f'"{_in_json(one)}"' for one in short}
-        parts = {*needles, *map(_in_json, needles), *whole}
-        return sorted({f"%{_literal(one)}%" for one in parts} | {_literal(one) for one in short})
+        parts = {*map(likeness, needles), *(f'"{likeness(one)}"' for one in short)}
+        return sorted({f"%{one}%" for one in parts} | set(map(likeness, short)))
+
+    def quote(self, text: str) -> bool:
+        """Say whether a text is one of the complaints, whole or as notices quote it."""
+        return folded(text) in self.quotes
 
     def without(self, text: str) -> str:
         """Return a text without its traces."""
-        if text in self.words:
+        plain = folded(text)
+        if plain in self._folded_words:
             return MARK
-        for piece in self.pieces:
-            text = text.replace(piece, MARK)
-        return text if self._in_words is None else self._in_words.sub(MARK, text)
+        for one in self.pieces:
+            if one in plain:
+                text = without_part(text, one, MARK)
+        for one in self._long_words:
+            if one in plain:
+                text = without_word(text, one, MARK)
+        return text
 
     def stand_in(self, text: str) -> bool:
         """Say whether there is a trace in a text, or in the JSON that it holds, torn or whole."""
         plain = unescaped(text)
         if self.without(text) != text or self.without(plain) != plain:
             return True
-        either = "|".join(map(re.escape, sorted(self.words, key=len, reverse=True)))
-        return re.search(rf'"(?:customer|order)"\s*:\s*"?(?:{either})(?![\w-])', plain) is not None
+        return bool(self.words) and self._as_field.search(folded(plain)) is not None
 
 
 def unescaped(text: str) -> str:
@@ -122,7 +145,7 @@ def redacted(value: Any, traces: Traces, *, ours: bool = True) -> Any:
 
 
 def _without(text: str, key: str, traces: Traces) -> str:
-    return MARK if key in QUOTING and text in traces.quotes else traces.without(text)
+    return MARK if key in QUOTING and traces.quote(text) else traces.without(text)
 
 
 def _mapped(
@@ -180,13 +203,3 @@ def _strings(
                 yield from _strings(one, f"{where}/{n}", key, spared)
         case int() if not isinstance(value, bool) and len(str(value)) >= SHORTEST_NUMBER:
             yield where, key, str(value)
-
-
-def _in_json(text: str) -> str:
-    """Return a text as it stands within a string of JSON that leaves letters as they are."""
-    return json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-def _literal(text: str) -> str:
-    """Return a text as a pattern of LIKE that matches nothing else."""
-    return re.sub(r"([\\%_])", r"\\\1", text)

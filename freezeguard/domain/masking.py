@@ -1,6 +1,7 @@
 """Masking of personal data in what customers write. Pure, and linear in the length of the text.
 
-What is found is replaced by `[email]`, `[phone]`, `[card]`, `[iban]` or `[address]`. Every pattern
+What is found is replaced by `[email]`, `[phone]`, `[card]`, `[iban]` or `[address]`; what names the
+complaint's own customer and order by `[customer]` and `[order]`. Every pattern
 starts at a word and uses bounded or possessive repetition, so no text makes it slow. Order numbers,
 lots, dates, amounts and measurements stay as far as they can be told apart: a number without any
 hint is only taken for a telephone number where its shape says so.
@@ -9,9 +10,11 @@ Names are not masked: they can't be told from products without a dictionary.
 """
 
 import re
+from unicodedata import normalize
 
 from freezeguard.domain.masked_addresses import mask_addresses
 from freezeguard.domain.masked_numbers import mask_ibans, mask_numbers
+from freezeguard.domain.spelling import folded, is_telling, without_word
 
 _PASSES = 4
 """A replacement may uncover a neighbour (a number loses the unit behind it); two passes settle
@@ -51,12 +54,32 @@ def mask(text: str) -> str:
     """
     if not _is_worth_a_look(text):
         return text
+    text = normalize("NFC", text)  # an accent that stands by itself would end a word
     for _ in range(_PASSES):
         masked = mask_addresses(mask_numbers(mask_ibans(_mask_emails(text))))
         if masked == text:
             return text
         text = masked
     return text
+
+
+def mask_own(text: str, customer: str | None, order: str | None) -> str:
+    """Return a text in which a complaint's own customer and order are `[customer]` and `[order]`.
+
+    In whatever letter case and Unicode form, as words of their own. Not looked for is what stands
+    in texts of every kind: references of fewer than four characters, and orders without a digit
+    ("none", "see below").
+    """
+    plain = folded(text)
+    for name, mark in ((customer, "[customer]"), (order, "[order]")):
+        if name is None or not is_telling(name) or folded(name) not in plain:
+            continue
+        if mark == "[customer]" or _DIGIT.search(name):
+            text = without_word(text, name, mark)
+    return text
+
+
+_DIGIT = re.compile(r"\d")
 
 
 def _is_worth_a_look(text: str) -> bool:

@@ -1,6 +1,6 @@
 """What retention and the rights of data subjects ask of the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -63,12 +63,17 @@ class FoundRow:
 
 @dataclass(frozen=True, slots=True)
 class FileToRead:
-    """A file that may show or name a person: only somebody who opens it can say."""
+    """A file that may show or name a person: only somebody who opens it can say.
+
+    It is on a case that the person's complaints are evidence of, or is called or said to be theirs.
+    """
 
     id: UUID
     case_number: int
     case_id: UUID
     name: str
+    note: str
+    is_on_their_case: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +98,22 @@ class Batch:
 class Subjects(Protocol):
     """Where data subjects stand, and taking them out of it."""
 
-    async def signals_of(self, customer: bytes, sku: str | None = None) -> list[OwnSignal]: ...
+    async def signals_of(
+        self, customers: Sequence[bytes], sku: str | None = None
+    ) -> list[OwnSignal]:
+        """Return the signals of a person, who may stand under the hashes of several spellings."""
+        ...
 
-    async def signals_with_orders(self, orders: Sequence[str]) -> list[OwnSignal]: ...
+    async def signals_with_orders(self, orders: Iterable[str]) -> list[OwnSignal]:
+        """Return the signals that carry one of these orders, however it is spelled there."""
+        ...
 
     async def erase_signals(
-        self, sku: str, own: Sequence[OwnSignal], customer: bytes | None
+        self, sku: str, own: Sequence[OwnSignal], customers: Sequence[bytes]
     ) -> int:
-        """Erase texts and the hash of signals of a SKU whose lock the caller holds.
+        """Erase texts and hashes of signals of a SKU whose lock the caller holds.
 
-        All signals of the customer about the SKU get one pseudonym: distinct customers stay
+        All signals of one hash about the SKU get one pseudonym: what was counted as distinct stays
         distinct, and nothing leads from it to the person. Return how many signals held anything.
         """
         ...

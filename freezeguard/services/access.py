@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from freezeguard.domain.errors import InvalidInput, NotAllowed
 from freezeguard.domain.people import Actor, MachineKey, Person, Right
+from freezeguard.domain.spelling import folded
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import Credential, Database, Transaction
 from freezeguard.services.registering import MAY_OWN, changes_of_person
@@ -24,10 +25,15 @@ def secret_hash(secret: str) -> bytes:
 def hash_customer(key: bytes, customer: str) -> bytes:
     """Return 16 bytes that stand for a customer: keyed BLAKE2b (RFC 7693), useless without the key.
 
-    The reference is hashed as it is given; two sources that name a customer alike mean the same
-    person.
+    Letter case and Unicode form make no difference; two sources that name a customer alike mean the
+    same person.
     """
-    return blake2b(customer.encode(), key=key, digest_size=16).digest()
+    return hash_spelling(key, folded(customer))
+
+
+def hash_spelling(key: bytes, spelling: str) -> bytes:
+    """Return the hash of a reference exactly as it is spelled: so it was hashed earlier."""
+    return blake2b(spelling.encode(), key=key, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,13 @@ import structlog
 from freezeguard.domain.erasure import Traces, mentions, redacted, redacted_json
 from freezeguard.domain.errors import InvalidInput, NotAllowed
 from freezeguard.domain.people import Actor, Person, Role
+from freezeguard.domain.spelling import folded, spellings
 from freezeguard.ports.clock import Now
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.privacy import FileToRead, FoundRow, OwnSignal, Place
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.access import as_of_now
+from freezeguard.services.searched import Search, search_of
 
 log = structlog.get_logger()
 
@@ -62,8 +64,14 @@ class Subject:
 
         Whatever is killed in between, the order still leads to what is left.
         """
-        last = {one.sku for one in self.own if one.order == self.asked.reference}
+        order = folded(self.asked.reference)
+        last = {one.sku for one in self.own if one.order and folded(one.order) == order}
         return sorted({one.sku for one in self.own}, key=lambda sku: (sku in last, sku))
+
+    @property
+    def search(self) -> Search:
+        """Return in words how they were looked for."""
+        return search_of(self.asked.kind, self.asked.reference, self.traces, len(self.own))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +83,21 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """Every place that was searched with what it holds, and the files that may show the person."""
+
+    places: tuple[Held, ...]
+    files: tuple[FileToRead, ...]
+    search: Search
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
-    """How many rows were changed, by place, and the files that somebody has to look into."""
+    """How many rows were changed, by place that was searched; the files to be looked into."""
 
     rows: Mapping[str, int]
     files: tuple[FileToRead, ...]
+    search: Search
 
 
 class Subjects:
@@ -87,14 +105,14 @@ class Subjects:
 
     def __init__(
         self, database: Database, places: Sequence[Place], journal: Journal,
-        hash_customer: Callable[[str], bytes], now: Now,
+        hash_spelling: Callable[[str], bytes], now: Now,
     ) -> None:
         self._database, self._places, self._journal = database, places, journal
-        self._hash_customer, self._now = hash_customer, now
+        self._hash, self._now = hash_spelling, now
 
     # -------------------------------------------------------------------------------- export
 
-    async def export(self, asked: Asked, by: Actor) -> list[Held]:
+    async def export(self, asked: Asked, by: Actor) -> Export:
         """Return everything that is held about a person, place by place.
 
         Raises InvalidInput where an order stands under several customers.
@@ -107,8 +125,9 @@ class Subjects:
         lines = [mentions(one, subject.traces) for one in await self._journal.lines()]
         held.append(Held(JOURNAL, tuple(one for line in lines for one in line)))
         counts = {one.place.name: len(one.items) for one in held}
+        files = await self._files_to_read(subject)
         await self._note("export_subject", subject, by, counts)
-        return held
+        return Export(tuple(held), tuple(files), subject.search)
 
     async def _said_in_cases(self, traces: Traces) -> list[dict[str, str]]:
         found: list[dict[str, str]] = []
@@ -138,42 +157,45 @@ class Subjects:
         """
         subject = await self._database.run(partial(self._found, asked, by), deadline=DEADLINE)
         # what somebody gives as the reason may name the person again
-        why = redacted(why, subject.traces)
-        files = await self._files_to_read(subject)
+        traces = subject.traces
+        why = redacted(why, traces)
+        files = [replace(one, name=traces.without(one.name))
+                 for one in await self._files_to_read(subject)]
         await self._note("erase_subject", subject, by, {}, why, files)
-        erased = Counter(await self._clean(self._places, subject.traces))
+        erased = Counter({OWN.name: 0, **await self._clean(self._places, traces)})
         for sku in subject.skus:
             erased[OWN.name] += await self._database.run(
                 partial(self._erase_in, sku, subject), deadline=DEADLINE
             )
         # what people wrote meanwhile; what was sent meanwhile is new
         written = [one for one in self._places if one.ours and not one.is_emptied]
-        erased.update(await self._clean(written, subject.traces))
+        erased.update(await self._clean(written, traces))
         await self._note("subject_erased", subject, by, erased, why)
         log.info("subject_erased", subject=subject.name, rows=sum(erased.values()))
-        return Erased(dict(erased), tuple(files))
+        return Erased(dict(erased), tuple(files), subject.search)
 
     async def _files_to_read(self, subject: Subject) -> list[FileToRead]:
-        """Return the files that may show or name the person, by what is left of their names."""
-        patterns = subject.traces.patterns(with_quotes=False)
+        """Return the files that may show or name the person."""
+        traces = subject.traces
+        patterns = traces.patterns(with_quotes=False)
         files = await self._database.run(
             lambda tx: tx.subjects.files_to_read(subject.own, patterns), deadline=DEADLINE
         )
-        return [replace(one, name=subject.traces.without(one.name)) for one in files]
+        return [one for one in files if one.is_on_their_case
+                or any(traces.without(text) != text for text in (one.name, one.note))]
 
     async def _erase_in(self, sku: str, subject: Subject, tx: Transaction) -> int:
         """Erase the signals about one SKU, and what its notices quote of them, under its lock."""
         await tx.signals.lock_sku(sku)
         own = {one.key: one for one in subject.own if one.sku == sku}
-        customer = subject.traces.customer
-        if customer is not None:
-            own |= {one.key: one for one in await tx.subjects.signals_of(customer, sku)}
+        customers = subject.traces.customers
+        own |= {one.key: one for one in await tx.subjects.signals_of(customers, sku)}
         traces = replace(subject.traces, texts=_texts(own.values()))
         places = {one.name: one for one in self._places}
         for name, rows in (await tx.subjects.said_of_sku(sku)).items():
             for row in rows:
                 await _write_cleaned(tx, places[name], row, traces)
-        return await tx.subjects.erase_signals(sku, list(own.values()), customer)
+        return await tx.subjects.erase_signals(sku, list(own.values()), customers)
 
     async def _clean(self, places: Iterable[Place], traces: Traces) -> dict[str, int]:
         erased = {CASES.name: 0}
@@ -199,39 +221,45 @@ class Subjects:
 
     async def _found(self, asked: Asked, by: Actor, tx: Transaction) -> Subject:
         await _allow(tx, by)
-        customer = self._hash_customer(asked.reference)
-        name = customer.hex()[:8]
+        customers = tuple(map(self._hash, spellings(asked.reference)))
+        name = customers[0].hex()[:8]
         if asked.kind == "order":
             of_order = await tx.subjects.signals_with_orders([asked.reference])
-            customers = {one.customer for one in of_order if one.is_somebodys}
-            if len(customers) > 1:
+            theirs = {one.customer for one in of_order if one.customer and one.is_somebodys}
+            if len(theirs) > 1:
                 raise InvalidInput(
-                    f"The order stands under {len(customers)} customers; name the customer.",
+                    f"The order stands under {len(theirs)} customers; name the customer.",
                     pointer="/reference",
                 )
-            if not customers:
+            if not theirs:
                 words = frozenset({asked.reference})
-                return Subject(asked, name, tuple(of_order), Traces(words, None, _texts(of_order)))
-            customer = next(iter(customers)) or customer
-        return await self._customer(tx, asked, name, customer)
+                return Subject(asked, name, tuple(of_order), Traces(words, (), _texts(of_order)))
+            customers = tuple(theirs)
+        return await self._customer(tx, asked, name, customers)
 
     @staticmethod
     async def _customer(
-        tx: Transaction, asked: Asked, name: str, customer: bytes
+        tx: Transaction, asked: Asked, name: str, customers: tuple[bytes, ...]
     ) -> Subject:
         """Find a customer, and the signals without a customer that carry one of their orders.
 
         An order that other customers have too ("none", "see text") leads nowhere.
         """
-        own = {one.key: one for one in await tx.subjects.signals_of(customer)}
-        orders = {one.order for one in own.values() if one.order is not None}
-        alike = await tx.subjects.signals_with_orders(sorted(orders))
-        theirs = {one.order for one in alike if one.is_somebodys and one.customer != customer}
-        orders -= theirs
-        own |= {one.key: one for one in alike if one.order in orders and one.customer is None}
+        own = {one.key: one for one in await tx.subjects.signals_of(customers)}
+        # the first may stand in what is written at this moment; others would be sought in vain
+        found = {one.customer for one in own.values()}
+        customers = (customers[0], *(one for one in customers[1:] if one in found))
+        orders = _orders(own.values())
+        alike = await tx.subjects.signals_with_orders(orders)
+        orders -= _orders(
+            one for one in alike if one.is_somebodys and one.customer not in customers
+        )
+        own |= {
+            one.key: one for one in alike if one.customer is None and _orders([one]) <= orders
+        }
         words = frozenset({asked.reference, *orders})
         return Subject(
-            asked, name, tuple(own.values()), Traces(words, customer, _texts(own.values()))
+            asked, name, tuple(own.values()), Traces(words, customers, _texts(own.values()))
         )
 
     async def _skus_of_cases(self, traces: Traces) -> list[str]:
@@ -344,6 +372,11 @@ def _said(place: Place, value: Any, traces: Traces) -> list[Mapping[str, Any]]:
 
 def _is_about(value: Mapping[str, str], traces: Traces) -> bool:
     return any(traces.stand_in(one) for one in value.values())
+
+
+def _orders(signals: Iterable[OwnSignal]) -> set[str]:
+    """Return the orders that signals carry, folded."""
+    return {folded(one.order) for one in signals if one.order is not None}
 
 
 def _texts(signals: Iterable[OwnSignal]) -> frozenset[str]:

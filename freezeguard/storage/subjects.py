@@ -1,9 +1,10 @@
 """Data subjects in the database: their signals, and every other place that may name them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import asyncpg
 
+from freezeguard.domain.spelling import folded, likeness
 from freezeguard.ports.privacy import FileToRead, FoundRow, OwnSignal, Place
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
@@ -56,26 +57,34 @@ class PostgresSubjects:
     def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
 
-    async def signals_of(self, customer: bytes, sku: str | None = None) -> list[OwnSignal]:
-        rows = await self._connection.fetch(SQL["signals_of"], customer, sku)
+    async def signals_of(
+        self, customers: Sequence[bytes], sku: str | None = None
+    ) -> list[OwnSignal]:
+        rows = await self._connection.fetch(SQL["signals_of"], list(customers), sku)
         return [_own(row) for row in rows]
 
-    async def signals_with_orders(self, orders: Sequence[str]) -> list[OwnSignal]:
-        if not orders:
+    async def signals_with_orders(self, orders: Iterable[str]) -> list[OwnSignal]:
+        wanted = set(map(folded, orders))
+        if not wanted:
             return []
-        rows = await self._connection.fetch(SQL["signals_with_orders"], list(orders))
-        return [_own(row) for row in rows]
+        rows = await self._connection.fetch(
+            SQL["signals_with_orders"], sorted(map(likeness, wanted))
+        )
+        # what is alike to the database may be another order
+        return [_own(row) for row in rows if folded(row["order_ref"]) in wanted]
 
     async def erase_signals(
-        self, sku: str, own: Sequence[OwnSignal], customer: bytes | None
+        self, sku: str, own: Sequence[OwnSignal], customers: Sequence[bytes]
     ) -> int:
         keys = [one.source for one in own], [one.id for one in own]
         emptied = affected(await self._connection.execute(SQL["empty_texts"], *keys))
         await self._connection.execute(SQL["forget_bodies"], *keys)
-        if customer is None:
-            return emptied
-        replaced = await self._connection.fetchval(SQL["replace_customer"], sku, customer)
-        return max(emptied, int(replaced))
+        # one after another: each of several spellings was counted as a customer of its own
+        replaced = [
+            int(await self._connection.fetchval(SQL["replace_customer"], sku, one))
+            for one in customers
+        ]
+        return max(emptied, sum(replaced))
 
     async def skus_of_cases(self, patterns: Sequence[str]) -> list[str]:
         rows = await self._connection.fetch(SQL["skus_of_cases"], list(patterns))

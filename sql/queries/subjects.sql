@@ -1,24 +1,25 @@
 -- The rights of data subjects: what is held about a person, and erasing it. `find_…` reads a place
--- page by page in the order of its rows: $1 are patterns of which one must match, $2 is the last row
+-- page by page in the order of its rows: $1 are patterns of which one must match what the place says
+-- with small letters of ASCII (how they are made: freezeguard/domain/spelling.py), $2 is the last row
 -- of the page before. `write_…` puts back what is left of it.
 
 -- name: signals_of
--- Return the signals of a customer, with their texts.
+-- Return the signals of a customer, whose reference may be hashed in several spellings, with their texts.
 SELECT sku, occurred_at, source, id, received_at, observed_at, kind, intent, severity, result,
        customer, lot, seller, channel, country, contact_cost, text, order_ref, extra
   FROM signals
   LEFT JOIN signal_texts USING (source, id, sku)
- WHERE customer = $1 AND ($2::text IS NULL OR sku = $2)
+ WHERE customer = ANY ($1::bytea[]) AND ($2::text IS NULL OR sku = $2)
  ORDER BY sku, occurred_at, source, id;
 
 -- name: signals_with_orders
--- Return the signals that carry one of these order references, with their texts.
+-- Return the signals whose order reference matches, with their texts.
 SELECT sku, occurred_at, source, id, received_at, observed_at, kind, intent, severity, result,
        customer, lot, seller, channel, country, contact_cost, text, order_ref, extra
   FROM signal_texts
   JOIN signal_identities USING (source, id, sku)
   JOIN signals USING (source, id, sku, occurred_at)
- WHERE order_ref = ANY ($1::text[])
+ WHERE lower(order_ref COLLATE "C") LIKE ANY ($1::text[])
  ORDER BY sku, occurred_at, source, id;
 
 -- name: empty_texts
@@ -54,9 +55,9 @@ SELECT count(*) FROM replaced;
 -- Return the SKUs of cases whose words match.
 SELECT DISTINCT sku
   FROM cases
- WHERE jsonb_build_array(reason, diagnosis, remedy, verification, probation, narrowing,
-                         authority_order, commitment, contest, appeal, hand_off)::text
-       LIKE ANY ($1::text[])
+ WHERE lower(jsonb_build_array(reason, diagnosis, remedy, verification, probation, narrowing,
+                               authority_order, commitment, contest, appeal, hand_off)::text
+             COLLATE "C") LIKE ANY ($1::text[])
  ORDER BY sku;
 
 -- name: find_cases
@@ -105,7 +106,7 @@ SELECT ctid::text AS place, data AS value
 -- Read what webhooks said.
 SELECT ctid::text AS place, data AS value
   FROM webhook_messages
- WHERE data::text LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ WHERE lower(data::text COLLATE "C") LIKE ANY ($1::text[]) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -118,7 +119,7 @@ UPDATE webhook_messages SET data = $2::jsonb WHERE ctid = $1::text::tid;
 -- Read what people say an endpoint is for, and why it is off.
 SELECT ctid::text AS place, jsonb_build_object('description', description, 'why', why) AS value
   FROM webhook_endpoints
- WHERE (description LIKE ANY ($1::text[]) OR why LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ WHERE (lower(description COLLATE "C") LIKE ANY ($1::text[]) OR lower(why COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -131,7 +132,7 @@ UPDATE webhook_endpoints SET description = $2::jsonb ->> 'description', why = $2
 -- Read why digests did not leave.
 SELECT ctid::text AS place, to_jsonb(last_error) AS value
   FROM notice_digests
- WHERE last_error LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ WHERE lower(last_error COLLATE "C") LIKE ANY ($1::text[]) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -144,7 +145,7 @@ UPDATE notice_digests SET last_error = $2::jsonb #>> '{}' WHERE ctid = $1::text:
 -- Read what files are called, and what is said of them.
 SELECT ctid::text AS place, jsonb_build_object('name', name, 'note', note, 'erased_why', erased_why) AS value
   FROM evidence_files
- WHERE (name LIKE ANY ($1::text[]) OR note LIKE ANY ($1::text[]) OR erased_why LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ WHERE (lower(name COLLATE "C") LIKE ANY ($1::text[]) OR lower(note COLLATE "C") LIKE ANY ($1::text[]) OR lower(erased_why COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -155,23 +156,26 @@ UPDATE evidence_files SET name = $2::jsonb ->> 'name', note = $2::jsonb ->> 'not
 
 -- name: files_to_read
 -- Return the files on cases that these signals are evidence of, and those whose words match.
-SELECT file.id, cases.number AS case_number, file.case_id, file.name
-  FROM evidence_files AS file
-  JOIN cases ON cases.id = file.case_id
- WHERE erased_at IS NULL
-   AND (name LIKE ANY ($3::text[]) OR note LIKE ANY ($3::text[])
-        OR EXISTS (SELECT
-                     FROM case_signals
-                     JOIN unnest($1::text[], $2::text[]) AS own (source, id)
-                          ON own.source = case_signals.source AND own.id = case_signals.id
-                    WHERE case_signals.case_id = file.case_id))
- ORDER BY cases.number, uploaded_at, file.id;
+SELECT id, case_number, case_id, name, note, is_on_their_case
+  FROM (SELECT file.id, cases.number AS case_number, file.case_id, file.name, file.note,
+               file.uploaded_at,
+               EXISTS (SELECT
+                         FROM case_signals
+                         JOIN unnest($1::text[], $2::text[]) AS own (source, id)
+                              ON own.source = case_signals.source AND own.id = case_signals.id
+                        WHERE case_signals.case_id = file.case_id) AS is_on_their_case
+          FROM evidence_files AS file
+          JOIN cases ON cases.id = file.case_id
+         WHERE erased_at IS NULL) AS file
+ WHERE is_on_their_case
+    OR lower(name COLLATE "C") LIKE ANY ($3::text[]) OR lower(note COLLATE "C") LIKE ANY ($3::text[])
+ ORDER BY case_number, uploaded_at, id;
 
 -- name: find_notices
 -- Read notices.
 SELECT ctid::text AS place, jsonb_build_object('facts', facts, 'last_error', last_error) AS value
   FROM notices
- WHERE (facts::text LIKE ANY ($1::text[]) OR last_error LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ WHERE (lower(facts::text COLLATE "C") LIKE ANY ($1::text[]) OR lower(last_error COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -184,7 +188,7 @@ UPDATE notices SET facts = $2::jsonb -> 'facts', last_error = $2::jsonb ->> 'las
 -- Read the history of cases.
 SELECT ctid::text AS place, arguments AS value
   FROM case_events
- WHERE arguments::text LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ WHERE lower(arguments::text COLLATE "C") LIKE ANY ($1::text[]) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -197,7 +201,7 @@ UPDATE case_events SET arguments = $2::jsonb WHERE ctid = $1::text::tid;
 -- Read votes.
 SELECT ctid::text AS place, jsonb_build_object('arguments', arguments, 'void_why', void_why) AS value
   FROM approvals
- WHERE (arguments::text LIKE ANY ($1::text[]) OR void_why LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ WHERE (lower(arguments::text COLLATE "C") LIKE ANY ($1::text[]) OR lower(void_why COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -210,7 +214,7 @@ UPDATE approvals SET arguments = $2::jsonb -> 'arguments', void_why = $2::jsonb 
 -- Read later reviews.
 SELECT ctid::text AS place, to_jsonb(comment) AS value
   FROM reviews
- WHERE comment LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ WHERE lower(comment COLLATE "C") LIKE ANY ($1::text[]) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -223,7 +227,7 @@ UPDATE reviews SET comment = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
 -- Read tasks.
 SELECT ctid::text AS place, jsonb_build_object('instruction', instruction, 'note', note) AS value
   FROM manual_tasks
- WHERE (instruction LIKE ANY ($1::text[]) OR note LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ WHERE (lower(instruction COLLATE "C") LIKE ANY ($1::text[]) OR lower(note COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -236,7 +240,7 @@ UPDATE manual_tasks SET instruction = $2::jsonb ->> 'instruction', note = $2::js
 -- Read clocks.
 SELECT ctid::text AS place, details AS value
   FROM clocks
- WHERE details::text LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ WHERE lower(details::text COLLATE "C") LIKE ANY ($1::text[]) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -249,7 +253,7 @@ UPDATE clocks SET details = $2::jsonb WHERE ctid = $1::text::tid;
 -- Read suppressions.
 SELECT ctid::text AS place, to_jsonb(cause) AS value
   FROM suppressions
- WHERE cause LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ WHERE lower(cause COLLATE "C") LIKE ANY ($1::text[]) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -262,7 +266,7 @@ UPDATE suppressions SET cause = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
 -- Read why catalogue objects are waived.
 SELECT ctid::text AS place, to_jsonb(why) AS value
   FROM waivers
- WHERE why LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ WHERE lower(why COLLATE "C") LIKE ANY ($1::text[]) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -275,7 +279,7 @@ UPDATE waivers SET why = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
 -- Read why catalogue objects were waived by an earlier version.
 SELECT ctid::text AS place, to_jsonb(waived_why) AS value
   FROM catalogue_objects
- WHERE waived_why LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ WHERE lower(waived_why COLLATE "C") LIKE ANY ($1::text[]) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -288,7 +292,7 @@ UPDATE catalogue_objects SET waived_why = $2::jsonb #>> '{}' WHERE ctid = $1::te
 -- Read what other signals say.
 SELECT ctid::text AS place, jsonb_build_object('text', text, 'extra', extra) AS value
   FROM signal_texts
- WHERE (text LIKE ANY ($1::text[]) OR extra::text LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ WHERE (lower(text COLLATE "C") LIKE ANY ($1::text[]) OR lower(extra::text COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -301,8 +305,8 @@ UPDATE signal_texts SET text = $2::jsonb ->> 'text', extra = nullif($2::jsonb ->
 -- Read what was not accepted; escapes may hide anything.
 SELECT ctid::text AS place, jsonb_build_object('body', body, 'detail', detail) AS value
   FROM rejected_signals
- WHERE (body LIKE ANY ($1::text[]) OR body LIKE '%\\u%' OR body LIKE '%\\/%'
-        OR detail LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ WHERE (lower(body COLLATE "C") LIKE ANY ($1::text[]) OR body LIKE '%\\u%' OR body LIKE '%\\/%'
+        OR lower(detail COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;
@@ -315,7 +319,7 @@ UPDATE rejected_signals SET body = $2::jsonb ->> 'body', detail = $2::jsonb ->> 
 -- Read answers that are kept for repeats.
 SELECT ctid::text AS place, to_jsonb(convert_from(body, 'UTF8')) AS value
   FROM idempotency_keys
- WHERE convert_from(body, 'UTF8') LIKE ANY ($1::text[]) AND ctid > $2::text::tid
+ WHERE lower(convert_from(body, 'UTF8') COLLATE "C") LIKE ANY ($1::text[]) AND ctid > $2::text::tid
  ORDER BY ctid
  LIMIT $3
    FOR UPDATE;

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -312,6 +313,52 @@ async def test_a_text_that_looks_like_a_time_stays_a_text(rig: Rig, sku: str, tm
     assert 200 == real.status
     assert [one for one in texts if one.strip() not in page] == []
     assert "2026-01-02 03:04:05" in page
+
+
+async def test_a_pack_names_orders_and_votes_for_staff_alone(
+    rig: Rig, sku: str, tmp_path: Path
+):
+    """Orders and revocations with who wrote them down; each vote, and what became of it.
+
+    The page names people and tells no codes; a vendor's pack has nothing of it.
+    """
+    case = await pull(rig, "cora", sku, "authority_order", comment="Customs", document="ORD-1")
+    case = await rig.in_state(sku, "frozen")
+    case = await rig.done(case, "register_order", "cora", authority="Market watch",
+                          document="ORD-2", jurisdiction="de")
+    case = await rig.done(case, "register_revocation", "cora", document="END-2", order="ORD-2")
+    case = await rig.done(case, "register_revocation", "cora", document="END-1")
+    for who in ("mara", "cora"):
+        case = await rig.done(case, "approve", who, evidence_revision=case["evidence_revision"])
+    whole, outside, own = [
+        unpacked(await pack(rig, case, "owen", reader), tmp_path / reader)
+        for reader in ("internal", "authority", "vendor")
+    ]
+    document = json.loads((whole / "case.json").read_text())
+    page = unescape((whole / "case.html").read_text())
+
+    assert [
+        ("order", "Customs", "ORD-1", None, False), ("order", "Market watch", "ORD-2", "DE", False),
+        ("revocation", "END-2", "ORD-2"), ("revocation", "END-1", None),
+    ] == [
+        (one["what"], one["authority"], one["document"], one["jurisdiction"], one["in_force"])
+        if one["what"] == "order" else (one["what"], one["document"], one["revokes"])
+        for one in document["orders"]
+    ]
+    cora, mara = PEOPLE["cora"].name, PEOPLE["mara"].name
+    assert {("cora", cora)} == {(one["registered_by"], one["name"]) for one in document["orders"]}
+    assert [("mara", mara, "counted"), ("cora", cora, "decided")] == [
+        (one["person"], one["name"], one["outcome"]) for one in document["votes"]]
+    assert all(one["cast_at"] for one in document["votes"])
+    assert document["orders"] == json.loads((outside / "case.json").read_text())["orders"]
+    for words in ("Orders of authorities", "revocation of ORD-2", "order, no longer in force",
+                  f"{mara} (mara)", "stopped, confirmed in every catalogue", "it decided",
+                  "order of an authority"):
+        assert words in page, words
+    given = json.loads((own / "case.json").read_text())
+    assert ([], []) == (given["orders"], given["votes"])
+    seen = (own / "case.html").read_text()
+    assert not [one for one in ("Orders of authorities", "Votes", mara, cora) if one in seen]
 
 
 async def test_who_may_have_which_pack(rig: Rig, sku: str):

@@ -24,4 +24,14 @@ async def test_a_request_is_answered_from_a_terminal(
     assert ["4711-0815"] * 2 == [one["order_ref"] for one in signals]
     assert (4, "") == (refused.code, refused.out)
     assert ["signals", "2"] in [line.split() for line in erased.out.splitlines()]
-    assert (0, "", "Nothing was held.\n") == (again.code, again.out, again.err)
+    assert (0, "") == (again.code, again.out)
+    assert "Nothing was held in any place that was searched: signals, cases, " in again.err
+    for said in (erased.err, again.err):
+        assert "Looked for:\n- Signals under the keyed hash of 1 spelling, " in said
+        assert "Not searched:\n" in said
+        assert "- What lies within files on cases" in said
+    assert held["found"] == {one["place"]: len(one["items"]) for one in held["places"]}
+    assert [True, True] == [
+        any(start in one for one in held["not_searched"])
+        for start in ("Mentions of the customer", "The record of what was done (audit)")
+    ]

@@ -1,8 +1,10 @@
 """What names a person is taken out of texts and documents, and nothing else is."""
 
 import json
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Callable
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -17,12 +19,17 @@ from freezeguard.domain.erasure import (
     redacted_json,
     unescaped,
 )
+from freezeguard.domain.spelling import folded, likeness, spellings
 
 HASH = bytes(range(16))
 TEXT = "The handle broke off while pouring."
-PERSON = Traces(frozenset({"c-2093", "ORD-77/1", "9"}), HASH, frozenset({TEXT, "odd"}))
+PERSON = Traces(frozenset({"c-2093", "ORD-77/1", "9"}), (HASH,), frozenset({TEXT, "odd"}))
 OTHERS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(
     lambda one: one not in PERSON.words | PERSON.quotes
+)
+SPELLED = Traces(
+    frozenset({"Jörg.Straße@Example.ﬁ", "Ɇ-Ångström-7", "Yıldız-İş", "한국/12", "か゚の豈", "k8ﬀ"}),
+    (HASH,), frozenset({"Der Griff heißt „Ärger“ und brach ab: ﬆarke Hitze"}),
 )
 WORDS = st.sampled_from(["c-2093", "ORD-77/1", HASH.hex(), TEXT])
 DOCUMENTS = st.recursive(
@@ -96,9 +103,59 @@ def test_every_trace_is_matched_by_a_pattern(document: Any, loosely: bool) -> No
 
 
 def _is_like(text: str, pattern: str) -> bool:
-    """Match as LIKE does; the needles hold none of its special characters."""
-    shell = pattern.replace("[", "[[]").replace("?", "[?]").replace("*", "[*]")
-    return fnmatchcase(text, shell.replace("\\\\", "\\").replace("%", "*"))
+    """Match as LIKE does; only the letters of ASCII are made small, as in the database."""
+    small = "".join(one.lower() if one.isascii() else one for one in text)
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    wildcards = {"%": ".*", "_": "."}
+    shape = "".join(wildcards.get(one) or re.escape(one[-1]) for one in parts)
+    return re.fullmatch(shape, small, re.DOTALL) is not None
+
+
+CASES = (str, str.lower, str.upper, str.title, str.casefold, str.swapcase)
+FORMS = ("NFC", "NFD")
+
+
+@given(
+    st.sampled_from(sorted(SPELLED.words | SPELLED.texts)), st.sampled_from(CASES),
+    st.sampled_from(FORMS), st.sampled_from(["", "é ", "- ", "\u0301 "]),
+)
+def test_no_spelling_hides_a_trace(
+    trace: str, case: Callable[[str], str], form: Any, around: str
+) -> None:
+    """Letter case and Unicode form don't matter: what is around a trace stays, to the letter.
+
+    The database finds it too, which knows of small and large letters of ASCII only.
+    """
+    spelled = normalize(form, case(trace))
+    text = f"Ⱥ {around}{spelled} {around}ß"
+    quoted = {"excerpts": [spelled]}
+
+    if len(normalize("NFC", trace)) >= 4:
+        assert f"Ⱥ {around}{MARK} {around}ß" == SPELLED.without(text)
+    assert MARK == SPELLED.without(spelled)
+    assert SPELLED.stand_in(json.dumps({"customer": spelled}))
+    assert {"excerpts": [MARK]} == redacted(quoted, SPELLED)
+    for document in (spelled, text, quoted):
+        if redacted(document, SPELLED) != document:
+            written = json.dumps(document, ensure_ascii=False)
+            patterns = SPELLED.patterns(with_quotes=True)
+            assert any(_is_like(written, one) for one in patterns)
+
+
+@pytest.mark.parametrize(
+    "text", ["Jose\u0301 called", "José called", "éjose", "e\u0301jose called", "jose-b", "josé"]
+)
+def test_an_accent_makes_another_word(text: str) -> None:
+    """José is not Jose, however the accent is written."""
+    assert text == Traces(frozenset({"Jose"})).without(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=200))
+def test_any_name_is_told_to_the_database(name: str) -> None:
+    """Whatever a name is made of, each usual spelling of it matches its pattern and is found."""
+    for spelled in spellings(name):
+        assert folded(name) == folded(spelled)
+        assert _is_like(spelled, likeness(name)), spelled
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), st.booleans())

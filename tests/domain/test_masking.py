@@ -4,13 +4,16 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Literal
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freezeguard.domain.masked_numbers import is_luhn_valid
-from freezeguard.domain.masking import mask
+from freezeguard.domain.masking import mask, mask_own
+from freezeguard.domain.spelling import folded, is_telling
 from tests.domain.masking_corpus import (
     CARDS,
     HELD_OUT,
@@ -195,3 +198,66 @@ def test_no_text_is_slow(piece: str) -> None:
     half = min(_seconds(text[:10_000]) for _ in range(2))
 
     assert whole <= 4 * half + 0.05
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_may_stand_by_themselves(form: Literal["NFC", "NFD"]) -> None:
+    """What is written as letter and accent is masked whole: nothing of a name is left before it."""
+    text = normalize(form, "Schreib an jörg.groß@münz.example, Königsallee 12.")
+
+    assert "Schreib an [email], [address]." == mask(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("I am c-2093, C-2093!", "I am [customer], [customer]!"),
+        ("c-20931 and xc-2093 are others", None),
+        ("Order ORD/Ä-77: broken", "Order [order]: broken"),
+        (normalize("NFD", "ord/ä-77 von Jürgen"), normalize("NFD", "[order] von Jürgen")),
+        ("Both: c-2093 of ord/Ä-77.", "Both: [customer] of [order]."),
+        ("Nothing of the kind", None),
+        ("", None),
+    ],
+)
+def test_a_complaint_does_not_name_its_own_customer(text: str, left: str | None) -> None:
+    """Its customer and order are masked in any spelling, as words of their own; the rest stays."""
+    assert (text if left is None else left) == mask_own(text, "c-2093", "ORD/Ä-77")
+
+
+@pytest.mark.parametrize(("customer", "order"), [("7", "12"), (None, None), (None, "none")])
+def test_what_stands_in_every_text_is_left(customer: str | None, order: str | None) -> None:
+    """Short references, and orders that are words, would make complaints unreadable."""
+    text = "7 of 12 cups broke, none is whole."
+
+    assert text == mask_own(text, customer, order)
+
+
+@settings(deadline=None)
+@given(
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=200),
+    st.text(st.characters(categories=["L", "N"]), min_size=4, max_size=8).filter(is_telling),
+)
+def test_own_references_are_gone_and_the_rest_is_kept(text: str, customer: str) -> None:
+    """Whatever a reference is made of: by itself it is masked, and what is around it is kept."""
+    masked = mask_own(f"a {customer} b", customer, None)
+
+    assert "a [customer] b" == masked
+    if folded(customer) not in folded(text):
+        assert text == mask_own(text, customer, None)
+
+
+@pytest.mark.parametrize("unit", ["c-2093", "c-2093 ", "ä", "a\u0308", "\u0308", "c-209"])
+def test_own_references_take_no_time(unit: str) -> None:
+    """Twice as long a text takes about twice as long, whatever is in it."""
+
+    def seconds(length: int) -> float:
+        text = (unit * length)[:length]
+        took = []
+        for _ in range(5):
+            start = time.perf_counter()
+            mask_own(text, "c-2093", "ä" * 5 + "1")
+            took.append(time.perf_counter() - start)
+        return min(took)
+
+    assert seconds(20_000) < 12 * max(seconds(5_000), 0.0005)

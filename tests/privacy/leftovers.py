@@ -2,8 +2,9 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
+from unicodedata import normalize
 
 import asyncpg
 
@@ -55,9 +56,21 @@ def _within_json(text: str) -> list[str]:
     return texts_of(inner) if isinstance(inner, dict | list) else []
 
 
-async def leftovers(dsn: str, traces: Iterable[str]) -> set[tuple[str, str, str]]:
+def as_given(text: str) -> str:
+    """Return a text as it is."""
+    return text
+
+
+def in_any_spelling(text: str) -> str:
+    """Return what letter case and Unicode form leave of a text; written apart from the service."""
+    return normalize("NFKD", text.casefold())
+
+
+async def leftovers(
+    dsn: str, traces: Iterable[str], spelled: Callable[[str], str] = as_given
+) -> set[tuple[str, str, str]]:
     """Return table, column and trace wherever one of the traces still stands."""
-    wanted = list(traces)
+    wanted = list(map(spelled, traces))
     return {
         (table, column, trace)
         for table, rows in (await rows_of_all_tables(dsn)).items()
@@ -65,7 +78,7 @@ async def leftovers(dsn: str, traces: Iterable[str]) -> set[tuple[str, str, str]
         for column, value in row.items()
         for text in texts_of(value)
         for trace in wanted
-        if trace in text
+        if trace in spelled(text)
     }
 
 

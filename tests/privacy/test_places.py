@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 
@@ -25,7 +26,7 @@ from tests.privacy.conftest import (
     Traced,
     sql,
 )
-from tests.privacy.leftovers import leftovers
+from tests.privacy.leftovers import in_any_spelling, leftovers
 from tests.rig import PEOPLE, Rig
 from tests.storage.makers import NOW, endpoint, open_case, put_people
 
@@ -174,22 +175,41 @@ async def test_all_that_people_write_is_erased(
     }
 
 
+SPELLED = (
+    (REFERENCE, SAID),
+    (REFERENCE.upper(), SAID),
+    ("Jörg.Müßig@Shop.Example", "JÖRG.MÜSSIG@SHOP.EXAMPLE called"),
+    ("jörg.müßig@shop.example", normalize("NFD", "Jörg.Müßig@shop.example called")),
+    (normalize("NFD", "Ёлкина-4711"), "ЁЛКИНА-4711 called"),
+    ("김철수/47", normalize("NFD", "김철수/47 called")),
+    ("Ё7", normalize("NFD", "ё7")),
+)
+
+
+@pytest.mark.parametrize(("asked", "said"), SPELLED)
 async def test_each_place_is_looked_through(
-    database: PostgresDatabase, dsns: OwnerAndRuntimeDsns, tmp_path: Path
+    database: PostgresDatabase, dsns: OwnerAndRuntimeDsns, tmp_path: Path, asked: str, said: str
 ) -> None:
-    """A mention in any column of words is found and taken out, by the service's own rights."""
+    """A mention in any column of words is found and taken out, by the service's own rights.
+
+    However it is spelled there; the export names all of it before.
+    """
     await put_people(database, PEOPLE["cora"])
     await open_case(database, "SKU-1")
     for plant in BY_HAND.values():
-        await sql(dsns, plant, SAID)
-    traces = [f"{REFERENCE} "]
+        await sql(dsns, plant, said)
+    traces = [said.removesuffix("called").split(" has")[0]]
     found = {f"{table}.{column}" for table, column, _ in await leftovers(dsns.owner, traces)}
     journal = FileJournal(tmp_path / "journal.ndjson")
     subjects = Subjects(database, PLACES, journal, lambda _: b"x" * 16, lambda: NOW)
-    await subjects.erase(Asked(REFERENCE), "A letter.", PEOPLE["cora"])
+    export = await subjects.export(Asked(asked), PEOPLE["cora"])
+    erased = await subjects.erase(Asked(asked), "A letter.", PEOPLE["cora"])
 
     assert set() == BY_HAND.keys() - found
-    assert set() == await leftovers(dsns.owner, traces)
+    assert set() == await leftovers(dsns.owner, traces, in_any_spelling)
+    assert {one.place.name for one in export.places if one.items} == {
+        name for name, rows in erased.rows.items() if rows
+    }
 
 
 async def test_files_of_the_cases_are_named_for_somebody_to_read(

@@ -321,7 +321,7 @@ async def test_the_journal_on_disk_is_cleaned_too(
     held = await subjects.export(Asked("kunde/4711"), CORA)
     await subjects.erase(Asked("kunde/4711"), "a request", CORA)
 
-    assert [1] == [len(one.items) for one in held if one.place.name == "journal"]
+    assert [1] == [len(one.items) for one in held.places if one.place.name == "journal"]
     assert ["[erased] called", "kunde/4712 called"] == sorted(
         str(one["comment"]) for one in await journal.lines()
     )

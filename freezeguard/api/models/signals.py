@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from freezeguard.api.models.fields import Country, Label, Moment, Money, Name, Sku, Text
+from freezeguard.domain.masking import mask_own
 from freezeguard.domain.signals import (
     DEFAULT_INTENT,
     Kind,
@@ -75,14 +76,18 @@ class SignalIn(BaseModel):
     result: Literal["pass", "fail"] | None = Field(
         None, description="For inspection and telemetry: `fail` counts, `pass` is exposure."
     )
-    customer: Name | None = Field(None, description="Stored as a keyed hash only.")
+    customer: Name | None = Field(
+        None, description="Stored as a keyed hash only, in which letter case and Unicode form "
+        "make no difference."
+    )
     order: Name | None = None
     lot: Name | None = None
     seller: Name | None = None
     channel: Name | None = None
     country: Country | None = None
     text: Text | None = Field(
-        None, description="Mail addresses, phone, card and postal addresses are masked on entry."
+        None, description="Mail addresses, phone, card and postal addresses are masked on entry, "
+        "and the signal's own `customer` and `order`."
     )
     contact_cost: Money | None = Field(None, description="What the contact cost the shop.")
 
@@ -122,6 +127,9 @@ class SignalIn(BaseModel):
         """Say whether a result is missing without which the signal says nothing."""
         return self.result is None and self.kind in NEED_A_RESULT
 
+    def _masked(self, mask: Callable[[str], str]) -> str | None:
+        return self.text and mask_own(mask(self.text), self.customer, self.order)
+
     def to_domain(
         self,
         *,
@@ -147,7 +155,7 @@ class SignalIn(BaseModel):
             seller=self.seller,
             channel=self.channel,
             country=self.country,
-            text=None if self.text is None else mask(self.text),
+            text=self._masked(mask),
             contact_cost=None if self.contact_cost is None else Decimal(self.contact_cost),
             extra=self.extra,
             may_assert_safety=may_assert_safety,

@@ -16,7 +16,9 @@ class SubjectIn(Input):
 
     model_config = ConfigDict(title="Subject")
 
-    reference: Name = Field(description="As the source sends it, to the letter.")
+    reference: Name = Field(
+        description="As the source sends it; letter case and Unicode form make no difference."
+    )
     kind: Meant = Field(
         "customer", description="`order`: whoever placed the order of this reference."
     )
@@ -43,15 +45,13 @@ class HeldOut(BaseModel):
     items: list[dict[str, Any]]
 
 
-class SubjectExport(BaseModel):
-    """Everything that is held about a person. Other people's data is left out."""
+class Searched(BaseModel):
+    """How a person was looked for."""
 
-    reference: str
-    kind: Meant
-    made_at: datetime
-    places: list[HeldOut] | None = Field(
-        description="null where a request is repeated: exports are not kept."
+    looked_for: list[str] = Field(
+        description="What names the person, and was looked for in every place."
     )
+    not_searched: list[str] = Field(description="Where the person may stand all the same.")
 
 
 class FileToReadOut(BaseModel):
@@ -65,12 +65,32 @@ class FileToReadOut(BaseModel):
     name: str
 
 
-class ErasureOut(BaseModel):
+class SubjectExport(Searched):
+    """Everything that is held about a person. Other people's data is left out."""
+
+    reference: str
+    kind: Meant
+    made_at: datetime
+    found: dict[str, int] = Field(
+        description="Entries, by place that was searched; 0 where nothing was found."
+    )
+    files: list[FileToReadOut] = Field(
+        description="Files that may name or show the person: somebody has to look into them. They "
+        "are no part of the export."
+    )
+    places: list[HeldOut] | None = Field(
+        description="null where a request is repeated: exports are not kept."
+    )
+
+
+class ErasureOut(Searched):
     """What was erased."""
 
     model_config = ConfigDict(title="Erased")
 
-    erased: dict[str, int] = Field(description="Rows that were changed, by place.")
+    erased: dict[str, int] = Field(
+        description="Rows that were changed, by place that was searched; 0 where nothing was found."
+    )
     files: list[FileToReadOut] = Field(
         description="Files that may name or show the person: somebody has to look into them."
     )
