@@ -558,6 +558,7 @@ CREATE INDEX catalogue_objects_troubled ON catalogue_objects (sku)
 -- What a case may overlook for a time, on somebody's word; in force while its clock runs.
 CREATE TABLE waivers (
     case_id    uuid NOT NULL REFERENCES cases (id),
+    sku        text COLLATE "C" NOT NULL,
     catalogue  text COLLATE "C" NOT NULL,
     remote_id  text COLLATE "C" NOT NULL,
     waived_by  text NOT NULL,

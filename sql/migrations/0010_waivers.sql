@@ -6,6 +6,7 @@
 
 CREATE TABLE waivers (
     case_id    uuid NOT NULL REFERENCES cases (id),
+    sku        text COLLATE "C" NOT NULL,
     catalogue  text COLLATE "C" NOT NULL,
     remote_id  text COLLATE "C" NOT NULL,
     waived_by  text NOT NULL,
@@ -17,8 +18,8 @@ CREATE TABLE waivers (
 GRANT SELECT, INSERT, UPDATE, DELETE ON waivers TO freezeguard_runtime;
 
 -- Whose a waiver was, its clock tells. Where people get hurt or an authority forbids, none counts.
-INSERT INTO waivers (case_id, catalogue, remote_id, waived_by, waived_at, until, why)
-SELECT clocks.case_id, object.catalogue, object.remote_id, object.waived_by, clocks.started_at,
+INSERT INTO waivers (case_id, sku, catalogue, remote_id, waived_by, waived_at, until, why)
+SELECT clocks.case_id, clocks.sku, object.catalogue, object.remote_id, object.waived_by, clocks.started_at,
        object.waived_until, object.waived_why
   FROM catalogue_objects AS object
   JOIN cases ON cases.sku = object.sku AND cases.lane = 'quality'

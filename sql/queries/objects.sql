@@ -284,8 +284,8 @@ SELECT w.* FROM waivers AS w
 -- name: waive_object
 -- Note that a manager takes it upon himself that an object is not stopped, for one case. What is
 -- seen of it, and that it is tried, stays as it is.
-INSERT INTO waivers (case_id, catalogue, remote_id, waived_by, until, why, waived_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO waivers (case_id, sku, catalogue, remote_id, waived_by, until, why, waived_at)
+SELECT id, sku, $2, $3, $4, $5, $6, $7 FROM cases WHERE id = $1
 ON CONFLICT (case_id, catalogue, remote_id) DO UPDATE SET
     waived_by = excluded.waived_by,
     until = excluded.until,
@@ -301,10 +301,10 @@ DELETE FROM waivers WHERE case_id = $1 AND catalogue = $2 AND remote_id = $3;
 -- ends first counts.
 WITH moved AS (
     DELETE FROM waivers WHERE case_id = $1
-    RETURNING catalogue, remote_id, waived_by, waived_at, until, why
+    RETURNING sku, catalogue, remote_id, waived_by, waived_at, until, why
 )
-INSERT INTO waivers AS mine (case_id, catalogue, remote_id, waived_by, waived_at, until, why)
-SELECT $2, catalogue, remote_id, waived_by, waived_at, until, why FROM moved
+INSERT INTO waivers AS mine (case_id, sku, catalogue, remote_id, waived_by, waived_at, until, why)
+SELECT $2, sku, catalogue, remote_id, waived_by, waived_at, until, why FROM moved
 ON CONFLICT (case_id, catalogue, remote_id) DO UPDATE SET
     waived_by = excluded.waived_by,
     waived_at = excluded.waived_at,

@@ -312,9 +312,9 @@ async def _furnish(rig: Rig, connection: Any, case: Case, command: str) -> Case 
             )
             if until is not None:
                 await connection.execute(
-                    "INSERT INTO waivers (case_id, catalogue, remote_id, waived_by, waived_at,"
-                    " until, why) VALUES ($1, 'shop', $2, 'mara', now(), $3, 'A test.')",
-                    case.id, where[1], until,
+                    "INSERT INTO waivers (case_id, sku, catalogue, remote_id, waived_by, waived_at,"
+                    " until, why) VALUES ($1, $2, 'shop', $3, 'mara', now(), $4, 'A test.')",
+                    case.id, *where, until,
                 )
             await _start_clock(rig, case, f"waiver:shop/{where[1]}", soon, {})
         case "merge" if case.state in {State.SUSPECTED, *map(State, design.FROZEN_PHASE)}:

@@ -43,8 +43,8 @@ BY_HAND = {
         " gen_random_uuid(), id, sku, 'x', now(), now(), jsonb_build_object('x', $1::text)"
         " FROM cases",
     "waivers.why":
-        "INSERT INTO waivers (case_id, catalogue, remote_id, waived_by, waived_at, until, why)"
-        " SELECT id, 'shop', '', 'mara', now(), now(), $1 FROM cases",
+        "INSERT INTO waivers (case_id, sku, catalogue, remote_id, waived_by, waived_at, until, why)"
+        " SELECT id, sku, 'shop', '', 'mara', now(), now(), $1 FROM cases",
     "catalogue_objects.waived_why":
         "INSERT INTO catalogue_objects (sku, catalogue, remote_id, wanted, status, waived_why)"
         " VALUES ('x', 'shop', '', 'hard', 'waived', $1)",

@@ -348,7 +348,7 @@ async def test_a_waiver_becomes_the_one_of_its_case(dsns: OwnerAndRuntimeDsns, o
     await migrate(dsns.owner)
 
     found = await owner.fetch(
-        "SELECT sku, lot, remote_id, waived_by, why FROM waivers JOIN cases ON id = case_id"
+        "SELECT waivers.sku, lot, remote_id, waived_by, why FROM waivers JOIN cases ON id = case_id"
         " ORDER BY sku"
     )
     assert [("kettle", "L-1", "p1", "mara", "why"), ("lamp", None, "", "mara", "why")] == [

@@ -58,8 +58,8 @@ FILL = """
     INSERT INTO manual_tasks (id, case_id, sku, catalogue, remote_id, task, instruction, opened_at,
                               resolved_at)
     SELECT gen_random_uuid(), id, sku, 'shop', 'r', 'stop', '', $1, $1 FROM cases;
-    INSERT INTO waivers (case_id, catalogue, remote_id, waived_by, waived_at, until, why)
-    SELECT id, 'shop', 'r', 'mia', $1, $1, 'r' FROM cases;
+    INSERT INTO waivers (case_id, sku, catalogue, remote_id, waived_by, waived_at, until, why)
+    SELECT id, sku, 'shop', 'r', 'mia', $1, $1, 'r' FROM cases;
     INSERT INTO notices (id, case_id, sku, n, recipient, channel, kind, facts, language, time_zone,
                          state, created_at, next_at, sorted_at)
     SELECT gen_random_uuid(), id, sku, 1, 'vendor:' || (number % 500), 'mail', 'frozen_confirmed',
