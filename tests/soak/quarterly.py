@@ -316,11 +316,16 @@ class Judge:
             self.figures["promised updates"] += len(mine)
 
     def _closing_reached_all(self, case_id: str, story: Story) -> None:
-        """Who was told of a stop is told how it ended."""
+        """Who was told of a stop is told how it ended, unless they have left by then."""
         if story.case["state"] != "closed_reinstated":
             return
         closed = [one for one in story.letters if one.says(CLOSED) or one.says(OUTCOME)]
-        before = {one.to for one in story.letters} - self.quarter.office.unknown
+        ended = moment(story.case["closed_at"])
+        gone = {
+            str(one.person.email) for one in self.quarter.folk.values()
+            if one.left is not None and one.left <= ended
+        }
+        before = {one.to for one in story.letters} - self.quarter.office.unknown - gone
         if missing := before - {one.to for one in closed}:
             self.fault(case_id, f"no closing notice reached {sorted(missing)}")
         self.figures["closed well"] += 1
