@@ -128,6 +128,22 @@ def test_whoever_agreed_before_and_takes_the_case_has_agreed_to_nothing():
     assert (True, False) == (void in with_vote.effects, void in without.effects)
 
 
+def test_whoever_comes_after_an_owner_has_agreed_to_nothing():
+    """A deputy who has approved answers for the case now, and is no second pair of eyes on it."""
+    case, to = case_in("awaiting_approval"), {"to": "ana"}
+
+    with_vote, without = (
+        give(
+            case, Command.REPLACE_OWNER, TIMER, to, Facts(named=ANA, votes=(vote(one),)),
+            version=None,
+        )
+        for one in ("ana", "mia")
+    )
+
+    void = fx.VoidVotes("one of those who agreed owns the case now")
+    assert (True, False) == (void in with_vote.effects, void in without.effects)
+
+
 def test_an_approver_does_not_take_a_case_from_its_owner():
     """Else one person would both answer for a case and decide it: nor by way of somebody else."""
     case = case_in("frozen")

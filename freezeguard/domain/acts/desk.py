@@ -81,10 +81,15 @@ def _accept_hand_off(move: Move) -> Outcome:
     """The case changes hands; who has agreed to something in it does not count as two people."""
     offer = move.case.hand_off or {}
     told = {"person": move.case.owner or offer.get("by"), "to_person": who_acts(move)}
-    effects: list[Effect] = [Notify("hand_off_accepted", "person", told)]
-    if any(vote.person == move.person for vote in move.facts.votes):
-        effects.insert(0, VoidVotes("one of those who agreed owns the case now"))
-    return {"owner": move.person, "hand_off": None}, effects
+    news = Notify("hand_off_accepted", "person", told)
+    return {"owner": move.person, "hand_off": None}, [*_own_votes(move, move.person), news]
+
+
+def _own_votes(move: Move, owner: str | None) -> list[Effect]:
+    """Return what becomes of votes where somebody who has voted owns the case from now on."""
+    if any(vote.person == owner for vote in move.facts.votes):
+        return [VoidVotes("one of those who agreed owns the case now")]
+    return []
 
 
 def _lapse_hand_off(move: Move) -> Outcome:
@@ -94,9 +99,13 @@ def _lapse_hand_off(move: Move) -> Outcome:
 
 
 def _replace_owner(move: Move) -> Outcome:
-    """Who is gone owns nothing: whoever comes after them has the case at once, and is told."""
+    """Who is gone owns nothing: whoever comes after them has the case at once, and is told.
+
+    Their own vote does not count beside it, as where a case is handed off.
+    """
     told = {"from_person": move.case.owner or "", "state": move.case.state.value}
-    return {"owner": move.arguments["to"]}, [Notify("owner_replaced", "owner", told)]
+    news, owner = Notify("owner_replaced", "owner", told), str(move.arguments["to"])
+    return {"owner": owner}, [*_own_votes(move, owner), news]
 
 
 def _takes_over(person: Person) -> bool:
