@@ -168,7 +168,7 @@ async def left_behind(theatre: Theatre, sku: str) -> dict[str, Any]:
         "objects": await rows(
             "SELECT wanted, status FROM catalogue_objects WHERE sku = $1"),
         "waivers": await rows(
-            "SELECT waived_by FROM waivers JOIN cases ON id = case_id WHERE sku = $1"),
+            "SELECT waived_by FROM waivers WHERE sku = $1"),
         "posted": await rows(
             "SELECT type, state, attempts FROM webhook_deliveries JOIN webhook_messages"
             " ON id = message_id WHERE sku = $1 ORDER BY webhook_messages.seq"),
