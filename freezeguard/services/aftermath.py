@@ -1,6 +1,7 @@
 """What a command brought about, and what is left to do once it is committed."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from freezeguard.domain.record import Case
 from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Prelude
@@ -12,7 +13,8 @@ class Aftermath:
 
     `stops_sale` says that a hold was set that does not lapse by itself.
     `evidence` and `rows` are what the command has seen of the case's signals and objects, so that
-    notices need not look again; `told` who has been told what.
+    notices need not look again; `due` by when the clocks that it started are due; `told` who has
+    been told what.
     """
 
     case: Case
@@ -20,5 +22,6 @@ class Aftermath:
     stops_sale: bool = False
     evidence: AttachedSignals | None = None
     rows: list[CatalogueRow] | None = None
+    due: dict[str, datetime] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
     prelude: Prelude | None = None

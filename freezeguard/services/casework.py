@@ -283,7 +283,7 @@ class Casework:
         case, now = aftermath.case, self._now()
         match effect:
             case fx.Notify():
-                seen = Seen(aftermath.evidence, aftermath.rows, aftermath.told)
+                seen = Seen(aftermath.evidence, aftermath.rows, aftermath.due, aftermath.told)
                 await self._telling.tell(tx, case, effect, now, seen)
                 await tx.notify(TOPIC_NOTICES)
             case fx.OpenTask() | fx.CloseTask() | fx.CloseTasks():
@@ -299,7 +299,7 @@ class Casework:
             case (
                 fx.StartClock() | fx.StopClocks() | fx.PauseClocks() | fx.ResumeClocks()
             ):
-                await self._clock(tx, case, effect)
+                await self._clock(tx, aftermath, effect)
             case fx.MergeInto():
                 await self._merge(tx, case, effect)
             case _:
@@ -335,12 +335,15 @@ class Casework:
     async def _clock(
         self,
         tx: Transaction,
-        case: Case,
+        aftermath: Aftermath,
         effect: fx.StartClock | fx.StopClocks | fx.PauseClocks | fx.ResumeClocks,
     ) -> None:
-        now = self._now()
+        case, now = aftermath.case, self._now()
+        if not isinstance(effect, fx.StartClock):
+            aftermath.due.clear()  # it may concern any of them
         match effect:
             case fx.StartClock():
+                aftermath.due[effect.kind] = effect.due_at
                 await tx.cases.start_clock(
                     self._new_id(), case, effect.kind, now, effect.due_at,
                     next_at=effect.next_at, details=effect.details,

@@ -62,12 +62,14 @@ class House:
 class Seen:
     """What the caller has before it already: the evidence, and the catalogue objects.
 
-    `told` are the kinds and recipients of the notices of one change: who is asked for as the owner
-    and as an approver hears of it once.
+    `due` says of the clocks that this change started when they are due. `told` are the kinds and
+    recipients of the notices of one change: who is asked for as the owner and as an approver
+    hears of it once.
     """
 
     evidence: AttachedSignals | None = None
     rows: Sequence[CatalogueRow] | None = None
+    due: Mapping[str, datetime] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
 
     def take(self, kind: str, recipient: str) -> bool:
@@ -352,7 +354,7 @@ class Telling:
             facts["catalogues"] = self._catalogues(case, rows)
         facts |= await self._of_kind(tx, case, notify, now)
         if clock := DUE_BY.get(notify.kind):
-            facts |= await _running_until(tx, case, clock)
+            facts |= await _running_until(tx, case, clock, seen)
         facts |= notify.facts
         if "waived" in facts:
             facts["waived"] = [
@@ -464,10 +466,14 @@ def _own_facts(kind: str, case: Case) -> dict[str, Any]:
     return of_kind.get(kind, {})
 
 
-async def _running_until(tx: Transaction, case: Case, kind: str) -> dict[str, Any]:
+async def _running_until(
+    tx: Transaction, case: Case, kind: str, seen: Seen
+) -> dict[str, Any]:
     """Return when what a notice asks for is due, nothing where no clock waits for it."""
-    clocks = await tx.cases.clocks(case.id)
-    due = next((one.due_at for one in clocks if one.kind == kind and one.stopped_at is None), None)
+    due = seen.due.get(kind)
+    if due is None:
+        clocks = [one for one in await tx.cases.clocks(case.id) if one.stopped_at is None]
+        due = next((one.due_at for one in clocks if one.kind == kind), None)
     return {} if due is None else {"due": due.isoformat()}
 
 
