@@ -2,7 +2,8 @@
 
 -- name: insert_case
 -- Store a new case; return its number, and the beginnings of the masked texts of some signals, in
--- their order.
+-- their order. OFFSET 0 keeps each look-up by itself: a join that was planned while there were few
+-- texts would read all of them.
 INSERT INTO cases (
     id, sku, seller, channel, country, lot, state, lane, version, evidence_revision, recurrence,
     degraded, vendor, vendor_status, category, owner, outcome, opened_by, opened_at, frozen_at,
@@ -16,7 +17,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 RETURNING number, ARRAY(
     SELECT left(text, 300)
       FROM unnest($47::text[], $48::text[]) WITH ORDINALITY AS asked (source, id, place)
-      JOIN signal_texts USING (source, id)
+     CROSS JOIN LATERAL (
+           SELECT text FROM signal_texts AS known
+            WHERE known.source = asked.source AND known.id = asked.id
+           OFFSET 0) AS own
      WHERE text IS NOT NULL
      ORDER BY place
      LIMIT $49) AS excerpts;

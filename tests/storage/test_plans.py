@@ -176,6 +176,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("signals", "tallied_skus", 2, {"sku_tallies_pkey"}),
     ("signals", "mark_scope_pending", 5, {"skus_pkey"}),
     ("signals", "fingerprints", 2, {"signal_identities_pkey"}),
+    ("cases", "insert_case", 49, {"signal_texts_pkey"}),
     ("cases", "lock_case", 1, {"cases_pkey"}),
     ("cases", "open_of_sku", 1, {"cases_open_by_sku"}),
     ("cases", "lock_open_of_sku", 1, {"cases_open_by_sku"}),
