@@ -807,6 +807,16 @@ class Objects(Protocol):
         """Store what a worker did and saw, give back the lease; False where it was lost."""
         ...
 
+    async def see_again(
+        self, row: CatalogueRow, settled: Collection[str], *, next_in: float
+    ) -> bool:
+        """Store that a confirmed object was read back once more, and give back the lease.
+
+        Does nothing and returns False where that is more than a repetition: where more is wanted
+        by now, or a case of the SKU is in none of the states `settled`, or on its way.
+        """
+        ...
+
     async def wake(self, catalogue: str | None, sku: str | None) -> int:
         """Make objects due at once that wait for a retry or a check."""
         ...

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 import structlog
 
+from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
+from freezeguard.domain.transitions import FROZEN_PHASE, State
 from freezeguard.ports.catalogues import CatalogueError, Level, Observation
 from freezeguard.ports.clock import Now
 from freezeguard.ports.metrics import Metrics
@@ -27,6 +29,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+SETTLED = FROZEN_PHASE - {State.FREEZING}
+"""States in which a stop that is read back once more brings a case no further."""
 GRACE = 0.25
 """Seconds beyond its deadline after which a connector that ignores it is cut off."""
 
@@ -194,6 +198,8 @@ class Calls:
 
         `instruction` is what a person must do by hand. Raises LeaseLost.
         """
+        if instruction is None and await self._seen_again(claim, next_in):
+            return
         after = claim.row
         changed = after.status is not claim.before.status
 
@@ -209,6 +215,20 @@ class Calls:
 
         if not await self.database.run(work):
             raise LeaseLost
+
+    async def _seen_again(self, claim: Claim, next_in: float) -> bool:
+        """Store a mere repetition: what is confirmed was looked at again, and it still is.
+
+        Young stops are looked at often, and few of those looks are news to a case: they need not
+        wait for the lock of the SKU. Once things are calm, every look asks the cases as well.
+        """
+        statuses = {claim.before.status, claim.row.status}
+        if claim.has_sent or statuses != {Status.CONFIRMED} or next_in >= self.pace.verify_every:
+            return False
+        row = claim.row
+        return await self.database.run(
+            lambda tx: tx.objects.see_again(row, SETTLED, next_in=next_in)
+        )
 
     async def settle_release(
         self, claim: Claim, next_in: float | None, *, refused: bool

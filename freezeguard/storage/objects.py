@@ -1,6 +1,6 @@
 """Catalogue objects: what is wanted of them, what was seen, and who works on them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -110,6 +110,16 @@ class PostgresObjects:
             row.before_image, row.before_at or now, row.written, row.fallbacks, row.takes_along,
             row.seen_sellable, row.seen_side, row.seen_at, row.sent_at, row.attempts,
             row.failing_since, next_in,
+        )  # fmt: skip
+        return affected(status) == 1
+
+    async def see_again(
+        self, row: CatalogueRow, settled: Collection[str], *, next_in: float
+    ) -> bool:
+        status = await self._connection.execute(
+            SQL["see_again"], *row.key, row.lease_token, row.wanted_revision, row.detail,
+            row.seen_sellable, row.seen_side, row.seen_at, row.attempts, row.failing_since,
+            list(settled), next_in,
         )  # fmt: skip
         return affected(status) == 1
 

@@ -210,6 +210,24 @@ UPDATE catalogue_objects AS known
  WHERE known.sku = held.sku AND known.catalogue = held.catalogue
    AND known.remote_id = held.remote_id;
 
+-- name: see_again
+-- Store that a confirmed object was read back once more, where nobody has wished for anything since
+-- and every case of its SKU is where a stop brings it no further: stopped ($12), all of it.
+UPDATE catalogue_objects
+   SET detail = $6, seen_sellable = $7, seen_side = $8, seen_at = $9, attempts = $10,
+       failing_since = $11, next_at = clock_timestamp() + make_interval(secs => $13),
+       lease_until = NULL, lease_token = NULL
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3 AND lease_token = $4
+   AND wanted_revision = $5 AND status = 'confirmed'
+   AND next_at IS NOT DISTINCT FROM lease_until
+   AND EXISTS (SELECT FROM holds WHERE sku = $1 AND state = 'active')
+   AND NOT EXISTS (
+           SELECT FROM holds
+             JOIN cases ON cases.id = case_id
+            WHERE holds.sku = $1 AND holds.state IN ('active', 'releasing')
+              AND (holds.state = 'releasing' OR narrowing IS NOT NULL
+                   OR cases.state <> ALL ($12::text[])));
+
 -- name: wake
 -- Make objects due at once that wait for a retry or a check.
 UPDATE catalogue_objects SET next_at = clock_timestamp()

@@ -12,6 +12,7 @@ import pytest
 
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.domain.enforcement import Status
+from freezeguard.domain.transitions import State
 from freezeguard.ports.catalogues import CatalogueError
 from freezeguard.ports.storage import CatalogueRow, Transaction
 from freezeguard.services.breaker import Breaker
@@ -206,6 +207,83 @@ async def test_a_read_back_from_the_future_tells_nothing(database: PostgresDatab
     """A clock was set back by an hour: for an hour nobody would know better."""
     await looked_at(database, -3600, -1)
     assert ["r0"] == await unseen(database)
+
+
+# ------------------------------------------------------------------------- seen once more
+
+
+async def young_stop(
+    database: PostgresDatabase, state: State = State.FROZEN, **of_hold: Any
+) -> CatalogueRow:
+    """Make an object that is confirmed as stopped for a case; return it claimed to be seen."""
+    case = await open_case(database, SKU, state=state)
+    await database.run(lambda tx: tx.holds.insert(hold(case, 1, **of_hold)))
+    stop = await wanted(database, token=uuid4())
+    done = replace(stop, status=Status.CONFIRMED, seen_sellable=False, sent_at=NOW)
+    await database.run(lambda tx: tx.objects.settle(done, next_in=0, now=NOW))
+    [row] = await _claimed(database)
+    return replace(row, seen_at=NOW)
+
+
+async def seen_again(database: PostgresDatabase, row: CatalogueRow) -> bool:
+    return await database.run(
+        lambda tx: tx.objects.see_again(row, frozenset({State.FROZEN}), next_in=9))
+
+
+async def test_a_repetition_is_stored_without_the_lock_of_the_sku(database: PostgresDatabase):
+    """The look is on record and the lease given back, though somebody else works on the SKU."""
+    row = await young_stop(database)
+
+    async def beside(tx: Transaction) -> bool:
+        await tx.signals.lock_sku(SKU)
+        return await calls_on(database)._seen_again(claim_of(row, 5), 9)
+
+    assert await database.run(beside)
+    after = await present(database)
+    assert (NOW, None, None) == (after["seen_at"], after["lease_token"], after["lease_until"])
+    assert 0 == await _due(database)
+
+
+@pytest.mark.parametrize("change", [
+    "UPDATE catalogue_objects SET wanted_revision = 2",
+    "UPDATE catalogue_objects SET lease_token = gen_random_uuid()",
+    "UPDATE catalogue_objects SET next_at = now()",
+    "UPDATE catalogue_objects SET status = 'drifted'",
+    "UPDATE cases SET state = 'freezing'",
+    "UPDATE cases SET narrowing = '{}'",
+    "UPDATE holds SET state = 'releasing'",
+    "UPDATE holds SET state = 'released', ended_at = now()",
+])  # fmt: skip
+async def test_what_may_be_news_to_a_case_is_no_repetition(
+    change: str, database: PostgresDatabase
+):
+    """Something else is wanted by now, or a case is on its way: nothing is stored in passing."""
+    row = await young_stop(database)
+    await database.run(lambda tx: tx.connection.execute(change))
+    before = await present(database)
+    assert not await seen_again(database, row)
+    assert before == await present(database)
+
+
+@pytest.mark.parametrize("claim", [
+    lambda row: replace(claim_of(row, 5), has_sent=True),
+    lambda row: replace(claim_of(row, 5), before=replace(row, status=Status.PENDING)),
+    lambda row: claim_of(replace(row, status=Status.DRIFTED), 5),
+])  # fmt: skip
+async def test_only_what_was_and_is_confirmed_is_a_repetition(
+    claim: Callable[[CatalogueRow], Claim], database: PostgresDatabase
+):
+    """Whatever was sent, or has another status than before, the cases hear of."""
+    row = await young_stop(database)
+    assert not await calls_on(database)._seen_again(claim(row), 9)
+
+
+async def test_a_calm_stop_is_told_to_its_cases_every_time(database: PostgresDatabase):
+    """Whatever the short way may overlook lasts no longer than until things are calm."""
+    row = await young_stop(database)
+    calls = calls_on(database, verify_every=9)
+    assert not await calls._seen_again(claim_of(row, 5), 9)
+    assert await calls._seen_again(claim_of(row, 5), 8.9)
 
 
 # ---------------------------------------------------------------------------- late commands

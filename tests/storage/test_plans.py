@@ -196,6 +196,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("objects", "claim_unseen", 6, {"catalogue_objects_due"}),
     ("objects", "seconds_until_due", 1, {"catalogue_objects_due"}),
     ("objects", "settle", 19, {"catalogue_objects_pkey"}),
+    ("objects", "see_again", 13, {"catalogue_objects_pkey", "holds_in_force", "cases_pkey"}),
     ("objects", "troubled", 0, {"catalogue_objects_troubled"}),
     ("objects", "skus_to_read_ahead", 2, {"skus_to_read_ahead"}),
     ("notices", "claim_due", 4, {"notices_due"}),
