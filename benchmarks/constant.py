@@ -16,7 +16,7 @@ from freezeguard.api.slowclients import GuardedRunner
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.surroundings import request_ids
 from freezeguard.domain.people import Actor, MachineKey, Right
-from freezeguard.services.access import secret_hash
+from freezeguard.services.masterdata.access import secret_hash
 
 BODY = (
     b'{"sku":"sku-00001234","known":true,"status":"sellable","revision":12345,'

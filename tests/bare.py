@@ -6,10 +6,10 @@ from uuid import uuid4
 
 from freezeguard.calendars.holidays import HolidayCalendars
 from freezeguard.domain.policy import Policy
-from freezeguard.services.casework import Casework
+from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.places import Places
 from freezeguard.services.directory import Directory
-from freezeguard.services.places import Places
-from freezeguard.services.telling import Telling
+from freezeguard.services.telling.telling import Telling
 
 
 def bare_casework(telling: Telling, now: Callable[[], datetime]) -> Casework:

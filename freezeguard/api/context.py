@@ -12,19 +12,20 @@ from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.notices import Languages
 from freezeguard.ports.storage import Database
-from freezeguard.services.access import Access
-from freezeguard.services.auditchain import AuditReading
-from freezeguard.services.casefile import Casefile, Casefiles
-from freezeguard.services.casepack import CasePacks
-from freezeguard.services.casework import Aftermath, Casework
-from freezeguard.services.commands import Commands
-from freezeguard.services.endpoints import Endpoints
-from freezeguard.services.evidencefiles import EvidenceFiles
-from freezeguard.services.freezes import Freezes
-from freezeguard.services.heldset import HeldSet
-from freezeguard.services.ingestion import Ingestion
-from freezeguard.services.rulebook import RuleBook
-from freezeguard.services.subjects import Subjects
+from freezeguard.services.cases.aftermath import Aftermath
+from freezeguard.services.cases.casefile import Casefile, Casefiles
+from freezeguard.services.cases.casepack import CasePacks
+from freezeguard.services.cases.casework import Casework
+from freezeguard.services.commands.commands import Commands
+from freezeguard.services.commands.evidencefiles import EvidenceFiles
+from freezeguard.services.commands.freezes import Freezes
+from freezeguard.services.delivering.endpoints import Endpoints
+from freezeguard.services.detecting.ingestion import Ingestion
+from freezeguard.services.detecting.rulebook import RuleBook
+from freezeguard.services.enforcing.heldset import HeldSet
+from freezeguard.services.masterdata.access import Access
+from freezeguard.services.records.auditchain import AuditReading
+from freezeguard.services.records.subjects import Subjects
 
 READS_AFTER_A_COMMAND = 3
 

@@ -20,7 +20,7 @@ from freezeguard.domain.people import actor_name
 from freezeguard.ports.notices import Rendered
 from freezeguard.ports.storage import Notice
 from freezeguard.services import vendorsview
-from freezeguard.services.casepack import (
+from freezeguard.services.cases.casepack import (
     AttachedFile,
     CasePack,
     Trail,

@@ -28,7 +28,7 @@ from freezeguard.domain.record import Case
 from freezeguard.ports.evidence import EvidenceFile
 from freezeguard.ports.storage import CatalogueRow, Clock, Hold, ManualTask, Notice
 from freezeguard.services import vendorsview
-from freezeguard.services.casefile import Casefile
+from freezeguard.services.cases.casefile import Casefile
 from freezeguard.services.vendorsview import part_for_vendor, reason_for_vendor
 
 Shown = TypeVar("Shown", bound=BaseModel)

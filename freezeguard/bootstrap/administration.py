@@ -28,8 +28,8 @@ from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import Now
 from freezeguard.ports.notices import Languages
 from freezeguard.ports.storage import Credential, Database, Transaction, Vendor
-from freezeguard.services.access import Access, Issued
-from freezeguard.services.registering import MAY_OWN, register_vendor
+from freezeguard.services.masterdata.access import Access, Issued
+from freezeguard.services.masterdata.registering import MAY_OWN, register_vendor
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.databaseclock import DatabaseClock
 

@@ -8,7 +8,7 @@ from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import utc_now
 from freezeguard.domain.auditchain import Anchor, Link
 from freezeguard.ports.storage import Database, Transaction
-from freezeguard.services.auditchain import read_anchors
+from freezeguard.services.records.auditchain import read_anchors
 from freezeguard.storage.journal import FileJournal
 
 LAGS_AFTER = timedelta(minutes=1)

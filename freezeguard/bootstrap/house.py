@@ -1,8 +1,8 @@
 """How the shop signs its notices, by its settings."""
 
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.services.delivery import Sender
-from freezeguard.services.telling import House
+from freezeguard.services.delivering.delivery import Sender
+from freezeguard.services.telling.telling import House
 
 
 def url_of(host: str, port: int) -> str:

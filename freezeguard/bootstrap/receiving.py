@@ -10,12 +10,12 @@ from freezeguard.bootstrap.surroundings import ids_by, utc_now
 from freezeguard.notices.inbound import SIZE_LIMIT, read_mail
 from freezeguard.ports.clock import Now
 from freezeguard.ports.storage import Database
-from freezeguard.services.bounces import Bounces
-from freezeguard.services.casework import Casework
+from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.places import Places
+from freezeguard.services.delivering.bounces import Bounces
+from freezeguard.services.delivering.receiving import Receiving, Taken
 from freezeguard.services.directory import Directory
-from freezeguard.services.places import Places
-from freezeguard.services.receiving import Receiving, Taken
-from freezeguard.services.telling import Telling
+from freezeguard.services.telling.telling import Telling
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.databaseclock import DatabaseClock
 

@@ -41,36 +41,47 @@ from freezeguard.notices.render import render
 from freezeguard.notices.wording import DEFAULT_LANGUAGE, Wording
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.ports.clock import Moment, NewId, Now, no_moment
-from freezeguard.services.access import TOPIC_ACCESS, Access, hash_customer, hash_spelling
-from freezeguard.services.auditchain import Anchoring, AuditReading, Chaining
-from freezeguard.services.bounces import Bounces
-from freezeguard.services.casefile import Casefiles
-from freezeguard.services.casepack import CasePacks
-from freezeguard.services.casework import TOPIC_HOLDS, TOPIC_NOTICES, TOPIC_OBJECTS, Casework
-from freezeguard.services.commands import Commands
-from freezeguard.services.delivery import Delivery
-from freezeguard.services.digests import Digests
+from freezeguard.services.cases.casefile import Casefiles
+from freezeguard.services.cases.casepack import CasePacks
+from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.ownership import Ownership
+from freezeguard.services.cases.places import Places
+from freezeguard.services.cases.timers import Timers
+from freezeguard.services.commands.commands import Commands
+from freezeguard.services.commands.evidencefiles import (
+    EvidenceFiles,
+    EvidenceLimits,
+    attached_files,
+)
+from freezeguard.services.commands.freezes import Freezes
+from freezeguard.services.delivering.bounces import Bounces
+from freezeguard.services.delivering.delivery import Delivery
+from freezeguard.services.delivering.digests import Digests
+from freezeguard.services.delivering.endpoints import Endpoints
+from freezeguard.services.delivering.posting import Posting
+from freezeguard.services.detecting.evaluation import Evaluation
+from freezeguard.services.detecting.ingestion import Ingestion
+from freezeguard.services.detecting.rulebook import RuleBook
 from freezeguard.services.directory import Directory, Outlet
-from freezeguard.services.endpoints import Endpoints
-from freezeguard.services.enforcement import Enforcement
-from freezeguard.services.evaluation import Evaluation
-from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits, attached_files
-from freezeguard.services.freezes import Freezes
-from freezeguard.services.heldset import HeldSet
-from freezeguard.services.ingestion import Ingestion
-from freezeguard.services.knownskus import KnownSkus
-from freezeguard.services.ownership import Ownership
-from freezeguard.services.pace import Pace
-from freezeguard.services.places import Places
-from freezeguard.services.posting import Posting
-from freezeguard.services.reconciliation import Reconciliation
-from freezeguard.services.retention import Retention
-from freezeguard.services.rulebook import TOPIC_RULES, RuleBook
-from freezeguard.services.subjects import Subjects
+from freezeguard.services.enforcing.enforcement import Enforcement
+from freezeguard.services.enforcing.heldset import HeldSet
+from freezeguard.services.enforcing.pace import Pace
+from freezeguard.services.enforcing.reconciliation import Reconciliation
+from freezeguard.services.masterdata.access import Access, hash_customer, hash_spelling
+from freezeguard.services.masterdata.knownskus import KnownSkus
+from freezeguard.services.records.auditchain import Anchoring, AuditReading, Chaining
+from freezeguard.services.records.retention import Retention
+from freezeguard.services.records.subjects import Subjects
 from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedSweep
-from freezeguard.services.telling import Telling
-from freezeguard.services.timers import Timers
-from freezeguard.services.webhooks import TOPIC_WEBHOOKS
+from freezeguard.services.telling.telling import Telling
+from freezeguard.services.topics import (
+    TOPIC_ACCESS,
+    TOPIC_HOLDS,
+    TOPIC_NOTICES,
+    TOPIC_OBJECTS,
+    TOPIC_RULES,
+    TOPIC_WEBHOOKS,
+)
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.databaseclock import DatabaseClock
 from freezeguard.storage.idempotency import PostgresIdempotency

@@ -31,8 +31,8 @@ from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 from freezeguard.domain.policy import Budget, Policy
 from freezeguard.domain.rules import parse_window
-from freezeguard.services.digests import DigestTerms
-from freezeguard.services.retention import Periods
+from freezeguard.services.delivering.digests import DigestTerms
+from freezeguard.services.records.retention import Periods
 
 MIB = 1024 * 1024
 CONFIG_VARIABLE = "FREEZEGUARD_CONFIG"

@@ -22,7 +22,7 @@ from freezeguard.cli.output import moment, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
     from freezeguard.bootstrap.administration import Administration
-    from freezeguard.services.recomputing import Recomputation
+    from freezeguard.services.detecting.recomputing import Recomputation
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -201,7 +201,7 @@ def explain(case: CaseName, *, as_json: AsJson = False) -> None:
     """Recompute why a case froze."""
     with reported(as_json=as_json):
         from freezeguard.cli.database import administer
-        from freezeguard.services.recomputing import recompute
+        from freezeguard.services.detecting.recomputing import recompute
 
         async def work(admin: "Administration") -> "Recomputation":
             case_id = await stored_case_id(admin, case)

@@ -8,7 +8,7 @@ from freezeguard.cli.options import quiet_logs, read_settings
 
 if TYPE_CHECKING:
     from freezeguard.bootstrap.administration import Administration
-    from freezeguard.services.access import Issued
+    from freezeguard.services.masterdata.access import Issued
 
 T = TypeVar("T")
 

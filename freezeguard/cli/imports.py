@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from freezeguard.bootstrap.imports.files import ImportFile
     from freezeguard.bootstrap.imports.mapping import ColumnMapping
     from freezeguard.bootstrap.imports.runs import Import, Report, Tally
-    from freezeguard.services.importing import Unsettled
+    from freezeguard.services.detecting.importing import Unsettled
 
 signals_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 units_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)

@@ -27,7 +27,7 @@ from freezeguard.cli.output import print_json
 
 if TYPE_CHECKING:
     from freezeguard.bootstrap.settings import Settings
-    from freezeguard.services.receiving import Taken
+    from freezeguard.services.delivering.receiving import Taken
 
 READING_SECONDS = 30.0
 """Seconds of the processor for one mail: no mail needs one, whatever is in it."""

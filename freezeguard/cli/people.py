@@ -13,7 +13,7 @@ from freezeguard.cli.output import say
 if TYPE_CHECKING:
     from freezeguard.bootstrap.administration import Administration
     from freezeguard.domain.people import Person
-    from freezeguard.services.access import Issued
+    from freezeguard.services.masterdata.access import Issued
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 

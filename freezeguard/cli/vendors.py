@@ -136,7 +136,7 @@ def _record(promises: "Promises") -> dict[str, Any]:
 
 def _show(one: "Vendor", promises: "Promises | None" = None, *, as_json: bool) -> None:
     from freezeguard.cli.output import print_facts, print_json
-    from freezeguard.services.readers import mail_contacts
+    from freezeguard.services.telling.readers import mail_contacts
 
     facts: dict[str, Any] = {
         "vendor": one.vendor, "name": one.name,

@@ -1,7 +1,7 @@
 """What freezeguard asks of a catalogue system: look up, stop, read back, restore.
 
 A connector only says whether an error is recoverable. Deadline, retry, breaker and fencing
-belong to `freezeguard.services.enforcement`.
+belong to `freezeguard.services.enforcing.enforcement`.
 """
 
 from collections.abc import Mapping

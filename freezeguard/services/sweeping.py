@@ -20,11 +20,12 @@ from freezeguard.ports.clock import Now
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.storage import CaseFilter, CatalogueRow, Database, Hold, Transaction
-from freezeguard.services.casework import Aftermath, Casework
+from freezeguard.services.cases.aftermath import Aftermath
+from freezeguard.services.cases.casework import Casework
+from freezeguard.services.detecting.ingestion import Ingestion
 from freezeguard.services.directory import Directory, Outlet
-from freezeguard.services.enforcement import Enforcement
-from freezeguard.services.ingestion import Ingestion
-from freezeguard.services.reconciliation import Reconciliation
+from freezeguard.services.enforcing.enforcement import Enforcement
+from freezeguard.services.enforcing.reconciliation import Reconciliation
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ import pytest
 
 from freezeguard.bootstrap.service import Service, open_service
 from freezeguard.domain.errors import GuardFailed, IllegalTransition
-from freezeguard.services import timers
+from freezeguard.services.cases import timers
 from tests.acceptance.steps import (
     cannot_be_bought,
     pull,

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from freezeguard.domain.transitions import State
-from freezeguard.services.evidencefiles import EvidenceFiles, EvidenceLimits
+from freezeguard.services.commands.evidencefiles import EvidenceFiles, EvidenceLimits
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from freezeguard.storage.vault import DirectoryVault
 from tests.acceptance.rows import case_in, put

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from freezeguard.services.recomputing import recompute
+from freezeguard.services.detecting.recomputing import recompute
 from tests.acceptance.conftest import SAFETY
 from tests.acceptance.steps import (
     approve,

@@ -8,7 +8,7 @@ from freezeguard.api.batches import Parsed
 from freezeguard.bootstrap.imports.files import Entry, open_file
 from freezeguard.bootstrap.imports.mapping import ColumnMapping
 from freezeguard.bootstrap.imports.runs import SLICE, Outcome, Tally, _in_batches, _parsed
-from freezeguard.services.ingestion import Receipt
+from freezeguard.services.detecting.ingestion import Receipt
 
 NUMBER = 10 * SLICE + 3
 

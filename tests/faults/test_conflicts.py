@@ -13,12 +13,12 @@ from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.domain.enforcement import Status
 from freezeguard.ports.catalogues import CatalogueError, Found, Observation, Traits
 from freezeguard.ports.storage import CatalogueRow, Transaction
-from freezeguard.services.breaker import Breaker
-from freezeguard.services.claims import Calls, Claim
+from freezeguard.services.cases.holding import LEASE
 from freezeguard.services.directory import Outlet
-from freezeguard.services.holding import LEASE
-from freezeguard.services.pace import Pace
-from freezeguard.services.releasing import Releasing
+from freezeguard.services.enforcing.breaker import Breaker
+from freezeguard.services.enforcing.claims import Calls, Claim
+from freezeguard.services.enforcing.pace import Pace
+from freezeguard.services.enforcing.releasing import Releasing
 from freezeguard.storage.database import PostgresDatabase
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

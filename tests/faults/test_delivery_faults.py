@@ -16,11 +16,11 @@ from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import Person, Role
 from freezeguard.ports.notices import Message, NoticeError, Receipt, Rendered
 from freezeguard.ports.storage import Notice, Transaction
-from freezeguard.services.bounces import Bounces
-from freezeguard.services.delivery import LEASE, SEND_WITHIN, Delivery, Sender
-from freezeguard.services.digests import Digests, DigestTerms
+from freezeguard.services.delivering.bounces import Bounces
+from freezeguard.services.delivering.delivery import LEASE, SEND_WITHIN, Delivery, Sender
+from freezeguard.services.delivering.digests import Digests, DigestTerms
 from freezeguard.services.directory import Directory
-from freezeguard.services.telling import House, Telling
+from freezeguard.services.telling.telling import House, Telling
 from freezeguard.storage.database import PostgresDatabase
 from tests.acceptance.steps import body_of
 from tests.bare import bare_casework

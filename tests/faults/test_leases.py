@@ -15,11 +15,11 @@ from freezeguard.domain.enforcement import Status
 from freezeguard.domain.transitions import State
 from freezeguard.ports.catalogues import CatalogueError
 from freezeguard.ports.storage import CatalogueRow, Transaction
-from freezeguard.services.breaker import Breaker
-from freezeguard.services.claims import Calls, Claim, LeaseLost, Paused
+from freezeguard.services.cases.holding import LEASE
 from freezeguard.services.directory import Outlet
-from freezeguard.services.holding import LEASE
-from freezeguard.services.pace import Pace
+from freezeguard.services.enforcing.breaker import Breaker
+from freezeguard.services.enforcing.claims import Calls, Claim, LeaseLost, Paused
+from freezeguard.services.enforcing.pace import Pace
 from freezeguard.storage.database import PostgresDatabase
 from tests.rig import until
 from tests.storage.makers import hold, open_case

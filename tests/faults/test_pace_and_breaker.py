@@ -6,9 +6,9 @@ import pytest
 
 from freezeguard.domain.enforcement import Status
 from freezeguard.ports.storage import CatalogueRow
-from freezeguard.services.breaker import Breaker
-from freezeguard.services.pace import Pace
-from freezeguard.services.releasing import conflict_in
+from freezeguard.services.enforcing.breaker import Breaker
+from freezeguard.services.enforcing.pace import Pace
+from freezeguard.services.enforcing.releasing import conflict_in
 
 NOW = 1000.0
 """A moment on the event loop's clock."""

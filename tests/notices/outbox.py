@@ -12,11 +12,11 @@ from freezeguard.domain.record import Case
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
 from freezeguard.ports.storage import Notice, Transaction, Vendor
-from freezeguard.services.bounces import Bounces
-from freezeguard.services.delivery import Delivery, Sender
-from freezeguard.services.digests import Digests, DigestTerms
+from freezeguard.services.delivering.bounces import Bounces
+from freezeguard.services.delivering.delivery import Delivery, Sender
+from freezeguard.services.delivering.digests import Digests, DigestTerms
 from freezeguard.services.directory import Directory
-from freezeguard.services.telling import House, Telling
+from freezeguard.services.telling.telling import House, Telling
 from freezeguard.storage.database import PostgresDatabase
 from tests.bare import bare_casework
 from tests.notices.samples import SAMPLES

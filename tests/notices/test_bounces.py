@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from freezeguard.ports.storage import Vendor
-from freezeguard.services.bounces import next_address
-from freezeguard.services.delivery import GIVE_UP_AFTER, OFTEN, OFTEN_UNTIL, pause_after
-from freezeguard.services.readers import vendor_reader
+from freezeguard.services.delivering.bounces import next_address
+from freezeguard.services.delivering.delivery import GIVE_UP_AFTER, OFTEN, OFTEN_UNTIL, pause_after
+from freezeguard.services.telling.readers import vendor_reader
 from tests.notices.outbox import DORA, OWEN, Outbox, body, refusing, told
 from tests.storage.makers import notice
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from freezeguard.domain.errors import Unavailable
-from freezeguard.services.delivery import OFTEN
+from freezeguard.services.delivering.delivery import OFTEN
 from tests.faults.test_delivery_faults import Interrupted
 from tests.notices.outbox import DORA, OWEN, Outbox, body, refusing, told
 

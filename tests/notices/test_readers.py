@@ -8,7 +8,7 @@ from freezeguard.domain.effects import FOR_COMPLIANCE, Notify, Reader
 from freezeguard.domain.people import Person, Role
 from freezeguard.notices.wording import _words, languages
 from freezeguard.ports.storage import Transaction
-from freezeguard.services.telling import NEXT_STEPS
+from freezeguard.services.telling.telling import NEXT_STEPS
 from tests.notices.outbox import DORA, OWEN, Outbox, body
 from tests.storage.makers import NOW
 

@@ -12,8 +12,8 @@ from freezeguard.domain.people import Correspondent, Person, Role
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import TABLE, Command, State
 from freezeguard.notices.inbound import read_mail
-from freezeguard.services.bounces import Bounces
-from freezeguard.services.receiving import Outcome, Receiving, Taken
+from freezeguard.services.delivering.bounces import Bounces
+from freezeguard.services.delivering.receiving import Outcome, Receiving, Taken
 from tests.bare import bare_casework
 from tests.notices.outbox import DORA, OWEN, SENDER, Outbox, body, now, told
 from tests.notices.test_inbound import mail, report

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freezeguard.ports.storage import Arrival
-from freezeguard.services.digests import may_wait, sort
+from freezeguard.services.delivering.digests import may_wait, sort
 
 
 def arrival(recipient: str = "person:owen", **more: object) -> Arrival:

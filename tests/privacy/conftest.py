@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from freezeguard.services.recomputing import recompute
+from freezeguard.services.detecting.recomputing import recompute
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.privacy.leftovers import hashes
 from tests.rig import SOURCE, Rig, shop_with_service

@@ -7,8 +7,8 @@ from unicodedata import normalize
 import pytest
 
 from freezeguard.domain.people import Person
-from freezeguard.services.access import hash_customer, hash_spelling
-from freezeguard.services.subjects import Asked, Subjects
+from freezeguard.services.masterdata.access import hash_customer, hash_spelling
+from freezeguard.services.records.subjects import Asked, Subjects
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from freezeguard.storage.journal import FileJournal

@@ -10,7 +10,7 @@ import pytest
 
 from freezeguard.domain.people import Person, Role
 from freezeguard.ports.storage import Transaction
-from freezeguard.services.subjects import Asked, Subjects
+from freezeguard.services.records.subjects import Asked, Subjects
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from freezeguard.storage.journal import FileJournal

@@ -17,7 +17,7 @@ from freezeguard.detection.evaluation import Evidence, crossings
 from freezeguard.domain.reasons import SignalKey
 from freezeguard.ports.storage import Transaction
 from freezeguard.sampleshop.client import Purchase
-from freezeguard.services.recomputing import recompute
+from freezeguard.services.detecting.recomputing import recompute
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.realinput.recount import Complaint
 from tests.rig import FIVE_CUSTOMERS, Rig, fast_settings, shop_with_service

@@ -20,8 +20,8 @@ from freezeguard.domain.auditverification import Report, What
 from freezeguard.domain.errors import Unavailable
 from freezeguard.notices.anchorpost import AnchorPost
 from freezeguard.ports.metrics import NoMetrics
-from freezeguard.services import auditchain
-from freezeguard.services.auditchain import Anchoring, AuditReading, Chaining
+from freezeguard.services.records import auditchain
+from freezeguard.services.records.auditchain import Anchoring, AuditReading, Chaining
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from freezeguard.storage.journal import FileJournal
@@ -228,7 +228,7 @@ import asyncio, sys
 from datetime import UTC, datetime
 from freezeguard.bootstrap.surroundings import random_bytes, utc_now
 from freezeguard.ports.metrics import NoMetrics
-from freezeguard.services.auditchain import Chaining
+from freezeguard.services.records.auditchain import Chaining
 from freezeguard.storage.database import PostgresDatabase
 
 async def main():

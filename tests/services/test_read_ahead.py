@@ -12,8 +12,8 @@ from freezeguard.ports.catalogues import CatalogueError, Found, Traits
 from freezeguard.ports.storage import Sku
 from freezeguard.services import sweeping
 from freezeguard.services.directory import Directory, Outlet
-from freezeguard.services.enforcement import Enforcement
-from freezeguard.services.pace import Pace
+from freezeguard.services.enforcing.enforcement import Enforcement
+from freezeguard.services.enforcing.pace import Pace
 from freezeguard.services.sweeping import ReadAhead
 from freezeguard.storage.database import PostgresDatabase
 from tests.rig import until

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from freezeguard.services.recomputing import Recomputation, recompute
+from freezeguard.services.detecting.recomputing import Recomputation, recompute
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.rig import FIVE_CUSTOMERS, Rig, shop_with_service
 

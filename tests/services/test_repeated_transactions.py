@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from freezeguard.domain.signals import Kind, Severity, Signal
-from freezeguard.services.ingestion import Ingestion
+from freezeguard.services.detecting.ingestion import Ingestion
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.rig import shop_with_service
 

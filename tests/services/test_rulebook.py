@@ -8,8 +8,8 @@ import pytest
 
 from freezeguard.domain.errors import Unavailable
 from freezeguard.ports.storage import Suppression
-from freezeguard.services import rulebook
-from freezeguard.services.rulebook import RuleBook
+from freezeguard.services.detecting import rulebook
+from freezeguard.services.detecting.rulebook import RuleBook
 from freezeguard.storage.database import PostgresDatabase
 from tests.storage.makers import NOW, ago, signal, store
 

@@ -5,7 +5,7 @@ import pytest
 
 from freezeguard.bootstrap.surroundings import random_bytes
 from freezeguard.ports.metrics import NoMetrics
-from freezeguard.services.auditchain import Chaining
+from freezeguard.services.records.auditchain import Chaining
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import EmbeddedServer, OwnerAndRuntimeDsns, prepare_database
 from freezeguard.storage.sqlfiles import sql_directory

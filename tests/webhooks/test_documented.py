@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from freezeguard.services.posting import DISABLE_AFTER, SCHEDULE, WARN_AFTER
-from freezeguard.services.webhooks import known_types
+from freezeguard.services.delivering.posting import DISABLE_AFTER, SCHEDULE, WARN_AFTER
+from freezeguard.services.telling.news import known_types
 from freezeguard.webhooks.signing import published, signature
 
 PAGE = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()

@@ -17,10 +17,10 @@ from freezeguard.notices.render import render
 from freezeguard.ports.metrics import NoMetrics
 from freezeguard.ports.storage import Vendor
 from freezeguard.ports.webhooks import Endpoint, Message
+from freezeguard.services.delivering.endpoints import Endpoints
+from freezeguard.services.delivering.posting import ATTEMPTS, SCHEDULE, Posting
 from freezeguard.services.directory import Directory
-from freezeguard.services.endpoints import Endpoints
-from freezeguard.services.posting import ATTEMPTS, SCHEDULE, Posting
-from freezeguard.services.telling import House, Telling
+from freezeguard.services.telling.telling import House, Telling
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.webhooks.post import HttpPost
 from tests.rig import until

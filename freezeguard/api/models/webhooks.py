@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from freezeguard.api.models.answers import Output
 from freezeguard.api.models.fields import Input, Moment, Name, Whole
-from freezeguard.services.webhooks import known_types
+from freezeguard.services.telling.news import known_types
 
 _types = cache(lambda: frozenset(known_types()))
 

@@ -17,7 +17,7 @@ from freezeguard.api.models.requests import AuditQuery, LinesQuery
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.auditchain import Link, entry_of, moment
 from freezeguard.domain.people import Role
-from freezeguard.services.auditchain import Unchained
+from freezeguard.services.records.auditchain import Unchained
 
 READERS = Access.staff(Role.AUDITOR, Role.ADMIN)
 

@@ -23,10 +23,10 @@ from freezeguard.domain.people import Actor, Person, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.storage import CaseEvent, CaseFilter, Clock, Transaction
-from freezeguard.services.casefile import clocks_for, visible_case
-from freezeguard.services.casework import Aftermath
-from freezeguard.services.days import end_of_day
-from freezeguard.services.evaluation import Evaluated
+from freezeguard.services.cases.aftermath import Aftermath
+from freezeguard.services.cases.casefile import clocks_for, visible_case
+from freezeguard.services.cases.days import end_of_day
+from freezeguard.services.detecting.evaluation import Evaluated
 from freezeguard.services.vendorsview import event_for_vendor, history_for
 
 READERS = Access.person() | Access.catalogue()

@@ -23,8 +23,8 @@ from freezeguard.domain.files.content import EXTENSIONS
 from freezeguard.domain.people import Actor
 from freezeguard.ports.evidence import EvidenceFile
 from freezeguard.ports.storage import Transaction
-from freezeguard.services.casefile import files_for, visible_case
-from freezeguard.services.evidencefiles import Offered
+from freezeguard.services.cases.casefile import files_for, visible_case
+from freezeguard.services.commands.evidencefiles import Offered
 
 READERS = Access.person() | Access.catalogue()
 POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"

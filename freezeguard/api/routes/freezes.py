@@ -11,8 +11,8 @@ from freezeguard.domain.people import Right, Role, actor_name
 from freezeguard.domain.reasons import PullReason
 from freezeguard.domain.scope import Scope
 from freezeguard.ports.storage import Transaction
-from freezeguard.services.casework import Aftermath
-from freezeguard.services.knownskus import known_or_near
+from freezeguard.services.cases.aftermath import Aftermath
+from freezeguard.services.masterdata.knownskus import known_or_near
 
 
 class Freezes:

@@ -11,13 +11,13 @@ from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
 from freezeguard.domain.errors import NotFound, UnknownSku
 from freezeguard.domain.people import Role, actor_name
 from freezeguard.ports.storage import Sku, Transaction, Vendor
-from freezeguard.services.knownskus import known_or_near
-from freezeguard.services.readers import mail_contacts
-from freezeguard.services.registering import (
+from freezeguard.services.masterdata.knownskus import known_or_near
+from freezeguard.services.masterdata.registering import (
     register_fit_skus,
     register_skus,
     register_vendor,
 )
+from freezeguard.services.telling.readers import mail_contacts
 
 ADMIN = Access.staff(Role.ADMIN)
 READERS = Access.staff() | Access.catalogue()

@@ -10,7 +10,7 @@ from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import NotAllowed, NotFound
 from freezeguard.domain.people import Actor, Person, Role, actor_name
 from freezeguard.ports.storage import Credential, Transaction
-from freezeguard.services.access import Issued
+from freezeguard.services.masterdata.access import Issued
 
 ADMIN = Access.staff(Role.ADMIN)
 

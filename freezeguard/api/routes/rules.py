@@ -20,8 +20,8 @@ from freezeguard.domain.errors import InvalidInput, NotFound
 from freezeguard.domain.people import Actor, Role, actor_name
 from freezeguard.domain.rules import read_rule
 from freezeguard.ports.storage import Suppression, Transaction
-from freezeguard.services.days import end_of_day
-from freezeguard.services.rulebook import TOPIC_RULES
+from freezeguard.services.cases.days import end_of_day
+from freezeguard.services.topics import TOPIC_RULES
 
 EDITORS = Access.staff(Role.ANALYST, Role.ADMIN)
 LONGEST = timedelta(days=366)

@@ -27,7 +27,7 @@ from freezeguard.domain.errors import WrongSource
 from freezeguard.domain.people import Actor, MachineKey, Right, Role
 from freezeguard.domain.signals import Signal, fingerprint
 from freezeguard.ports.storage import RejectedSignal, UnitsShipped
-from freezeguard.services.ingestion import Receipt
+from freezeguard.services.detecting.ingestion import Receipt
 
 STRETCH = 25
 """Signals that are converted before others may run."""

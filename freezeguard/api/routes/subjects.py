@@ -15,7 +15,7 @@ from freezeguard.api.models.subjects import (
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.people import Role
 from freezeguard.ports.privacy import FileToRead
-from freezeguard.services.subjects import Asked, Held
+from freezeguard.services.records.subjects import Asked, Held
 
 
 class DataSubjects:

@@ -27,7 +27,7 @@ from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import Role
 from freezeguard.ports.webhooks import Delivery
-from freezeguard.services.endpoints import Shown
+from freezeguard.services.delivering.endpoints import Shown
 
 WHO = Access.staff(Role.ADMIN, Role.VENDOR)
 PATH = "/v1/webhook-endpoints"

@@ -22,8 +22,8 @@ from freezeguard.bootstrap.service import Service, open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.domain.signals import Signal
 from freezeguard.ports.storage import RejectedSignal, Sku
-from freezeguard.services.importing import Importing, Unsettled
-from freezeguard.services.ingestion import Receipt
+from freezeguard.services.detecting.importing import Importing, Unsettled
+from freezeguard.services.detecting.ingestion import Receipt
 
 LINES = "application/x-ndjson"
 IN_FLIGHT = 4

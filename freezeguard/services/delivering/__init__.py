@@ -1,0 +1,1 @@
+"""What leaves the outbox by mail and webhook, and what comes back."""

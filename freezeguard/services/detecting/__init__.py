@@ -1,0 +1,1 @@
+"""From what arrives to what is crossed: signals, units, rules, evaluation."""

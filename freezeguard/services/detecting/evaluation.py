@@ -1,0 +1,522 @@
+"""From stored signals to cases: attaches news, finds crossings, asks the governor, freezes.
+
+Runs inside a transaction that holds the lock of the SKU, on what the database shows after the
+lock was taken: two complaints that complete a threshold together can't both see "one short".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from math import ceil, floor
+from typing import Any
+
+import structlog
+
+from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
+from freezeguard.detection.governor import Charge, charge_for, exhausted
+from freezeguard.detection.windows import Observed, Shipment, moment_before
+from freezeguard.domain.acts.outcome import stricter_lane
+from freezeguard.domain.case import take_news
+from freezeguard.domain.effects import Notify
+from freezeguard.domain.evidence import take_in
+from freezeguard.domain.people import System
+from freezeguard.domain.reasons import Crossing
+from freezeguard.domain.record import Case
+from freezeguard.domain.rules import Family, Rule
+from freezeguard.domain.scope import Scope
+from freezeguard.domain.signals import counts_against_the_item
+from freezeguard.domain.transitions import Command, State
+from freezeguard.ports.clock import NewId, Now
+from freezeguard.ports.storage import (
+    Pending,
+    Prelude,
+    Sku,
+    Transaction,
+    witnesses,
+)
+from freezeguard.services.cases.aftermath import Aftermath
+from freezeguard.services.cases.casework import Casework
+from freezeguard.services.detecting.rulebook import RuleBook
+from freezeguard.services.telling.telling import Telling
+
+log = structlog.get_logger()
+
+COUNTING = frozenset({Family.COUNT.value, Family.DISTINCT_CUSTOMERS.value, Family.SAFETY.value})
+REFREEZABLE = frozenset({State.REINSTATING, State.PROBATION, State.APPEALED})
+
+
+@dataclass(slots=True)
+class Evaluated:
+    """What an evaluation brought about.
+
+    `moments` (whole seconds) and `floor` are what the watch may remember once this is committed.
+    """
+
+    sku: str
+    aftermaths: list[Aftermath] = field(default_factory=list)
+    moments: tuple[int, ...] = ()
+    floor: int = 0
+    total: int = 0
+
+
+@dataclass(slots=True)
+class _Look:
+    """All that one evaluation has before it."""
+
+    tx: Transaction
+    pending: Pending
+    now: datetime
+    master: Sku
+    prelude: Prelude
+    cases: list[Case]
+    signals: Sequence[Observed]
+    shipments: Sequence[Shipment]
+    result: Evaluated
+
+    @property
+    def news(self) -> list[Observed]:
+        """Return the signals that nobody has evaluated yet."""
+        return [one for one in self.signals if one.seq >= self.pending.since_seq]
+
+    @property
+    def before_news(self) -> datetime:
+        """Return a moment: a window that ends by then shows nothing new."""
+        return moment_before(self.pending.since_time, timedelta(microseconds=1))
+
+    def replace_case(self, case: Case) -> None:
+        """Take over the newest version of a case."""
+        self.cases = [case if one.id == case.id else one for one in self.cases]
+
+
+class Evaluation:
+    """Evaluates one SKU at a time."""
+
+    def __init__(
+        self, rules: RuleBook, casework: Casework, telling: Telling, now: Now, new_id: NewId
+    ) -> None:
+        self._rules, self._casework, self._telling = rules, casework, telling
+        self._now, self._new_id = now, new_id
+
+    async def evaluate(
+        self, tx: Transaction, prelude: Prelude, pending: Pending, total: int
+    ) -> Evaluated:
+        """Evaluate a SKU whose lock the caller holds; `total` is its number of signals.
+
+        `pending` is what is news, the request in the prelude included.
+        """
+        master = prelude.master
+        cases = list(prelude.cases)
+        rules = self._rules.for_sku(pending.sku, master.vendor, master.category)
+        rules = _still_to_say(rules, cases)
+        start = moment_before(pending.since_time, _reach(rules))
+        signals = await _window(tx, prelude, pending.sku, start)
+        known_from = floor(start.timestamp()) + 1
+        moments = tuple(floor(one.occurred_at.timestamp()) for one in signals)
+        exposed = any(one.family is Family.RATE for one in rules)
+        look = _Look(
+            tx, pending, self._now(), master, prelude, cases, signals,
+            await tx.signals.shipments(pending.sku, start) if exposed else (),
+            Evaluated(pending.sku, moments=moments, floor=known_from, total=total),
+        )
+        for case in list(look.cases):
+            await self._attach_news(look, case)
+        for rule in rules:
+            await self._apply_rule(look, rule)
+        return look.result
+
+    # ------------------------------------------------------------------------- open cases
+
+    async def _attach_news(self, look: _Look, case: Case) -> None:
+        covered = [one for one in look.news if case.covers(one.scope)]
+        if not covered:
+            return
+        awaiting = case.state is State.AWAITING_APPROVAL
+        earlier = await look.tx.cases.attached_customers(case.id) if awaiting else set()
+        await look.tx.cases.attach(case, covered, frozenset(), look.now)
+        bound = self._news_bound(look, case)
+        known, news = self._material(case, covered, earlier, bound)
+        if case.in_frozen_phase and news:
+            await self._raise_evidence(look, case, known, news, case.lane)
+        elif known != dict(case.known_evidence):
+            case = replace(case, known_evidence=known)
+            await look.tx.cases.update(case)
+            look.replace_case(case)
+        if case.state is State.SUSPECTED and case.reason.get("window"):
+            await self._wait_longer(look, case)
+
+    async def _wait_longer(self, look: _Look, case: Case) -> None:
+        """A rule's suspicion lapses only after the rule's window without new evidence."""
+        due = look.now + timedelta(seconds=case.reason["window"])
+        await look.tx.cases.start_clock(
+            self._new_id(), case, "second_opinion", look.now, due
+        )
+
+    def _material(
+        self, case: Case, covered: Sequence[Observed], earlier: set[bytes], bound: int
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        speaking = [one for one in covered if counts_against_the_item(
+            one.kind, one.intent, one.result)]
+        awaiting = case.state is State.AWAITING_APPROVAL
+        return take_in(
+            case.known_evidence, witnesses(speaking), counts_customers=awaiting,
+            earlier_customers=earlier, bound=bound,
+        )
+
+    def _news_bound(self, look: _Look, case: Case) -> int:
+        """Return how many new customers are material: the bound of the rule that froze the case.
+
+        A rate is no number of customers, and a pull has no bound: there, the least that any rule
+        of this SKU asks for counts, else what the shop's policy says. Never nothing.
+        """
+        if case.reason.get("family") in COUNTING:
+            return max(1, ceil(float(case.reason["bound"])))
+        master = look.master
+        rules = self._rules.for_sku(master.sku, master.vendor, master.category)
+        asked = [
+            one.needs_customers
+            for one in rules
+            if one.mode == "armed" and one.family is not Family.SAFETY
+        ]
+        return min(filter(None, asked), default=self._casework.policy.news_customers)
+
+    async def _raise_evidence(
+        self, look: _Look, case: Case, known: dict[str, Any], news: Sequence[str], lane: str
+    ) -> None:
+        """Raise the evidence revision; an approval that was asked for is void."""
+        decision = take_news(case, known, news, lane)
+        aftermath = await self._casework.record(look.tx, case, decision, System.DETECTOR)
+        if case.state is State.AWAITING_APPROVAL:
+            aftermath = await self._casework.execute(
+                look.tx, aftermath.case, Command.VOID_APPROVAL,
+                arguments={"reason": "; ".join(news), "cause": "evidence", "news": list(news)},
+                actor=System.DETECTOR,
+            )
+        look.replace_case(aftermath.case)
+        look.result.aftermaths.append(aftermath)
+
+    # ------------------------------------------------------------------------------ rules
+
+    async def _apply_rule(self, look: _Look, rule: Rule) -> None:
+        for case in [one for one in look.cases if may_freeze_again(one)]:
+            await self._tightened(look, rule, case)
+        evidence = Evidence(look.signals, look.shipments)
+        for crossing in crossings(rule, evidence, after=look.before_news):
+            await self._current_or_historical(look, rule, evidence, crossing)
+
+    async def _tightened(self, look: _Look, rule: Rule, case: Case) -> None:
+        """On probation half the bound is enough, and only what was shipped after the fix counts.
+
+        One safety signal is enough whatever was fixed: whoever was hurt was hurt.
+        """
+        if rule.mode != "armed" or self._suppressed(look, rule):
+            return
+        if rule.family is Family.SAFETY:
+            found = self._current(look, rule, Evidence(look.signals))
+        else:
+            lots = frozenset((case.remedy or {}).get("affected_lots") or ())
+            factor = self._casework.policy.probation_bound_factor
+            fix = Fix(case.reinstated_at, lots, factor)
+            found = crossings(
+                *after_the_fix(rule, case.scope, look.signals, look.shipments, fix)
+            )
+        for crossing in found:
+            if crossing.bound_kind == "freeze" and case.covers(crossing.scope):
+                await self._freeze_again(look, case, crossing)
+                return
+
+    def _current(self, look: _Look, rule: Rule, evidence: Evidence) -> list[Crossing]:
+        """Return the crossings by the news that are not historical."""
+        return [
+            one
+            for one in crossings(rule, evidence, after=look.before_news)
+            if one.crossed_at > look.now - rule.window or self._acts_on_history(look, one)
+        ]
+
+    async def _current_or_historical(
+        self, look: _Look, rule: Rule, evidence: Evidence, crossing: Crossing
+    ) -> None:
+        edge = look.now - rule.window
+        if crossing.crossed_at > edge or self._acts_on_history(look, crossing):
+            await self._act(look, rule, crossing)
+            return
+        await self._note(look, crossing, "historical", None)
+        later = [
+            one for one in crossings(rule, evidence, after=edge) if one.scope == crossing.scope
+        ]
+        for one in later:
+            await self._act(look, rule, one)
+
+    @staticmethod
+    def _acts_on_history(look: _Look, crossing: Crossing) -> bool:
+        return any(one.key == crossing.crossed_by and one.acts_on_history for one in look.signals)
+
+    async def _act(self, look: _Look, rule: Rule, crossing: Crossing) -> None:
+        case = _concerned(look.cases, crossing.scope)
+        if crossing.mode == "shadow":
+            await self._note(look, crossing, "shadow", None)
+        elif case is None and _is_held_for_good(look, crossing.scope):
+            await self._note(look, crossing, "covered", None)
+        elif case is not None and may_freeze_again(case):
+            return
+        elif case is not None and case.state is not State.SUSPECTED:
+            await self._covered(look, case, crossing)
+        elif self._suppressed(look, rule):
+            await self._note(look, crossing, "suppressed", None)
+        elif case is not None and await look.tx.cases.pullers(case.id):
+            await self._second(look, rule, crossing, case)
+        elif crossing.bound_kind == "look":
+            if case is None:
+                await self._suspect(look, rule, crossing, "suspect")
+        else:
+            await self._freeze(look, rule, crossing, case)
+
+    def _suppressed(self, look: _Look, rule: Rule) -> bool:
+        master = look.master
+        found = self._rules.suppression(
+            rule, master.sku, master.vendor, master.category, look.now
+        )
+        return found is not None
+
+    async def _covered(self, look: _Look, case: Case, crossing: Crossing) -> None:
+        await self._note(look, crossing, "covered", case)
+        lane = stricter_lane(case.lane, crossing.lane)
+        if lane != case.lane:
+            news = [f"lane {lane}: {crossing.reason.sentence}"]
+            await self._raise_evidence(look, case, dict(case.known_evidence), news, lane)
+
+    # ------------------------------------------------------------------- suspect and freeze
+
+    async def _freeze(
+        self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None
+    ) -> None:
+        charge = charge_for(crossing.lane, self._counted(look, crossing))
+        spent_budget = await self._exhausted(look, charge)
+        if spent_budget is not None:
+            await self._over_budget(look, rule, crossing, suspected, spent_budget)
+            return
+        if suspected is None:
+            arguments = self._arguments(crossing, self._counted(look, crossing))
+            beside = [one for one in look.cases if one.scope.overlaps(crossing.scope)]
+            aftermath = await self._open(look, Command.FREEZE, crossing, arguments)
+            await self._frozen(look, crossing, aftermath)
+            await self._propose_merge(look, aftermath.case, beside)
+        else:
+            aftermath = await self._freeze_in(look, suspected, crossing)
+        await self._spend(look, aftermath.case, charge)
+
+    async def _propose_merge(self, look: _Look, case: Case, beside: Sequence[Case]) -> None:
+        """A case that overlaps with a new one: the owner may merge the two, or widen one."""
+        other = next((one for one in beside if one.in_frozen_phase), None)
+        if other is not None:
+            facts = {"other": str(other.number)}
+            await self._telling.tell(
+                look.tx, case, Notify("merge_proposed", "owner", facts), look.now
+            )
+
+    async def _second(self, look: _Look, rule: Rule, crossing: Crossing, case: Case) -> None:
+        """A person has pulled, and a bound is crossed, be it the lower one: two opinions agree.
+
+        No budget holds that back: a feed alone has not brought it about.
+        """
+        log.info("pull_seconded", sku=case.scope.sku, case_id=str(case.id), rule_id=rule.id)
+        await self._freeze_in(look, case, crossing)
+
+    async def _freeze_again(self, look: _Look, case: Case, crossing: Crossing) -> None:
+        """A re-freeze spends a budget and is held back by none: the case has had its human."""
+        charge = charge_for(crossing.lane, self._counted(look, crossing))
+        aftermath = await self._freeze_in(look, case, crossing)
+        await self._spend(look, aftermath.case, charge)
+
+    async def _freeze_in(self, look: _Look, case: Case, crossing: Crossing) -> Aftermath:
+        """Freeze in a case that is open already."""
+        arguments = self._arguments(crossing, self._counted(look, crossing))
+        await self._attach_counted(look, case, crossing)
+        aftermath = await self._casework.execute(
+            look.tx, case, Command.FREEZE, arguments=arguments, actor=System.DETECTOR
+        )
+        look.replace_case(aftermath.case)
+        await self._frozen(look, crossing, aftermath)
+        return aftermath
+
+    async def _frozen(self, look: _Look, crossing: Crossing, aftermath: Aftermath) -> None:
+        await self._note(look, crossing, "freeze", aftermath.case)
+        look.result.aftermaths.append(aftermath)
+        log.info(
+            "sku_frozen", sku=look.master.sku, case_id=str(aftermath.case.id),
+            rule_id=crossing.rule_id, rule_version=crossing.rule_version,
+            observed=crossing.reason.observed,
+        )
+
+    async def _exhausted(self, look: _Look, charge: Charge) -> str | None:
+        budget = self._casework.policy.budget
+        # The lock that orders the held set also orders spending: no two freezes share one place.
+        await look.tx.holds.reserve_revision()
+        spent = await look.tx.detection.spent(
+            look.now - budget.window, charge.lane, charge.source, look.master.category,
+            look.master.vendor,
+        )
+        return exhausted(spent, budget, charge.lane)
+
+    @staticmethod
+    async def _spend(look: _Look, case: Case, charge: Charge) -> None:
+        charged = replace(case, lane=charge.lane)
+        await look.tx.detection.spend(charged, look.now, charge.source, None)
+
+    async def _over_budget(
+        self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None, budget: str
+    ) -> None:
+        log.warning("budget_spent", sku=look.master.sku, budget=budget, rule_id=rule.id)
+        if suspected is None:
+            suspected = await self._suspect(look, rule, crossing, "budget")
+        else:
+            await self._note(look, crossing, "budget", suspected)
+        policy = self._casework.policy.budget
+        name = f"budget:{budget}"
+        if await look.tx.detection.alert_once(name, look.now, policy.window):
+            limit = getattr(policy, budget)
+            waiting = {
+                "case": str(suspected.number), "sku": look.master.sku,
+                "sentence": crossing.reason.sentence,
+                "reason": {**crossing.reason.as_dict(), "counted": []},
+            }
+            facts = {
+                "budget": {
+                    "of": budget.removeprefix("per_").removesuffix("_per_source"),
+                    "name": budget, "spent": limit, "limit": limit,
+                    "window": policy.window.total_seconds(),
+                },
+                "waiting": [waiting],
+            }
+            await self._telling.tell_shop(look.tx, "budget_spent", facts, look.now)
+
+    async def _suspect(self, look: _Look, rule: Rule, crossing: Crossing, outcome: str) -> Case:
+        arguments = self._arguments(crossing, self._counted(look, crossing))
+        arguments["quiet_after"] = (look.now + rule.window).isoformat()
+        aftermath = await self._open(look, Command.SUSPECT, crossing, arguments)
+        await self._note(look, crossing, outcome, aftermath.case)
+        look.result.aftermaths.append(aftermath)
+        return aftermath.case
+
+    async def _open(
+        self, look: _Look, command: Command, crossing: Crossing, arguments: dict[str, Any]
+    ) -> Aftermath:
+        seed = Case(
+            id=self._new_id(),
+            scope=crossing.scope,
+            state=State.SUSPECTED if command is Command.SUSPECT else State.FREEZING,
+            lane=crossing.lane,
+            opened_by=System.DETECTOR.value,
+            opened_at=look.now,
+            reason=arguments["reason"],
+            vendor=look.master.vendor,
+            category=look.master.category,
+            owner=look.prelude.owner,
+            rule_id=crossing.rule_id,
+            rule_version=crossing.rule_version,
+            known_evidence=arguments["known_evidence"],
+        )
+        counted, evidence = self._evidence(look, seed, crossing)
+        # What the prelude knows of holds and objects is true until the first of them changes.
+        aftermath = await self._casework.open(
+            look.tx, seed, command, arguments=arguments, actor=System.DETECTOR,
+            evidence=evidence, counted=counted,
+            prelude=None if look.result.aftermaths else look.prelude,
+        )
+        look.cases.append(aftermath.case)
+        return aftermath
+
+    # ------------------------------------------------------------------------------ evidence
+
+    def _arguments(self, crossing: Crossing, counted: Sequence[Observed]) -> dict[str, Any]:
+        known, _ = take_in({}, witnesses(counted), counts_customers=False)
+        return {
+            "reason": crossing.reason.as_dict(),
+            "lane": crossing.lane,
+            "rule_id": crossing.rule_id,
+            "rule_version": crossing.rule_version,
+            "known_evidence": known,
+        }
+
+    @staticmethod
+    def _counted(look: _Look, crossing: Crossing) -> list[Observed]:
+        keys = set(crossing.reason.counted)
+        return [one for one in look.signals if one.key in keys]
+
+    async def _attach_counted(self, look: _Look, case: Case, crossing: Crossing) -> None:
+        counted, evidence = self._evidence(look, case, crossing)
+        await look.tx.cases.attach(case, evidence, counted, look.now)
+
+    @staticmethod
+    def _evidence(
+        look: _Look, case: Case, crossing: Crossing
+    ) -> tuple[frozenset[tuple[str, str]], list[Observed]]:
+        """Return the keys of what counted; and that, with everything else new and covered."""
+        counted = frozenset((key.source, key.id) for key in crossing.reason.counted)
+        evidence = [
+            one
+            for one in look.signals
+            if (one.source, one.id) in counted
+            or (one.seq >= look.pending.since_seq and case.covers(one.scope))
+        ]
+        return counted, evidence
+
+    async def _note(
+        self, look: _Look, crossing: Crossing, outcome: str, case: Case | None
+    ) -> None:
+        await look.tx.detection.add_crossing(
+            self._new_id(), crossing, look.now, outcome, None if case is None else case.id
+        )
+
+
+def may_freeze_again(case: Case) -> bool:
+    """Say whether a further stop takes up a case that is open: what is delisted is stopped."""
+    return case.state in REFREEZABLE and not case.keeps_its_hold
+
+
+def _still_to_say(rules: Sequence[Rule], cases: Sequence[Case]) -> tuple[Rule, ...]:
+    """Leave out rules that can change nothing: the whole SKU is stopped in as strict a lane.
+
+    A SKU that is stopped may still get thousands of complaints; each is attached, and none makes
+    the whole window be counted again.
+    """
+    stopped = [one for one in cases if one.in_frozen_phase and one.scope == Scope(one.scope.sku)]
+    if not stopped:
+        return tuple(rules)
+    lane = stopped[0].lane
+    return tuple(
+        one for one in rules if one.mode == "armed" and stricter_lane(lane, one.lane) != lane
+    )
+
+
+def _concerned(cases: Sequence[Case], scope: Scope) -> Case | None:
+    """Return the case that a crossing concerns: one that stops its scope, else exactly its own.
+
+    A mere suspicion of more stops nothing yet, and a crossing for a part must not freeze it all.
+    """
+    covering = [one for one in cases if one.covers(scope)]
+    stopping = [one for one in covering if one.state is not State.SUSPECTED]
+    return next(iter(stopping or [one for one in covering if one.scope == scope]), None)
+
+
+def _is_held_for_good(look: _Look, scope: Scope) -> bool:
+    """Say whether a hold of a case that is closed (delisted) covers a scope already."""
+    open_cases = {one.id for one in look.cases}
+    return any(
+        one.state == "active" and one.case_id not in open_cases and one.scope.covers(scope)
+        for one in look.prelude.holds
+    )
+
+
+async def _window(
+    tx: Transaction, prelude: Prelude, sku: str, start: datetime
+) -> Sequence[Observed]:
+    """Return the signals after a moment; those that came along with the prelude, if all did."""
+    if prelude.window is None or prelude.window_after is None or prelude.window_after > start:
+        return await tx.signals.observed(sku, start)
+    return [one for one in prelude.window if one.occurred_at > start]
+
+
+def _reach(rules: Sequence[Rule]) -> timedelta:
+    """Return how far back from the news any of the rules looks; one safety signal is enough."""
+    windows = [one.window for one in rules if one.family is not Family.SAFETY]
+    return max(windows, default=timedelta(microseconds=1))

@@ -1,0 +1,252 @@
+"""A catalogue object in our hands: calls to its far side, the lease between them, the outcome.
+
+Whoever works on an object holds its lease, and lengthens it before a call that might outlive it.
+Whoever has lost it stays silent, and leaves a note where a command may have gone out too late.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+import structlog
+
+from freezeguard.domain.enforcement import Status
+from freezeguard.domain.errors import Unavailable
+from freezeguard.domain.transitions import FROZEN_PHASE, State
+from freezeguard.ports.catalogues import CatalogueError, Level, Observation
+from freezeguard.ports.clock import Now
+from freezeguard.ports.metrics import Metrics
+from freezeguard.ports.storage import CatalogueRow, Database, Transaction
+from freezeguard.services.cases.holding import LEASE
+from freezeguard.services.directory import Outlet
+from freezeguard.services.enforcing.breaker import Breaker
+from freezeguard.services.enforcing.pace import Pace
+from freezeguard.services.enforcing.reconciliation import Reconciliation
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+SETTLED = FROZEN_PHASE - {State.FREEZING}
+"""States in which a stop that is read back once more brings a case no further."""
+GRACE = 0.25
+"""Seconds beyond its deadline after which a connector that ignores it is cut off."""
+
+
+class LeaseLost(Exception):
+    """Somebody else works on the object by now."""
+
+
+class Paused(Exception):
+    """The far side asked for a pause; `seconds` are left of it."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+@dataclass(slots=True)
+class Claim:
+    """One object that we work on.
+
+    `before` is the row as it was claimed, `row` as it is known by now; the lease is ours until
+    `ours_until` on the event loop's clock, by a cautious count. `has_sent` says that a command
+    may have reached the far side, `began_at` when a stop was ordered by a commit of ours.
+    """
+
+    outlet: Outlet
+    before: CatalogueRow
+    row: CatalogueRow
+    ours_until: float
+    has_sent: bool = False
+    began_at: datetime | None = None
+
+    def learn(self, **facts: Any) -> None:
+        """Take over what is known now."""
+        self.row = replace(self.row, **facts)
+
+    @property
+    def level(self) -> Level:
+        """Return how strictly the object is to be stopped."""
+        if self.row.wanted == "sellable":
+            raise ValueError(f"{self.row.key} is not wanted stopped")
+        return self.row.wanted
+
+
+class Calls:
+    """What every turn of work on an object needs."""
+
+    def __init__(
+        self,
+        database: Database,
+        reconciliation: Reconciliation,
+        breakers: dict[str, Breaker],
+        now: Now,
+        pace: Pace,
+        metrics: Metrics,
+    ) -> None:
+        self.database, self._reconciliation = database, reconciliation
+        self.breakers, self.now, self.pace = breakers, now, pace
+        self.metrics = metrics
+
+    # ------------------------------------------------------------------------------- calling
+
+    async def ask(
+        self, claim: Claim, call: Callable[[], Awaitable[T]], *, restores: bool = False
+    ) -> T:
+        """Make one call to the far side. Raises CatalogueError, Paused, LeaseLost.
+
+        A call that `restores` goes out only while its order is the newest one.
+        """
+        name = claim.outlet.name
+        if (wait := self.breakers[name].pause_left(asyncio.get_running_loop().time())) > 0:
+            raise Paused(wait)
+        await self._secure(claim, restores=restores)
+        return await self.call(name, call)
+
+    async def call(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Make one call to a catalogue; the breaker hears of its outcome. Raises CatalogueError."""
+        outcome = "answered"
+        try:
+            answer = await self._within_deadline(call)
+        except CatalogueError as error:
+            outcome = "unreachable" if error.recoverable else "refused"
+            await self._note_failure(name, error)
+            raise
+        finally:
+            self.metrics.count("catalogue_requests", catalogue=name, outcome=outcome)
+        await self._note_answer(name)
+        return answer
+
+    async def _within_deadline(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Connectors keep their deadline and raise CatalogueError; see to it where one does not."""
+        deadline = self.pace.call_deadline + GRACE
+        try:
+            async with asyncio.timeout(deadline):
+                return await call()
+        except CatalogueError:
+            raise
+        except TimeoutError:
+            raise CatalogueError(f"no answer within {deadline:g} s", recoverable=True) from None
+        except Exception as error:
+            log.exception("connector_failed")
+            reason = f"the connector itself failed: {type(error).__name__}"
+            raise CatalogueError(reason, recoverable=False) from error
+
+    async def _note_failure(self, name: str, error: CatalogueError) -> None:
+        if not error.recoverable:
+            await self._note_answer(name)  # it said no, so it is there
+            return
+        now = asyncio.get_running_loop().time()
+        if self.breakers[name].failed(now, error.retry_after):
+            log.error("breaker_opened", catalogue=name, error=error.detail)
+            self.metrics.set("breaker_open", 1, catalogue=name)
+
+    async def _note_answer(self, name: str) -> None:
+        if not self.breakers[name].answered():
+            return
+        log.warning("breaker_closed", catalogue=name)
+        self.metrics.set("breaker_open", 0, catalogue=name)
+        try:
+            await self.database.run(lambda tx: tx.objects.wake(name, None))
+        except Unavailable as error:  # they wake by themselves, only later
+            log.warning("wake_failed", catalogue=name, error=str(error))
+
+    # --------------------------------------------------------------------------------- lease
+
+    async def _secure(self, claim: Claim, *, restores: bool) -> None:
+        """See to it that the lease outlives the next call. Raises LeaseLost."""
+        needed = asyncio.get_running_loop().time() + self.pace.call_deadline
+        if restores or needed > claim.ours_until:
+            await self.renew(claim, restores=restores)
+
+    async def renew(self, claim: Claim, *, restores: bool = False) -> None:
+        """Lengthen the lease, and put on record which further means may be in force.
+
+        Raises LeaseLost; Unavailable where the call would restore. Towards frozen the work goes
+        on although nobody can be asked.
+        """
+        asked_at = asyncio.get_running_loop().time()
+        row = claim.row
+        try:
+            ours = await self.database.run(
+                lambda tx: tx.objects.renew(row, LEASE, newest_only=restores)
+            )
+        except Unavailable:
+            if restores:
+                raise
+            return
+        if not ours:
+            raise LeaseLost
+        claim.ours_until = asked_at + LEASE.total_seconds()
+
+    async def overtaken(self, claim: Claim) -> None:
+        """Leave a note that a command of ours may have come too late: the object is looked at."""
+        row = claim.row
+        log.warning("lease_lost", sku=row.sku, catalogue=row.catalogue, has_sent=claim.has_sent)
+        if claim.has_sent:
+            await self.database.run(lambda tx: tx.objects.overtaken(row))
+
+    # ------------------------------------------------------------------------------- outcome
+
+    async def settle(
+        self, claim: Claim, next_in: float, *, instruction: str | None = None
+    ) -> None:
+        """Store what was done and seen, and tell the cases, in one transaction.
+
+        `instruction` is what a person must do by hand. Raises LeaseLost.
+        """
+        if instruction is None and await self._seen_again(claim, next_in):
+            return
+        after = claim.row
+        changed = after.status is not claim.before.status
+
+        async def work(tx: Transaction) -> bool:
+            await tx.signals.lock_sku(after.sku)
+            if not await tx.objects.settle(after, next_in=next_in, now=self.now()):
+                return False
+            if after.wanted != "sellable":
+                await self._reconciliation.stop_seen(
+                    tx, after, changed=changed, instruction=instruction
+                )
+            return True
+
+        if not await self.database.run(work):
+            raise LeaseLost
+
+    async def _seen_again(self, claim: Claim, next_in: float) -> bool:
+        """Store a mere repetition: what is confirmed was looked at again, and it still is.
+
+        Young stops are looked at often, and few of those looks are news to a case: they need not
+        wait for the lock of the SKU. Once things are calm, every look asks the cases as well.
+        """
+        statuses = {claim.before.status, claim.row.status}
+        if claim.has_sent or statuses != {Status.CONFIRMED} or next_in >= self.pace.verify_every:
+            return False
+        row = claim.row
+        return await self.database.run(
+            lambda tx: tx.objects.see_again(row, SETTLED, next_in=next_in)
+        )
+
+    async def settle_release(
+        self, claim: Claim, next_in: float | None, *, refused: bool
+    ) -> None:
+        """Store how a release went, and tell the cases, in one transaction. Raises LeaseLost."""
+        after = claim.row
+
+        async def work(tx: Transaction) -> bool:
+            await tx.signals.lock_sku(after.sku)
+            if not await tx.objects.settle(after, next_in=next_in, now=self.now()):
+                return False
+            await self._reconciliation.release_seen(tx, after, refused=refused)
+            return True
+
+        if not await self.database.run(work):
+            raise LeaseLost
+
+
+def saw(claim: Claim, seen: Observation, now: Any) -> None:
+    """Take over what a read-back saw."""
+    claim.learn(seen_sellable=seen.sellable, seen_side=seen.side, seen_at=now)

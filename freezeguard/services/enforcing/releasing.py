@@ -1,0 +1,271 @@
+"""Puts a catalogue object back as it was before its first stop, exactly, or asks a person.
+
+Towards *sold again* every command needs the newest order: a freeze that came meanwhile wins. Only
+the fields that our stops wrote are touched, and only where they are still as the stops left them.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from freezeguard.domain.enforcement import Status
+from freezeguard.domain.people import System
+from freezeguard.ports.catalogues import CatalogueError, Found, Level, Observation
+from freezeguard.ports.storage import CatalogueRow, Transaction
+from freezeguard.services.enforcing.claims import Calls, Claim, Paused, saw
+from freezeguard.services.enforcing.stopping import UNSURE
+
+log = structlog.get_logger()
+
+NOT_RESTORED = "the catalogue said that it is restored, and it is not"
+NOT_LIFTED = "the fields are restored, and the catalogue still does not sell it"
+SOLD_OUT = "restored exactly; the shop itself does not sell it now"
+LATE = 2
+"""Verifications after a stop was sent until it can't land any more."""
+
+
+class Releasing:
+    """Releases one claimed object."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._database, self._now, self._pace = calls.database, calls.now, calls.pace
+
+    async def work(self, claim: Claim) -> None:
+        """Take one turn. Raises Paused, LeaseLost and Unavailable."""
+        if claim.row.remote_id == "" or not _may_be_stopped(claim.row):
+            await self._released(claim, "")
+            return
+        try:
+            await self._release(claim)
+        except CatalogueError as error:
+            if claim.before.status is Status.IDLE:
+                await self._calls.settle(claim, self._pace.retry_in(1, error.retry_after))
+                return
+            status = Status.UNREACHABLE if error.recoverable else Status.REFUSED
+            await self._refused(claim, status, error.detail, error.retry_after)
+
+    async def _release(self, claim: Claim) -> None:
+        present = await self._present(claim)
+        if present is None:
+            await self._released(claim, "it is listed there no longer")
+        elif conflict := conflict_in(claim.row, present.fields):
+            await self._leave_to_others(claim, conflict)
+        elif _is_as_before(claim.row, present.fields) and await self._is_lifted(claim):
+            await self._look_as_buyer(claim)
+        elif conflict := await self._conflict_in_hindsight(claim, present.fields):
+            await self._leave_to_others(claim, conflict)
+        else:
+            await self._restore(claim)
+
+    async def _present(self, claim: Claim) -> Found | None:
+        row = claim.row
+        found = await self._calls.ask(claim, lambda: claim.outlet.catalogue.lookup(
+            row.sku, deadline=self._pace.call_deadline))
+        return next((one for one in found if one.remote_id == row.remote_id), None)
+
+    async def _is_lifted(self, claim: Claim) -> bool:
+        """Say whether no further means is in force any more, as far as a buyer can see."""
+        return not claim.row.fallbacks or (await self._read_back(claim)).sellable
+
+    async def _read_back(self, claim: Claim) -> Observation:
+        row = claim.row
+        return await self._calls.ask(claim, lambda: claim.outlet.catalogue.read_back(
+            row.sku, row.remote_id, deadline=self._pace.call_deadline))
+
+    async def _conflict_in_hindsight(self, claim: Claim, found: Mapping[str, Any]) -> str:
+        """Learn what our unanswered commands wrote, and compare it with the fields as found.
+
+        To learn it they are repeated. Where that went over what somebody else has written, the
+        repetition is taken back.
+        """
+        if claim.row.written is not None and not _unsure_means(claim.row):
+            return ""
+        await self._learn_what_was_written(claim)
+        conflict = conflict_in(claim.row, found)
+        if conflict:
+            await self._put_back_as_found(claim, found)
+        return conflict
+
+    async def _put_back_as_found(self, claim: Claim, found: Mapping[str, Any]) -> None:
+        row, unsure = claim.row, _unsure_means(claim.row)
+        fields = {key: found[key] for key in row.written or {} if key in found}
+        try:
+            await self._send_restore(claim, fields, unsure)
+            claim.learn(fallbacks=tuple(one for one in row.fallbacks if not one.endswith(UNSURE)))
+        except (CatalogueError, Paused) as error:
+            # What stands there now is ours, so a later try restores it: to what was found.
+            log.warning("not_put_back", sku=row.sku, catalogue=row.catalogue, error=str(error))
+            theirs = {key: found[key] for key in _changed(row, found) if key in found}
+            claim.learn(before_image={**(row.before_image or {}), **theirs})
+            await self._database.run(lambda tx: tx.objects.amend_image(row, theirs))
+
+    async def _learn_what_was_written(self, claim: Claim) -> None:
+        """Repeat what may have been done and was never recorded: its answer names the fields."""
+        row, catalogue = claim.row, claim.outlet.catalogue
+        deadline = self._pace.call_deadline
+        written = dict(row.written or {})
+        if row.written is None:
+            level: Level = "hard" if "hard" in catalogue.traits.levels else "hide"
+            claim.has_sent = True
+            written |= await self._calls.ask(claim, lambda: catalogue.stop(
+                row.sku, row.remote_id, level, revision=row.wanted_revision, deadline=deadline,
+            ), restores=True)
+        for means in _unsure_means(row):
+            written |= await self._repeat_means(claim, means)
+        claim.learn(written=written)
+
+    async def _repeat_means(self, claim: Claim, means: str) -> Mapping[str, Any]:
+        row = claim.row
+        return await self._calls.ask(claim, lambda: claim.outlet.catalogue.fall_back(
+            means, row.sku, row.remote_id, revision=row.wanted_revision,
+            deadline=self._pace.call_deadline), restores=True)
+
+    async def _restore(self, claim: Claim) -> None:
+        """Write the before-image back, and look whether it is there."""
+        row = claim.row
+        image = {key: (row.before_image or {})[key] for key in row.written or {}}
+        claim.has_sent = True
+        await self._send_restore(claim, image, [one.removesuffix(UNSURE) for one in row.fallbacks])
+        present = await self._present(claim)
+        if present is not None and any(present.fields.get(key) != image[key] for key in image):
+            raise CatalogueError(NOT_RESTORED, recoverable=False)
+        await self._look_as_buyer(claim)
+
+    async def _send_restore(
+        self, claim: Claim, image: Mapping[str, Any], in_force: Sequence[str]
+    ) -> None:
+        """Lift the further means that are in force, the newest first, and write fields back."""
+        row, catalogue = claim.row, claim.outlet.catalogue
+        for means in reversed(in_force):
+            await self._lift(claim, means, image)
+        await self._calls.ask(claim, lambda: catalogue.restore(
+            row.sku, row.remote_id, image, revision=row.wanted_revision,
+            deadline=self._pace.call_deadline), restores=True)
+
+    async def _lift(self, claim: Claim, means: str, image: Mapping[str, Any]) -> None:
+        row = claim.row
+        await self._calls.ask(claim, lambda: claim.outlet.catalogue.lift_fall_back(
+            means, row.sku, row.remote_id, image, revision=row.wanted_revision,
+            deadline=self._pace.call_deadline), restores=True)
+
+    async def _look_as_buyer(self, claim: Claim) -> None:
+        """The fields are as before; what a buyer sees is recorded, and may be "sold out".
+
+        Where a further means was in force, "not sold" may also mean that it still is.
+        """
+        seen = await self._read_back(claim)
+        saw(claim, seen, self._now())
+        if seen.sellable:
+            await self._released(claim, "")
+        elif claim.row.fallbacks:
+            await self._by_hand(claim, NOT_LIFTED)
+        else:
+            await self._released(claim, SOLD_OUT)
+
+    # --------------------------------------------------------------------------------- outcomes
+
+    async def _leave_to_others(self, claim: Claim, conflict: str) -> None:
+        """Somebody else has written since: their values stay."""
+        if claim.before.status is Status.IDLE:  # changed since it was released: not by us
+            await self._at_rest(claim, claim.row.detail)
+        else:
+            await self._by_hand(claim, conflict)
+
+    async def _by_hand(self, claim: Claim, reason: str) -> None:
+        """A person decides, and says so by `resolve_task`."""
+        if await self._database.run(lambda tx: self._is_settled_by_hand(tx, claim)):
+            await self._released(claim, "put right by hand")
+        else:
+            await self._refused(claim, Status.REFUSED, reason, None)
+
+    async def _is_settled_by_hand(self, tx: Transaction, claim: Claim) -> bool:
+        """Say whether a task of this release, not of an earlier one, is done."""
+        row = claim.row
+        for hold in await tx.holds.in_force(row.sku):
+            if hold.state != "releasing" or not claim.outlet.concerns(hold.scope):
+                continue
+            case = await tx.cases.get(hold.case_id)
+            begun_at = None if case is None else case.reinstated_at or case.closed_at
+            for task in await tx.cases.tasks(hold.case_id):
+                mine = (task.catalogue, task.remote_id) == (row.catalogue, row.remote_id)
+                by_hand = task.resolved_by not in {None, System.RECONCILER.value}
+                is_done = task.task == "release" and by_hand
+                if mine and is_done and (begun_at is None or task.opened_at >= begun_at):
+                    return True
+        return False
+
+    async def _released(self, claim: Claim, detail: str) -> None:
+        """It is as before. A stop that was sent a moment ago may still land: it is watched."""
+        row = claim.row
+        stopped_for = self._now() - (row.sent_at or datetime.min.replace(tzinfo=UTC))
+        if row.remote_id == "" or stopped_for.total_seconds() > LATE * self._pace.verify_every:
+            await self._at_rest(claim, detail)
+            return
+        claim.learn(status=Status.IDLE, fallbacks=(), attempts=0, failing_since=None,
+                    detail=detail)
+        pause = self._pace.look_again_in(stopped_for, troubled=False)
+        await self._calls.settle_release(claim, pause, refused=False)
+
+    async def _at_rest(self, claim: Claim, detail: str) -> None:
+        """Nothing of ours is in force, or may still come to be."""
+        status = Status.NOT_LISTED if claim.row.remote_id == "" else Status.IDLE
+        claim.learn(status=status, written=None, sent_at=None, fallbacks=(), attempts=0,
+                    failing_since=None, detail=detail)
+        await self._calls.settle_release(claim, None, refused=False)
+
+    async def _refused(
+        self, claim: Claim, status: Status, detail: str, retry_after: float | None
+    ) -> None:
+        """A release did not go through: readers still see the SKU as frozen."""
+        row = claim.row
+        attempts = row.attempts + 1
+        log.warning("release_failed", sku=row.sku, catalogue=row.catalogue, attempts=attempts,
+                    status=status.value, detail=detail)
+        claim.learn(status=status, detail=detail, attempts=attempts,
+                    failing_since=row.failing_since or self._now())
+        pause = self._pace.retry_in(attempts, retry_after)
+        await self._calls.settle_release(claim, pause, refused=True)
+
+
+def _may_be_stopped(row: CatalogueRow) -> bool:
+    """Say whether any stop of ours was sent, or may have been."""
+    return row.written is not None or row.sent_at is not None or bool(row.fallbacks)
+
+
+def _unsure_means(row: CatalogueRow) -> list[str]:
+    """Return the further means of which nobody knows whether they are in force."""
+    return [one.removesuffix(UNSURE) for one in row.fallbacks if one.endswith(UNSURE)]
+
+
+def _is_as_before(row: CatalogueRow, present: Mapping[str, Any]) -> bool:
+    """Say whether the fields that were written, all where nobody knows which, are as before."""
+    image = row.before_image or {}
+    keys = image if row.written is None else row.written
+    return all(present.get(key) == image.get(key) for key in keys)
+
+
+def conflict_in(row: CatalogueRow, present: Mapping[str, Any]) -> str:
+    """Name what keeps a person from being spared; empty where the image may be written back.
+
+    That is a field that is neither as the stop left it nor as it was before, or whose state
+    before the stop nobody knows.
+    """
+    if row.before_image is None:
+        return "nobody knows how it was before the stop"
+    return "; ".join(
+        f"{key} is {present.get(key)!r}, the stop wrote {value!r}"
+        for key, value in _changed(row, present).items()
+    )
+
+
+def _changed(row: CatalogueRow, present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what our stops wrote into fields that are neither so any more nor as before."""
+    image = row.before_image or {}
+    return {
+        key: value
+        for key, value in sorted((row.written or {}).items())
+        if key not in image or present.get(key) not in (value, image[key])
+    }

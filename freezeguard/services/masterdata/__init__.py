@@ -1,0 +1,1 @@
+"""SKUs, people, and the keys by which they come in."""

@@ -1,0 +1,1 @@
+"""What is kept, searched, erased, and proven: audit chain, data subjects, retention."""
