@@ -13,7 +13,7 @@ from random import Random
 from urllib.parse import urlsplit
 
 from benchmarks.stage import process, quantile, service_process, spread, stage
-from freezeguard.ports.storage import Sku
+from freezeguard.ports.rows import Sku
 from freezeguard.storage.database import PostgresDatabase
 
 CONNECTIONS = 32

@@ -18,7 +18,8 @@ import aiohttp
 from freezeguard.bootstrap.service import Service, open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.domain.people import Person, Right, Role
-from freezeguard.ports.storage import Sku, Transaction, Vendor
+from freezeguard.ports.rows import Sku, Vendor
+from freezeguard.ports.storage import Transaction
 from freezeguard.sampleshop.client import ShopClient, running_shop, sample_configuration
 from freezeguard.storage.embedded import EmbeddedServer, prepare_database
 from freezeguard.storage.migrations import migrate

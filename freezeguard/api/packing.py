@@ -18,7 +18,7 @@ from freezeguard.api.routes.cases import present_event
 from freezeguard.domain.auditchain import Link, content_of, entry_of, moment
 from freezeguard.domain.people import actor_name
 from freezeguard.ports.notices import Rendered
-from freezeguard.ports.storage import Notice
+from freezeguard.ports.rows import Notice
 from freezeguard.services import vendorsview
 from freezeguard.services.cases.casepack import (
     AttachedFile,

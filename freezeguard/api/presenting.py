@@ -26,7 +26,7 @@ from freezeguard.domain.enforcement import ObjectState
 from freezeguard.domain.people import Actor, actor_name, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.ports.evidence import EvidenceFile
-from freezeguard.ports.storage import CatalogueRow, Clock, Hold, ManualTask, Notice
+from freezeguard.ports.rows import CatalogueRow, Clock, Hold, ManualTask, Notice
 from freezeguard.services import vendorsview
 from freezeguard.services.cases.casefile import Casefile
 from freezeguard.services.vendorsview import part_for_vendor, reason_for_vendor

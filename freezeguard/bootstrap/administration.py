@@ -27,7 +27,8 @@ from freezeguard.notices.languages import WordedLanguages
 from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import Now
 from freezeguard.ports.notices import Languages
-from freezeguard.ports.storage import Credential, Database, Transaction, Vendor
+from freezeguard.ports.rows import Credential, Vendor
+from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.masterdata.access import Access, Issued
 from freezeguard.services.masterdata.registering import MAY_OWN, register_vendor
 from freezeguard.storage.database import PostgresDatabase

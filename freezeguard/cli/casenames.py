@@ -30,7 +30,8 @@ def case_id(name: str) -> UUID:
 
 async def stored_case_id(admin: "Administration", name: str) -> UUID:
     """Return the id of a case in the database. Raises Failure for none and for several."""
-    from freezeguard.ports.storage import CaseFilter, Transaction
+    from freezeguard.ports.rows import CaseFilter
+    from freezeguard.ports.storage import Transaction
 
     exact = _exact(name)
     if exact is not None:

@@ -9,7 +9,7 @@ from freezeguard.cli.failures import reported
 from freezeguard.cli.options import AsJson, examples
 
 if TYPE_CHECKING:
-    from freezeguard.ports.storage import Credential
+    from freezeguard.ports.rows import Credential
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 

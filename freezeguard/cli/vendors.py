@@ -11,7 +11,7 @@ from freezeguard.cli.options import AsJson, examples, given_fields, require
 if TYPE_CHECKING:
     from freezeguard.bootstrap.administration import Administration
     from freezeguard.domain.record import Promises
-    from freezeguard.ports.storage import Vendor
+    from freezeguard.ports.rows import Vendor
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -73,7 +73,7 @@ def _vendor(vendor: str, known: "Vendor | None", given: dict[str, Any]) -> "Vend
 
     from freezeguard.api.models.fields import Name
     from freezeguard.api.models.masterdata import Contacts, VendorIn
-    from freezeguard.ports.storage import Vendor
+    from freezeguard.ports.rows import Vendor
 
     if known is None:
         require(given, {"name": "--name"}, f"To register {vendor}")

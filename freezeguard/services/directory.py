@@ -7,7 +7,7 @@ from datetime import timedelta
 from freezeguard.domain.enforcement import Wanted, strictest
 from freezeguard.domain.scope import NARROWING, Scope
 from freezeguard.ports.catalogues import Catalogue, Level
-from freezeguard.ports.storage import Hold
+from freezeguard.ports.rows import Hold
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from freezeguard.ports.catalogues import CatalogueError
 from freezeguard.ports.clock import Now
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.metrics import Metrics
-from freezeguard.ports.storage import CaseFilter, CatalogueRow, Database, Hold, Transaction
+from freezeguard.ports.rows import CaseFilter, CatalogueRow, Hold
+from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.detecting.ingestion import Ingestion

@@ -11,7 +11,7 @@ from typing import Any
 from freezeguard.domain.history import without_first_votes
 from freezeguard.domain.people import Actor, Person, System, actor_name, is_vendor
 from freezeguard.domain.transitions import Command, State
-from freezeguard.ports.storage import CaseEvent
+from freezeguard.ports.rows import CaseEvent
 
 THE_SHOP, THE_VENDOR, SOMEBODY = "the shop", "the vendor", "somebody else"
 

@@ -11,7 +11,7 @@ from freezeguard.detection.windows import Observed
 from freezeguard.domain.record import Case, ProbationRecord
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Severity
-from freezeguard.ports.storage import AttachedSignals, Json
+from freezeguard.ports.rows import AttachedSignals, Json
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries

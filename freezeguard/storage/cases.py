@@ -12,7 +12,7 @@ from freezeguard.domain.people import Person, Role
 from freezeguard.domain.record import Case, Promises, Vote
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import State
-from freezeguard.ports.storage import CaseEvent, CaseFilter, Json
+from freezeguard.ports.rows import CaseEvent, CaseFilter, Json
 from freezeguard.storage.attachments import Attachments
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites

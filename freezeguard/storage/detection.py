@@ -7,7 +7,7 @@ from freezeguard.detection.governor import Spent
 from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.record import Case
 from freezeguard.domain.rules import Rule, read_rule
-from freezeguard.ports.storage import Json, Suppression
+from freezeguard.ports.rows import Json, Suppression
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from freezeguard.ports.storage import Arrival, Digest, Notice
+from freezeguard.ports.rows import Arrival, Digest, Notice
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.notices import notice_of

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from freezeguard.domain.record import Case
-from freezeguard.ports.storage import Clock, Json, ManualTask
+from freezeguard.ports.rows import Clock, Json, ManualTask
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries

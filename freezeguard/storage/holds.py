@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from freezeguard.ports.storage import Hold, HoldChange
+from freezeguard.ports.rows import Hold, HoldChange
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries

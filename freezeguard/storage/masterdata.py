@@ -7,7 +7,7 @@ from decimal import Decimal
 import asyncpg
 
 from freezeguard.domain.record import Case
-from freezeguard.ports.storage import Json, Pending, Prelude, Sku, Surroundings, Vendor
+from freezeguard.ports.rows import Json, Pending, Prelude, Sku, Surroundings, Vendor
 from freezeguard.storage.cases import case_of
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites

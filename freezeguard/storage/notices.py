@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-from freezeguard.ports.storage import Notice
+from freezeguard.ports.rows import Notice
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries

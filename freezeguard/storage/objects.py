@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from freezeguard.domain.enforcement import Status, Waiver, Wanted
-from freezeguard.ports.storage import CatalogueRow, Json
+from freezeguard.ports.rows import CatalogueRow, Json
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from freezeguard.domain.people import Person, Role
-from freezeguard.ports.storage import Credential, Json
+from freezeguard.ports.rows import Credential, Json
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from freezeguard.domain.people import Actor, actor_name
-from freezeguard.ports.storage import Json
+from freezeguard.ports.rows import Json
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries

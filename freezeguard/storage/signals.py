@@ -12,7 +12,7 @@ import asyncpg
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.rules import RuleScope
 from freezeguard.domain.signals import Kind, Severity, Signal
-from freezeguard.ports.storage import Json, Pending, RejectedSignal, StoredBatch, UnitsShipped
+from freezeguard.ports.rows import Json, Pending, RejectedSignal, StoredBatch, UnitsShipped
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.queries import queries
 from freezeguard.storage.repeats import first_and_later, tell_apart

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import FINAL, FROZEN_PHASE, State
-from freezeguard.ports.storage import Hold, Transaction
+from freezeguard.ports.rows import Hold
+from freezeguard.ports.storage import Transaction
 from tests.rig import CATEGORY, OWNER, REMEDY, VENDOR, VERIFICATION, Rig
 
 STOPPED = {"published": False, "sale_stop": True}

@@ -15,7 +15,8 @@ import aiohttp
 
 from freezeguard.bootstrap.service import open_service
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.ports.storage import Sku, Transaction, Vendor
+from freezeguard.ports.rows import Sku, Vendor
+from freezeguard.ports.storage import Transaction
 from freezeguard.sampleshop.client import running_shop
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.rig import (

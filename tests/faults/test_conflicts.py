@@ -12,7 +12,8 @@ import pytest
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.domain.enforcement import Status
 from freezeguard.ports.catalogues import CatalogueError, Found, Observation, Traits
-from freezeguard.ports.storage import CatalogueRow, Transaction
+from freezeguard.ports.rows import CatalogueRow
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.holding import LEASE
 from freezeguard.services.directory import Outlet
 from freezeguard.services.enforcing.breaker import Breaker

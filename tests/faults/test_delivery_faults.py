@@ -15,7 +15,8 @@ from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import Person, Role
 from freezeguard.ports.notices import Message, NoticeError, Receipt, Rendered
-from freezeguard.ports.storage import Notice, Transaction
+from freezeguard.ports.rows import Notice
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.delivering.bounces import Bounces
 from freezeguard.services.delivering.delivery import LEASE, SEND_WITHIN, Delivery, Sender
 from freezeguard.services.delivering.digests import Digests, DigestTerms

@@ -26,7 +26,8 @@ from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.notices import message_id_for
-from freezeguard.ports.storage import Transaction, Vendor
+from freezeguard.ports.rows import Vendor
+from freezeguard.ports.storage import Transaction
 from freezeguard.sampleshop.client import running_shop
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.acceptance.rows import STOPPED, case_in, put, remote_id

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from freezeguard.domain.enforcement import Status
-from freezeguard.ports.storage import CatalogueRow
+from freezeguard.ports.rows import CatalogueRow
 from freezeguard.services.enforcing.breaker import Breaker
 from freezeguard.services.enforcing.pace import Pace
 from freezeguard.services.enforcing.releasing import conflict_in

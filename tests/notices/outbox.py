@@ -11,7 +11,8 @@ from freezeguard.domain.people import Person, Role
 from freezeguard.domain.record import Case
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
-from freezeguard.ports.storage import Notice, Transaction, Vendor
+from freezeguard.ports.rows import Notice, Vendor
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.delivering.bounces import Bounces
 from freezeguard.services.delivering.delivery import Delivery, Sender
 from freezeguard.services.delivering.digests import Digests, DigestTerms

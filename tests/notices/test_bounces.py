@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from freezeguard.ports.storage import Vendor
+from freezeguard.ports.rows import Vendor
 from freezeguard.services.delivering.bounces import next_address
 from freezeguard.services.delivering.delivery import GIVE_UP_AFTER, OFTEN, OFTEN_UNTIL, pause_after
 from freezeguard.services.telling.readers import vendor_reader

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freezeguard.ports.storage import Arrival
+from freezeguard.ports.rows import Arrival
 from freezeguard.services.delivering.digests import may_wait, sort
 
 

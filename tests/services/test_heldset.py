@@ -8,7 +8,7 @@ import pytest
 
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.scope import Scope
-from freezeguard.ports.storage import Hold, HoldChange
+from freezeguard.ports.rows import Hold, HoldChange
 from freezeguard.services.enforcing.heldset import HeldSet
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

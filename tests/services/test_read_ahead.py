@@ -9,7 +9,7 @@ import pytest
 
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.ports.catalogues import CatalogueError, Found, Traits
-from freezeguard.ports.storage import Sku
+from freezeguard.ports.rows import Sku
 from freezeguard.services import sweeping
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.enforcement import Enforcement

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from freezeguard.domain.errors import Unavailable
-from freezeguard.ports.storage import Suppression
+from freezeguard.ports.rows import Suppression
 from freezeguard.services.detecting import rulebook
 from freezeguard.services.detecting.rulebook import RuleBook
 from freezeguard.storage.database import PostgresDatabase

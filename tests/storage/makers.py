@@ -10,7 +10,8 @@ from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity, Signal
 from freezeguard.domain.transitions import State
-from freezeguard.ports.storage import Hold, Notice, StoredBatch, Transaction
+from freezeguard.ports.rows import Hold, Notice, StoredBatch
+from freezeguard.ports.storage import Transaction
 from freezeguard.ports.webhooks import Endpoint
 from freezeguard.storage.database import PostgresDatabase
 

@@ -14,7 +14,8 @@ from freezeguard.domain.record import Case, ProbationRecord, Vote
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity
 from freezeguard.domain.transitions import State
-from freezeguard.ports.storage import CaseFilter, Transaction, UnitsShipped
+from freezeguard.ports.rows import CaseFilter, UnitsShipped
+from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from tests.storage.makers import NOW, ago, case, open_case, person, put_people, signal, store
 

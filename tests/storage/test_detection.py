@@ -12,7 +12,8 @@ from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.reasons import Crossing, Reason, SignalKey
 from freezeguard.domain.rules import Rule, read_rule
 from freezeguard.domain.scope import Scope
-from freezeguard.ports.storage import Suppression, Transaction
+from freezeguard.ports.rows import Suppression
+from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from tests.storage.makers import NOW, ago, case
 

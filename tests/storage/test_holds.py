@@ -9,7 +9,8 @@ import pytest
 from freezeguard.domain.errors import VersionConflict
 from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
-from freezeguard.ports.storage import Hold, HoldChange, Transaction
+from freezeguard.ports.rows import Hold, HoldChange
+from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from tests.storage.makers import NOW, ago, hold, open_case
 

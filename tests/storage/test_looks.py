@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from freezeguard.ports.storage import Pending, Surroundings, Transaction
+from freezeguard.ports.rows import Pending, Surroundings
+from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from tests.storage.makers import NOW, ago, hold, open_case, person, put_people, signal, store
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
-from freezeguard.ports.storage import Notice, Transaction
+from freezeguard.ports.rows import Notice
+from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from tests.storage.makers import NOW, notice, open_case, sort_singly
 

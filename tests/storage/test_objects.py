@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from freezeguard.domain.enforcement import Status, Wanted
-from freezeguard.ports.storage import CatalogueRow, Json, Sku
+from freezeguard.ports.rows import CatalogueRow, Json, Sku
 from freezeguard.storage.database import PostgresDatabase
 from tests.storage.makers import NOW, ago, hold, open_case
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from freezeguard.ports.storage import Pending, Transaction
+from freezeguard.ports.rows import Pending
+from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from tests.storage.makers import NOW, signal, store
 

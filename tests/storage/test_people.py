@@ -8,7 +8,8 @@ import pytest
 
 from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.people import MachineKey, Person, Right, Role, System
-from freezeguard.ports.storage import Credential, Pending, Prelude, Sku, Transaction, Vendor
+from freezeguard.ports.rows import Credential, Pending, Prelude, Sku, Vendor
+from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from tests.conftest import CUSTOMER_KEY
 from tests.storage.makers import NOW, ago, person, put_people

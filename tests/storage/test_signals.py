@@ -12,14 +12,8 @@ from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.rules import Family, Rule, RuleScope
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity, Signal
-from freezeguard.ports.storage import (
-    Pending,
-    RejectedSignal,
-    Sku,
-    StoredBatch,
-    Transaction,
-    UnitsShipped,
-)
+from freezeguard.ports.rows import Pending, RejectedSignal, Sku, StoredBatch, UnitsShipped
+from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.storage.makers import NOW, ago, open_case, signal, store

@@ -15,7 +15,7 @@ from aiohttp import web
 from freezeguard.domain.people import Person, Role
 from freezeguard.notices.render import render
 from freezeguard.ports.metrics import NoMetrics
-from freezeguard.ports.storage import Vendor
+from freezeguard.ports.rows import Vendor
 from freezeguard.ports.webhooks import Endpoint, Message
 from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.delivering.posting import ATTEMPTS, SCHEDULE, Posting

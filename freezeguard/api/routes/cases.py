@@ -22,7 +22,8 @@ from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import Actor, Person, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
-from freezeguard.ports.storage import CaseEvent, CaseFilter, Clock, Transaction
+from freezeguard.ports.rows import CaseEvent, CaseFilter, Clock
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casefile import clocks_for, visible_case
 from freezeguard.services.cases.days import end_of_day

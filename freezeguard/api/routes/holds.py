@@ -16,7 +16,7 @@ from freezeguard.api.models.requests import CartIn, HoldsQuery, ScopeQuery, SkuQ
 from freezeguard.api.routing import AnyRoute, Call, Media, Reply, Route
 from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.scope import NARROWING
-from freezeguard.ports.storage import HoldChange
+from freezeguard.ports.rows import HoldChange
 
 log = structlog.get_logger()
 

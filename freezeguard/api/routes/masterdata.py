@@ -10,7 +10,8 @@ from freezeguard.api.routes.signals import answer
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
 from freezeguard.domain.errors import NotFound, UnknownSku
 from freezeguard.domain.people import Role, actor_name
-from freezeguard.ports.storage import Sku, Transaction, Vendor
+from freezeguard.ports.rows import Sku, Vendor
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.masterdata.knownskus import known_or_near
 from freezeguard.services.masterdata.registering import (
     register_fit_skus,

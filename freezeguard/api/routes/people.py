@@ -9,7 +9,8 @@ from freezeguard.api.models.masterdata import KeyIn, PersonIn
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import NotAllowed, NotFound
 from freezeguard.domain.people import Actor, Person, Role, actor_name
-from freezeguard.ports.storage import Credential, Transaction
+from freezeguard.ports.rows import Credential
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.masterdata.access import Issued
 
 ADMIN = Access.staff(Role.ADMIN)

@@ -19,7 +19,8 @@ from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import InvalidInput, NotFound
 from freezeguard.domain.people import Actor, Role, actor_name
 from freezeguard.domain.rules import read_rule
-from freezeguard.ports.storage import Suppression, Transaction
+from freezeguard.ports.rows import Suppression
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.days import end_of_day
 from freezeguard.services.topics import TOPIC_RULES
 

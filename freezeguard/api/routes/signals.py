@@ -26,7 +26,7 @@ from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
 from freezeguard.domain.errors import WrongSource
 from freezeguard.domain.people import Actor, MachineKey, Right, Role
 from freezeguard.domain.signals import Signal, fingerprint
-from freezeguard.ports.storage import RejectedSignal, UnitsShipped
+from freezeguard.ports.rows import RejectedSignal, UnitsShipped
 from freezeguard.services.detecting.ingestion import Receipt
 
 STRETCH = 25

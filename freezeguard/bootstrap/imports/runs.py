@@ -21,7 +21,7 @@ from freezeguard.bootstrap.imports.files import Entry
 from freezeguard.bootstrap.service import Service, open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.domain.signals import Signal
-from freezeguard.ports.storage import RejectedSignal, Sku
+from freezeguard.ports.rows import RejectedSignal, Sku
 from freezeguard.services.detecting.importing import Importing, Unsettled
 from freezeguard.services.detecting.ingestion import Receipt
 

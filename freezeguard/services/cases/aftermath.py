@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from freezeguard.domain.record import Case
-from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Prelude
+from freezeguard.ports.rows import AttachedSignals, CatalogueRow, Prelude
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import Now
 from freezeguard.ports.evidence import EvidenceFile
-from freezeguard.ports.storage import (
+from freezeguard.ports.rows import (
     AttachedSignals,
     CatalogueRow,
     Clock,
@@ -22,8 +22,8 @@ from freezeguard.ports.storage import (
     Json,
     ManualTask,
     Notice,
-    Transaction,
 )
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.vendorsview import VENDORS_CLOCKS
 

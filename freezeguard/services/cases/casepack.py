@@ -19,15 +19,8 @@ from freezeguard.domain.record import SOME_AUTHORITY, Case, order_identity
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import Now
 from freezeguard.ports.notices import NoticeError, Rendered, Renderer
-from freezeguard.ports.storage import (
-    CaseEvent,
-    Database,
-    Json,
-    Notice,
-    Sku,
-    Transaction,
-    Vendor,
-)
+from freezeguard.ports.rows import CaseEvent, Json, Notice, Sku, Vendor
+from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.casefile import Casefile, Casefiles, visible_case
 from freezeguard.services.vendorsview import history_for
 

@@ -18,7 +18,8 @@ from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case, Facts, RunningClock, Vote
 from freezeguard.domain.transitions import Command, State, find_row
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Hold, Prelude, Transaction
+from freezeguard.ports.rows import AttachedSignals, CatalogueRow, Hold, Prelude
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.holding import Holding
 from freezeguard.services.cases.places import Places

@@ -14,7 +14,8 @@ from freezeguard.domain.enforcement import Status
 from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.storage import CatalogueRow, Hold, HoldChange, Transaction
+from freezeguard.ports.rows import CatalogueRow, Hold, HoldChange
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.directory import Directory
 from freezeguard.services.telling.news import post_hold_change

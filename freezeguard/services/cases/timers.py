@@ -22,7 +22,8 @@ from freezeguard.domain.people import System
 from freezeguard.domain.record import Case, RunningClock
 from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
 from freezeguard.ports.clock import Moment, NewId, no_moment
-from freezeguard.ports.storage import Clock, Database, Transaction
+from freezeguard.ports.rows import Clock
+from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.telling.telling import Seen, Telling

@@ -16,7 +16,8 @@ from freezeguard.domain.record import SOME_AUTHORITY, Case
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.storage import Prelude, Transaction, witnesses
+from freezeguard.ports.rows import Prelude, witnesses
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.detecting.evaluation import may_freeze_again

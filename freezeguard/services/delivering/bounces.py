@@ -13,7 +13,8 @@ import structlog
 from freezeguard.domain.effects import Notify
 from freezeguard.domain.record import Case
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.storage import Notice, Transaction, Vendor
+from freezeguard.ports.rows import Notice, Vendor
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.delivering.digests import DIGEST
 from freezeguard.services.telling.readers import mail_contacts, reader_of, stand_in
 from freezeguard.services.telling.telling import Telling

@@ -29,7 +29,8 @@ from freezeguard.ports.notices import (
     Transport,
     message_id_for,
 )
-from freezeguard.ports.storage import Database, Notice, Transaction
+from freezeguard.ports.rows import Notice
+from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.delivering.bounces import Bounces, is_to_vendor, locked_case
 from freezeguard.services.delivering.digests import DIGEST, Digests

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from freezeguard.ports.clock import NewId
-from freezeguard.ports.storage import Arrival, Digest, Notice, Transaction
+from freezeguard.ports.rows import Arrival, Digest, Notice
+from freezeguard.ports.storage import Transaction
 
 DIGEST = "digest"
 URGENT_LANES = frozenset({"safety", "authority"})

@@ -27,13 +27,8 @@ from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import counts_against_the_item
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.storage import (
-    Pending,
-    Prelude,
-    Sku,
-    Transaction,
-    witnesses,
-)
+from freezeguard.ports.rows import Pending, Prelude, Sku, witnesses
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.detecting.rulebook import RuleBook

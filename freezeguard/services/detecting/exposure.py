@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from freezeguard.ports.storage import Pending, Transaction, UnitsShipped
+from freezeguard.ports.rows import Pending, UnitsShipped
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.detecting.rulebook import RuleBook
 
 NO_NEWS = 2**62

@@ -12,7 +12,8 @@ from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.signals import Signal
 from freezeguard.domain.transitions import State
 from freezeguard.ports.clock import Now
-from freezeguard.ports.storage import CaseFilter, Database, Sku, Transaction, UnitsShipped
+from freezeguard.ports.rows import CaseFilter, Sku, UnitsShipped
+from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.detecting.ingestion import Ingestion, Receipt
 from freezeguard.services.masterdata.registering import register_fit_skus
 

@@ -18,13 +18,8 @@ from freezeguard.domain.errors import FreezeguardError, Unavailable
 from freezeguard.domain.signals import Kind, Severity, Signal
 from freezeguard.ports.clock import Now
 from freezeguard.ports.metrics import Metrics
-from freezeguard.ports.storage import (
-    Database,
-    Pending,
-    StoredBatch,
-    Transaction,
-    UnitsShipped,
-)
+from freezeguard.ports.rows import Pending, StoredBatch, UnitsShipped
+from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.detecting.courtesy import Courtesy
 from freezeguard.services.detecting.evaluation import Evaluated, Evaluation

@@ -22,7 +22,8 @@ from freezeguard.domain.record import Case
 from freezeguard.domain.rules import Rule
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import Command, State
-from freezeguard.ports.storage import CaseEvent, Database, Transaction
+from freezeguard.ports.rows import CaseEvent
+from freezeguard.ports.storage import Database, Transaction
 
 AUTOMATIC = frozenset({Command.FREEZE.value, Command.SUSPECT.value})
 INSTANT = timedelta(microseconds=1)

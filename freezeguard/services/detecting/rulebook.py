@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.rules import Family, Rule, RuleScope, applicable
 from freezeguard.ports.clock import Now
-from freezeguard.ports.storage import Database, Suppression, Transaction
+from freezeguard.ports.rows import Suppression
+from freezeguard.ports.storage import Database, Transaction
 
 PAGE = 500
 PAGE_DEADLINE = 30.0

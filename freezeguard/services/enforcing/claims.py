@@ -18,7 +18,8 @@ from freezeguard.domain.transitions import FROZEN_PHASE, State
 from freezeguard.ports.catalogues import CatalogueError, Level, Observation
 from freezeguard.ports.clock import Now
 from freezeguard.ports.metrics import Metrics
-from freezeguard.ports.storage import CatalogueRow, Database, Transaction
+from freezeguard.ports.rows import CatalogueRow
+from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.holding import LEASE
 from freezeguard.services.directory import Outlet
 from freezeguard.services.enforcing.breaker import Breaker

@@ -17,7 +17,8 @@ from freezeguard.ports.catalogues import Found
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.metrics import Metrics
-from freezeguard.ports.storage import CatalogueRow, Database
+from freezeguard.ports.rows import CatalogueRow
+from freezeguard.ports.storage import Database
 from freezeguard.services.cases.holding import LEASE
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.breaker import Breaker

@@ -16,7 +16,8 @@ from uuid import UUID
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.scope import NARROWING, Scope
 from freezeguard.ports.clock import Now
-from freezeguard.ports.storage import Database, HoldChange, Transaction
+from freezeguard.ports.rows import HoldChange
+from freezeguard.ports.storage import Database, Transaction
 
 RING = 10_000
 PAGE = 1_000

@@ -13,7 +13,8 @@ from freezeguard.domain.people import System
 from freezeguard.domain.record import Case, Facts
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import Now
-from freezeguard.ports.storage import CatalogueRow, Hold, Transaction
+from freezeguard.ports.rows import CatalogueRow, Hold
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.directory import Directory
 

@@ -13,7 +13,8 @@ import structlog
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.people import System
 from freezeguard.ports.catalogues import CatalogueError, Found, Level, Observation
-from freezeguard.ports.storage import CatalogueRow, Transaction
+from freezeguard.ports.rows import CatalogueRow
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.enforcing.claims import Calls, Claim, Paused, saw
 from freezeguard.services.enforcing.stopping import UNSURE
 

@@ -16,7 +16,7 @@ from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
 from freezeguard.ports.catalogues import CatalogueError, Found, Observation
 from freezeguard.ports.journal import Journal
-from freezeguard.ports.storage import CatalogueRow
+from freezeguard.ports.rows import CatalogueRow
 from freezeguard.services.cases.holding import LEASE
 from freezeguard.services.enforcing.claims import Calls, Claim, Paused, saw
 

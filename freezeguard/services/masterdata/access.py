@@ -10,7 +10,8 @@ from freezeguard.domain.errors import InvalidInput, NotAllowed
 from freezeguard.domain.people import Actor, MachineKey, Person, Right
 from freezeguard.domain.spelling import folded
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.storage import Credential, Database, Transaction
+from freezeguard.ports.rows import Credential
+from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.masterdata.registering import MAY_OWN, changes_of_person
 from freezeguard.services.topics import TOPIC_ACCESS
 

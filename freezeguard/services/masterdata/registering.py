@@ -9,7 +9,8 @@ from typing import Any
 
 from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.people import Person
-from freezeguard.ports.storage import Sku, Transaction, Vendor
+from freezeguard.ports.rows import Sku, Vendor
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.telling.readers import mail_contacts
 from freezeguard.services.topics import TOPIC_OBJECTS
 

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from freezeguard.domain.record import Case
 from freezeguard.ports.notice_facts import FACTS_OF_KIND
-from freezeguard.ports.storage import HoldChange, Notice, Transaction
+from freezeguard.ports.rows import HoldChange, Notice
+from freezeguard.ports.storage import Transaction
 from freezeguard.ports.webhooks import Message
 
 HOLD_TYPES = {"hold": "hold.set", "release": "hold.released"}

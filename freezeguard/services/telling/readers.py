@@ -12,7 +12,8 @@ from typing import Any
 from freezeguard.domain.effects import Notify
 from freezeguard.domain.people import Person, Role
 from freezeguard.domain.record import Case
-from freezeguard.ports.storage import Json, Transaction, Vendor
+from freezeguard.ports.rows import Json, Vendor
+from freezeguard.ports.storage import Transaction
 
 SUPERIOR = "superior"
 

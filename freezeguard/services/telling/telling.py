@@ -15,7 +15,8 @@ from freezeguard.domain.people import Role
 from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case
 from freezeguard.ports.clock import NewId
-from freezeguard.ports.storage import AttachedSignals, CatalogueRow, Notice, Transaction
+from freezeguard.ports.rows import AttachedSignals, CatalogueRow, Notice
+from freezeguard.ports.storage import Transaction
 from freezeguard.services.directory import Directory
 from freezeguard.services.telling.news import post_case_news
 from freezeguard.services.telling.readers import (
