@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from freezeguard.detection.governor import Spent
 from freezeguard.detection.windows import Observed
 from freezeguard.domain.enforcement import Status, Waiver, Wanted
 from freezeguard.domain.evidence import Witness
@@ -288,6 +289,22 @@ class Clock:
     def is_overdue(self, now: datetime) -> bool:
         """Say whether it runs and is past due."""
         return self.stopped_at is None and self.paused_at is None and self.due_at < now
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A case that is about to be opened: its number, and excerpts of what was complained of."""
+
+    number: int
+    excerpts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an automatic freeze finds spent; and the case to open, None where one is open."""
+
+    spent: Spent
+    announced: Announced | None
 
 
 @dataclass(frozen=True, slots=True)

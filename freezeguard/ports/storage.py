@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from freezeguard.detection.governor import Spent
+from freezeguard.detection.governor import Charge
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.enforcement import Waiver, Wanted
 from freezeguard.domain.people import Actor, Person
@@ -24,6 +24,7 @@ from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.evidence import StoredEvidence
 from freezeguard.ports.privacy import Retention, Subjects
 from freezeguard.ports.rows import (
+    Announced,
     Arrival,
     AttachedSignals,
     CaseEvent,
@@ -38,6 +39,7 @@ from freezeguard.ports.rows import (
     ManualTask,
     Notice,
     Pending,
+    Place,
     Prelude,
     RejectedSignal,
     Sku,
@@ -147,13 +149,17 @@ class Signals(Protocol):
 class Cases(Protocol):
     """Cases, their history, votes, clocks and tasks."""
 
-    async def insert(
-        self, case: Case, signals: Sequence[Observed] = (), excerpts: int = 0
-    ) -> tuple[int, tuple[str, ...]]:
-        """Store a new case; return its number.
+    async def announce(
+        self, signals: Sequence[Observed] = (), excerpts: int = 0
+    ) -> Announced:
+        """Draw the number of a new case.
 
         With it come so many beginnings of the masked texts of signals, the most severe first.
         """
+        ...
+
+    async def insert(self, case: Case) -> None:
+        """Store a new case that has its number."""
         ...
 
     async def update(self, case: Case) -> None:
@@ -334,6 +340,16 @@ class Cases(Protocol):
 
 class Holds(Protocol):
     """Holds, and the ledger of the held set."""
+
+    async def take_place(
+        self, since: datetime, charge: Charge, category: str | None, vendor: str | None,
+        signals: Sequence[Observed] | None, excerpts: int,
+    ) -> Place:
+        """Reserve a revision, and count what was spent before: in this order, in one round trip.
+
+        With signals, an empty sequence included, a case to be opened on them is announced too.
+        """
+        ...
 
     async def reserve_revision(self) -> None:
         """Take the lock already now; `next_revision` then returns what was reserved."""
@@ -536,11 +552,6 @@ class Detection(Protocol):
     ) -> None: ...
 
     async def crossings(self, sku: str) -> list[Json]: ...
-
-    async def spent(
-        self, since: datetime, lane: str, source: str | None, category: str | None,
-        vendor: str | None,
-    ) -> Spent: ...
 
     async def spent_by_key(self, credential: str, since: datetime) -> int: ...
 

@@ -12,7 +12,7 @@ from freezeguard.domain.record import Case, ProbationRecord
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Severity
 from freezeguard.ports.rows import AttachedSignals, Json
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected, in_json_types, narrowing_of
@@ -30,7 +30,7 @@ _ALL, _BY_INTENT, _BY_SEVERITY, _BY_LOT = 0b111, 0b011, 0b101, 0b110
 class Attachments:
     """The part of `freezeguard.ports.storage.Cases` that deals with signals."""
 
-    _connection: Connection
+    _connection: Statements
     _writes: DeferredWrites
 
     async def attach(

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from freezeguard.domain.auditchain import AuditRow, Link
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 
@@ -18,7 +18,7 @@ RECENT = 2000
 class PostgresAuditChain:
     """Implements `freezeguard.ports.auditchain.AuditChain`."""
 
-    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+    def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
 
     async def instance(self) -> UUID:

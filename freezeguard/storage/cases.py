@@ -12,9 +12,9 @@ from freezeguard.domain.people import Person, Role
 from freezeguard.domain.record import Case, Promises, Vote
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import State
-from freezeguard.ports.rows import CaseEvent, CaseFilter, Json
+from freezeguard.ports.rows import Announced, CaseEvent, CaseFilter, Json
 from freezeguard.storage.attachments import Attachments
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.duties import Duties
 from freezeguard.storage.queries import queries
@@ -33,24 +33,32 @@ _LATER = (
     "narrowing", "authority_order", "commitment", "contest", "appeal", "hand_off",
 )  # fmt: skip
 """Fields that have the same name and type in the case and in its row, in the queries' order."""
+_COLUMNS = (
+    "id", "sku", "seller", "channel", "country", "lot", "state", *_PLAIN, "further_scopes",
+    *_LATER, "decided_by", "merged_into",
+)  # fmt: skip
+"""In the order of `_values`."""
 
 
 class PostgresCases(Attachments, Duties):
     """Implements `freezeguard.ports.storage.Cases`."""
 
-    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+    def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
 
-    async def insert(
-        self, case: Case, signals: Sequence[Observed] = (), excerpts: int = 0
-    ) -> tuple[int, tuple[str, ...]]:
-        worst = sorted(signals, key=lambda one: (-one.severity, one.occurred_at))
+    async def announce(
+        self, signals: Sequence[Observed] = (), excerpts: int = 0
+    ) -> Announced:
         row = await self._connection.fetchrow(
-            SQL["insert_case"], *_values(case), [one.source for one in worst],
-            [one.id for one in worst], excerpts,
-        )  # fmt: skip
-        assert row is not None  # noqa: S101 - an insertion returns its row
-        return row["number"], tuple(row["excerpts"])
+            SQL["announce"], *worst_first(signals), excerpts
+        )
+        assert row is not None  # noqa: S101 - a sequence has a next number
+        return Announced(row["number"], tuple(row["excerpts"]))
+
+    async def insert(self, case: Case) -> None:
+        self._writes.add(
+            "cases", number=case.number, **dict(zip(_COLUMNS, _values(case), strict=True))
+        )
 
     async def update(self, case: Case) -> None:
         await self._connection.execute(SQL["update_case"], *_values(case))
@@ -173,6 +181,12 @@ class PostgresCases(Attachments, Duties):
 
     async def review_scores(self) -> list[Json]:
         return [in_json_types(row) for row in await self._connection.fetch(SQL["review_scores"])]
+
+
+def worst_first(signals: Sequence[Observed]) -> tuple[list[str], list[str]]:
+    """Return the sources and the ids of signals, the most severe first."""
+    worst = sorted(signals, key=lambda one: (-one.severity, one.occurred_at))
+    return [one.source for one in worst], [one.id for one in worst]
 
 
 def _values(case: Case) -> tuple[Any, ...]:

@@ -1,14 +1,35 @@
 """How every connection to the database is set up."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from asyncpg.transaction import Transaction
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+
+
+class Statements(Protocol):
+    """What may be asked of a connection inside a transaction."""
+
+    async def execute(self, query: str, *args: Any) -> str: ...
+
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]: ...
+
+    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None: ...
+
+    async def fetchval(self, query: str, *args: Any) -> Any: ...
+
+    async def copy_records_to_table(
+        self, table: str, *, records: Iterable[Any], columns: Sequence[str]
+    ) -> str: ...
+
+    def transaction(self) -> Transaction: ...
+
 
 STATEMENT_SECONDS = 5.0
 """The longest that one statement may take, unless a transaction has a longer deadline."""

@@ -1,12 +1,15 @@
 """Rows that nobody reads in this transaction go out together, in one round trip.
 
-A command writes to up to ten tables; sent one by one, the waiting would cost more than the
+A command writes to up to eleven tables; sent one by one, the waiting would cost more than the
 writing. Whoever reads one of these tables in the same transaction flushes first, and so does the
 commit: a deferred row is seen wherever a written one would be.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import asyncpg
+from asyncpg.transaction import Transaction
 
 from freezeguard.storage.connection import Connection
 from freezeguard.storage.queries import queries
@@ -15,6 +18,7 @@ from freezeguard.storage.rows import in_json_types
 SQL = queries("deferred")
 
 TABLES = (
+    "cases",
     "holds",
     "hold_changes",
     "case_events",
@@ -41,6 +45,11 @@ class DeferredWrites:
         """Keep a row for a table."""
         self._rows.setdefault(table, []).append(in_json_types(row))
 
+    async def before_statement(self) -> None:
+        """Write what has been collected, where a case is in it: many a query looks at cases."""
+        if "cases" in self._rows:
+            await self.flush()
+
     def notify(self, topic: str) -> None:
         """Wake whoever listens to a topic, once, at the commit."""
         self._topics[topic] = None
@@ -62,6 +71,41 @@ class DeferredWrites:
         self._rows, self._topics = {}, {}
         batches = (_numbered(rows.get(table, ())) for table in TABLES)
         await self._connection.execute(SQL["write_deferred"], topics, *batches)
+
+
+class InOrder:
+    """A connection on which no statement overtakes a case that was added before it."""
+
+    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+        self._connection, self._writes = connection, writes
+
+    async def execute(self, query: str, *args: Any) -> str:
+        await self._writes.before_statement()
+        return await self._connection.execute(query, *args)
+
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        await self._writes.before_statement()
+        return await self._connection.fetch(query, *args)
+
+    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
+        await self._writes.before_statement()
+        return await self._connection.fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        await self._writes.before_statement()
+        return await self._connection.fetchval(query, *args)
+
+    async def copy_records_to_table(
+        self, table: str, *, records: Iterable[Any], columns: Sequence[str]
+    ) -> str:
+        await self._writes.before_statement()
+        return await self._connection.copy_records_to_table(
+            table, records=records, columns=columns
+        )
+
+    def transaction(self) -> Transaction:
+        """Return a savepoint; `PostgresTransaction.guarded` writes what is deferred before it."""
+        return self._connection.transaction()
 
 
 def _numbered(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]] | None:

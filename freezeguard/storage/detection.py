@@ -3,12 +3,11 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from freezeguard.detection.governor import Spent
 from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.record import Case
 from freezeguard.domain.rules import Rule, read_rule
 from freezeguard.ports.rows import Json, Suppression
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected, in_json_types
@@ -19,7 +18,7 @@ SQL = queries("detection")
 class PostgresDetection:
     """Implements `freezeguard.ports.storage.Detection`."""
 
-    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+    def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
 
     async def rules(self) -> tuple[int, list[Rule]]:
@@ -88,15 +87,6 @@ class PostgresDetection:
     async def crossings(self, sku: str) -> list[Json]:
         await self._writes.before_reading("crossings")
         return [in_json_types(row) for row in await self._connection.fetch(SQL["crossings"], sku)]
-
-    async def spent(
-        self, since: datetime, lane: str, source: str | None, category: str | None,
-        vendor: str | None,
-    ) -> Spent:  # fmt: skip
-        await self._writes.before_reading("automatic_freezes")
-        row = await self._connection.fetchrow(SQL["spent"], since, lane, source, category, vendor)
-        assert row is not None  # noqa: S101 - an aggregate has one row
-        return Spent(*row)
 
     async def spent_by_key(self, credential: str, since: datetime) -> int:
         await self._writes.before_reading("automatic_freezes")

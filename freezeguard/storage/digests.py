@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from freezeguard.ports.rows import Arrival, Digest, Notice
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.notices import notice_of
 from freezeguard.storage.queries import queries
@@ -16,7 +16,7 @@ SQL = queries("digests")
 class PostgresDigests:
     """Implements `freezeguard.ports.storage.Digests`."""
 
-    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+    def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
 
     async def arrivals(

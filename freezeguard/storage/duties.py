@@ -9,7 +9,7 @@ import asyncpg
 
 from freezeguard.domain.record import Case
 from freezeguard.ports.rows import Clock, Json, ManualTask
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 
@@ -22,7 +22,7 @@ _TASK = tuple(one.name for one in fields(ManualTask))
 class Duties:
     """The part of `freezeguard.ports.storage.Cases` that deals with clocks and tasks."""
 
-    _connection: Connection
+    _connection: Statements
     _writes: DeferredWrites
 
     async def start_clock(

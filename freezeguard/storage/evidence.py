@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from freezeguard.ports.evidence import EvidenceFile
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.queries import queries
 
 SQL = queries("evidence")
@@ -14,7 +14,7 @@ PART = 256 * 1024
 class PostgresEvidence:
     """Implements `freezeguard.ports.evidence.StoredEvidence`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def add(self, file: EvidenceFile) -> None:

@@ -1,13 +1,17 @@
 """Holds, and the ledger of the held set."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from freezeguard.ports.rows import Hold, HoldChange
-from freezeguard.storage.connection import Connection
+from freezeguard.detection.governor import Charge, Spent
+from freezeguard.detection.windows import Observed
+from freezeguard.ports.rows import Announced, Hold, HoldChange, Place
+from freezeguard.storage.cases import worst_first
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import narrowing_of, scope_of
@@ -18,9 +22,26 @@ SQL = queries("holds")
 class PostgresHolds:
     """Implements `freezeguard.ports.storage.Holds`."""
 
-    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+    def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
         self._reserved: int | None = None
+
+    async def take_place(
+        self, since: datetime, charge: Charge, category: str | None, vendor: str | None,
+        signals: Sequence[Observed] | None, excerpts: int,
+    ) -> Place:  # fmt: skip
+        await self._writes.before_reading("automatic_freezes")
+        sources, ids = (None, None) if signals is None else worst_first(signals)
+        row = await self._connection.fetchrow(
+            SQL["take_place"], since, charge.lane, charge.source, category, vendor, sources, ids,
+            excerpts,
+        )  # fmt: skip
+        assert row is not None  # noqa: S101 - a function has one row
+        self._reserved = row["revision"]
+        spent = Spent(row["by_source"], row["by_category"], row["by_vendor"], row["by_shop"])
+        if row["number"] is None:
+            return Place(spent, None)
+        return Place(spent, Announced(row["number"], tuple(row["excerpts"])))
 
     async def reserve_revision(self) -> None:
         self._reserved = await self.next_revision()

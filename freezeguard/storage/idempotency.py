@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from freezeguard.ports.idempotency import Finished, InFlight, Mismatch, Started
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected
@@ -47,7 +47,7 @@ class PostgresIdempotency:
 
 
 async def _begin(
-    connection: Connection, actor_id: str, key: str, fingerprint: bytes, now: datetime
+    connection: Statements, actor_id: str, key: str, fingerprint: bytes, now: datetime
 ) -> Started | Finished | InFlight | Mismatch:
     claimed = await connection.fetchval(
         SQL["begin"], actor_id, key, fingerprint, now, now - LEASE, now - KEPT
@@ -64,5 +64,5 @@ async def _begin(
     return Finished(row["status"], row["headers"], row["body"])
 
 
-async def _forget(connection: Connection, before: datetime, limit: int) -> int:
+async def _forget(connection: Statements, before: datetime, limit: int) -> int:
     return affected(await connection.execute(SQL["forget"], before, limit))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.queries import queries
 
 SQL = queries("mails")
@@ -12,7 +12,7 @@ SQL = queries("mails")
 class PostgresMails:
     """Implements `freezeguard.ports.storage.Mails`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def receive(

@@ -9,7 +9,7 @@ import asyncpg
 from freezeguard.domain.record import Case
 from freezeguard.ports.rows import Json, Pending, Prelude, Sku, Surroundings, Vendor
 from freezeguard.storage.cases import case_of
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Connection, Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.duties import clock_of, task_of
 from freezeguard.storage.holds import hold_of
@@ -38,7 +38,7 @@ class PostgresMasterData:
     """Implements `freezeguard.ports.storage.MasterData`."""
 
     def __init__(
-        self, connection: Connection, writes: DeferredWrites, people: PostgresPeople
+        self, connection: Statements, writes: DeferredWrites, people: PostgresPeople
     ) -> None:
         self._connection, self._writes, self._people = connection, writes, people
         # Master data does not change under a transaction that only reads it.

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from freezeguard.ports.rows import Notice
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 
@@ -16,7 +16,7 @@ SQL = queries("notices")
 class PostgresNotices:
     """Implements `freezeguard.ports.storage.Notices`."""
 
-    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+    def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
 
     async def add(self, notice: Notice, now: datetime) -> None:

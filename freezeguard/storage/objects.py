@@ -10,7 +10,7 @@ import asyncpg
 
 from freezeguard.domain.enforcement import Status, Waiver, Wanted
 from freezeguard.ports.rows import CatalogueRow, Json
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected
 
@@ -25,8 +25,9 @@ Found: TypeAlias = Sequence[tuple[str, Json, tuple[str, ...]]]
 class PostgresObjects:
     """Implements `freezeguard.ports.storage.Objects`."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Statements, apart: Statements) -> None:
+        """`apart` is the same connection; what is asked of it waits for no case to be written."""
+        self._connection, self._apart = connection, apart
 
     async def of_sku(self, sku: str, *, lock: bool = False) -> list[CatalogueRow]:
         query = SQL["lock_objects_of_sku"] if lock else SQL["objects_of_sku"]
@@ -36,7 +37,7 @@ class PostgresObjects:
         self, sku: str, catalogue: str, remote_id: str, wanted: Wanted, revision: int,
         *, lease: timedelta | None, token: UUID | None, recheck_stolen: bool = True,
     ) -> CatalogueRow:  # fmt: skip
-        row = await self._connection.fetchrow(
+        row = await self._apart.fetchrow(
             SQL["want"], sku, catalogue, remote_id, wanted, revision, lease, token, recheck_stolen
         )
         assert row is not None  # noqa: S101 - an upsert returns its row

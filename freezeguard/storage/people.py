@@ -7,7 +7,7 @@ import asyncpg
 
 from freezeguard.domain.people import Person, Role
 from freezeguard.ports.rows import Credential, Json
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected
 
@@ -17,7 +17,7 @@ SQL = queries("people")
 class PostgresPeople:
     """Implements `freezeguard.ports.storage.People`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
         self._people: dict[str, tuple[Person, bool] | None] = {}
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from freezeguard.domain.people import Actor, actor_name
 from freezeguard.ports.rows import Json
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import in_json_types
@@ -15,7 +15,7 @@ SQL = queries("record")
 class PostgresRecord:
     """Implements `freezeguard.ports.storage.Record`."""
 
-    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+    def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
 
     async def write(

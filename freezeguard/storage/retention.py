@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from freezeguard.ports.privacy import Batch, RetentionRun
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected
 
@@ -20,7 +20,7 @@ NO_CASE = "00000000-0000-0000-0000-000000000000"
 class PostgresRetention:
     """Implements `freezeguard.ports.privacy.Retention`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def try_lock(self) -> bool:

@@ -13,7 +13,7 @@ from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.rules import RuleScope
 from freezeguard.domain.signals import Kind, Severity, Signal
 from freezeguard.ports.rows import Json, Pending, RejectedSignal, StoredBatch, UnitsShipped
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.queries import queries
 from freezeguard.storage.repeats import first_and_later, tell_apart
 from freezeguard.storage.rows import in_json_types, scope_of
@@ -42,7 +42,7 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC) + timedelta(microseconds=1)
 class PostgresSignals:
     """Implements `freezeguard.ports.storage.Signals`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def store(

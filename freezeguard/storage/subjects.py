@@ -6,7 +6,7 @@ import asyncpg
 
 from freezeguard.domain.spelling import folded, likeness
 from freezeguard.ports.privacy import FileToRead, FoundRow, OwnSignal, Place
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected, in_json_types
@@ -54,7 +54,7 @@ A new table with texts of people in it belongs here; tests/privacy looks into ev
 class PostgresSubjects:
     """Implements `freezeguard.ports.privacy.Subjects`."""
 
-    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+    def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
 
     async def signals_of(

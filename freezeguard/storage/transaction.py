@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from freezeguard.storage.auditchain import PostgresAuditChain
 from freezeguard.storage.cases import PostgresCases
 from freezeguard.storage.connection import Connection, is_lost
-from freezeguard.storage.deferred import DeferredWrites
+from freezeguard.storage.deferred import DeferredWrites, InOrder
 from freezeguard.storage.detection import PostgresDetection
 from freezeguard.storage.digests import PostgresDigests
 from freezeguard.storage.evidence import PostgresEvidence
@@ -40,26 +40,27 @@ class PostgresTransaction:
     """Implements `freezeguard.ports.storage.Transaction` on a connection that is inside one."""
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+        self.pooled = connection
         self._writes = writes = DeferredWrites(connection)
-        self.signals: port.Signals = PostgresSignals(connection)
-        self.cases: port.Cases = PostgresCases(connection, writes)
-        self._holds = PostgresHolds(connection, writes)
+        self.connection = statements = InOrder(connection, writes)
+        self.signals: port.Signals = PostgresSignals(statements)
+        self.cases: port.Cases = PostgresCases(statements, writes)
+        self._holds = PostgresHolds(statements, writes)
         self.holds: port.Holds = self._holds
-        self.objects: port.Objects = PostgresObjects(connection)
-        self.detection: port.Detection = PostgresDetection(connection, writes)
-        self.notices: port.Notices = PostgresNotices(connection, writes)
-        self.digests: port.Digests = PostgresDigests(connection, writes)
-        self.mails: port.Mails = PostgresMails(connection)
-        people = PostgresPeople(connection)
+        self.objects: port.Objects = PostgresObjects(statements, connection)
+        self.detection: port.Detection = PostgresDetection(statements, writes)
+        self.notices: port.Notices = PostgresNotices(statements, writes)
+        self.digests: port.Digests = PostgresDigests(statements, writes)
+        self.mails: port.Mails = PostgresMails(statements)
+        people = PostgresPeople(statements)
         self.people: port.People = people
-        self.master: port.MasterData = PostgresMasterData(connection, writes, people)
-        self.record: port.Record = PostgresRecord(connection, writes)
-        self.subjects: privacy.Subjects = PostgresSubjects(connection, writes)
-        self.retention: privacy.Retention = PostgresRetention(connection)
-        self.evidence: evidence_port.StoredEvidence = PostgresEvidence(connection)
-        self.chain: AuditChain = PostgresAuditChain(connection, writes)
-        self.webhooks: Webhooks = PostgresWebhooks(connection, writes)
+        self.master: port.MasterData = PostgresMasterData(statements, writes, people)
+        self.record: port.Record = PostgresRecord(statements, writes)
+        self.subjects: privacy.Subjects = PostgresSubjects(statements, writes)
+        self.retention: privacy.Retention = PostgresRetention(statements)
+        self.evidence: evidence_port.StoredEvidence = PostgresEvidence(statements)
+        self.chain: AuditChain = PostgresAuditChain(statements, writes)
+        self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)
@@ -81,7 +82,7 @@ class PostgresTransaction:
         except Exception as error:  # noqa: BLE001 - whatever went wrong is undone, and raised
             self._writes.discard()
             self._holds.forget_reserved()
-            if not is_lost(self.connection):
+            if not is_lost(self.pooled):
                 await savepoint.rollback()
             reraise(error)
         await savepoint.commit()

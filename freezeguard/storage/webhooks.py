@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from freezeguard.ports.webhooks import Answered, Claimed, Delivery, Endpoint, Message
-from freezeguard.storage.connection import Connection
+from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected
@@ -17,7 +17,7 @@ SQL = queries("webhooks")
 class PostgresWebhooks:
     """Implements `freezeguard.ports.webhooks.Webhooks`."""
 
-    def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
+    def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes
 
     async def enqueue(self, message: Message) -> None:

@@ -1,29 +1,8 @@
 -- Cases, their history, the signals attached to them, and their votes.
 
--- name: insert_case
--- Store a new case; return its number, and the beginnings of the masked texts of some signals, in
--- their order. OFFSET 0 keeps each look-up by itself: a join that was planned while there were few
--- texts would read all of them.
-INSERT INTO cases (
-    id, sku, seller, channel, country, lot, state, lane, version, evidence_revision, recurrence,
-    degraded, vendor, vendor_status, category, owner, outcome, opened_by, opened_at, frozen_at,
-    reinstated_at, closed_at, reason, rule_id, rule_version, diagnosis, remedy, remedy_author,
-    remedy_rounds, verification, approval_requested_at, approval_requested_by, approval_evidence,
-    release_tries, probation, known_evidence, contact_cost, further_scopes, narrowing,
-    authority_order, commitment, contest, appeal, hand_off, decided_by, merged_into)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38,
-        $39, $40, $41, $42, $43, $44, $45, $46)
-RETURNING number, ARRAY(
-    SELECT left(text, 300)
-      FROM unnest($47::text[], $48::text[]) WITH ORDINALITY AS asked (source, id, place)
-     CROSS JOIN LATERAL (
-           SELECT text FROM signal_texts AS known
-            WHERE known.source = asked.source AND known.id = asked.id
-           OFFSET 0) AS own
-     WHERE text IS NOT NULL
-     ORDER BY place
-     LIMIT $49) AS excerpts;
+-- name: announce
+-- Draw the number of a new case, and return the beginnings of the masked texts of some signals.
+SELECT nextval('cases_number_seq') AS number, beginnings($1, $2, $3) AS excerpts;
 
 -- name: update_case
 -- Store a changed case.

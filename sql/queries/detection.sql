@@ -75,13 +75,6 @@ SELECT id, sku, scope, rule_id, rule_version, crossed_at, source, signal_id, kno
  WHERE sku = $1
  ORDER BY known_at DESC, id DESC;
 
--- name: spent
--- Count the automatic freezes of a lane since a moment: of a source, a category, a vendor, all.
-SELECT count(*) FILTER (WHERE source = $3), count(*) FILTER (WHERE category = $4),
-       count(*) FILTER (WHERE vendor = $5), count(*)
-  FROM automatic_freezes
- WHERE at > $1 AND lane = $2;
-
 -- name: spent_by_key
 -- Count the freezes that a machine key ordered since a moment.
 SELECT count(*) FROM automatic_freezes WHERE at > $2 AND credential = $1;

@@ -107,7 +107,7 @@ async def put(rig: Rig, *cases: Case) -> None:
 
 async def _put(tx: Any, case: Case) -> None:
     now = datetime.now(UTC)
-    await tx.cases.insert(case)
+    await tx.cases.insert(replace(case, number=(await tx.cases.announce()).number))
     actor, command = ("person:alba", "suspect") if case.frozen_at is None else (
         "detector", "freeze")
     await tx.cases.add_event(case, now, actor, command, None, {})

@@ -108,9 +108,18 @@ async def store(database: PostgresDatabase, *signals: Signal) -> StoredBatch:
 
 async def open_case(database: PostgresDatabase, sku: str = "kettle", **more: Any) -> Case:
     """Store a case and return it with its number."""
-    made = case(sku, **more)
-    number, _ = await database.run(lambda tx: tx.cases.insert(made))
-    return replace(made, number=number)
+    return await store_case(database, case(sku, **more))
+
+
+async def store_case(database: PostgresDatabase, made: Case) -> Case:
+    """Store a case; return it with its number."""
+
+    async def work(tx: Transaction) -> Case:
+        numbered = replace(made, number=(await tx.cases.announce()).number)
+        await tx.cases.insert(numbered)
+        return numbered
+
+    return await database.run(work)
 
 
 async def put_people(database: PostgresDatabase, *everyone: Person) -> None:

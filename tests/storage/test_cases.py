@@ -17,7 +17,17 @@ from freezeguard.domain.transitions import State
 from freezeguard.ports.rows import CaseFilter, UnitsShipped
 from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
-from tests.storage.makers import NOW, ago, case, open_case, person, put_people, signal, store
+from tests.storage.makers import (
+    NOW,
+    ago,
+    case,
+    open_case,
+    person,
+    put_people,
+    signal,
+    store,
+    store_case,
+)
 
 FULL = Case(
     id=uuid4(), scope=Scope("Größe 5/€", "s", "web", "DE", "L1"), state=State.AWAITING_APPROVAL,
@@ -34,8 +44,7 @@ FULL = Case(
 
 async def test_a_case_comes_back_whole(database: PostgresDatabase) -> None:
     """Every field survives storing and changing; the number is the database's."""
-    number, _ = await database.run(lambda tx: tx.cases.insert(FULL))
-    stored = replace(FULL, number=number)
+    stored = await store_case(database, FULL)
     changed = replace(
         stored, scope=Scope("Größe 5/€"), state=State.MERGED, closed_at=NOW, version=8,
         remedy=None, approval_evidence=None, contact_cost=Decimal("99.0000"),
@@ -366,8 +375,9 @@ async def excerpts_at_opening(database: PostgresDatabase, sku: str) -> tuple[str
 
     async def work(tx: Transaction) -> tuple[str, ...]:
         seen = await tx.signals.observed(sku, None)
-        _, excerpts = await tx.cases.insert(case(scope=Scope(sku, lot="L9")), seen, 2)
-        return excerpts
+        announced = await tx.cases.announce(seen, 2)
+        await tx.cases.insert(case(scope=Scope(sku, lot="L9"), number=announced.number))
+        return announced.excerpts
 
     return await database.run(work)
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from freezeguard.detection.governor import Charge
 from freezeguard.domain.errors import GuardFailed, Unavailable
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.storage.database import PostgresDatabase
@@ -19,7 +20,7 @@ from freezeguard.storage.embedded import EmbeddedServer, OwnerAndRuntimeDsns, pr
 from freezeguard.storage.migrations import migrate
 from freezeguard.storage.transaction import PostgresTransaction
 from tests.storage.conftest import scratch, server_pids
-from tests.storage.makers import NOW, hold, notice, open_case, signal, store
+from tests.storage.makers import NOW, case, hold, notice, open_case, signal, store
 
 SLEEP = "SELECT pg_sleep(30)"
 ASK_AGAIN = "DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '{}'; END $$"
@@ -213,12 +214,47 @@ async def test_a_row_not_sent_yet_is_seen_by_every_look(database: PostgresDataba
             await tx.cases.add_event(of, NOW, "person:ann", command, None, {})
         seen.append(len(await tx.cases.pullers(of.id)))
         await tx.detection.spend(of, NOW, "shop", None)
-        seen.append((await tx.detection.spent(of.opened_at.replace(year=2020), "quality", "shop",
-                                              None, None)).by_source)  # fmt: skip
+        place = await tx.holds.take_place(
+            of.opened_at.replace(year=2020), Charge("quality", "shop"), None, None, None, 0)
+        seen.append(place.spent.by_source)
         await tx.notices.add(notice(of, 9), NOW)
         return [*seen, *(one.n for one in await tx.notices.of_case(of.id))]
 
     assert [1, 1, 1, 1, 1, 1, 2] == await database.run(work)
+
+
+async def test_no_statement_overtakes_a_case(database: PostgresDatabase) -> None:
+    """A case that is not written yet is there for every statement, known to us or not."""
+    counted = "SELECT count(*) FROM cases"
+
+    async def work(tx: Transaction) -> list[int]:
+        seen = [await tx.connection.fetchval(counted)]
+        for number, ask in enumerate((
+            lambda: tx.connection.fetch(counted),
+            lambda: tx.connection.fetchrow(counted),
+            lambda: tx.connection.execute("DELETE FROM waivers"),
+            lambda: tx.connection.copy_records_to_table(
+                "sku_tallies", records=[("kettle", 0)], columns=("sku", "signals")),
+        )):
+            announced = await tx.cases.announce()
+            await tx.cases.insert(case(f"sku {number}", number=announced.number))
+            await ask()
+            seen.append(await tx.pooled.fetchval(counted))
+        return seen
+
+    assert [0, 1, 2, 3, 4] == await database.run(work)
+
+
+async def test_a_case_without_a_number_of_ours_is_refused(database: PostgresDatabase) -> None:
+    """Nobody opens two cases under one number."""
+
+    async def work(tx: Transaction) -> None:
+        announced = await tx.cases.announce()
+        await tx.cases.insert(case("kettle", number=announced.number))
+        await tx.cases.insert(case("pan", number=announced.number))
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await database.run(work)
 
 
 # ---------------------------------------------------------------------------------- deadlines
@@ -337,7 +373,7 @@ async def test_a_warm_pool_asks_for_no_types(migrated_dsns: OwnerAndRuntimeDsns)
     asked: list[str] = []
 
     async def first_look(tx: PostgresTransaction) -> int:
-        with tx.connection.query_logger(lambda record: asked.append(record.query)):
+        with tx.pooled.query_logger(lambda record: asked.append(record.query)):
             await tx.master.prelude("kettle")
         return int(await tx.connection.fetchval("SELECT pg_backend_pid()"))
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from freezeguard.detection.governor import Spent
+from freezeguard.detection.governor import Charge, Spent
 from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.reasons import Crossing, Reason, SignalKey
 from freezeguard.domain.rules import Rule, read_rule
@@ -161,11 +161,15 @@ async def test_the_ledger_counts_what_was_spent(database: PostgresDatabase) -> N
     await database.run(spend)
     since = ago(minutes=10)
 
-    async def spent(*asked: str | None) -> Spent:
-        return await database.run(lambda tx: tx.detection.spent(since, *asked))
+    async def spent(lane: str, source: str, *asked: str | None) -> Spent:
+        charge = Charge(lane, source)
+        place = await database.run(
+            lambda tx: tx.holds.take_place(since, charge, *asked, None, 0))
+        assert place.announced is None
+        return place.spent
 
     assert Spent(1, 2, 1, 3) == await spent("quality", "shop", "toys", "acme")
-    assert Spent(0, 0, 0, 3) == await spent("quality", None, None, None)
+    assert Spent(0, 0, 0, 3) == await spent("quality", "nobody", None, None)
     assert Spent(1, 0, 1, 1) == await spent("safety", "shop", "toys", "acme")
     assert 1 == await database.run(lambda tx: tx.detection.spent_by_key(key, since))
     assert 0 == await database.run(lambda tx: tx.detection.spent_by_key(key, NOW))

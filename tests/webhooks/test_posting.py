@@ -164,7 +164,7 @@ async def test_posting_costs_no_round_trip(database: PostgresDatabase, endpoints
         case = await open_case(database)
 
         async def work(tx: Any) -> None:
-            with tx.connection.query_logger(lambda seen: statements.append(seen.query)):
+            with tx.pooled.query_logger(lambda seen: statements.append(seen.query)):
                 await tx.notices.add(notice(case, 1), NOW)
                 await tx.webhooks.enqueue(a_message())
                 await tx.webhooks.enqueue(a_message())

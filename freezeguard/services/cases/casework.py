@@ -18,7 +18,7 @@ from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case, Facts, RunningClock, Vote
 from freezeguard.domain.transitions import Command, State, find_row
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.rows import AttachedSignals, CatalogueRow, Hold, Prelude
+from freezeguard.ports.rows import Announced, AttachedSignals, CatalogueRow, Hold, Prelude
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.holding import Holding
@@ -59,20 +59,25 @@ class Casework:
         evidence: Sequence[Observed] = (),
         counted: frozenset[tuple[str, str]] = frozenset(),
         prelude: Prelude | None = None,
+        announced: Announced | None = None,
     ) -> Aftermath:
         """Open a case on its first evidence, of which some was counted.
 
-        `prelude` spares looking up holds and objects where nothing has changed them since.
+        `prelude` spares looking up holds and objects where nothing has changed them since,
+        `announced` announcing the case.
         """
         now = self._now()
         facts = Facts(self.policy, **await self._places.known(tx, seed, now))
         decision = open_case(
             seed, command, arguments=arguments, actor=actor, now=now, facts=facts
         )
-        number, excerpts = await tx.cases.insert(decision.case, evidence, EXCERPTS)
-        decision = replace(decision, case=replace(decision.case, number=number))
+        if announced is None:
+            announced = await tx.cases.announce(evidence, EXCERPTS)
+        decision = replace(decision, case=replace(decision.case, number=announced.number))
+        await tx.cases.insert(decision.case)
         await tx.cases.attach(decision.case, evidence, counted, now)
-        return await self._carry_out(tx, decision, actor, in_sums(evidence, excerpts), prelude)
+        seen = in_sums(evidence, announced.excerpts)
+        return await self._carry_out(tx, decision, actor, seen, prelude)
 
     async def execute(
         self,

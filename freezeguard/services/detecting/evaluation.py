@@ -4,7 +4,7 @@ Runs inside a transaction that holds the lock of the SKU, on what the database s
 lock was taken: two complaints that complete a threshold together can't both see "one short".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil, floor
@@ -27,12 +27,12 @@ from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import counts_against_the_item
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.rows import Pending, Prelude, Sku, witnesses
+from freezeguard.ports.rows import Pending, Place, Prelude, Sku, witnesses
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.detecting.rulebook import RuleBook
-from freezeguard.services.telling.telling import Telling
+from freezeguard.services.telling.telling import EXCERPTS, Telling
 
 log = structlog.get_logger()
 
@@ -285,14 +285,16 @@ class Evaluation:
         self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None
     ) -> None:
         charge = charge_for(crossing.lane, self._counted(look, crossing))
-        spent_budget = await self._exhausted(look, charge)
+        place = await self._take_place(look, crossing, charge, suspected)
+        budget = self._casework.policy.budget
+        spent_budget = exhausted(place.spent, budget, charge.lane)
         if spent_budget is not None:
-            await self._over_budget(look, rule, crossing, suspected, spent_budget)
+            await self._over_budget(look, rule, crossing, suspected, spent_budget, place)
             return
         if suspected is None:
             arguments = self._arguments(crossing, self._counted(look, crossing))
             beside = [one for one in look.cases if one.scope.overlaps(crossing.scope)]
-            aftermath = await self._open(look, Command.FREEZE, crossing, arguments)
+            aftermath = await self._open(look, Command.FREEZE, crossing, arguments, place)
             await self._frozen(look, crossing, aftermath)
             await self._propose_merge(look, aftermath.case, beside)
         else:
@@ -342,15 +344,17 @@ class Evaluation:
             observed=crossing.reason.observed,
         )
 
-    async def _exhausted(self, look: _Look, charge: Charge) -> str | None:
-        budget = self._casework.policy.budget
-        # The lock that orders the held set also orders spending: no two freezes share one place.
-        await look.tx.holds.reserve_revision()
-        spent = await look.tx.detection.spent(
-            look.now - budget.window, charge.lane, charge.source, look.master.category,
-            look.master.vendor,
+    async def _take_place(
+        self, look: _Look, crossing: Crossing, charge: Charge, suspected: Case | None
+    ) -> Place:
+        """The lock that orders the held set also orders spending: no two freezes share a place."""
+        evidence = None
+        if suspected is None:
+            _, evidence = self._evidence(look, crossing.scope.covers, crossing)
+        return await look.tx.holds.take_place(
+            look.now - self._casework.policy.budget.window, charge, look.master.category,
+            look.master.vendor, evidence, EXCERPTS,
         )
-        return exhausted(spent, budget, charge.lane)
 
     @staticmethod
     async def _spend(look: _Look, case: Case, charge: Charge) -> None:
@@ -358,11 +362,12 @@ class Evaluation:
         await look.tx.detection.spend(charged, look.now, charge.source, None)
 
     async def _over_budget(
-        self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None, budget: str
+        self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None, budget: str,
+        place: Place,
     ) -> None:
         log.warning("budget_spent", sku=look.master.sku, budget=budget, rule_id=rule.id)
         if suspected is None:
-            suspected = await self._suspect(look, rule, crossing, "budget")
+            suspected = await self._suspect(look, rule, crossing, "budget", place)
         else:
             await self._note(look, crossing, "budget", suspected)
         policy = self._casework.policy.budget
@@ -384,16 +389,19 @@ class Evaluation:
             }
             await self._telling.tell_shop(look.tx, "budget_spent", facts, look.now)
 
-    async def _suspect(self, look: _Look, rule: Rule, crossing: Crossing, outcome: str) -> Case:
+    async def _suspect(
+        self, look: _Look, rule: Rule, crossing: Crossing, outcome: str, place: Place | None = None
+    ) -> Case:
         arguments = self._arguments(crossing, self._counted(look, crossing))
         arguments["quiet_after"] = (look.now + rule.window).isoformat()
-        aftermath = await self._open(look, Command.SUSPECT, crossing, arguments)
+        aftermath = await self._open(look, Command.SUSPECT, crossing, arguments, place)
         await self._note(look, crossing, outcome, aftermath.case)
         look.result.aftermaths.append(aftermath)
         return aftermath.case
 
     async def _open(
-        self, look: _Look, command: Command, crossing: Crossing, arguments: dict[str, Any]
+        self, look: _Look, command: Command, crossing: Crossing, arguments: dict[str, Any],
+        place: Place | None,
     ) -> Aftermath:
         seed = Case(
             id=self._new_id(),
@@ -410,12 +418,13 @@ class Evaluation:
             rule_version=crossing.rule_version,
             known_evidence=arguments["known_evidence"],
         )
-        counted, evidence = self._evidence(look, seed, crossing)
+        counted, evidence = self._evidence(look, seed.covers, crossing)
         # What the prelude knows of holds and objects is true until the first of them changes.
         aftermath = await self._casework.open(
             look.tx, seed, command, arguments=arguments, actor=System.DETECTOR,
             evidence=evidence, counted=counted,
             prelude=None if look.result.aftermaths else look.prelude,
+            announced=None if place is None else place.announced,
         )
         look.cases.append(aftermath.case)
         return aftermath
@@ -438,12 +447,12 @@ class Evaluation:
         return [one for one in look.signals if one.key in keys]
 
     async def _attach_counted(self, look: _Look, case: Case, crossing: Crossing) -> None:
-        counted, evidence = self._evidence(look, case, crossing)
+        counted, evidence = self._evidence(look, case.covers, crossing)
         await look.tx.cases.attach(case, evidence, counted, look.now)
 
     @staticmethod
     def _evidence(
-        look: _Look, case: Case, crossing: Crossing
+        look: _Look, covers: Callable[[Scope], bool], crossing: Crossing
     ) -> tuple[frozenset[tuple[str, str]], list[Observed]]:
         """Return the keys of what counted; and that, with everything else new and covered."""
         counted = frozenset((key.source, key.id) for key in crossing.reason.counted)
@@ -451,7 +460,7 @@ class Evaluation:
             one
             for one in look.signals
             if (one.source, one.id) in counted
-            or (one.seq >= look.pending.since_seq and case.covers(one.scope))
+            or (one.seq >= look.pending.since_seq and covers(one.scope))
         ]
         return counted, evidence
 
