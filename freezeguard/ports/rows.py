@@ -1,7 +1,7 @@
 """Rows as the services know them: what the database keeps of each thing, typed."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -185,6 +185,16 @@ class CatalogueRow:
     def key(self) -> tuple[str, str, str]:
         """Return the primary key."""
         return self.sku, self.catalogue, self.remote_id
+
+    def ordered(self, wanted: Wanted, revision: int, token: UUID) -> "CatalogueRow":
+        """Return the row of an object that is to be stopped, in the hands of whoever has a token.
+
+        Right for one on which nobody works, and which was to be something else until now.
+        """
+        return replace(
+            self, wanted=wanted, wanted_revision=max(self.wanted_revision, revision),
+            status=Status.PENDING, attempts=0, failing_since=None, lease_token=token,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -401,13 +401,17 @@ class Objects(Protocol):
 
     async def want(
         self, sku: str, catalogue: str, remote_id: str, wanted: Wanted, revision: int,
-        *, lease: timedelta | None, token: UUID | None, recheck_stolen: bool = True,
+        *, lease: timedelta | None, token: UUID | None,
     ) -> CatalogueRow:
         """Set what is wanted of an object, making its row where there is none.
 
         With `lease` the caller works on it at once. Where another worker's lease still runs, the
         object is looked at again when that lease has ended.
         """
+        ...
+
+    async def order(self, row: CatalogueRow, lease: timedelta) -> None:
+        """Set the same for an object on which nobody works, whose row will be the given one."""
         ...
 
     async def claim_due(

@@ -1,6 +1,6 @@
 """Rows that nobody reads in this transaction go out together, in one round trip.
 
-A command writes to up to eleven tables; sent one by one, the waiting would cost more than the
+A command writes to up to twelve tables; sent one by one, the waiting would cost more than the
 writing. Whoever reads one of these tables in the same transaction flushes first, and so does the
 commit: a deferred row is seen wherever a written one would be.
 """
@@ -19,6 +19,7 @@ SQL = queries("deferred")
 
 TABLES = (
     "cases",
+    "catalogue_objects",
     "holds",
     "hold_changes",
     "case_events",
@@ -45,10 +46,14 @@ class DeferredWrites:
         """Keep a row for a table."""
         self._rows.setdefault(table, []).append(in_json_types(row))
 
+    def has(self, table: str, columns: Mapping[str, Any]) -> bool:
+        """Say whether a row with these columns waits for a table."""
+        rows = self._rows.get(table, ())
+        return any(columns.items() <= one.items() for one in rows)
+
     async def before_statement(self) -> None:
-        """Write what has been collected, where a case is in it: many a query looks at cases."""
-        if "cases" in self._rows:
-            await self.flush()
+        """Write what has been collected, where many a query would miss it: a case, an object."""
+        await self.before_reading("cases", "catalogue_objects")
 
     def notify(self, topic: str) -> None:
         """Wake whoever listens to a topic, once, at the commit."""
@@ -74,7 +79,7 @@ class DeferredWrites:
 
 
 class InOrder:
-    """A connection on which no statement overtakes a case that was added before it."""
+    """A connection on which no statement overtakes a case or object that was added before."""
 
     def __init__(self, connection: Connection, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes

@@ -11,6 +11,7 @@ import asyncpg
 from freezeguard.domain.enforcement import Status, Waiver, Wanted
 from freezeguard.ports.rows import CatalogueRow, Json
 from freezeguard.storage.connection import Statements
+from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
 from freezeguard.storage.rows import affected
 
@@ -25,9 +26,8 @@ Found: TypeAlias = Sequence[tuple[str, Json, tuple[str, ...]]]
 class PostgresObjects:
     """Implements `freezeguard.ports.storage.Objects`."""
 
-    def __init__(self, connection: Statements, apart: Statements) -> None:
-        """`apart` is the same connection; what is asked of it waits for no case to be written."""
-        self._connection, self._apart = connection, apart
+    def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
+        self._connection, self._writes = connection, writes
 
     async def of_sku(self, sku: str, *, lock: bool = False) -> list[CatalogueRow]:
         query = SQL["lock_objects_of_sku"] if lock else SQL["objects_of_sku"]
@@ -35,13 +35,28 @@ class PostgresObjects:
 
     async def want(
         self, sku: str, catalogue: str, remote_id: str, wanted: Wanted, revision: int,
-        *, lease: timedelta | None, token: UUID | None, recheck_stolen: bool = True,
+        *, lease: timedelta | None, token: UUID | None,
     ) -> CatalogueRow:  # fmt: skip
-        row = await self._apart.fetchrow(
-            SQL["want"], sku, catalogue, remote_id, wanted, revision, lease, token, recheck_stolen
-        )
-        assert row is not None  # noqa: S101 - an upsert returns its row
+        key = sku, catalogue, remote_id
+        await self._order(key, wanted, revision, lease, token)
+        row = await self._connection.fetchrow(SQL["object"], *key)
+        assert row is not None  # noqa: S101 - it was written just now
         return object_of(row)
+
+    async def order(self, row: CatalogueRow, lease: timedelta) -> None:
+        await self._order(row.key, row.wanted, row.wanted_revision, lease, row.lease_token)
+
+    async def _order(
+        self, key: tuple[str, str, str], wanted: Wanted, revision: int, lease: timedelta | None,
+        token: UUID | None,
+    ) -> None:  # fmt: skip
+        of = dict(zip(("sku", "catalogue", "remote_id"), key, strict=True))
+        if self._writes.has("catalogue_objects", of):
+            await self._writes.flush()  # one statement changes a row once
+        self._writes.add(
+            "catalogue_objects", **of, wanted=wanted, wanted_revision=revision, lease_token=token,
+            lease=None if lease is None else f"{lease.total_seconds()} seconds",
+        )
 
     async def claim_due(
         self, catalogue: str, lease: timedelta, token: UUID, limit: int

@@ -47,7 +47,7 @@ class PostgresTransaction:
         self.cases: port.Cases = PostgresCases(statements, writes)
         self._holds = PostgresHolds(statements, writes)
         self.holds: port.Holds = self._holds
-        self.objects: port.Objects = PostgresObjects(statements, connection)
+        self.objects: port.Objects = PostgresObjects(statements, writes)
         self.detection: port.Detection = PostgresDetection(statements, writes)
         self.notices: port.Notices = PostgresNotices(statements, writes)
         self.digests: port.Digests = PostgresDigests(statements, writes)

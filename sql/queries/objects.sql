@@ -14,34 +14,9 @@ SELECT * FROM catalogue_objects WHERE sku = $1 ORDER BY catalogue, remote_id;
 -- Lock the objects of a SKU and return them.
 SELECT * FROM catalogue_objects WHERE sku = $1 ORDER BY catalogue, remote_id FOR UPDATE;
 
--- name: want
--- Set what is wanted of an object; with a lease the caller works on it at once.
-INSERT INTO catalogue_objects AS known (sku, catalogue, remote_id, wanted, wanted_revision, status,
-                                        next_at, lease_until, lease_token)
-SELECT $1, $2, $3, $4, $5, CASE WHEN $4 = 'sellable' THEN 'idle' ELSE 'pending' END,
-       at + coalesce($6::interval, '0'), at + $6::interval, $7
-  FROM (SELECT clock_timestamp() AS at) AS clock
-ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET
-    wanted = excluded.wanted,
-    wanted_revision = greatest(known.wanted_revision, excluded.wanted_revision),
-    status = CASE WHEN known.wanted = excluded.wanted THEN known.status ELSE 'pending' END,
-    attempts = CASE WHEN known.wanted = excluded.wanted THEN known.attempts ELSE 0 END,
-    failing_since = CASE WHEN known.wanted = excluded.wanted THEN known.failing_since END,
-    -- the version before this one keeps its waivers here
-    waived_until = CASE WHEN known.wanted = excluded.wanted THEN known.waived_until END,
-    sent_at = CASE  -- a lease that was never given back: its worker may have sent something
-        WHEN known.lease_until IS NOT NULL THEN coalesce(known.sent_at, clock_timestamp())
-        ELSE known.sent_at END,
-    next_at = CASE
-        WHEN known.wanted = 'sellable' AND known.status IN ('idle', 'not_listed')
-             AND excluded.wanted = 'sellable' THEN known.next_at
-        -- the other worker's command may still land: look again when it can't any more
-        WHEN $8 AND excluded.lease_until IS NOT NULL AND known.lease_until > clock_timestamp()
-            THEN known.lease_until + interval '1 second'
-        ELSE excluded.next_at END,
-    lease_until = coalesce(excluded.lease_until, known.lease_until),
-    lease_token = coalesce(excluded.lease_token, known.lease_token)
-RETURNING *;
+-- name: object
+-- Return one object.
+SELECT * FROM catalogue_objects WHERE sku = $1 AND catalogue = $2 AND remote_id = $3;
 
 -- name: claim_due
 -- Claim objects of a catalogue that are due: stops, then what is stopped, then releases. A lease

@@ -3,12 +3,14 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from freezeguard.domain.enforcement import Status, Wanted
 from freezeguard.ports.rows import CatalogueRow, Json, Sku
+from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from tests.storage.makers import NOW, ago, hold, open_case
 
@@ -133,6 +135,49 @@ async def test_a_stolen_object_is_looked_at_again(database: PostgresDatabase) ->
     assert mine
     assert 99 < after_steal <= 101
     assert 99 < after_settle <= 101
+
+
+@pytest.mark.parametrize("past", [
+    {},
+    {"status": Status.IDLE, "before_image": IMAGE, "before_at": NOW, "takes_along": ("sibling",)},
+    {"status": Status.NOT_LISTED, "detail": "the catalogue lists no such SKU", "seen_at": NOW},
+    {"status": Status.CONFIRMED, "wanted": "hide", "written": {"on": False}, "sent_at": NOW,
+     "fallbacks": ("stock_zero",), "seen_sellable": False, "seen_side": "buyer"},
+    {"status": Status.REFUSED, "wanted": "hide", "attempts": 4, "failing_since": NOW},
+])  # fmt: skip
+async def test_what_is_ordered_is_foreseen(past: Any, database: PostgresDatabase) -> None:
+    """The row that a freeze goes on with, without reading it back, is the one that is stored."""
+    known = CatalogueRow("kettle", "shop", "r", "sellable", 0, Status.IDLE)
+    if past:
+        row = await want(database, past.get("wanted", "sellable"), lease=HOUR)
+        assert await settle(database, replace(row, **past))
+        known = (await seen(database))["r"]
+    ordered = known.ordered("hard", 7, uuid4())
+    beside = replace(ordered, remote_id="s")
+
+    async def work(tx: Transaction) -> None:
+        await tx.objects.order(ordered, HOUR)
+        await tx.objects.order(beside, HOUR)
+
+    await database.run(work)
+    assert ordered == (await seen(database))["r"]
+    assert {"r", "s"} == set(await seen(database))
+    assert [] == await claim(database)
+
+
+async def test_the_last_of_two_orders_counts(database: PostgresDatabase) -> None:
+    """One transaction may want an object hidden, and then stopped."""
+
+    async def work(tx: Transaction) -> CatalogueRow:
+        first = CatalogueRow("kettle", "shop", "r", "sellable", 0, Status.IDLE)
+        hidden = first.ordered("hide", 1, uuid4())
+        await tx.objects.order(hidden, HOUR)
+        await tx.objects.order(hidden.ordered("hard", 2, uuid4()), HOUR)
+        [row] = await tx.objects.of_sku("kettle")
+        return row
+
+    row = await database.run(work)
+    assert ("hard", 2) == (row.wanted, row.wanted_revision)
 
 
 async def test_two_workers_never_claim_one_object(database: PostgresDatabase) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from freezeguard.domain import effects as fx
-from freezeguard.domain.enforcement import Status
+from freezeguard.domain.enforcement import Status, Wanted
 from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 from freezeguard.ports.clock import NewId, Now
@@ -251,14 +251,27 @@ class Holding:
             wanted = outlet.wanted(holds)
             mine = [row for row in rows if row.catalogue == outlet.name]
             remote_ids = [row.remote_id for row in mine] or ([""] if wanted != "sellable" else [])
-            before = {row.remote_id: row.wanted for row in mine}
+            known = {row.remote_id: row for row in mine}
             for remote_id in remote_ids:
-                at_once = wanted != "sellable" and before.get(remote_id) != wanted
-                row = await tx.objects.want(
-                    sku, outlet.name, remote_id, wanted, revision,
-                    lease=LEASE if at_once else None, token=self._new_id() if at_once else None,
+                row = known.get(remote_id) or CatalogueRow(
+                    sku, outlet.name, remote_id, "sellable", 0, Status.IDLE
                 )
-                wanting.append(row)
-                if at_once:
-                    claims.append(row)
+                if wanted in {"sellable", row.wanted}:
+                    wanting.append(await tx.objects.want(
+                        sku, outlet.name, remote_id, wanted, revision, lease=None, token=None
+                    ))
+                    continue
+                claims.append(await self._order(tx, row, wanted, revision))
+                wanting.append(claims[-1])
         return wanting, claims
+
+    async def _order(
+        self, tx: Transaction, row: CatalogueRow, wanted: Wanted, revision: int
+    ) -> CatalogueRow:
+        """Order a stop that we send at once; where somebody has it in hand, see what came of it."""
+        token = self._new_id()
+        if row.lease_token is not None:
+            return await tx.objects.want(*row.key, wanted, revision, lease=LEASE, token=token)
+        ordered = row.ordered(wanted, revision, token)
+        await tx.objects.order(ordered, LEASE)
+        return ordered
