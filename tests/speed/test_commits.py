@@ -72,3 +72,36 @@ async def test_commits_on_the_freeze_path(
         sku = (await rig.shop.sellable())[0]
 
         assert expected == await commits_before_the_stop(rig, sku)
+
+
+async def test_a_freeze_asks_twice_and_writes_once(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path
+) -> None:
+    """Between begin and commit: the signal, what is known, the place, and everything at once."""
+    quiet = {"mail": {"host": None}, "workers": {"poll": 60, "sweep": 60, "timers": 60}}
+    asked: list[list[str]] = []
+    async with shop_with_service(dsns, tmp_path, register=True, **quiet) as rig:
+        sku = (await rig.shop.sellable())[0]
+        assert rig.service is not None
+        await rig.complain(sku, 4)
+        await rig.service.database.warm_up()  # else the driver asks for types
+        run = rig.service.database.run
+
+        async def listened(work: Work, **options: Any) -> Any:
+            async def heard(tx: PostgresTransaction) -> Any:
+                mine: list[str] = []
+                with tx.pooled.query_logger(lambda one: mine.append(one.query)):
+                    result = await work(tx)
+                    await tx.finish()
+                asked.append(mine)
+                return result
+
+            return await run(heard, **options)
+
+        rig.service.database.run = listened  # type: ignore[method-assign]  # listened to, not replaced
+        await rig.complain(sku, 1)
+        await rig.in_state(sku, "frozen")
+        del rig.service.database.run
+    [freeze] = [one for one in asked if any("AS place" in query for query in one)]
+    heads = [" ".join(one.split())[:90] for one in freeze]
+    assert 4 == len(freeze), heads
