@@ -141,6 +141,9 @@ class Story:
         await self._narrator.tell("Every case is closed, and everything is on sale again.")
         for customer in range(1, 5):
             await self._complain(cast.TOASTER, f"c-{customer}", text="It does not switch off.")
+        await self._narrator.tell(
+            "Four customers complained of the toaster, which still sells: a fifth would freeze it."
+        )
 
     # ------------------------------------------------------------------------------ freezing
 

@@ -35,6 +35,8 @@ PATIENCE = timedelta(minutes=1)
 """For so long a clock that failed is tried again with every lease."""
 LONGEST_PAUSE = timedelta(hours=1)
 """A clock that fails is tried again at least so often."""
+MOST_REFUSED = 10_000
+"""So many clocks are remembered as refused; those of cases that ended must not pile up."""
 BALL: Mapping[State, str] = {
     State.FREEZING: "catalogue",
     State.FROZEN: "owner",
@@ -114,6 +116,8 @@ class Timers:
         except FreezeguardError as error:
             say = log.info if clock.id in self._refused else log.warning
             say("clock_failed", clock=clock.kind, case_id=str(clock.case_id), error=str(error))
+            if len(self._refused) >= MOST_REFUSED:
+                self._refused.clear()
             self._refused.add(clock.id)  # said aloud once, not each time that it is tried again
             await self._put_off(clock)
         except Exception:
