@@ -212,13 +212,22 @@ class Judge:
             self.fault(case_id, f"{clock['kind']} was due at {due}, and nobody was told")
             return
         first = min(one.dated for one in said)
-        if first > due + SOON:
+        if first > self._told_by(story, due):
             self.fault(case_id, f"{clock['kind']} was due at {due}, and told first at {first}")
         late = [one for one in said if one.at > one.dated + SOON and not self._held_up(one)]
         for one in late:
             self.fault(case_id, f"{clock['kind']}: the mail to {one.to} of {one.dated} came at "
                                 f"{one.at}")
         self._rungs(case_id, story, clock, said, until)
+
+    def _told_by(self, story: Story, due: datetime) -> datetime:
+        """Return by when somebody is told that a clock ran out.
+
+        Where the owner's address is gone, whoever stands in is told when the mail server says so,
+        which it can't while it is busy.
+        """
+        owner = self._address(story.case["owner"])
+        return self._arrival(due) if owner in self.quarter.office.unknown else due + SOON
 
     def _arrival(self, dated: datetime) -> datetime:
         """Return by when a mail has come: the server may be busy when it leaves."""
