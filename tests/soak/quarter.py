@@ -52,6 +52,9 @@ SELECT least(
       WHERE one.state = 'queued' AND known.state <> 'disabled'
         AND greatest(one.next_at, known.not_before) > $1))
 """
+WANTED_STOPPED = (
+    "SELECT EXISTS (SELECT FROM catalogue_objects WHERE sku = $1 AND wanted <> 'sellable')"
+)
 OWNED = "SELECT count(*) FROM cases WHERE owner = $1 AND closed_at IS NULL"
 UNSETTLED = """
 SELECT sku FROM pending_evaluations
@@ -297,10 +300,13 @@ class Quarter:
         self.later(self.clock.at + HOUR * hours, mend)
 
     async def drift(self, sku: str) -> None:
-        """Somebody in the shop puts an item on sale, whatever freezeguard wants."""
+        """Somebody in the shop puts an item on sale that freezeguard wants stopped.
+
+        An item of which a person said that it is put right, and it is not, is nobody's to watch.
+        """
         begun = self.clock()
         stopped = [one for one in await self.rig.shop.products(sku) if one["sale_stop"]]
-        if not stopped:
+        if not stopped or not await self.tables.fetchval(WANTED_STOPPED, sku):
             return
         for product in stopped:
             await self.rig.shop.change(product["id"], {"published": True, "sale_stop": False})
