@@ -174,6 +174,18 @@ def _narrowed(scope: dict[str, Any]) -> dict[str, str]:
     return {key: value for key, value in scope.items() if value is not None}
 
 
+async def _both_read_back(both: Both, case: dict[str, Any]) -> None:
+    """Wait until each shop was read back from now on, and nothing is amiss any more."""
+    started = moment()
+
+    async def looked_at() -> bool:
+        seen = await both.rig.case(case["id"])
+        moments = [one["seen_at"] or "" for one in seen["enforcement"]]
+        return not seen["degraded"] and min(moments) > started.isoformat()
+
+    await until(looked_at, "both read back since")
+
+
 @pytest.mark.parametrize(
     "crossed",
     [_by_an_order, _by_an_injury, _by_widening, _by_a_merge, _by_delisting],
@@ -191,14 +203,7 @@ async def test_a_narrowing_that_is_crossed_lets_nothing_go(
         case = await narrow(both, case, scope={**LOT, "channel": WEB})
         await crossed(both, case)
         await both.tidy()
-        started = moment()
-
-        async def looked_at() -> bool:
-            seen = await both.rig.case(case["id"])
-            moments = [one["seen_at"] or "" for one in seen["enforcement"]]
-            return not seen["degraded"] and min(moments) > started.isoformat()
-
-        await until(looked_at, "both read back since")
+        await _both_read_back(both, case)
         await crowd.goes_on()
     crowd.never_sold(WEB, MARKET, since=since)
     case = await both.rig.case(case["id"])
@@ -219,6 +224,7 @@ async def test_a_narrowing_that_news_has_ended_can_be_asked_for_again(both: Both
         await _by_an_injury(both, case)
         await both.comes_to(case, (WEB, "superseded"), ("all", "active"))
         await both.tidy()
+        await _both_read_back(both, case)
         case = await narrow(both, case, "quin", "mara")
         await both.comes_to(
             case, (WEB, "superseded"), ("all", "superseded"), (WEB, "active"))
