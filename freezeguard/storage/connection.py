@@ -12,7 +12,6 @@ from asyncpg.transaction import Transaction
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
 
-
 class Statements(Protocol):
     """What may be asked of a connection inside a transaction."""
 

@@ -109,7 +109,7 @@ class InOrder:
         )
 
     def transaction(self) -> Transaction:
-        """Return a savepoint; `PostgresTransaction.guarded` writes what is deferred before it."""
+        """Return a savepoint; whoever makes one has written what waits, or added nothing yet."""
         return self._connection.transaction()
 
 

@@ -22,7 +22,7 @@ def cusum_average_run_length(
 
     `mean` is the expected count of a period, `reference` the k and `limit` the h of the chart;
     it starts at `head_start`. Infinite where no count can ever come. Raises ValueError where mean
-    or head start are below 0, or reference or limit not above 0.
+    or head start are below 0, reference or limit not above 0, or a cycle lasts too long to follow.
     """
     if not (0 <= mean < inf and 0 < reference < inf and 0 < limit < inf and head_start >= 0):
         raise ValueError("mean and head start are at least 0, reference and limit above 0")
@@ -64,5 +64,5 @@ def _cycle(
         back += sum(after[:below])
         chances, least = after[below:], least + below
         if sum(chances) <= _NEGLIGIBLE * alarmed:
-            break
-    return periods, alarmed, back
+            return periods, alarmed, back
+    raise ValueError("the limit is too far away: a cycle does not end within millions of periods")

@@ -5,6 +5,7 @@ Series (DLMF 8.11.4) and continued fraction (DLMF 8.9.2) meet at x = a + 1; the 
 is written with the deviance, so that large shapes lose no digits.
 """
 
+from itertools import count
 from math import exp, inf, isfinite, lgamma, log, pi, sqrt
 
 _SMALL = 1e-300
@@ -69,7 +70,7 @@ def _continued_fraction(shape: float, value: float) -> float:
     below = value + 1.0 - shape
     fraction = 1.0 / below
     ahead, behind = 1.0 / _SMALL, fraction
-    for n in range(1, 100_000):
+    for n in count(1):
         turn = n * (shape - n)
         below += 2.0
         behind = 1.0 / (turn * behind + below or _SMALL)

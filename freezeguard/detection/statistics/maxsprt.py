@@ -45,8 +45,9 @@ def maxsprt_critical_value(alpha: float, upper_limit: float, min_events: int = 1
     """Return the critical value of the test at level `alpha`, up to `upper_limit` expected events.
 
     With a minimum of events not every level can be reached: then it is the greatest value at the
-    largest level below `alpha`, None where that level is no larger than nothing. Raises ValueError
-    where alpha is not between 0 and 1, the limit not above 0, or the minimum not 1 or more.
+    largest level below `alpha`. None where every value above 0 stays below `alpha`. Raises
+    ValueError where alpha is not between 0 and 1, the limit not above 0 or beyond 100,000 events,
+    or the minimum not 1 or more.
     """
     _check(upper_limit, min_events)
     if not 0 < alpha < 1:
@@ -54,7 +55,7 @@ def maxsprt_critical_value(alpha: float, upper_limit: float, min_events: int = 1
     least = log_ratio(min_events, upper_limit)
     largest = maxsprt_performance(least, upper_limit, min_events).power
     if largest <= alpha:
-        return least if largest > 0 and least > 0 else None
+        return least if least > 0 else None
     return _root(alpha, least, upper_limit, min_events)
 
 
