@@ -863,13 +863,13 @@ $$;
 
 -- Take the lock that orders the held set and all spending, then count what is spent: in a function
 -- each statement looks when it starts.
-CREATE FUNCTION take_place(since_ timestamptz, lane_ text, source_ text, category_ text,
+CREATE FUNCTION take_slot(since_ timestamptz, lane_ text, source_ text, category_ text,
                            vendor_ text, OUT revision bigint, OUT by_source bigint,
                            OUT by_category bigint, OUT by_vendor bigint, OUT by_shop bigint)
     LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE held_set SET revision = held_set.revision + 1
- RETURNING held_set.revision INTO take_place.revision;
+ RETURNING held_set.revision INTO take_slot.revision;
     SELECT count(*) FILTER (WHERE source = source_), count(*) FILTER (WHERE category = category_),
            count(*) FILTER (WHERE vendor = vendor_), count(*)
       INTO by_source, by_category, by_vendor, by_shop
@@ -907,8 +907,8 @@ GRANT SELECT ON signals_unplanned TO freezeguard_runtime;  -- `doctor` looks
 GRANT USAGE ON SEQUENCE signal_seq TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION ensure_signal_partitions(timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_signal_partitions(timestamptz, integer) TO freezeguard_runtime;
-REVOKE ALL ON FUNCTION take_place(timestamptz, text, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION take_place(timestamptz, text, text, text, text) TO freezeguard_runtime;
+REVOKE ALL ON FUNCTION take_slot(timestamptz, text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION take_slot(timestamptz, text, text, text, text) TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION beginnings(text[], text[], integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION beginnings(text[], text[], integer) TO freezeguard_runtime;
 GRANT USAGE ON SEQUENCE cases_number_seq TO freezeguard_runtime;

@@ -310,7 +310,7 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Slot:
     """What an automatic freeze finds spent; and the case to open, None where one is open."""
 
     spent: Spent

@@ -39,10 +39,10 @@ from freezeguard.ports.rows import (
     ManualTask,
     Notice,
     Pending,
-    Place,
     Prelude,
     RejectedSignal,
     Sku,
+    Slot,
     StoredBatch,
     Suppression,
     Surroundings,
@@ -341,10 +341,10 @@ class Cases(Protocol):
 class Holds(Protocol):
     """Holds, and the ledger of the held set."""
 
-    async def take_place(
+    async def take_slot(
         self, since: datetime, charge: Charge, category: str | None, vendor: str | None,
         signals: Sequence[Observed] | None, excerpts: int,
-    ) -> Place:
+    ) -> Slot:
         """Reserve a revision, and count what was spent before: in this order, in one round trip.
 
         With signals, an empty sequence included, a case to be opened on them is announced too.

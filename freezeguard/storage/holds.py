@@ -9,7 +9,7 @@ import asyncpg
 
 from freezeguard.detection.governor import Charge, Spent
 from freezeguard.detection.windows import Observed
-from freezeguard.ports.rows import Announced, Hold, HoldChange, Place
+from freezeguard.ports.rows import Announced, Hold, HoldChange, Slot
 from freezeguard.storage.cases import worst_first
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
@@ -26,22 +26,22 @@ class PostgresHolds:
         self._connection, self._writes = connection, writes
         self._reserved: int | None = None
 
-    async def take_place(
+    async def take_slot(
         self, since: datetime, charge: Charge, category: str | None, vendor: str | None,
         signals: Sequence[Observed] | None, excerpts: int,
-    ) -> Place:  # fmt: skip
+    ) -> Slot:  # fmt: skip
         await self._writes.before_reading("automatic_freezes")
         sources, ids = (None, None) if signals is None else worst_first(signals)
         row = await self._connection.fetchrow(
-            SQL["take_place"], since, charge.lane, charge.source, category, vendor, sources, ids,
+            SQL["take_slot"], since, charge.lane, charge.source, category, vendor, sources, ids,
             excerpts,
         )  # fmt: skip
         assert row is not None  # noqa: S101 - a function has one row
         self._reserved = row["revision"]
         spent = Spent(row["by_source"], row["by_category"], row["by_vendor"], row["by_shop"])
         if row["number"] is None:
-            return Place(spent, None)
-        return Place(spent, Announced(row["number"], tuple(row["excerpts"])))
+            return Slot(spent, None)
+        return Slot(spent, Announced(row["number"], tuple(row["excerpts"])))
 
     async def reserve_revision(self) -> None:
         self._reserved = await self.next_revision()

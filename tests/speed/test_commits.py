@@ -102,6 +102,6 @@ async def test_a_freeze_asks_twice_and_writes_once(
         await rig.complain(sku, 1)
         await rig.in_state(sku, "frozen")
         del rig.service.database.run
-    [freeze] = [one for one in asked if any("AS place" in query for query in one)]
+    [freeze] = [one for one in asked if any("AS slot" in query for query in one)]
     heads = [" ".join(one.split())[:90] for one in freeze]
     assert 4 == len(freeze), heads

@@ -214,9 +214,9 @@ async def test_a_row_not_sent_yet_is_seen_by_every_look(database: PostgresDataba
             await tx.cases.add_event(of, NOW, "person:ann", command, None, {})
         seen.append(len(await tx.cases.pullers(of.id)))
         await tx.detection.spend(of, NOW, "shop", None)
-        place = await tx.holds.take_place(
+        slot = await tx.holds.take_slot(
             of.opened_at.replace(year=2020), Charge("quality", "shop"), None, None, None, 0)
-        seen.append(place.spent.by_source)
+        seen.append(slot.spent.by_source)
         await tx.notices.add(notice(of, 9), NOW)
         return [*seen, *(one.n for one in await tx.notices.of_case(of.id))]
 

@@ -163,10 +163,10 @@ async def test_the_ledger_counts_what_was_spent(database: PostgresDatabase) -> N
 
     async def spent(lane: str, source: str, *asked: str | None) -> Spent:
         charge = Charge(lane, source)
-        place = await database.run(
-            lambda tx: tx.holds.take_place(since, charge, *asked, None, 0))
-        assert place.announced is None
-        return place.spent
+        slot = await database.run(
+            lambda tx: tx.holds.take_slot(since, charge, *asked, None, 0))
+        assert slot.announced is None
+        return slot.spent
 
     assert Spent(1, 2, 1, 3) == await spent("quality", "shop", "toys", "acme")
     assert Spent(0, 0, 0, 3) == await spent("quality", "nobody", None, None)

@@ -260,7 +260,7 @@ async def test_a_hot_query_uses_its_indexes(
 
 
 @pytest.mark.parametrize(("table", "call"), [
-    ("automatic_freezes", "take_place(now(), 'quality', 'shop', 'c', 'v1')"),
+    ("automatic_freezes", "take_slot(now(), 'quality', 'shop', 'c', 'v1')"),
     ("signal_texts", "beginnings('{shop,shop,shop}', '{7,700,7000}', 3)"),
 ])  # fmt: skip
 async def test_a_function_reads_no_big_table_whole(

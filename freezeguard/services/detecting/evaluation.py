@@ -27,7 +27,7 @@ from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import counts_against_the_item
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.rows import Pending, Place, Prelude, Sku, witnesses
+from freezeguard.ports.rows import Pending, Prelude, Sku, Slot, witnesses
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casework import Casework
@@ -285,16 +285,16 @@ class Evaluation:
         self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None
     ) -> None:
         charge = charge_for(crossing.lane, self._counted(look, crossing))
-        place = await self._take_place(look, crossing, charge, suspected)
+        slot = await self._take_slot(look, crossing, charge, suspected)
         budget = self._casework.policy.budget
-        spent_budget = exhausted(place.spent, budget, charge.lane)
+        spent_budget = exhausted(slot.spent, budget, charge.lane)
         if spent_budget is not None:
-            await self._over_budget(look, rule, crossing, suspected, spent_budget, place)
+            await self._over_budget(look, rule, crossing, suspected, spent_budget, slot)
             return
         if suspected is None:
             arguments = self._arguments(crossing, self._counted(look, crossing))
             beside = [one for one in look.cases if one.scope.overlaps(crossing.scope)]
-            aftermath = await self._open(look, Command.FREEZE, crossing, arguments, place)
+            aftermath = await self._open(look, Command.FREEZE, crossing, arguments, slot)
             await self._frozen(look, crossing, aftermath)
             await self._propose_merge(look, aftermath.case, beside)
         else:
@@ -344,14 +344,14 @@ class Evaluation:
             observed=crossing.reason.observed,
         )
 
-    async def _take_place(
+    async def _take_slot(
         self, look: _Look, crossing: Crossing, charge: Charge, suspected: Case | None
-    ) -> Place:
-        """The lock that orders the held set also orders spending: no two freezes share a place."""
+    ) -> Slot:
+        """The lock that orders the held set also orders spending: no two freezes share a slot."""
         evidence = None
         if suspected is None:
             _, evidence = self._evidence(look, crossing.scope.covers, crossing)
-        return await look.tx.holds.take_place(
+        return await look.tx.holds.take_slot(
             look.now - self._casework.policy.budget.window, charge, look.master.category,
             look.master.vendor, evidence, EXCERPTS,
         )
@@ -363,11 +363,11 @@ class Evaluation:
 
     async def _over_budget(
         self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None, budget: str,
-        place: Place,
+        slot: Slot,
     ) -> None:
         log.warning("budget_spent", sku=look.master.sku, budget=budget, rule_id=rule.id)
         if suspected is None:
-            suspected = await self._suspect(look, rule, crossing, "budget", place)
+            suspected = await self._suspect(look, rule, crossing, "budget", slot)
         else:
             await self._note(look, crossing, "budget", suspected)
         policy = self._casework.policy.budget
@@ -390,18 +390,18 @@ class Evaluation:
             await self._telling.tell_shop(look.tx, "budget_spent", facts, look.now)
 
     async def _suspect(
-        self, look: _Look, rule: Rule, crossing: Crossing, outcome: str, place: Place | None = None
+        self, look: _Look, rule: Rule, crossing: Crossing, outcome: str, slot: Slot | None = None
     ) -> Case:
         arguments = self._arguments(crossing, self._counted(look, crossing))
         arguments["quiet_after"] = (look.now + rule.window).isoformat()
-        aftermath = await self._open(look, Command.SUSPECT, crossing, arguments, place)
+        aftermath = await self._open(look, Command.SUSPECT, crossing, arguments, slot)
         await self._note(look, crossing, outcome, aftermath.case)
         look.result.aftermaths.append(aftermath)
         return aftermath.case
 
     async def _open(
         self, look: _Look, command: Command, crossing: Crossing, arguments: dict[str, Any],
-        place: Place | None,
+        slot: Slot | None,
     ) -> Aftermath:
         seed = Case(
             id=self._new_id(),
@@ -424,7 +424,7 @@ class Evaluation:
             look.tx, seed, command, arguments=arguments, actor=System.DETECTOR,
             evidence=evidence, counted=counted,
             prelude=None if look.result.aftermaths else look.prelude,
-            announced=None if place is None else place.announced,
+            announced=None if slot is None else slot.announced,
         )
         look.cases.append(aftermath.case)
         return aftermath
