@@ -127,6 +127,7 @@ CREATE TABLE signals (
     may_assert_safety boolean NOT NULL,
     acts_on_history   boolean NOT NULL,
     judged_by    uuid,                          -- the case that judged it: it never counts again
+    judged_at    timestamptz,
     PRIMARY KEY (sku, occurred_at, source, id)
 ) PARTITION BY RANGE (occurred_at);
 

@@ -71,10 +71,11 @@ def _scope(scope: dict[str, str] | None) -> str:
         "freezeguard rules set five --family distinct_customers --window 30d --bound 5 "
         "--mode shadow",
         "freezeguard rules set returns --family rate --bound 0.05 --min-units 200 --window 90d",
+        "freezeguard rules set risen --family likelihood --bound 10000 --mode shadow",
         "freezeguard rules set five --file rule.toml",
         text="Store a new version of a rule; the earlier ones are kept. What is not given has its "
         "default, whatever an earlier version said. Families: count, distinct_customers, rate, "
-        "safety. Modes: armed, shadow (only records what it would have done), off.",
+        "safety, likelihood. Modes: armed, shadow (only records what it would have done), off.",
     ),
 )
 def set_rule(
@@ -91,7 +92,10 @@ def set_rule(
     mode: Annotated[str | None, typer.Option(help="armed, shadow or off.")] = None,
     lane: Annotated[str | None, typer.Option(help="quality or safety.")] = None,
     min_units: Annotated[int | None, typer.Option(help="For rates: least units shipped.")] = None,
-    min_customers: Annotated[int | None, typer.Option(help="For rates: least customers.")] = None,
+    min_customers: Annotated[int | None, typer.Option(help="Least different customers.")] = None,
+    factor: Annotated[
+        float | None, typer.Option(help="For likelihood: how many times the usual rate.")
+    ] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Kinds that count; repeat it.")] = None,
     intent: Annotated[list[str] | None, typer.Option(help="Intents that count; repeat it.")] = None,
     category: Annotated[str | None, typer.Option(help="Only for this category.")] = None,
@@ -107,8 +111,8 @@ def set_rule(
         scope = {"category": category, "vendor": vendor, "sku": sku}
         given = {
             "family": family, "window": window, "bound": bound, "look": look, "mode": mode,
-            "lane": lane, "min_units": min_units, "min_customers": min_customers, "kinds": kind,
-            "intents": intent, "hold_scope": ["sku", *hold] if hold else None,
+            "lane": lane, "min_units": min_units, "min_customers": min_customers, "factor": factor,
+            "kinds": kind, "intents": intent, "hold_scope": ["sku", *hold] if hold else None,
             "scope": _without_nothing(scope) or None,
         }
         body = {**_read(file), **_without_nothing(given)}

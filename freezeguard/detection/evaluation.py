@@ -1,23 +1,45 @@
 """From signals to crossings. The same code serves live, shadow, preview and backtest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from freezeguard.detection.daybook import UNLEARNED, Background, DayCount, Priors
 from freezeguard.detection.explain import sentence
-from freezeguard.detection.families import FAMILIES, Sample, counts, effective_bound
-from freezeguard.detection.windows import (
-    Exposure,
-    Observed,
-    Shipment,
-    SlidingWindow,
-    View,
-    by_scope,
-    in_order,
+from freezeguard.detection.exposure import UnitsByDay
+from freezeguard.detection.families import (
+    LEARNING,
+    Finding,
+    Sample,
+    Tracker,
+    counts,
+    counts_as,
+    effective_bound,
+    track,
 )
+from freezeguard.detection.windows import Exposure, Observed, Shipment, by_scope, in_order
 from freezeguard.domain.reasons import Crossing, Reason
 from freezeguard.domain.rules import Rule
 from freezeguard.domain.scope import NARROWING, Scope
+from freezeguard.domain.signals import Kind
+
+EARLIER = 0
+"""The day that stands for all those before a history begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastDay:
+    """How many customers complained of one kind of thing on a day before the signals at hand.
+
+    `day` is an ordinal; EARLIER stands for all the days that lie too far back to be learned from.
+    """
+
+    scope: Scope
+    day: int
+    kind: Kind
+    intent: str
+    result: str | None
+    customers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +47,15 @@ class Evidence:
     """All that a rule may look at for one SKU: signals that still count, and units shipped.
 
     `since` drops everything up to a moment (the baseline after a reinstatement); `factor` tightens
-    bounds (0.5 on probation).
+    bounds (0.5 on probation). `history` and `priors` are for rules that learn what is usual.
     """
 
     signals: Sequence[Observed]
     shipments: Sequence[Shipment] = ()
     since: datetime | None = None
     factor: float = 1.0
+    history: Sequence[PastDay] = ()
+    priors: Priors = UNLEARNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +112,53 @@ def _first(
     signals: Sequence[Observed],
     after: datetime | None,
 ) -> Crossing | None:
-    exposure = Exposure(
-        [
-            one
-            for one in evidence.shipments
-            if scope.overlaps(one.scope)
-            and (evidence.since is None or one.shipped_at > evidence.since)
-        ]
-    )
+    tracker = _tracker(rule, evidence, scope)
+    bounds = list(_bounds(rule, evidence.factor))
     looked: Crossing | None = None
-    for view, sample in _samples(rule, signals, exposure):
-        if after is not None and view.newest.occurred_at <= after:
+    for signal in signals:
+        sample = tracker.take(signal)
+        if not sample.sufficient or (after is not None and signal.occurred_at <= after):
             continue
-        for kind, bound in _bounds(rule, evidence.factor):
+        for kind, bound in bounds:
             if sample.value < bound:
                 continue
             if kind == "freeze":
-                return _crossing(rule, evidence, scope, view(), sample, kind, bound)
-            looked = looked or _crossing(rule, evidence, scope, view(), sample, kind, bound)
+                return _crossing(rule, evidence, scope, tracker.finding(), sample, kind, bound)
+            looked = looked or _crossing(
+                rule, evidence, scope, tracker.finding(), sample, kind, bound
+            )
     return looked
+
+
+def _tracker(rule: Rule, evidence: Evidence, scope: Scope) -> Tracker:
+    shipments = [
+        one
+        for one in evidence.shipments
+        if scope.overlaps(one.scope)
+        and (evidence.since is None or one.shipped_at > evidence.since)
+    ]
+    if rule.family not in LEARNING:
+        return track(rule, Exposure(shipments), Background(), evidence.factor)
+    past = _past(rule, scope, evidence.history) if evidence.since is None else []
+    background = Background(
+        evidence.priors, UnitsByDay.of(shipments),
+        [one for one in past if one.day != EARLIER],
+        is_older=bool(past) and past[0].day == EARLIER,
+    )
+    return track(rule, Exposure(()), background, evidence.factor)
+
+
+def _past(rule: Rule, scope: Scope, days: Iterable[PastDay]) -> list[DayCount]:
+    """Return what of a SKU's history a rule counts, for the scope that it follows."""
+    found: dict[int, int] = {}
+    narrowing = rule.hold_scope[1:]
+    for one in days:
+        fields = {name: getattr(one.scope, name) for name in narrowing}
+        if counts_as(rule, one.kind, one.intent, one.result) and scope == Scope.of(
+            one.scope.sku, fields
+        ):
+            found[one.day] = found.get(one.day, 0) + one.customers
+    return [DayCount(day, found[day]) for day in sorted(found)]
 
 
 def _bounds(rule: Rule, factor: float) -> Iterator[tuple[str, float]]:
@@ -115,39 +167,17 @@ def _bounds(rule: Rule, factor: float) -> Iterator[tuple[str, float]]:
         yield "look", effective_bound(rule, rule.look, factor)
 
 
-def _samples(
-    rule: Rule, signals: Sequence[Observed], exposure: Exposure
-) -> Iterator[tuple["_Moment", Sample]]:
-    window = SlidingWindow(rule.window)
-    measure = FAMILIES[rule.family]
-    for signal in signals:
-        window.add(signal)
-        sample = measure(rule, window, signal, exposure)
-        if sample.sufficient:
-            yield _Moment(window, signal), sample
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """The window at one signal; turned into a view only where a bound was reached."""
-
-    window: SlidingWindow
-    newest: Observed
-
-    def __call__(self) -> View:
-        return self.window.view()
-
-
 def _crossing(
     rule: Rule,
     evidence: Evidence,
     scope: Scope,
-    view: View,
+    finding: Finding,
     sample: Sample,
     kind: str,
     bound: float,
 ) -> Crossing:
     tightened = evidence.factor < 1
+    newest = finding.signals[-1]
     reason = Reason(
         family=rule.family.value,
         rule_id=rule.id,
@@ -155,12 +185,13 @@ def _crossing(
         window=rule.window,
         observed=sample.value,
         bound=bound,
-        customers=view.customers,
-        exposure=sample.exposure,
-        counted=tuple(one.key for one in view.signals),
-        sentence=sentence(rule, view, sample, bound, tightened=tightened),
+        customers=finding.customers,
+        exposure=finding.exposure,
+        counted=tuple(one.key for one in finding.signals),
+        sentence=sentence(rule, finding, sample, bound, tightened=tightened),
         tightened=tightened,
+        details=finding.details,
     )
     return Crossing(
-        scope, rule.id, rule.version, rule.lane, rule.mode, kind, view.newest.key, reason
+        scope, rule.id, rule.version, rule.lane, rule.mode, kind, newest.key, reason
     )

@@ -1,26 +1,28 @@
 """A crossing in words that a manager and a vendor understand."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
-from freezeguard.detection.families import Sample
-from freezeguard.detection.windows import View
+from freezeguard.detection.families.tracker import Finding, Sample
 from freezeguard.domain.rules import Family, Rule
 from freezeguard.domain.signals import Kind
 
 
-def sentence(rule: Rule, view: View, sample: Sample, bound: float, *, tightened: bool) -> str:
+def sentence(rule: Rule, finding: Finding, sample: Sample, bound: float, *, tightened: bool) -> str:
     """Say in one sentence what was seen, against what bound."""
     period = duration_in_words(rule.window)
-    what = _what(rule, view, sample, bound, period)
+    what = _what(rule, finding, sample, bound, period)
     if tightened:
         what += ", tightened because the sale was reinstated a short time ago"
     return what + "."
 
 
-def _what(rule: Rule, view: View, sample: Sample, bound: float, period: str) -> str:
-    complaints = _number(len(view.signals), "complaint")
-    customers = _number(view.customers, "different customer" if view.customers > 1 else "customer")
-    made = "was made" if len(view.signals) == 1 else "were made"
+def _what(rule: Rule, finding: Finding, sample: Sample, bound: float, period: str) -> str:
+    complaints = _number(len(finding.signals), "complaint")
+    several = finding.customers > 1
+    customers = _number(finding.customers, "different customer" if several else "customer")
+    made = "was made" if len(finding.signals) == 1 else "were made"
     match rule.family:
         case Family.COUNT:
             return f"{complaints} from {customers} {made} within {period} (threshold {bound:g})"
@@ -33,9 +35,38 @@ def _what(rule: Rule, view: View, sample: Sample, bound: float, period: str) -> 
                 f"(threshold {bound:.2%})"
             )
         case Family.SAFETY:
-            if view.newest.kind is Kind.RECALL:
+            if finding.signals[-1].kind is Kind.RECALL:
                 return "A trusted source reported a recall; one report is enough"
             return "A trusted source reported a safety defect; one report is enough"
+        case Family.LIKELIHOOD:
+            rise = _rise(finding.details, sample, bound)
+            return f"{complaints} from {customers} {made} {rise}"
+
+
+def _rise(details: Mapping[str, Any], sample: Sample, bound: float) -> str:
+    days = _number(details["days"], "day")
+    units = round(details["exposure"])
+    among = f" among {units:,} units shipped" if details["per"] == "units" else ""
+    said = (
+        f"within {days}{among}, where {_expected(details['expected'])} would be usual: "
+        f"{_odds(sample.value)} to 1 that its defect rate has risen (threshold {_odds(bound)})"
+    )
+    if details["one_fewer"] < bound:
+        said += "; one complaint fewer would not have been enough"
+    return said
+
+
+def _expected(mean: float) -> str:
+    """Write an expected number so that small ones don't become nothing."""
+    return f"{mean:,.0f}" if mean >= 10 else f"{mean:.1f}" if mean >= 0.1 else f"{mean:.1g}"
+
+
+def _odds(value: float) -> str:
+    """Write odds with two digits that matter, in full figures up to a million million."""
+    if value >= 1e12:
+        return "more than 1,000,000,000,000"
+    digits = max(0, len(f"{value:.0f}") - 2)
+    return f"{round(value, -digits):,.0f}"
 
 
 def _number(count: int, noun: str) -> str:

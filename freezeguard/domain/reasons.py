@@ -22,8 +22,9 @@ class Reason:
     """Why a rule was crossed.
 
     `observed` and `bound` are in the unit of the rule's family: signals, customers, or defects
-    per unit shipped. `exposure` is units shipped in the window, None where unknown. `counted`
-    are the signals that made the crossing, in order; the last of them crossed the bound.
+    per unit shipped, or odds. `exposure` is units shipped in the window, None where unknown.
+    `counted` are the signals that made the crossing, in order; the last of them crossed the bound.
+    `details` are the further figures of a family that learns what is usual, in JSON types.
     """
 
     family: str
@@ -37,10 +38,12 @@ class Reason:
     counted: tuple[SignalKey, ...]
     sentence: str
     tightened: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the reason in JSON types, as cases and notices carry it."""
         return {
+            **({"details": dict(self.details)} if self.details else {}),
             "family": self.family,
             "rule_id": self.rule_id,
             "rule_version": self.rule_version,

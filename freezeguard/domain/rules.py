@@ -23,6 +23,7 @@ class Family(StrEnum):
     DISTINCT_CUSTOMERS = "distinct_customers"
     RATE = "rate"
     SAFETY = "safety"
+    LIKELIHOOD = "likelihood"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,11 @@ class RuleScope:
 class Rule:
     """One version of one rule.
 
-    `bound` and `look` are signals (count), customers (distinct_customers) or defects per unit
-    (rate, 0 to 1); a safety rule needs one signal. `kinds` empty means complaints and returns;
-    `intents` empty means every intent that is the item's fault. `hold_scope` are the fields that
-    the hold is narrowed to, `sku` first.
+    `bound` and `look` are signals (count), customers (distinct_customers), defects per unit
+    (rate, 0 to 1) or odds (likelihood); a safety rule needs one signal. `factor` is how many times
+    the usual rate a defect is taken to bring (likelihood). `kinds` empty means complaints and
+    returns; `intents` empty means every intent that is the item's fault. `hold_scope` are the
+    fields that the hold is narrowed to, `sku` first.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Rule:
     min_units: int = 0
     min_customers: int = 0
     hold_scope: tuple[str, ...] = ("sku",)
+    factor: float = 10.0
 
     def __post_init__(self) -> None:
         for problem in _problems(self):
@@ -83,7 +86,7 @@ class Rule:
     @property
     def needs_customers(self) -> int:
         """Return how many customers must have spoken; 0 where the rule asks for none by number."""
-        if self.family is Family.RATE:
+        if self.family in {Family.RATE, Family.LIKELIHOOD}:
             return self.min_customers
         return ceil(self.bound)
 
@@ -100,6 +103,10 @@ def _problems(rule: Rule) -> Iterable[InvalidInput]:
             "A rate rule needs a bound of at most 1 (defects per unit) and `min_units` above 0.",
             pointer="/min_units",
         )
+    if rule.family is Family.LIKELIHOOD and not rule.bound > 1:
+        yield InvalidInput("A likelihood rule needs a bound above 1: odds.", pointer="/bound")
+    if not rule.factor > 1:
+        yield InvalidInput("`factor` is how many times the usual rate: above 1.", pointer="/factor")
     if rule.hold_scope[:1] != ("sku",) or not set(rule.hold_scope[1:]) <= set(NARROWING):
         yield InvalidInput(
             f"`hold_scope` starts with sku and may add {', '.join(NARROWING)}.",
@@ -139,18 +146,27 @@ def format_window(window: timedelta) -> str:
     return f"{seconds}s"
 
 
+PLAIN: Mapping[str, Any] = {"window": "30d", "bound": 1, "min_customers": 0, "factor": 10}
+"""What a rule that leaves these out means."""
+DEFAULTS: Mapping[Family, Mapping[str, Any]] = {
+    Family.LIKELIHOOD: {**PLAIN, "window": "60d", "bound": 10_000, "min_customers": 3},
+}
+"""The same, by family, where it differs."""
+
+
 def read_rule(body: Mapping[str, Any], version: int) -> Rule:
     """Build a rule from its JSON form; the edge has checked types and unknown fields.
 
     Raises InvalidInput where the values don't fit together.
     """
     family = Family(body["family"])
+    usual = DEFAULTS.get(family, PLAIN)
     return Rule(
         id=body["id"],
         version=version,
         family=family,
-        window=parse_window(body.get("window", "30d")),
-        bound=float(body.get("bound", 1)),
+        window=parse_window(body.get("window") or usual["window"]),
+        bound=float(body.get("bound") or usual["bound"]),
         lane=body.get("lane") or ("safety" if family is Family.SAFETY else "quality"),
         mode=body.get("mode", "shadow"),
         scope=RuleScope(**(body.get("scope") or {})),
@@ -158,8 +174,9 @@ def read_rule(body: Mapping[str, Any], version: int) -> Rule:
         intents=frozenset(body.get("intents") or ()),
         look=body.get("look"),
         min_units=body.get("min_units") or 0,
-        min_customers=body.get("min_customers") or 0,
+        min_customers=body.get("min_customers", usual["min_customers"]) or 0,
         hold_scope=tuple(body.get("hold_scope") or ("sku",)),
+        factor=float(body.get("factor") or usual["factor"]),
     )
 
 

@@ -212,7 +212,9 @@ def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
     if observed is None or bound is None or not window or not say.knows("reason", family):
         return None
     bound_words = _figure(bound, family, say) or ""
-    if family == "rate":
+    if family == "likelihood":
+        made = _risen(reason, say, _figure(observed, family, say) or "", bound_words)
+    elif family == "rate":
         made = say.say(
             "reason.rate", seen=_figure(observed, family, say) or "", bound=bound_words,
             window=say.duration(window), exposure=reason.get("exposure") or 0,
@@ -221,7 +223,24 @@ def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
         made = say.count(
             f"reason.{family}", int(observed), bound=bound_words, window=say.duration(window)
         )
-    return f"{made} {say.say('reason.tightened')}" if reason.get("tightened") else made
+    return f"{made} {say.say('reason.tightened')}" if made and reason.get("tightened") else made
+
+
+def _risen(reason: ReasonFacts, say: Wording, seen: str, bound: str) -> str | None:
+    details = reason.get("details")
+    if not details:
+        return None
+    by_units = details["per"] == "units"
+    return say.count(
+        "reason.likelihood_units" if by_units else "reason.likelihood", details["complaints"],
+        days=say.count("duration.days", details["days"]), seen=seen, bound=bound,
+        expected=_few_digits(details["expected"], say),
+        **({"exposure": say.number(round(details["exposure"]))} if by_units else {}),
+    )
+
+
+def _few_digits(value: float, say: Wording) -> str:
+    return say.number(float(f"{value:.2g}"))
 
 
 _DISTINCT = "distinct_customers"
@@ -241,6 +260,8 @@ def _duration(seconds: float | None, say: Wording) -> str | None:
 def _figure(value: float | None, family: str, say: Wording) -> str | None:
     if value is None:
         return None
+    if family == "likelihood":
+        return say.number(min(float(f"{value:.2g}"), 1e12))
     return say.percent(value) if family == "rate" else say.number(value)
 
 

@@ -77,6 +77,19 @@ class CaseNoticeFacts(NoticeFacts):
     since: NotRequired[str | None]
 
 
+class RiseFacts(TypedDict):
+    """What a rise of the defect rate rests on: complaints in the days since its likely beginning.
+
+    `expected` are the complaints that would be usual; `exposure` is what `per` says, units or days.
+    """
+
+    complaints: int
+    days: int
+    per: str
+    exposure: float
+    expected: float
+
+
 class ReasonFacts(TypedDict):
     """A case's reason: `sentence` says why; the rest are the figures or the pull behind it.
 
@@ -96,6 +109,7 @@ class ReasonFacts(TypedDict):
     customers: NotRequired[int | None]
     exposure: NotRequired[int | None]
     tightened: NotRequired[bool | None]
+    details: NotRequired[RiseFacts | None]
     reason_code: NotRequired[str | None]
     comment: NotRequired[str | None]
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from freezeguard.detection.evaluation import PastDay
 from freezeguard.detection.governor import Charge
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.enforcement import Waiver, Wanted
@@ -125,11 +126,17 @@ class Signals(Protocol):
         ...
 
     async def observed(
-        self, sku: str, after: datetime | None, *, also_judged_by: UUID | None = None
+        self,
+        sku: str,
+        after: datetime | None,
+        *,
+        also_judged_by: UUID | None = None,
+        judged_after: datetime | None = None,
     ) -> list[Observed]:
         """Return the signals made after a moment that still count, in order.
 
-        `also_judged_by` includes those that this case has judged, or has as its evidence.
+        `also_judged_by` includes those that this case has judged, or has as its evidence;
+        `judged_after` those that still counted at that moment.
         """
         ...
 
@@ -137,6 +144,20 @@ class Signals(Protocol):
         self, sku: str, after: datetime | None, *, known_at: datetime | None = None
     ) -> list[Shipment]:
         """Return the units shipped after a moment; with `known_at`, those reported by then."""
+        ...
+
+    async def history(self, sku: str, since: datetime, until: datetime) -> list[PastDay]:
+        """Return what was complained of on the days of [since, until), and a mark of earlier ones.
+
+        Both moments are midnights in UTC. Judged complaints don't count.
+        """
+        ...
+
+    async def shipped_by_day(self, sku: str, since: datetime) -> list[Shipment]:
+        """Return the units shipped on each day from a midnight on, at its start.
+
+        If any were shipped before, the day before that midnight has none, to say so.
+        """
         ...
 
     async def ensure_partitions(self, now: datetime) -> int: ...
@@ -213,7 +234,7 @@ class Cases(Protocol):
         """Return the highest number of a signal that the case had attached by a moment."""
         ...
 
-    async def judge_attached(self, case_id: UUID) -> int: ...
+    async def judge_attached(self, case_id: UUID, now: datetime) -> int: ...
 
     async def score_false_alarm(self, case_id: UUID, now: datetime) -> None: ...
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from freezeguard.detection.evaluation import PastDay
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.rules import RuleScope
 from freezeguard.domain.signals import Kind, Severity, Signal
@@ -241,10 +242,31 @@ class PostgresSignals:
         return int(await self._connection.fetchval(SQL["count_pending"]))
 
     async def observed(
-        self, sku: str, after: datetime | None, *, also_judged_by: UUID | None = None
+        self,
+        sku: str,
+        after: datetime | None,
+        *,
+        also_judged_by: UUID | None = None,
+        judged_after: datetime | None = None,
     ) -> list[Observed]:
-        rows = await self._connection.fetch(SQL["observed"], sku, after, also_judged_by)
+        rows = await self._connection.fetch(
+            SQL["observed"], sku, after, also_judged_by, judged_after
+        )
         return [observed_of(row) for row in rows]
+
+    async def history(self, sku: str, since: datetime, until: datetime) -> list[PastDay]:
+        rows = await self._connection.fetch(SQL["history"], sku, since, until)
+        return [
+            PastDay(
+                scope_of(row), row["day"], _KINDS[row["kind"]], row["intent"], row["result"],
+                row["customers"],
+            )
+            for row in rows
+        ]
+
+    async def shipped_by_day(self, sku: str, since: datetime) -> list[Shipment]:
+        rows = await self._connection.fetch(SQL["shipped_by_day"], sku, since)
+        return [Shipment(scope_of(row), row["day"], row["units"]) for row in rows]
 
     async def shipments(
         self, sku: str, after: datetime | None, *, known_at: datetime | None = None

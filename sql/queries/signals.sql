@@ -210,16 +210,39 @@ SELECT count(*) FROM pending_evaluations;
 
 -- name: observed
 -- Return a SKU's signals that still count, in order: the window of every rule. With $3, also those
--- that this case has judged, or had as its evidence before another case judged them.
+-- that this case has judged, or had as its evidence before another case judged them; with $4, those
+-- that were judged later.
 SELECT sku, occurred_at, source, id, seq, kind, intent, severity, result, customer, lot, seller,
        channel, country, may_assert_safety, acts_on_history
   FROM signals
  WHERE sku = $1 AND occurred_at >= coalesce($2::timestamptz + interval '1 microsecond', '-infinity')
-   AND (judged_by IS NULL OR judged_by = $3 OR EXISTS (
+   AND (judged_by IS NULL OR judged_by = $3 OR judged_at > $4 OR EXISTS (
        SELECT FROM case_signals AS evidence
         WHERE evidence.case_id = $3 AND evidence.source = signals.source
           AND evidence.id = signals.id))
  ORDER BY occurred_at, source, id;
+
+-- name: history
+-- Return how many customers complained of what on each day of [$2, $3), for rules that learn what is
+-- usual; day 0 for what lies before. What was judged does not count.
+SELECT sku, seller, channel, country, lot, kind, intent, result,
+       CASE WHEN occurred_at >= $2 THEN (occurred_at AT TIME ZONE 'UTC')::date - date '0001-01-01' + 1
+            ELSE 0 END AS day,
+       count(DISTINCT coalesce(customer, '')) AS customers
+  FROM signals
+ WHERE sku = $1 AND occurred_at < $3 AND judged_by IS NULL
+ GROUP BY sku, seller, channel, country, lot, kind, intent, result, day
+ ORDER BY day;
+
+-- name: shipped_by_day
+-- Return the units shipped on each day from $2 on; a day without any before, if any were shipped.
+SELECT sku, seller, channel, country, lot, greatest(date_trunc('day', shipped_at, 'UTC'),
+       $2::timestamptz - interval '1 day') AS day, coalesce(sum(units) FILTER (WHERE shipped_at >= $2), 0)::bigint
+       AS units
+  FROM shipments
+ WHERE sku = $1
+ GROUP BY sku, seller, channel, country, lot, day
+ ORDER BY day;
 
 -- name: shipments
 -- Return a SKU's units shipped, in order; all of them, or those reported by a moment.

@@ -1,5 +1,6 @@
 """What people and catalogue systems send beside signals and master data."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,7 +35,8 @@ ReasonCode = Literal[
     "other",
 ]
 Window = Field(
-    "30d", pattern=WINDOW_PATTERN, examples=["30d"], description="Up to ten years."
+    None, pattern=WINDOW_PATTERN, examples=["30d"],
+    description="Up to ten years. 30d where left out; 60d for `likelihood`.",
 )
 
 
@@ -89,13 +91,21 @@ class CartIn(Input):
     skus: list[Sku] = Field(min_length=1, max_length=1000)
 
 
-def _rates_are_per_unit(schema: dict[str, Any]) -> None:
-    schema["if"] = {"properties": {"family": {"const": "rate"}}, "required": ["family"]}
-    schema["then"] = {
-        "properties": {
-            "bound": {"maximum": 1}, "min_units": {"type": "integer", "minimum": 1},
-        },
-        "required": ["min_units"],
+def _bounds_by_family(schema: dict[str, Any]) -> None:
+    """Say what a bound may be: a rate is defects per unit, a likelihood's bound is odds."""
+    schema["allOf"] = [
+        _if_family(
+            "rate", required=["min_units"], bound={"maximum": 1},
+            min_units={"type": "integer", "minimum": 1},
+        ),
+        _if_family("likelihood", bound={"exclusiveMinimum": 1}),
+    ]
+
+
+def _if_family(family: str, *, required: Sequence[str] = (), **properties: Any) -> dict[str, Any]:
+    return {
+        "if": {"properties": {"family": {"const": family}}, "required": ["family"]},
+        "then": {"properties": properties, "required": list(required)},
     }
 
 
@@ -126,17 +136,24 @@ class RuleScopeIn(Input):
 class RuleBody(Input):
     """When signals are enough. `bound` is in the unit of the family."""
 
-    model_config = ConfigDict(title="RuleBody", json_schema_extra=_rates_are_per_unit)
+    model_config = ConfigDict(title="RuleBody", json_schema_extra=_bounds_by_family)
 
-    family: Literal["count", "distinct_customers", "rate", "safety"]
+    family: Literal["count", "distinct_customers", "rate", "safety", "likelihood"]
     scope: RuleScopeIn | None = None
     kinds: list[Kind] | None = Field(None, max_length=5)
     intents: list[Label] | None = Field(None, max_length=50)
-    window: str = Window
-    bound: Bound = 1
+    window: str | None = Window
+    bound: Bound | None = Field(
+        None, description="1 where left out; 10,000 to one for `likelihood`."
+    )
     look: Bound | None = Field(None, description="Less than `bound`.")
     min_units: Annotated[int, Whole(0, 1_000_000_000)] | None = None
-    min_customers: Annotated[int, Whole(0, 1_000_000)] | None = None
+    min_customers: Annotated[int, Whole(0, 1_000_000)] | None = Field(
+        None, description="0 where left out; 3 for `likelihood`."
+    )
+    factor: Annotated[float, Field(gt=1, le=1000, strict=True)] | None = Field(
+        None, description="For `likelihood`: how many times the usual rate a defect brings; 10."
+    )
     hold_scope: list[Literal["sku", "seller", "channel", "country", "lot"]] | None = Field(
         None, min_length=1, max_length=5, json_schema_extra=_sku_comes_first
     )

@@ -14,7 +14,7 @@ import structlog
 
 from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
 from freezeguard.detection.governor import Charge, charge_for, exhausted
-from freezeguard.detection.windows import Observed, Shipment, moment_before
+from freezeguard.detection.windows import Observed, moment_before
 from freezeguard.domain.acts.outcome import stricter_lane
 from freezeguard.domain.case import take_news
 from freezeguard.domain.effects import Notify
@@ -31,6 +31,7 @@ from freezeguard.ports.rows import Pending, Prelude, Sku, Slot, witnesses
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casework import Casework
+from freezeguard.services.detecting.gathering import Gathered, fixed_since, gather
 from freezeguard.services.detecting.rulebook import RuleBook
 from freezeguard.services.telling.telling import EXCERPTS, Telling
 
@@ -64,9 +65,13 @@ class _Look:
     master: Sku
     prelude: Prelude
     cases: list[Case]
-    signals: Sequence[Observed]
-    shipments: Sequence[Shipment]
+    gathered: Gathered
     result: Evaluated
+
+    @property
+    def signals(self) -> Sequence[Observed]:
+        """Return the signals that still count, as far back as any rule looks."""
+        return self.gathered.signals
 
     @property
     def news(self) -> list[Observed]:
@@ -103,14 +108,12 @@ class Evaluation:
         cases = list(prelude.cases)
         rules = self._rules.for_sku(pending.sku, master.vendor, master.category)
         rules = _still_to_say(rules, cases)
-        start = moment_before(pending.since_time, _reach(rules))
-        signals = await _window(tx, prelude, pending.sku, start)
-        known_from = floor(start.timestamp()) + 1
-        moments = tuple(floor(one.occurred_at.timestamp()) for one in signals)
-        exposed = any(one.family is Family.RATE for one in rules)
+        priors = self._rules.priors(master.category)
+        gathered = await gather(tx, prelude, pending, rules, fixed_since(cases), priors)
+        known_from = floor(gathered.start.timestamp()) + 1
+        moments = tuple(floor(one.occurred_at.timestamp()) for one in gathered.signals)
         look = _Look(
-            tx, pending, self._now(), master, prelude, cases, signals,
-            await tx.signals.shipments(pending.sku, start) if exposed else (),
+            tx, pending, self._now(), master, prelude, cases, gathered,
             Evaluated(pending.sku, moments=moments, floor=known_from, total=total),
         )
         for case in list(look.cases):
@@ -194,7 +197,7 @@ class Evaluation:
     async def _apply_rule(self, look: _Look, rule: Rule) -> None:
         for case in [one for one in look.cases if may_freeze_again(one)]:
             await self._tightened(look, rule, case)
-        evidence = Evidence(look.signals, look.shipments)
+        evidence = look.gathered.evidence(rule)
         for crossing in crossings(rule, evidence, after=look.before_news):
             await self._current_or_historical(look, rule, evidence, crossing)
 
@@ -211,9 +214,8 @@ class Evaluation:
             lots = frozenset((case.remedy or {}).get("affected_lots") or ())
             factor = self._casework.policy.probation_bound_factor
             fix = Fix(case.reinstated_at, lots, factor)
-            found = crossings(
-                *after_the_fix(rule, case.scope, look.signals, look.shipments, fix)
-            )
+            shipped = look.gathered.shipped(rule)
+            found = crossings(*after_the_fix(rule, case.scope, look.signals, shipped, fix))
         for crossing in found:
             if crossing.bound_kind == "freeze" and case.covers(crossing.scope):
                 await self._freeze_again(look, case, crossing)
@@ -509,18 +511,3 @@ def _is_held_for_good(look: _Look, scope: Scope) -> bool:
         one.state == "active" and one.case_id not in open_cases and one.scope.covers(scope)
         for one in look.prelude.holds
     )
-
-
-async def _window(
-    tx: Transaction, prelude: Prelude, sku: str, start: datetime
-) -> Sequence[Observed]:
-    """Return the signals after a moment; those that came along with the prelude, if all did."""
-    if prelude.window is None or prelude.window_after is None or prelude.window_after > start:
-        return await tx.signals.observed(sku, start)
-    return [one for one in prelude.window if one.occurred_at > start]
-
-
-def _reach(rules: Sequence[Rule]) -> timedelta:
-    """Return how far back from the news any of the rules looks; one safety signal is enough."""
-    windows = [one.window for one in rules if one.family is not Family.SAFETY]
-    return max(windows, default=timedelta(microseconds=1))

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
-from freezeguard.detection.windows import Observed
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import System
 from freezeguard.domain.policy import Policy
@@ -101,17 +101,16 @@ async def recompute(database: Database, case_id: UUID, now: datetime) -> Recompu
 
 
 async def _recompute(tx: Transaction, case: Case, now: datetime) -> Recomputation:
-    signals = await tx.signals.observed(case.scope.sku, None, also_judged_by=case.id)
     events = await tx.cases.events(case.id)
     found = [
-        await _recompute_one(tx, case, signals, events[:n], event)
+        await _recompute_one(tx, case, events[:n], event)
         for n, event in enumerate(events)
         if _is_automatic(event)
     ]
     rule = await _rule(tx, found[-1].rule_id, found[-1].rule_version) if found else None
     return Recomputation(
         case.id, case.scope.sku, tuple(found),
-        None if rule is None else await _from_all(tx, case, rule, signals, now),
+        None if rule is None else await _from_all(tx, case, rule, now),
     )
 
 
@@ -130,16 +129,18 @@ async def _rule(tx: Transaction, rule_id: str, version: int) -> Rule:
 async def _recompute_one(
     tx: Transaction,
     case: Case,
-    signals: Sequence[Observed],
     before: Sequence[CaseEvent],
     event: CaseEvent,
 ) -> RecomputedFreeze:
     stored: Mapping[str, Any] = event.arguments["reason"]
     rule = await _rule(tx, event.arguments["rule_id"], event.arguments["rule_version"])
+    signals = await tx.signals.observed(
+        case.scope.sku, None, also_judged_by=case.id, judged_after=event.at
+    )
     known_seq = await tx.cases.known_seq(case.id, event.at)
     known = [one for one in signals if known_seq is not None and one.seq <= known_seq]
     shipments = await tx.signals.shipments(case.scope.sku, None, known_at=event.at)
-    evidence = Evidence(known, shipments)
+    evidence = Evidence(known, shipments, priors=_priors(stored))
     if stored.get("tightened"):
         scope = Scope.of(case.scope.sku, event.arguments.get("scope") or case.scope.as_dict())
         rule, evidence = after_the_fix(rule, scope, known, shipments, _fix(before))
@@ -173,6 +174,12 @@ def _at(rule: Rule, evidence: Evidence, crossed_by: Mapping[str, Any]) -> Crossi
     return None
 
 
+def _priors(stored: Mapping[str, Any]) -> Priors:
+    """Return the priors that a reason names: shops learn them anew from time to time."""
+    named = (stored.get("details") or {}).get("prior")
+    return UNLEARNED if named is None else UNLEARNED.replaced(**named)
+
+
 def _plain(reason: Mapping[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(json.dumps(reason))
     return plain
@@ -191,8 +198,9 @@ def _differences(
 
 
 async def _from_all(
-    tx: Transaction, case: Case, rule: Rule, signals: Sequence[Observed], now: datetime
+    tx: Transaction, case: Case, rule: Rule, now: datetime
 ) -> Crossing | None:
+    signals = await tx.signals.observed(case.scope.sku, None, also_judged_by=case.id)
     shipments = await tx.signals.shipments(case.scope.sku, None, known_at=now)
     found = crossings(rule, Evidence(signals, shipments))
     return next((one for one in found if case.covers(one.scope)), None)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from freezeguard.detection.daybook import UNLEARNED, Priors
+from freezeguard.detection.families import reach
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.rules import Family, Rule, RuleScope, applicable
 from freezeguard.ports.clock import Now
@@ -92,7 +94,7 @@ class RuleBook:
         self._rules = {one.id: one for one in found.rules}
         self._suppressions = found.suppressions
         if not is_first:
-            self._markings += [_Marking(one.scope, one.window) for one in changed]
+            self._markings += [_Marking(one.scope, reach(one)) for one in changed]
         elif found.marked_revision < found.revision:  # whoever was to do it may have been killed
             self._markings.append(_Marking(RuleScope(), self.longest_window()))
         for follower in self._followers:
@@ -166,6 +168,11 @@ class RuleBook:
         """Say whether any rule asks for units shipped."""
         return any(one.family is Family.RATE and one.mode != "off" for one in self.rules)
 
+    def priors(self, category: str | None) -> Priors:
+        """Return what items of a category usually do."""
+        del category
+        return UNLEARNED
+
     def longest_window(self) -> timedelta:
-        """Return the longest window of any rule."""
-        return max((one.window for one in self._rules.values()), default=timedelta(0))
+        """Return how far back any rule looks at single signals."""
+        return max((reach(one) for one in self._rules.values()), default=timedelta(0))

@@ -1,0 +1,252 @@
+"""An item's complaints by day, and what history says of its usual rate.
+
+Two parts of time are kept apart. The *window* is what may be accused; the *history* before it tells
+what is usual, so that a defect can't hide in its own baseline. Both are cut at blocks of five days,
+so that much can be kept from one complaint to the next. A customer counts once in the window, and
+in history once a day for each kind of thing.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from freezeguard.detection.exposure import DailyExposure, PlainDays, Unit, UnitsByDay
+from freezeguard.detection.statistics.likelihood import LEAST_LIMIT, daily_limit
+from freezeguard.detection.windows import Observed
+
+BLOCK = 5
+"""Days of a block: complaints of a few days share a mood, and a mood is not remembered."""
+HISTORY = 730
+"""Days before the window from which the usual rate is learned."""
+_ANONYMOUS = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What items of a category usually do: a gamma law of the rate per unit, or per day.
+
+    `shape` is about how many complaints the prior is worth, `exposure` among how many units or
+    days.
+    """
+
+    shape: float
+    exposure: float
+
+
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """The priors of an item: for a rate per unit shipped, and for one per day."""
+
+    units: Prior = Prior(1.0, 250.0)
+    days: Prior = Prior(0.5, 365.0)
+
+    def of(self, unit: Unit) -> Prior:
+        """Return the prior for what exposure is counted in."""
+        return self.units if unit == "units" else self.days
+
+    def replaced(self, per: Unit, shape: float, exposure: float) -> "Priors":
+        """Return these with another prior for what is counted in a unit."""
+        return replace(self, **{per: Prior(shape, exposure)})
+
+
+UNLEARNED = Priors()
+"""What is taken for usual as long as a shop's own data have shown nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """How many customers complained on a day that lies before the signals at hand."""
+
+    day: int
+    customers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is known of an item besides the signals at hand.
+
+    `history` are the complaints of earlier days, in order; `is_older` says that there are others
+    before it. `units` is None where nobody reports units.
+    """
+
+    priors: Priors = UNLEARNED
+    units: UnitsByDay | None = None
+    history: Sequence[DayCount] = ()
+    is_older: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The usual rate as history shows it: `shape` complaints among `exposure`, prior included."""
+
+    shape: float
+    exposure: float
+    unit: Unit
+    complaints: float
+    prior: Prior
+
+    @property
+    def among(self) -> float:
+        """Return among how many units or days the item's own complaints were."""
+        return self.exposure - self.prior.exposure
+
+
+class _Past:
+    """Counts of the days before the window, and what they add up to as the oldest fall out."""
+
+    def __init__(self) -> None:
+        self._days: deque[tuple[int, int]] = deque()
+        self._big: deque[tuple[int, int]] = deque()
+        self._always = 0
+
+    def add(self, day: int, customers: int) -> None:
+        """Take in the next day."""
+        self._days.append((day, customers))
+        self._always += min(customers, LEAST_LIMIT)
+        if customers > LEAST_LIMIT:
+            self._big.append((day, customers))
+
+    def forget_before(self, first: int) -> None:
+        """Forget what is older than a day."""
+        days, big = self._days, self._big
+        while days and days[0][0] < first:
+            self._always -= min(days.popleft()[1], LEAST_LIMIT)
+        while big and big[0][0] < first:
+            big.popleft()
+
+    @property
+    def first_day(self) -> int | None:
+        """Return the oldest day that is known."""
+        return self._days[0][0] if self._days else None
+
+    @property
+    def always(self) -> int:
+        """Return how many complaints count whatever the limit of a day is."""
+        return self._always
+
+    @property
+    def big(self) -> Sequence[tuple[int, int]]:
+        """Return the days with more complaints than always count."""
+        return self._big
+
+
+class DayBook:
+    """Takes an item's signals in order, and keeps window and history apart.
+
+    `length` is the window: so long, and up to the last block's five days more. `counts` are the
+    customers of the window by the day on which they first complained in it; `returned` the number
+    of those whom the last new block made count on a later day.
+    """
+
+    def __init__(self, background: Background, length: timedelta, factor: float) -> None:
+        self._background, self._factor = background, factor
+        self._blocks = -(-length // timedelta(days=BLOCK))
+        self.block = -1
+        self.start = 0
+        self.today = 0
+        self.returned = 0
+        self.signals: deque[Observed] = deque()
+        self.counts: dict[int, int] = {}
+        self.exposure: DailyExposure = PlainDays(0)
+        self._loads: dict[int, float] = {}
+        self._visits: dict[bytes, deque[int]] = {}
+        self._past = _Past()
+        for one in background.history:
+            self._past.add(one.day, one.customers)
+        self._first_day = 0 if background.is_older else self._past.first_day
+
+    def take(self, signal: Observed) -> bool:
+        """Take in the next signal; say whether a new block began, with another history."""
+        day = signal.occurred_at.toordinal()
+        is_new = day // BLOCK != self.block or (day != self.today and self._begins_to_ship(day))
+        self.today = day
+        if is_new:
+            self._enter(day)
+        self.signals.append(signal)
+        customer = signal.customer or _ANONYMOUS
+        visits = self._visits.get(customer)
+        if visits is None:
+            self._visits[customer] = deque((day,))
+            self.counts[day] = self.counts.get(day, 0) + 1
+        else:
+            visits.append(day)
+        return is_new
+
+    @property
+    def customers(self) -> int:
+        """Return how many different customers complained in the window."""
+        return len(self._visits)
+
+    def baseline(self) -> Baseline:
+        """Return what history says; no day counts for more than a defect would have brought."""
+        exposure, past = self.exposure, self._past
+        first = max(exposure.start, self.start - HISTORY)
+        past.forget_before(first)
+        prior = self._background.priors.of(exposure.unit)
+        among = prior.exposure + exposure.between(first, self.start - 1)
+        always = past.always
+        if exposure.unit == "days" and past.first_day == exposure.start:
+            always -= 1  # the complaint from which days are counted says not how often they come
+        complaints = always
+        for _ in range(2 if past.big else 0):
+            rate = (prior.shape + complaints) / among
+            complaints = always + sum(
+                min(count, daily_limit(rate * self._load(day), self._factor)) - LEAST_LIMIT
+                for day, count in past.big
+            )
+        return Baseline(prior.shape + complaints, among, exposure.unit, complaints, prior)
+
+    def _load(self, day: int) -> float:
+        load = self._loads.get(day)
+        if load is None:
+            load = self._loads[day] = self.exposure.load(day, day)
+        return load
+
+    def _begins_to_ship(self, day: int) -> bool:
+        units = self._background.units
+        return (
+            self.exposure.unit == "days"
+            and units is not None
+            and units.between(self.today + 1, day) > 0
+        )
+
+    def _enter(self, day: int) -> None:
+        self.block = day // BLOCK
+        self.start = (self.block - self._blocks) * BLOCK
+        if self._first_day is None:
+            self._first_day = day
+        self._move_on()
+        units = self._background.units
+        if units is None or units.between(self.start - HISTORY, day) == 0:
+            units = None
+        if self.exposure is not units:
+            self._loads.clear()
+            self.exposure = units or PlainDays(self._first_day)
+
+    def _move_on(self) -> None:
+        """Hand over to history what the window has left behind."""
+        self.returned = 0
+        signals, start = self.signals, self.start
+        if not signals or signals[0].occurred_at.toordinal() >= start:
+            return
+        by_day: dict[int, set[tuple[Any, ...]]] = {}
+        while signals and (day := signals[0].occurred_at.toordinal()) < start:
+            one = signals.popleft()
+            customer = one.customer or _ANONYMOUS
+            told = by_day.setdefault(day, set())
+            told.add((customer, one.kind, one.intent, one.result, one.scope))
+            self._drop_visit(customer)
+        for day, told in by_day.items():
+            self._past.add(day, len(told))
+        self.counts = {day: count for day, count in self.counts.items() if day >= start}
+
+    def _drop_visit(self, customer: bytes) -> None:
+        visits = self._visits[customer]
+        visits.popleft()
+        if visits:  # who complained again counts from then on
+            self.counts[visits[0]] = self.counts.get(visits[0], 0) + 1
+            self.returned += 1
+        else:
+            del self._visits[customer]

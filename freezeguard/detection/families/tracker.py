@@ -1,0 +1,45 @@
+"""What every family of rules is: it takes signals in order and says how bad it looks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from freezeguard.detection.windows import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a family saw: `value` is compared with the bound; `exposure` is units or None."""
+
+    value: float
+    exposure: int | None = None
+    sufficient: bool = True
+
+
+NOTHING = Sample(0.0, sufficient=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a sample rests on, asked for only where a bound was reached.
+
+    `signals` are those that counted, in order, the newest last; `details` are the figures that the
+    family's sentence is made of, in JSON types.
+    """
+
+    signals: tuple[Observed, ...]
+    customers: int
+    exposure: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Tracker(Protocol):
+    """Follows one item (a SKU, or what a rule's hold is narrowed to) by one rule."""
+
+    def take(self, signal: Observed) -> Sample:
+        """Take in the next signal in order; return what is seen at its moment."""
+        ...
+
+    def finding(self) -> Finding:
+        """Return what the last sample rests on."""
+        ...

@@ -1,0 +1,77 @@
+"""What items of a category usually do: a gamma law fitted to their counts and exposures.
+
+A count is Poisson with mean rate x exposure, and rates differ from item to item by a gamma law:
+counts are negative binomial (Greenwood and Yule, JRSS 83 (1920) 255-279). The law that makes all
+counts likeliest is found by a search over its shape; for each shape the best scale is the root of
+one equation.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from math import exp, lgamma, log, sqrt
+
+_SHAPES = (-4.6, 4.6)
+"""Logs of the shapes looked at: from items that differ wildly to items that are all alike."""
+_PRECISE = 1e-4
+
+
+def fit_gamma_prior(counts: Sequence[int], exposures: Sequence[float]) -> tuple[float, float]:
+    """Return shape and rate (in the unit of the exposures) of the law that fits best.
+
+    Items without exposure tell nothing and are left out. Raises ValueError where nothing is left,
+    or no item has a count.
+    """
+    items = [(n, among) for n, among in zip(counts, exposures, strict=True) if among > 0]
+    if not items or not any(n for n, _ in items):
+        raise ValueError("a prior needs items with exposure, and at least one count")
+    of_counts = Counter(n for n, _ in items)
+
+    def fit(log_shape: float) -> float:
+        shape = exp(log_shape)
+        rate = _best_rate(shape, items)
+        of_events = sum(times * lgamma(n + shape) for n, times in of_counts.items())
+        return (
+            of_events - len(items) * (lgamma(shape) - shape * log(rate))
+            - sum((n + shape) * log(rate + among) for n, among in items)
+        )  # fmt: skip
+
+    shape = exp(_highest(fit, *_SHAPES))
+    return shape, _best_rate(shape, items)
+
+
+def _best_rate(shape: float, items: Sequence[tuple[int, float]]) -> float:
+    """Return where the likelihood of a shape is flat in the rate: its only maximum.
+
+    The derivative by log rate is the sum of shape - rate (n + shape) / (rate + exposure), which
+    falls; Newton's steps on it are bounded, so that none is lost far out.
+    """
+    total, among = sum(n for n, _ in items), sum(one for _, one in items)
+    guess = log(shape * among / total)
+    for _ in range(60):
+        rate, slope, bend = exp(guess), 0.0, 0.0
+        for n, exposure in items:
+            part = rate / (rate + exposure)
+            slope += shape - (n + shape) * part
+            bend -= (n + shape) * part * (1 - part)
+        step = max(-2.0, min(2.0, -slope / bend)) if bend else 0.0
+        guess += step
+        if abs(step) < _PRECISE:
+            break
+    return exp(guess)
+
+
+def _highest(of: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a function with one peak is highest, by golden sections."""
+    golden = (sqrt(5) - 1) / 2
+    left, right = high - golden * (high - low), low + golden * (high - low)
+    of_left, of_right = of(left), of(right)
+    while high - low > _PRECISE * 100:
+        if of_left >= of_right:
+            high, right, of_right = right, left, of_left
+            left = high - golden * (high - low)
+            of_left = of(left)
+        else:
+            low, left, of_left = left, right, of_right
+            right = low + golden * (high - low)
+            of_right = of(right)
+    return (low + high) / 2
