@@ -128,6 +128,7 @@ CREATE TABLE signals (
     acts_on_history   boolean NOT NULL,
     judged_by    uuid,                          -- the case that judged it: it never counts again
     judged_at    timestamptz,
+    judged_usual boolean,                       -- and found to be nothing unusual: rules learn of it
     PRIMARY KEY (sku, occurred_at, source, id)
 ) PARTITION BY RANGE (occurred_at);
 

@@ -67,8 +67,9 @@ class DayCount:
 class Background:
     """What is known of an item besides the signals at hand.
 
-    `history` are the complaints of earlier days, in order; `is_older` says that there are others
-    before it. `units` is None where nobody reports units.
+    `history` are the complaints of earlier days, in order, and those of any day that were judged
+    to be usual: they teach, once their day lies before the window. `is_older` says that there are
+    others before them all. `units` is None where nobody reports units.
     """
 
     priors: Priors = UNLEARNED
@@ -153,9 +154,8 @@ class DayBook:
         self._loads: dict[int, float] = {}
         self._visits: dict[bytes, deque[int]] = {}
         self._past = _Past()
-        for one in background.history:
-            self._past.add(one.day, one.customers)
-        self._first_day = 0 if background.is_older else self._past.first_day
+        self._to_learn = deque(background.history)
+        self._first_day = 0 if background.is_older else None
 
     def take(self, signal: Observed) -> bool:
         """Take in the next signal; say whether a new block began, with another history."""
@@ -216,7 +216,8 @@ class DayBook:
         self.block = day // BLOCK
         self.start = (self.block - self._blocks) * BLOCK
         if self._first_day is None:
-            self._first_day = day
+            known = self._to_learn[0].day if self._to_learn else day
+            self._first_day = min(known, day)
         self._move_on()
         units = self._background.units
         if units is None or units.between(self.start - HISTORY, day) == 0:
@@ -228,9 +229,16 @@ class DayBook:
     def _move_on(self) -> None:
         """Hand over to history what the window has left behind."""
         self.returned = 0
+        learned = self._left_behind()
+        while self._to_learn and self._to_learn[0].day < self.start:
+            one = self._to_learn.popleft()
+            learned[one.day] = learned.get(one.day, 0) + one.customers
+        for day in sorted(learned):
+            self._past.add(day, learned[day])
+
+    def _left_behind(self) -> dict[int, int]:
+        """Take out of the window what it has left behind; return its customers by day."""
         signals, start = self.signals, self.start
-        if not signals or signals[0].occurred_at.toordinal() >= start:
-            return
         by_day: dict[int, set[tuple[Any, ...]]] = {}
         while signals and (day := signals[0].occurred_at.toordinal()) < start:
             one = signals.popleft()
@@ -238,9 +246,9 @@ class DayBook:
             told = by_day.setdefault(day, set())
             told.add((customer, one.kind, one.intent, one.result, one.scope))
             self._drop_visit(customer)
-        for day, told in by_day.items():
-            self._past.add(day, len(told))
-        self.counts = {day: count for day, count in self.counts.items() if day >= start}
+        if by_day:
+            self.counts = {day: count for day, count in self.counts.items() if day >= start}
+        return {day: len(told) for day, told in by_day.items()}
 
     def _drop_visit(self, customer: bytes) -> None:
         visits = self._visits[customer]

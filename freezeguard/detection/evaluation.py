@@ -8,13 +8,13 @@ from freezeguard.detection.daybook import UNLEARNED, Background, DayCount, Prior
 from freezeguard.detection.explain import sentence
 from freezeguard.detection.exposure import UnitsByDay
 from freezeguard.detection.families import (
-    LEARNING,
     Finding,
     Sample,
     Tracker,
     counts,
     counts_as,
     effective_bound,
+    learns,
     track,
 )
 from freezeguard.detection.windows import Exposure, Observed, Shipment, by_scope, in_order
@@ -137,7 +137,7 @@ def _tracker(rule: Rule, evidence: Evidence, scope: Scope) -> Tracker:
         if scope.overlaps(one.scope)
         and (evidence.since is None or one.shipped_at > evidence.since)
     ]
-    if rule.family not in LEARNING:
+    if not learns(rule):
         return track(rule, Exposure(shipments), Background(), evidence.factor)
     past = _past(rule, scope, evidence.history) if evidence.since is None else []
     background = Background(
@@ -159,6 +159,15 @@ def _past(rule: Rule, scope: Scope, days: Iterable[PastDay]) -> list[DayCount]:
         ):
             found[one.day] = found.get(one.day, 0) + one.customers
     return [DayCount(day, found[day]) for day in sorted(found)]
+
+
+def by_days(signals: Iterable[Observed]) -> list[PastDay]:
+    """Sum up signals as history does: customers by day and kind of thing."""
+    told: dict[tuple[Scope, int, Kind, str, str | None], set[bytes | None]] = {}
+    for one in signals:
+        day = one.occurred_at.toordinal()
+        told.setdefault((one.scope, day, one.kind, one.intent, one.result), set()).add(one.customer)
+    return [PastDay(*key, len(who)) for key, who in sorted(told.items(), key=lambda one: one[0][1])]
 
 
 def _bounds(rule: Rule, factor: float) -> Iterator[tuple[str, float]]:

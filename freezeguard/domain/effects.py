@@ -174,7 +174,13 @@ class VoidVotes:
 
 @dataclass(frozen=True, slots=True)
 class JudgeSignals:
-    """The complaints of this case are judged: they never count again."""
+    """The complaints of this case are judged: they never count again.
+
+    Where there was nothing wrong with them but that a rule counted them, they are `usual`: what
+    such an item gets, and what the rule should have known.
+    """
+
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)

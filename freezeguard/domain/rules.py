@@ -77,7 +77,7 @@ class Rule:
     min_units: int = 0
     min_customers: int = 0
     hold_scope: tuple[str, ...] = ("sku",)
-    factor: float = 10.0
+    factor: float = 8.0
 
     def __post_init__(self) -> None:
         for problem in _problems(self):
@@ -146,7 +146,7 @@ def format_window(window: timedelta) -> str:
     return f"{seconds}s"
 
 
-PLAIN: Mapping[str, Any] = {"window": "30d", "bound": 1, "min_customers": 0, "factor": 10}
+PLAIN: Mapping[str, Any] = {"window": "30d", "bound": 1, "min_customers": 0, "factor": 8}
 """What a rule that leaves these out means."""
 DEFAULTS: Mapping[Family, Mapping[str, Any]] = {
     Family.LIKELIHOOD: {**PLAIN, "window": "60d", "bound": 10_000, "min_customers": 3},

@@ -149,8 +149,13 @@ class Signals(Protocol):
     async def history(self, sku: str, since: datetime, until: datetime) -> list[PastDay]:
         """Return what was complained of on the days of [since, until), and a mark of earlier ones.
 
-        Both moments are midnights in UTC. Judged complaints don't count.
+        Both moments are midnights in UTC. What was judged counts only where it was found to be
+        usual, and then whatever its day.
         """
+        ...
+
+    async def judged_usual(self, sku: str, by: datetime) -> list[PastDay]:
+        """Return what had been judged as usual by a moment, by day."""
         ...
 
     async def shipped_by_day(self, sku: str, since: datetime) -> list[Shipment]:
@@ -234,7 +239,9 @@ class Cases(Protocol):
         """Return the highest number of a signal that the case had attached by a moment."""
         ...
 
-    async def judge_attached(self, case_id: UUID, now: datetime) -> int: ...
+    async def judge_attached(self, case_id: UUID, now: datetime, *, usual: bool) -> int:
+        """Judge what a case has attached; where it was `usual`, rules learn of it."""
+        ...
 
     async def score_false_alarm(self, case_id: UUID, now: datetime) -> None: ...
 

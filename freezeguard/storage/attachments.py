@@ -89,9 +89,10 @@ class Attachments:
         seq: int | None = await self._connection.fetchval(SQL["known_seq"], case_id, at)
         return seq
 
-    async def judge_attached(self, case_id: UUID, now: datetime) -> int:
+    async def judge_attached(self, case_id: UUID, now: datetime, *, usual: bool) -> int:
         await self._writes.before_reading("case_signals")
-        return affected(await self._connection.execute(SQL["judge_attached"], case_id, now))
+        status = await self._connection.execute(SQL["judge_attached"], case_id, now, usual)
+        return affected(status)
 
     async def score_false_alarm(self, case_id: UUID, now: datetime) -> None:
         await self._writes.before_reading("case_signals")

@@ -256,12 +256,11 @@ class PostgresSignals:
 
     async def history(self, sku: str, since: datetime, until: datetime) -> list[PastDay]:
         rows = await self._connection.fetch(SQL["history"], sku, since, until)
+        return [_past_day(row) for row in rows]
+
+    async def judged_usual(self, sku: str, by: datetime) -> list[PastDay]:
         return [
-            PastDay(
-                scope_of(row), row["day"], _KINDS[row["kind"]], row["intent"], row["result"],
-                row["customers"],
-            )
-            for row in rows
+            _past_day(row) for row in await self._connection.fetch(SQL["judged_usual"], sku, by)
         ]
 
     async def shipped_by_day(self, sku: str, since: datetime) -> list[Shipment]:
@@ -279,6 +278,13 @@ class PostgresSignals:
 
     async def unplanned(self) -> int:
         return int(await self._connection.fetchval(SQL["unplanned"]))
+
+
+def _past_day(row: asyncpg.Record) -> PastDay:
+    return PastDay(
+        scope_of(row), row["day"], _KINDS[row["kind"]], row["intent"], row["result"],
+        row["customers"],
+    )
 
 
 def _identity_row(one: Signal, fingerprint: bytes) -> tuple[Any, ...]:

@@ -57,7 +57,7 @@ SELECT max(seq)
 -- name: judge_attached
 -- A case has judged its signals: they never count again.
 UPDATE signals
-   SET judged_by = $1, judged_at = $2
+   SET judged_by = $1, judged_at = $2, judged_usual = $3
   FROM case_signals
  WHERE case_id = $1 AND judged_by IS NULL AND signals.sku = case_signals.sku
    AND signals.occurred_at = case_signals.occurred_at AND signals.source = case_signals.source

@@ -224,13 +224,24 @@ SELECT sku, occurred_at, source, id, seq, kind, intent, severity, result, custom
 
 -- name: history
 -- Return how many customers complained of what on each day of [$2, $3), for rules that learn what is
--- usual; day 0 for what lies before. What was judged does not count.
+-- usual; day 0 for what lies before. What was judged teaches only where it was found to be usual, and
+-- then whenever it was.
 SELECT sku, seller, channel, country, lot, kind, intent, result,
        CASE WHEN occurred_at >= $2 THEN (occurred_at AT TIME ZONE 'UTC')::date - date '0001-01-01' + 1
             ELSE 0 END AS day,
        count(DISTINCT coalesce(customer, '')) AS customers
   FROM signals
- WHERE sku = $1 AND occurred_at < $3 AND judged_by IS NULL
+ WHERE sku = $1 AND ((occurred_at < $3 AND judged_by IS NULL) OR judged_usual)
+ GROUP BY sku, seller, channel, country, lot, kind, intent, result, day
+ ORDER BY day;
+
+-- name: judged_usual
+-- The same of what had been judged as usual by a moment.
+SELECT sku, seller, channel, country, lot, kind, intent, result,
+       (occurred_at AT TIME ZONE 'UTC')::date - date '0001-01-01' + 1 AS day,
+       count(DISTINCT coalesce(customer, '')) AS customers
+  FROM signals
+ WHERE sku = $1 AND judged_usual AND judged_at <= $2
  GROUP BY sku, seller, channel, country, lot, kind, intent, result, day
  ORDER BY day;
 

@@ -12,7 +12,7 @@ from freezeguard.services.detecting.recomputing import recompute
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.rig import Rig, shop_with_service, until
 
-RISEN = {"id": "risen", "family": "likelihood", "bound": 500, "mode": "armed"}
+RISEN = {"id": "risen", "family": "likelihood", "bound": 200, "mode": "armed"}
 DAY = timedelta(days=1)
 
 
@@ -76,8 +76,8 @@ async def test_what_is_usual_for_one_item_stops_another(rig: Rig) -> None:
     assert [] == await rig.cases(best)
     assert (True, False) == (await sold(rig, best), await sold(rig, slow))
     reason = case["reason"]
-    assert ("likelihood", 500) == (reason["family"], reason["bound"])
-    assert reason["details"]["one_fewer"] < 500 <= reason["observed"]
+    assert ("likelihood", 200) == (reason["family"], reason["bound"])
+    assert reason["details"]["one_fewer"] < 200 <= reason["observed"]
     assert 2 == reason["details"]["usual"]["complaints"]
     assert "one complaint fewer would not have been enough" in reason["sentence"]
     assert await recomputed(rig, case)

@@ -90,13 +90,13 @@ def defined(
                 days = range(max(beginning, block * 5), min(today, block * 5 + 4) + 1)
                 seen = sum(counts.get(day, 0) for day in days)
                 mean = rate * sum(units.get(day, 0) for day in days)
-                ratio *= _chance(seen, 10 * mean) / _chance(seen, mean)
+                ratio *= _chance(seen, 8 * mean) / _chance(seen, mean)
             total += ratio
     return log(total)
 
 
 def _chance(seen: int, mean: float) -> float:
-    return float(nbinom.pmf(seen, 2, 2 / (2 + mean)))
+    return float(nbinom.pmf(seen, 1.5, 1.5 / (1.5 + mean)))
 
 
 @given(
@@ -120,11 +120,11 @@ def test_the_sum_is_that_of_its_definition(recent, earlier, units):
 
 
 @given(st.floats(0.5, 400), st.floats(1, 1e6))
-def test_a_cautious_rate_is_the_seventy_percent_point(shape, exposure):
-    """Of the rates that history allows, seven in ten lie below: to a part in a hundred."""
-    exact = gamma.ppf(0.7, shape, scale=1 / exposure)
+def test_a_cautious_rate_is_the_sixty_percent_point(shape, exposure):
+    """Of the rates that history allows, six in ten lie below: to two parts in a hundred."""
+    exact = gamma.ppf(0.6, shape, scale=1 / exposure)
 
-    assert cautious_rate(shape, exposure) == pytest.approx(exact, rel=0.012)
+    assert cautious_rate(shape, exposure) == pytest.approx(exact, rel=0.02)
 
 
 @given(st.floats(-50, 50), st.floats(-50, 50))

@@ -274,10 +274,18 @@ def test_the_owner_declares_a_false_alarm_from_the_first_minute(state):
         after.approval_requested_at, after.approval_requested_by, after.approval_evidence
     )
     assert [
-        fx.VoidVotes("used"), fx.JudgeSignals(), fx.ScoreFalseAlarm(),
+        fx.VoidVotes("used"), fx.JudgeSignals(usual=True), fx.ScoreFalseAlarm(),
         fx.SettlePromise("withdrawn"), fx.ReleaseHold(), fx.CloseTasks("stop"),
     ] == without_clocks(declared)
     assert ("owen",) == after.decided_by
+
+
+@pytest.mark.parametrize("code", ["wrong_item", "delivery_fault", "abuse", "duplicate_evidence"])
+def test_complaints_that_were_not_about_the_item_teach_nothing(code):
+    """Only where the rule alone was wrong do its complaints tell what is usual for the item."""
+    declared = give(case_in("frozen"), Command.DECLARE_FALSE_ALARM, OWEN, {"reason_code": code})
+
+    assert fx.JudgeSignals(usual=False) in declared.effects
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_owner_or_second_associate_may_dismiss(actor, pullers):
     assert (NOW, (actor.id,)) == (ended.case.closed_at, ended.case.decided_by)
     assert [
         fx.StopClocks(("second_opinion",)), fx.ReleaseHold(), fx.CloseTasks("stop"),
-        fx.JudgeSignals(),
+        fx.JudgeSignals(usual=True),
     ] == without_notices(ended)
     assert [fx.Notify("dismissed", "pullers", {"why": "wrong photo"})] == [
         one for one in ended.effects if isinstance(one, fx.Notify)

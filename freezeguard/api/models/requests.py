@@ -40,7 +40,7 @@ Window = Field(
 )
 
 
-Bound = Annotated[float, Field(gt=0, le=1_000_000, strict=True)]
+Bound = Annotated[float, Field(gt=0, le=1e15, strict=True)]
 
 
 class ScopeIn(Input):
@@ -152,7 +152,7 @@ class RuleBody(Input):
         None, description="0 where left out; 3 for `likelihood`."
     )
     factor: Annotated[float, Field(gt=1, le=1000, strict=True)] | None = Field(
-        None, description="For `likelihood`: how many times the usual rate a defect brings; 10."
+        None, description="For `likelihood`: how many times the usual rate a defect brings; 8."
     )
     hold_scope: list[Literal["sku", "seller", "channel", "country", "lot"]] | None = Field(
         None, min_length=1, max_length=5, json_schema_extra=_sku_comes_first

@@ -13,8 +13,9 @@ from freezeguard.domain.signals import MEASURED, Kind, Severity, counts_against_
 
 __all__ = ["Finding", "Sample", "Tracker"]
 
-LEARNING = frozenset({Family.LIKELIHOOD})
-"""Families that compare an item with its own history."""
+def learns(rule: Rule) -> bool:
+    """Say whether a rule compares an item with its own history."""
+    return rule.family is Family.LIKELIHOOD
 
 
 def track(rule: Rule, exposure: Exposure, background: Background, factor: float) -> Tracker:
@@ -78,11 +79,11 @@ def needs_at_least(rule: Rule) -> int:
 
 def reach(rule: Rule) -> timedelta:
     """Return how far back from a signal the signals lie that a rule wants one by one."""
-    if rule.family in LEARNING:  # cut at blocks, and at days
+    if learns(rule):  # cut at blocks, and at days
         return rule.window + timedelta(days=BLOCK + 1)
     return rule.window
 
 
 def history_reach(rule: Rule) -> timedelta:
     """Return how far back from a signal a rule learns what is usual; nothing where it doesn't."""
-    return reach(rule) + timedelta(days=HISTORY) if rule.family in LEARNING else timedelta(0)
+    return reach(rule) + timedelta(days=HISTORY) if learns(rule) else timedelta(0)

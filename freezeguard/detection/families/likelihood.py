@@ -20,8 +20,8 @@ from freezeguard.detection.statistics.likelihood import (
 from freezeguard.detection.windows import Observed
 from freezeguard.domain.rules import Rule
 
-DISPERSION = 2.0
-"""Shape of the mood of a block: one in ten has less than a quarter of what is usual."""
+DISPERSION = 1.5
+"""Shape of the mood of a block: one in ten brings less than a fifth of what is usual."""
 
 
 def least_complaints(wanted: float, factor: float) -> int:

@@ -16,8 +16,8 @@ from math import ceil, exp, inf, log, log1p, sqrt
 
 LEAST_LIMIT = 2
 """So many complaints of one day always count."""
-_CAUTION = 0.5244
-"""The 70 % point of the normal law: of the rates that history allows, one on the high side."""
+_CAUTION = 0.2533
+"""The 60 % point of the normal law: of the rates that history allows, one on the high side."""
 LARGEST_ODDS = 1e15
 
 
@@ -54,7 +54,7 @@ def daily_limit(expected: float, factor: float) -> int:
 
 
 def cautious_rate(shape: float, exposure: float) -> float:
-    """Return a rate that is not above the true one with 70 %, by what history shows.
+    """Return a rate below which, by what history shows, the true one lies with 60 %.
 
     The rate is a gamma of this shape and inverse scale; its quantile by Wilson and Hilferty, PNAS
     17 (1931) 684-688, good to a percent from shape 0.5 on. Without much history it lies well above

@@ -80,7 +80,7 @@ def _declare_false_alarm(move: Move) -> Outcome:
         return cast_vote(move)
     released: list[Effect] = [
         VoidVotes("used"),
-        JudgeSignals(),
+        JudgeSignals(usual=move.arguments["reason_code"] == "rule_error"),
         ScoreFalseAlarm(),
         SettlePromise("withdrawn"),
         ReleaseHold(),

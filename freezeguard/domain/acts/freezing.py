@@ -49,7 +49,8 @@ def _dismiss(move: Move) -> Outcome:
     why = {"why": move.arguments["reason"]}
     changes = {"outcome": "false_alarm", "decided_by": (move.person or "",)}
     return changes, [
-        ReleaseHold(), CloseTasks("stop"), JudgeSignals(), Notify("dismissed", "pullers", why),
+        ReleaseHold(), CloseTasks("stop"), JudgeSignals(usual=True),
+        Notify("dismissed", "pullers", why),
     ]
 
 

@@ -418,7 +418,7 @@ class Casework:
             case fx.VoidVotes():
                 await tx.cases.void_votes(case.id, effect.why, now)
             case fx.JudgeSignals():
-                await tx.cases.judge_attached(case.id, now)
+                await tx.cases.judge_attached(case.id, now, usual=effect.usual)
             case fx.ScoreFalseAlarm():
                 await tx.cases.score_false_alarm(case.id, now)
             case fx.MakePromise():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, PastDay
 from freezeguard.detection.exposure import USUAL
-from freezeguard.detection.families import LEARNING, history_reach, needs_at_least, reach
+from freezeguard.detection.families import history_reach, learns, needs_at_least, reach
 from freezeguard.detection.windows import Observed, Shipment, moment_before
 from freezeguard.domain.record import Case
 from freezeguard.domain.rules import Family, Rule
@@ -33,14 +33,14 @@ class Gathered:
 
     def evidence(self, rule: Rule) -> Evidence:
         """Return what a rule may look at."""
-        if rule.family not in LEARNING:
+        if not learns(rule):
             return Evidence(self.signals, self.shipments)
         whole = [one for one in self.signals if one.occurred_at >= self.whole_days]
         return Evidence(whole, self.shipped_by_day, history=self.history, priors=self.priors)
 
     def shipped(self, rule: Rule) -> Sequence[Shipment]:
         """Return the units shipped, in the form in which a rule wants them."""
-        return self.shipped_by_day if rule.family in LEARNING else self.shipments
+        return self.shipped_by_day if learns(rule) else self.shipments
 
 
 async def gather(
@@ -55,7 +55,7 @@ async def gather(
 
     `fixed_since` are the moments since which a rule may have to count anew, on probation.
     """
-    learning = [one for one in rules if one.family in LEARNING]
+    learning = [one for one in rules if learns(one)]
     start = moment_before(pending.since_time, _reach(rules))
     if learning:
         start = min([start, *fixed_since])

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
+from freezeguard.detection.families import learns
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import System
 from freezeguard.domain.policy import Policy
@@ -140,7 +141,8 @@ async def _recompute_one(
     known_seq = await tx.cases.known_seq(case.id, event.at)
     known = [one for one in signals if known_seq is not None and one.seq <= known_seq]
     shipments = await tx.signals.shipments(case.scope.sku, None, known_at=event.at)
-    evidence = Evidence(known, shipments, priors=_priors(stored))
+    history = await tx.signals.judged_usual(case.scope.sku, event.at) if learns(rule) else ()
+    evidence = Evidence(known, shipments, history=history, priors=_priors(stored))
     if stored.get("tightened"):
         scope = Scope.of(case.scope.sku, event.arguments.get("scope") or case.scope.as_dict())
         rule, evidence = after_the_fix(rule, scope, known, shipments, _fix(before))

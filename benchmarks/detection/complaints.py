@@ -1,0 +1,127 @@
+"""Rules on real complaints: bounds by the background, then alerts seen before they were given.
+
+`python -m benchmarks.detection.complaints`. Complaints and alerts are beside the project, in
+`../shared/data/caers`. Every setting below was chosen on products without an alert
+(`--background`), and committed before an alert was looked at.
+"""
+
+import argparse
+import csv
+import gzip
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from freezeguard.detection.backtest import Item, RuleResult, backtest, learn_priors
+from freezeguard.detection.tuning import tune
+from freezeguard.detection.windows import Observed
+from freezeguard.domain.rules import Rule, read_rule
+from freezeguard.domain.scope import Scope
+from freezeguard.domain.signals import Kind, Severity
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "caers"
+END = datetime(2017, 6, 30, tzinfo=UTC)
+RULES = {
+    "risen": {"family": "likelihood"},
+    "count-7": {"family": "count", "window": "7d"},
+    "count-30": {"family": "count", "window": "30d"},
+    "count-90": {"family": "count", "window": "90d"},
+}
+BOUNDS: dict[int, dict[str, float]] = {
+    10: {"risen": 4_050, "count-7": 5, "count-30": 8, "count-90": 11},
+    1: {"risen": 3.1e9, "count-7": 14, "count-30": 24, "count-90": 34},
+}
+"""By budget: wrong freezes per 1,000 product-years."""
+
+
+def rule(name: str, bound: float = 10.0) -> Rule:
+    """Return a rule of this comparison with a bound."""
+    return read_rule({"id": name, "mode": "armed", "bound": bound, **RULES[name]}, 1)
+
+
+def moment(text: str) -> datetime:
+    """Return a day as the moment on which it begins."""
+    return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+
+
+def read_items() -> list[Item]:
+    """Read all products by the clock of receipt; leave where the file is not there."""
+    path = DATA / "events.csv.gz"
+    if not path.exists():
+        sys.exit(f"The real complaints are not here: they lie in ../{DATA.parent.parent.name}.")
+    streams: dict[str, list[Observed]] = {}
+    about: dict[str, tuple[str, str]] = {}
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            sku = row["sku"]
+            about.setdefault(sku, (row["brand"], row["category"]))
+            streams.setdefault(sku, []).append(
+                Observed(
+                    Scope(sku), moment(row["received_at"]), "caers", row["event_id"], 1,
+                    Kind.COMPLAINT, "defect", Severity.MAJOR, customer=row["case_id"].encode(),
+                )
+            )
+    return [
+        Item(sku, stream, vendor=about[sku][0], category=about[sku][1])
+        for sku, stream in streams.items()
+    ]
+
+
+def read_alerts() -> dict[str, datetime]:
+    """Read when the public was warned, by product."""
+    with (DATA / "ground_truth.csv").open(encoding="utf-8") as file:
+        return {row["sku"]: moment(row["alert_date"]) for row in csv.DictReader(file)}
+
+
+def background(items: Sequence[Item], names: Sequence[str]) -> None:
+    """Print the bound that each budget asks for, from products without an alert only."""
+    known = set(read_alerts())
+    sound = [one for one in items if one.sku not in known]
+    priors = learn_priors(sound, END)
+    for name in names:
+        for budget in BOUNDS:
+            begun = time.perf_counter()
+            tuned = tune(rule(name), sound, budget=budget, end=END, priors=priors)
+            print(
+                f"{name} at {budget}: bound {tuned.rule.bound:.6g}, {tuned.rate:.2f} per 1,000; "
+                f"cross-validated {tuned.expected:.2f} ({tuned.low:.2f} to {tuned.high:.2f}); "
+                f"{time.perf_counter() - begun:.0f} s", flush=True,
+            )
+
+
+def score(items: Sequence[Item]) -> None:
+    """Print what the bounds above do to all products."""
+    alerts = read_alerts()
+    priors = learn_priors([one for one in items if one.sku not in alerts], END)
+    for budget, bounds in BOUNDS.items():
+        rules = [rule(name, bound) for name, bound in bounds.items()]
+        for result in backtest(items, rules, end=END, priors=priors, alerts=alerts):
+            print(f"budget {budget}: {_summary(result)}", flush=True)
+
+
+def _summary(result: RuleResult) -> str:
+    low, high = result.wrong_interval
+    leads = ", ".join(str(one.days) for one in result.leads)
+    return (
+        f"{result.rule.id} at {result.rule.bound:g}: wrong {result.wrong_per_1000:.2f} per 1,000 "
+        f"({low:.2f} to {high:.2f}), before {len(result.leads)} of {result.alerts}, days: {leads}"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="complaints", description=__doc__)
+    parser.add_argument("--background", action="store_true", help="ask for bounds, score nothing")
+    parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(RULES))
+    asked = parser.parse_args()
+    items = read_items()
+    if asked.background:
+        background(items, asked.rules)
+    else:
+        score(items)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
