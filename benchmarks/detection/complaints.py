@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from freezeguard.detection.backtest import Item, RuleResult, backtest, learn_priors
-from freezeguard.detection.tuning import tune
+from freezeguard.detection.backtest.items import Item, learn_priors
+from freezeguard.detection.backtest.replay import backtest
+from freezeguard.detection.backtest.results import RuleResult
+from freezeguard.detection.backtest.tuning import tune
 from freezeguard.detection.windows import Observed
 from freezeguard.domain.rules import Rule, read_rule
 from freezeguard.domain.scope import Scope

@@ -48,13 +48,14 @@ Delimiter = Annotated[str, typer.Option(help="Between the cells of a CSV.")]
 Batch = Annotated[int, typer.Option(min=1, max=1000, help="Entries per commit.")]
 
 
-def _mapping(
+def read_mapping_of(
     file: Path | None, columns: list[str] | None, constants: list[str] | None,
     values: list[str] | None,
 ) -> "ColumnMapping":
+    """Put together how columns become fields; what does not fit is wrong usage."""
     from freezeguard.bootstrap.imports.mapping import read_mapping
 
-    with _as_usage():
+    with as_usage():
         try:
             return read_mapping(file, columns or (), constants or (), values or ())
         except (TOMLDecodeError, UnicodeDecodeError) as error:
@@ -62,7 +63,7 @@ def _mapping(
 
 
 @contextlib.contextmanager
-def _as_usage() -> Iterator[None]:
+def as_usage() -> Iterator[None]:
     """Turn what does not fit in options or in a file as a whole into wrong usage."""
     from freezeguard.domain.errors import InvalidInput
 
@@ -118,7 +119,7 @@ def import_signals(
     with reported(as_json=as_json):
         from freezeguard.bootstrap.imports.runs import SignalOptions
 
-        mapping = _mapping(mapping_file, columns, constants, values)
+        mapping = read_mapping_of(mapping_file, columns, constants, values)
         options = SignalOptions(
             acts_on_history=act_on_history, may_assert_safety=may_assert_safety, batch=batch
         )
@@ -164,7 +165,7 @@ def import_units(
 ) -> None:
     """Take in a file of units shipped."""
     with reported(as_json=as_json):
-        mapping = _mapping(mapping_file, columns, constants, values)
+        mapping = read_mapping_of(mapping_file, columns, constants, values)
 
         async def work(one: "Import", entries: Any, report: "Report") -> dict[str, Any]:
             return _tally(await one.units(entries, batch, report))
@@ -196,7 +197,7 @@ def import_skus(
 ) -> None:
     """Register a file of SKUs."""
     with reported(as_json=as_json):
-        mapping = _mapping(mapping_file, columns, constants, values)
+        mapping = read_mapping_of(mapping_file, columns, constants, values)
 
         async def work(one: "Import", entries: Any, report: "Report") -> dict[str, Any]:
             return _tally(await one.skus(entries, batch, report))
@@ -231,7 +232,7 @@ def _run(
 
     async def take_in() -> dict[str, Any]:
         kind: Any = form  # checked above
-        with _as_usage(), open_file(path, kind, delimiter) as file:
+        with as_usage(), open_file(path, kind, delimiter) as file:
             async with open_import(settings, working=working) as one:
                 with _bar(file) as report:
                     return await work(one, file.entries(mapping), report)

@@ -7,6 +7,7 @@ import typer
 from freezeguard import __version__
 from freezeguard.cli import (
     audit,
+    backtest,
     casecommands,
     cases,
     catalogues,
@@ -78,6 +79,9 @@ cases.app.command("evidence", help=evidence.EVIDENCE, short_help="List or fetch 
     evidence.evidence
 )
 app.add_typer(rules.app, name="rules", help="When complaints are enough.")
+app.command("backtest", help=backtest.HELP, short_help="What rules would have done.")(
+    backtest.backtest
+)
 app.add_typer(suppressions.app, name="suppressions", help="Where detection is held back.")
 app.add_typer(imports.signals_app, name="signals", help="Complaints and other signals.")
 imports.signals_app.command("send", help=signals.SEND, short_help="Send signals.")(signals.send)

@@ -23,6 +23,8 @@ from freezeguard.domain.rules import Rule
 from freezeguard.domain.scope import NARROWING, Scope
 from freezeguard.domain.signals import Kind
 
+_LOWEST = 1.000001
+"""A bound that keeps a rule which learns from sparing itself the work."""
 EARLIER = 0
 """The day that stands for all those before a history begins."""
 
@@ -128,6 +130,18 @@ def _first(
                 rule, evidence, scope, tracker.finding(), sample, kind, bound
             )
     return looked
+
+
+def samples(rule: Rule, evidence: Evidence) -> Iterator[tuple[Observed, Sample]]:
+    """Yield what a rule sees at each signal that it counts, however little, scope by scope."""
+    lowest = replace(rule, bound=_LOWEST, look=None) if learns(rule) else rule
+    counted = [one for one in in_order(evidence.signals) if counts(rule, one)]
+    for scope, signals in by_scope(counted, rule.hold_scope):
+        tracker = _tracker(lowest, evidence, scope)
+        for signal in signals:
+            sample = tracker.take(signal)
+            if sample.sufficient:
+                yield signal, sample
 
 
 def _tracker(rule: Rule, evidence: Evidence, scope: Scope) -> Tracker:

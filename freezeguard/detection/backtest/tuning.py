@@ -5,13 +5,14 @@ rule does to the past of the very shop means a lot. How much is said by cross-va
 of the items is judged by the bound that the others asked for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import exp, log
 
-from freezeguard.detection.backtest import STOPPED, Item, freezes, poisson_interval
-from freezeguard.detection.daybook import UNLEARNED, Priors
+from freezeguard.detection.backtest.items import Item
+from freezeguard.detection.backtest.replay import STOPPED, PriorsByCategory, freezes, priors_of
+from freezeguard.detection.backtest.results import poisson_interval
 from freezeguard.detection.statistics.likelihood import LARGEST_ODDS
 from freezeguard.domain.rules import Family, Rule
 
@@ -47,7 +48,7 @@ class _Past:
 
     items: Sequence[Item]
     end: datetime
-    priors: Mapping[str | None, Priors]
+    priors: PriorsByCategory
     stopped: timedelta
 
     @property
@@ -55,7 +56,7 @@ class _Past:
         return sum(one.years(self.end) for one in self.items)
 
     def frozen(self, rule: Rule, item: Item) -> int:
-        learned = self.priors.get(item.category) or self.priors.get(None) or UNLEARNED
+        learned = priors_of(item, self.priors)
         return sum(1 for _ in freezes(rule, item, learned, self.stopped))
 
 
@@ -65,7 +66,7 @@ def tune(
     *,
     budget: float,
     end: datetime,
-    priors: Mapping[str | None, Priors] | None = None,
+    priors: PriorsByCategory | None = None,
     stopped: timedelta = STOPPED,
     progress: Progress | None = None,
 ) -> Tuned:

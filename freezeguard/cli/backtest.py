@@ -1,0 +1,314 @@
+"""`freezeguard backtest`: what rules would have done to a shop's past."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from freezeguard.cli.failures import Exit, Failure, reported
+from freezeguard.cli.imports import (
+    Delimiter,
+    File,
+    Form,
+    Map,
+    MappingFile,
+    Set,
+    Values,
+    as_usage,
+    read_mapping_of,
+)
+from freezeguard.cli.options import AsJson, examples
+
+if TYPE_CHECKING:
+    from freezeguard.bootstrap.backtests import Past
+    from freezeguard.detection.backtest.items import Item
+    from freezeguard.detection.backtest.replay import PriorsByCategory
+    from freezeguard.detection.backtest.results import RuleResult, WouldHaveFrozen
+    from freezeguard.domain.rules import Rule
+
+HELP = examples(
+    "freezeguard backtest complaints.csv.gz --set source=crm --set kind=complaint \\",
+    "    --map id=ticket --map occurred_at=created --map vendor=brand \\",
+    "    --units shipped.csv --truth recalls.csv --report backtest.html",
+    "freezeguard backtest complaints.ndjson --rule five.toml --rule risen.toml --json",
+    text="Replay rules over a file of signals, by the engine that runs live, and tell for each "
+    "what it would have frozen, when and why; how often wrongly, per 1,000 SKU-years; and, with "
+    "--truth, how long before each known alert. Without --rule, the default policy. Nothing is "
+    "stored, and no database is needed. A column `vendor` or `category` is taken as the SKU's.",
+)
+
+Truth = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, help="CSV of known defects: sku, and alert_date or date."
+    ),
+]
+Units = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="CSV or NDJSON of units shipped, or .gz."),
+]
+RuleFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--rule", exists=True, dir_okay=False, help="JSON or TOML of a rule, or of `rules`."
+    ),
+]
+Stopped = Annotated[int, typer.Option(min=1, help="Days for which a freeze stops an item.")]
+
+
+def backtest(
+    file: File,
+    *,
+    units: Units = None,
+    truth: Truth = None,
+    truth_column: Annotated[
+        str | None, typer.Option(help="The column of --truth that holds the day.")
+    ] = None,
+    rule: RuleFiles = None,
+    report: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write one HTML page with charts.")
+    ] = None,
+    stopped: Stopped = 90,
+    columns: Map = None,
+    constants: Set = None,
+    values: Values = None,
+    mapping_file: MappingFile = None,
+    form: Form = None,
+    delimiter: Delimiter = ",",
+    may_assert_safety: Annotated[
+        bool, typer.Option("--may-assert-safety", help="The file's safety signals are trusted.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Replay rules over a shop's past."""
+    with reported(as_json=as_json):
+        from freezeguard.bootstrap.backtests import read_alerts
+
+        rules = _rules(rule)
+        with as_usage():
+            alerts = {} if truth is None else read_alerts(truth, truth_column)
+        mapping = read_mapping_of(mapping_file, columns, constants, values)
+        past = _read(file, units, form, delimiter, mapping, may_assert_safety)
+        if not past.items:
+            raise Failure(Exit.BAD, "nothing_to_replay", _nothing(past))
+        run = Run(past, rules, alerts, timedelta(days=stopped))
+        run.replay()
+        if report is not None:
+            report.write_text(run.page(file.name), encoding="utf-8")
+        _show(run, report, as_json=as_json)
+
+
+def _nothing(past: "Past") -> str:
+    first = past.samples[0] if past.samples else None
+    why = "" if first is None else f" The first: {first.pointer} {first.detail}"
+    return f"There is no signal in the file; {past.rejected} entries don't fit.{why}"
+
+
+def _rules(files: Sequence[Path] | None) -> "tuple[Rule, ...]":
+    from pydantic import ValidationError
+
+    from freezeguard.bootstrap.backtests import read_rules
+    from freezeguard.detection.defaultpolicy import default_policy
+
+    if not files:
+        return default_policy()
+    with as_usage():
+        try:
+            rules = read_rules(files)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = "/".join(str(one) for one in first["loc"])
+            raise Failure(Exit.USAGE, "invalid_rule", f"{where}: {first['msg']}") from None
+        except ValueError as error:
+            raise Failure(Exit.USAGE, "invalid_file", f"A rule can't be read: {error}") from None
+    if len({one.id for one in rules}) < len(rules):
+        raise Failure(Exit.USAGE, "invalid_rule", "Two rules have one id.")
+    return rules
+
+
+def _read(
+    file: Path, units: Path | None, form: str | None, delimiter: str, mapping: Any,
+    may_assert_safety: bool,
+) -> "Past":
+    from freezeguard.bootstrap.backtests import read_past
+    from freezeguard.bootstrap.imports.files import open_file
+    from freezeguard.bootstrap.imports.mapping import ColumnMapping
+    from freezeguard.cli.output import progress
+
+    kind: Any = form
+    with ExitStack() as stack:
+        stack.enter_context(as_usage())
+        opened = stack.enter_context(open_file(file, kind, delimiter))
+        shipped = () if units is None else stack.enter_context(
+            open_file(units, None, delimiter)
+        ).entries(ColumnMapping(constants={"source": "file"}))
+        bar = stack.enter_context(progress())
+        task = bar.add_task(f"reading {file.name}", total=max(opened.size, 1), pace="")
+        return read_past(
+            opened.entries(mapping), shipped, datetime.now(UTC),
+            may_assert_safety=may_assert_safety,
+            progress=lambda n: bar.update(task, completed=opened.done, pace=f"{n:,} signals"),
+        )
+
+
+class Run:
+    """One backtest: what it is about, and what came of it."""
+
+    def __init__(
+        self, past: "Past", rules: "Sequence[Rule]", alerts: dict[str, datetime],
+        stopped: timedelta,
+    ) -> None:
+        from freezeguard.detection.backtest.items import learn_priors
+
+        self.past, self.rules, self.stopped = past, rules, stopped
+        self.items = list(past.items.values())
+        self.alerts = {sku: at for sku, at in alerts.items() if sku in past.items}
+        self.unknown = sorted(set(alerts) - set(self.alerts))
+        sound = [one for one in self.items if one.sku not in self.alerts]
+        self.priors: PriorsByCategory = learn_priors(sound, past.end)
+        self.results: list[RuleResult] = []
+
+    def replay(self) -> None:
+        """Replay every rule over every item."""
+        from freezeguard.cli.output import progress
+        from freezeguard.detection.backtest.replay import backtest as replayed
+
+        with progress() as bar:
+            task = bar.add_task("replaying", total=max(self.past.signals, 1), pace="")
+            self.results = replayed(
+                self.items, self.rules, end=self.past.end, priors=self.priors, alerts=self.alerts,
+                stopped=self.stopped, progress=lambda n: bar.update(task, advance=n),
+            )
+
+    def page(self, name: str) -> str:
+        """Return the report as one HTML page."""
+        from freezeguard.detection.backtest.curves import trade_off
+        from freezeguard.domain.rules import Family
+        from freezeguard.reports.backtest import BacktestReport, render
+
+        curves = {
+            one.id: trade_off(
+                one, self.items, end=self.past.end, priors=self.priors, alerts=self.alerts,
+                stopped=self.stopped,
+            )
+            for one in self.rules
+            if self.alerts and one.family is not Family.SAFETY
+        }
+        return render(
+            BacktestReport(
+                name, datetime.now(UTC), self.past.end, len(self.items), self.past.signals,
+                self.results, self.alerts, self._watched(), curves, self.stopped,
+            )
+        )
+
+    def _watched(self) -> list[Any]:
+        """Return the items whose evidence is drawn: of the first rule that learns, or counts."""
+        from freezeguard.detection.backtest.replay import evidence_over_time, priors_of
+        from freezeguard.domain.rules import Family
+        from freezeguard.reports.backtest import Watched
+
+        drawn = next((one for one in self.results if one.rule.family is not Family.SAFETY), None)
+        if drawn is None:
+            return []
+        rule, found = drawn.rule, []
+        for item in self._worth_drawing(drawn):
+            seen = evidence_over_time(rule, item, priors_of(item, self.priors))
+            if seen:
+                frozen = [one.at for one in drawn.freezes if one.sku == item.sku]
+                found.append(
+                    Watched(item.sku, rule.id, rule.bound, seen, frozen, self.alerts.get(item.sku))
+                )
+        return found
+
+    def _worth_drawing(self, drawn: "RuleResult") -> "list[Item]":
+        """Return items with an alert, those seen longest before first; else what was frozen."""
+        by_lead = drawn.lead_by_sku
+        alerted = sorted(self.alerts, key=lambda sku: by_lead.get(sku, timedelta(0)), reverse=True)
+        frozen = [one.sku for one in drawn.freezes if one.is_wrong]
+        chosen = dict.fromkeys([*alerted[:10], *frozen[: 2 if alerted else 10]])
+        return [self.past.items[sku] for sku in chosen]
+
+
+def _show(run: Run, report: Path | None, *, as_json: bool) -> None:
+    from freezeguard.cli.output import print_json, print_table, say
+
+    if as_json:
+        print_json(_as_json(run))
+        return
+    names = ["rule", "bound", "freezes", "wrong per 1,000 SKU-years"]
+    if run.alerts:
+        names += ["before the alert", "by 30 days after", "median lead", "contacts spared",
+                  "units not shipped"]  # fmt: skip
+    print_table(names, [_row(one, run) for one in run.results])
+    say(
+        f"{run.past.signals:,} signals of {len(run.items):,} SKUs up to {run.past.end:%Y-%m-%d}; "
+        f"{run.past.rejected:,} entries did not fit, {run.past.repeated:,} came twice."
+    )
+    for one in run.past.samples[:5]:
+        say(f"entry {one.index + 1}: {one.code} {one.pointer} {one.detail}")
+    if run.unknown:
+        say(f"No signal is about {', '.join(run.unknown[:5])}: left out of the alerts.")
+    if report is not None:
+        say(f"{report} has the charts and every freeze with its reason.")
+
+
+def _row(one: "RuleResult", run: Run) -> tuple[str, ...]:
+    low, high = one.wrong_interval
+    row: tuple[str, ...] = (
+        one.rule.id, f"{one.rule.bound:,g}", f"{len(one.freezes):,}",
+        f"{one.wrong_per_1000:.2f} ({low:.2f} to {high:.2f})",
+    )
+    if run.alerts:
+        lead = one.median_lead
+        row += (
+            f"{len(one.leads)} of {one.alerts}", f"{one.caught_late} of {one.alerts}",
+            "–" if lead is None else f"{lead.days} days", f"{one.contacts_spared:,}",
+            f"{one.units_spared:,}",
+        )
+    return row
+
+
+def _as_json(run: Run) -> dict[str, Any]:
+    return {
+        "signals": run.past.signals,
+        "skus": len(run.items),
+        "end": run.past.end.isoformat(),
+        "rejected": run.past.rejected,
+        "repeated": run.past.repeated,
+        "unknown_alerts": run.unknown,
+        "rules": [_result_as_json(one) for one in run.results],
+    }
+
+
+def _result_as_json(one: "RuleResult") -> dict[str, Any]:
+    low, high = one.wrong_interval
+    return {
+        "rule": one.rule.id,
+        "family": one.rule.family.value,
+        "bound": one.rule.bound,
+        "sound_sku_years": round(one.sound_years, 2),
+        "wrong": one.wrong,
+        "wrong_per_1000": round(one.wrong_per_1000, 4),
+        "wrong_per_1000_between": [round(low, 4), round(high, 4)],
+        "alerts": one.alerts,
+        "alerts_before": len(one.leads),
+        "alerts_by_30_days_after": one.caught_late,
+        "lead_days": {
+            sku: round(lead / timedelta(days=1), 2)
+            for sku, lead in sorted(one.lead_by_sku.items())
+        },
+        "contacts_spared": one.contacts_spared,
+        "units_not_shipped": one.units_spared,
+        "freezes": [_freeze_as_json(each) for each in sorted(one.freezes, key=lambda e: e.at)],
+    }
+
+
+def _freeze_as_json(one: "WouldHaveFrozen") -> dict[str, Any]:
+    lead = None if one.lead is None else round(one.lead / timedelta(days=1), 2)
+    return {
+        "sku": one.sku, "at": one.at.isoformat(), "wrong": one.is_wrong, "lead_days": lead,
+        "reason": one.sentence,
+    }  # fmt: skip

@@ -1,0 +1,83 @@
+"""The past of a shop, item by item, and what its items usually do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from freezeguard.detection.daybook import UNLEARNED, Prior, Priors
+from freezeguard.detection.statistics.likelihood import LEAST_LIMIT
+from freezeguard.detection.statistics.priors import fit_gamma_prior
+from freezeguard.detection.windows import Observed, Shipment
+
+TAIL = timedelta(days=365)
+"""How long after it was last heard of an item is taken to be on sale still."""
+ENOUGH_ITEMS = 200
+"""So many items of a category make a prior of its own."""
+DAY = timedelta(days=1)
+YEAR = timedelta(days=365.25)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One SKU's past: its signals and the units shipped, each in any order."""
+
+    sku: str
+    signals: Sequence[Observed]
+    shipments: Sequence[Shipment] = ()
+    vendor: str | None = None
+    category: str | None = None
+
+    @property
+    def first(self) -> datetime:
+        """Return when the item is first heard of. Raises ValueError where it never is."""
+        moments = [one.occurred_at for one in self.signals]
+        return min(moments + [one.shipped_at for one in self.shipments])
+
+    def years(self, end: datetime) -> float:
+        """Return for how long the item was watched: a year more than anything is heard of it."""
+        moments = [one.occurred_at for one in self.signals]
+        last = max(moments + [one.shipped_at for one in self.shipments])
+        return max(0.0, (min(last + TAIL, end) - self.first) / YEAR)
+
+
+def learn_priors(items: Sequence[Item], end: datetime) -> dict[str | None, Priors]:
+    """Fit priors to items: one for all, and one for each category that has enough of them.
+
+    By units shipped where any were, and by days for the rest; the complaint from which days are
+    counted tells nothing, and is left out.
+    """
+    groups: dict[str | None, list[Item]] = {None: list(items)}
+    for item in items:
+        if item.category is not None:
+            groups.setdefault(item.category, []).append(item)
+    of_all = _fit(groups.pop(None), end, UNLEARNED)
+    return {None: of_all} | {
+        category: _fit(members, end, of_all)
+        for category, members in groups.items()
+        if len(members) >= ENOUGH_ITEMS
+    }
+
+
+def _fit(items: Sequence[Item], end: datetime, otherwise: Priors) -> Priors:
+    by_units = [one for one in items if one.shipments]
+    by_days = [one for one in items if not one.shipments and one.signals]
+    units = [sum(shipment.units for shipment in one.shipments) for one in by_units]
+    days = [one.years(end) * (YEAR / DAY) for one in by_days]
+    return Priors(
+        _fitted([_days_told(one) for one in by_units], units, otherwise.units),
+        _fitted([_days_told(one) - 1 for one in by_days], days, otherwise.days),
+    )
+
+
+def _days_told(item: Item) -> int:
+    """Return how many complaints an item had, no more than two of them on one day."""
+    by_day: dict[int, int] = {}
+    for one in item.signals:
+        day = one.occurred_at.toordinal()
+        by_day[day] = min(LEAST_LIMIT, by_day.get(day, 0) + 1)
+    return sum(by_day.values())
+
+
+def _fitted(counts: Sequence[int], exposures: Sequence[float], otherwise: Prior) -> Prior:
+    enough = len(counts) >= ENOUGH_ITEMS and any(counts)
+    return Prior(*fit_gamma_prior(counts, exposures)) if enough else otherwise
