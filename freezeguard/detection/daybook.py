@@ -68,14 +68,15 @@ class Background:
     """What is known of an item besides the signals at hand.
 
     `history` are the complaints of earlier days, in order, and those of any day that were judged
-    to be usual: they teach, once their day lies before the window. `is_older` says that there are
-    others before them all. `units` is None where nobody reports units.
+    to be usual: they teach, once their day lies before the window. `heard_of` is the day on which
+    anything was first heard of the item, 0 for long ago, None for the first signal at hand.
+    `units` is None where nobody reports units.
     """
 
     priors: Priors = UNLEARNED
     units: UnitsByDay | None = None
     history: Sequence[DayCount] = ()
-    is_older: bool = False
+    heard_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class DayBook:
         self._visits: dict[bytes, deque[int]] = {}
         self._past = _Past()
         self._to_learn = deque(background.history)
-        self._first_day = 0 if background.is_older else None
+        self._first_day = background.heard_of
 
     def take(self, signal: Observed) -> bool:
         """Take in the next signal; say whether a new block began, with another history."""
@@ -216,8 +217,7 @@ class DayBook:
         self.block = day // BLOCK
         self.start = (self.block - self._blocks) * BLOCK
         if self._first_day is None:
-            known = self._to_learn[0].day if self._to_learn else day
-            self._first_day = min(known, day)
+            self._first_day = day
         self._move_on()
         units = self._background.units
         if units is None or units.between(self.start - HISTORY, day) == 0:

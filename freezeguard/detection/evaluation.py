@@ -153,13 +153,20 @@ def _tracker(rule: Rule, evidence: Evidence, scope: Scope) -> Tracker:
     ]
     if not learns(rule):
         return track(rule, Exposure(shipments), Background(), evidence.factor)
-    past = _past(rule, scope, evidence.history) if evidence.since is None else []
-    background = Background(
-        evidence.priors, UnitsByDay.of(shipments),
-        [one for one in past if one.day != EARLIER],
-        is_older=bool(past) and past[0].day == EARLIER,
-    )
+    if evidence.since is not None:
+        background = Background(evidence.priors, UnitsByDay.of(shipments))
+    else:
+        past = _past(rule, scope, evidence.history)
+        units, heard_of = UnitsByDay.of(shipments), _heard_of(evidence)
+        background = Background(evidence.priors, units, past, heard_of)
     return track(rule, Exposure(()), background, evidence.factor)
+
+
+def _heard_of(evidence: Evidence) -> int | None:
+    """Return the day on which anything was first heard of a SKU, of whatever kind and scope."""
+    days = [one.day for one in evidence.history]
+    days += [one.occurred_at.toordinal() for one in evidence.signals]
+    return min(days, default=None)
 
 
 def _past(rule: Rule, scope: Scope, days: Iterable[PastDay]) -> list[DayCount]:
@@ -168,9 +175,8 @@ def _past(rule: Rule, scope: Scope, days: Iterable[PastDay]) -> list[DayCount]:
     narrowing = rule.hold_scope[1:]
     for one in days:
         fields = {name: getattr(one.scope, name) for name in narrowing}
-        if counts_as(rule, one.kind, one.intent, one.result) and scope == Scope.of(
-            one.scope.sku, fields
-        ):
+        counted = one.day != EARLIER and counts_as(rule, one.kind, one.intent, one.result)
+        if counted and scope == Scope.of(one.scope.sku, fields):
             found[one.day] = found.get(one.day, 0) + one.customers
     return [DayCount(day, found[day]) for day in sorted(found)]
 

@@ -82,7 +82,7 @@ class UnitsByDay:
 
 
 class PlainDays:
-    """Time, from the first complaint on: before it nobody knows whether the item was on sale."""
+    """Time, since an item was first heard of: before it nobody knows whether it was on sale."""
 
     unit: Unit = "days"
 

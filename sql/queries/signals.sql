@@ -224,15 +224,21 @@ SELECT sku, occurred_at, source, id, seq, kind, intent, severity, result, custom
 
 -- name: history
 -- Return how many customers complained of what on each day of [$2, $3), for rules that learn what is
--- usual; day 0 for what lies before. What was judged teaches only where it was found to be usual, and
--- then whenever it was.
+-- usual; day 0 if there was anything before. What was judged teaches only where it was found to be
+-- usual, and then up to any day.
 SELECT sku, seller, channel, country, lot, kind, intent, result,
-       CASE WHEN occurred_at >= $2 THEN (occurred_at AT TIME ZONE 'UTC')::date - date '0001-01-01' + 1
-            ELSE 0 END AS day,
+       (occurred_at AT TIME ZONE 'UTC')::date - date '0001-01-01' + 1 AS day,
        count(DISTINCT coalesce(customer, '')) AS customers
   FROM signals
- WHERE sku = $1 AND ((occurred_at < $3 AND judged_by IS NULL) OR judged_usual)
+ WHERE sku = $1 AND occurred_at >= $2
+   AND ((occurred_at < $3 AND judged_by IS NULL) OR judged_usual)
  GROUP BY sku, seller, channel, country, lot, kind, intent, result, day
+ UNION ALL
+(SELECT sku, NULL, NULL, NULL, NULL, kind, intent, result, 0, 1
+   FROM signals
+  WHERE sku = $1 AND occurred_at < $2 AND (judged_by IS NULL OR judged_usual)
+  ORDER BY occurred_at
+  LIMIT 1)
  ORDER BY day;
 
 -- name: judged_usual

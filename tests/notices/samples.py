@@ -365,6 +365,30 @@ SAMPLES: dict[str, dict[str, Any]] = {
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{kind: (kind, facts) for kind, facts in SAMPLES.items()},
+    "statement: risen": (
+        "statement_of_reasons",
+        {
+            **STATEMENT,
+            "reason": {
+                **RULE_REASON, "family": "likelihood", "observed": 12_345.6, "bound": 10_000,
+                "window": 5_184_000.0, "exposure": 1_220,
+                "details": {"complaints": 5, "days": 12, "per": "units", "exposure": 1_220.0,
+                            "expected": 0.617},
+            },
+        },
+    ),
+    "statement: risen, without units": (
+        "statement_of_reasons",
+        {
+            **STATEMENT,
+            "reason": {
+                **RULE_REASON, "family": "likelihood", "observed": 1e15, "bound": 10_000,
+                "window": 5_184_000.0, "exposure": None, "tightened": True,
+                "details": {"complaints": 40, "days": 1, "per": "days", "exposure": 1.0,
+                            "expected": 0.0123},
+            },
+        },
+    ),
     "statement: person": (
         "statement_of_reasons",
         {

@@ -165,7 +165,9 @@ async def plan_of(
 
 # query -> how many parameters, the indexes that must serve it
 HOT: Sequence[tuple[str, str, int, set[str]]] = [
-    ("signals", "observed", 3, {"signals_history_pkey", "signals_2026_11_pkey"}),
+    ("signals", "observed", 4, {"signals_history_pkey", "signals_2026_11_pkey"}),
+    ("signals", "judged_usual", 2, {"signals_history_pkey", "signals_2026_11_pkey"}),
+    ("signals", "shipped_by_day", 2, {"shipments_by_sku"}),
     ("signals", "shipments", 3, {"shipments_by_sku"}),
     ("signals", "lock_sku", 1, {"sku_tallies_pkey"}),
     ("signals", "lock_pending", 1, {"sku_tallies_pkey", "pending_evaluations_pkey"}),
@@ -184,7 +186,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("cases", "events", 1, {"case_events_pkey"}),
     ("cases", "pullers", 2, {"case_events_pkey"}),
     ("attachments", "attached", 2, {"case_signals_pkey", "signals_history_pkey"}),
-    ("attachments", "judge_attached", 1, {"case_signals_pkey", "signals_history_pkey"}),
+    ("attachments", "judge_attached", 3, {"case_signals_pkey", "signals_history_pkey"}),
     ("duties", "claim_due_clocks", 3, {"clocks_due"}),
     ("duties", "clocks", 1, {"clocks_by_case"}),
     ("duties", "tasks", 1, {"manual_tasks_by_case"}),
@@ -277,6 +279,24 @@ async def test_a_function_reads_no_big_table_whole(
     assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < pages / 2
 
 
+async def test_two_years_of_history_are_read_by_the_sku(
+    planner: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    """What is usual for an item is learned from its own signals, by index, month for month."""
+    await planner.execute(f"PREPARE history_ AS {queries('signals')['history']}")
+    since, until = NOW - timedelta(days=800), NOW - timedelta(days=65)
+
+    found = await planner.fetchval(
+        f"EXPLAIN (FORMAT JSON) EXECUTE history_ ('sku-7', '{since}', '{until}')"
+    )
+    plan = list(nodes(json.loads(found)[0]["Plan"]))
+
+    assert "signals_history_pkey" in {node.get("Index Name") for node in plan}
+    assert "signals_history" not in {
+        node.get("Relation Name") for node in plan if node["Node Type"] == "Seq Scan"
+    }
+
+
 async def test_a_window_reads_only_its_months(
     big: OwnerAndRuntimeDsns, planner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
@@ -285,7 +305,7 @@ async def test_a_window_reads_only_its_months(
     since = (NOW - timedelta(days=3)).isoformat()
 
     found = await planner.fetchval(
-        f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE window_ ('sku-7', '{since}', NULL)"
+        f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE window_ ('sku-7', '{since}', NULL, NULL)"
     )
     touched = {
         node["Relation Name"]

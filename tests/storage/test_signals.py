@@ -181,8 +181,8 @@ async def test_judged_signals_do_not_count_again(database: PostgresDatabase) -> 
     ]
     await database.run(lambda tx: tx.cases.attach(opened, [judged], frozenset(), NOW))
 
-    count = await database.run(lambda tx: tx.cases.judge_attached(opened.id))
-    again = await database.run(lambda tx: tx.cases.judge_attached(opened.id))
+    count = await database.run(lambda tx: tx.cases.judge_attached(opened.id, NOW, usual=False))
+    again = await database.run(lambda tx: tx.cases.judge_attached(opened.id, NOW, usual=False))
 
     async def seen(also: object) -> list[str]:
         found = await database.run(
