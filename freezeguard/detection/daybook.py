@@ -139,7 +139,8 @@ class DayBook:
 
     `length` is the window: so long, and up to the last block's five days more. `counts` are the
     customers of the window by the day on which they first complained in it; `returned` the number
-    of those whom the last new block made count on a later day.
+    of those whom the last new block made count on a later day. `measured_anew` says that the last
+    new block brought another kind of exposure.
     """
 
     def __init__(self, background: Background, length: timedelta, factor: float) -> None:
@@ -149,6 +150,7 @@ class DayBook:
         self.start = 0
         self.today = 0
         self.returned = 0
+        self.measured_anew = False
         self.signals: deque[Observed] = deque()
         self.counts: dict[int, int] = {}
         self.exposure: DailyExposure = PlainDays(0)
@@ -222,9 +224,12 @@ class DayBook:
         units = self._background.units
         if units is None or units.between(self.start - HISTORY, day) == 0:
             units = None
-        if self.exposure is not units:
+        exposure: DailyExposure = units or PlainDays(self._first_day)
+        before = self.exposure
+        self.measured_anew = (exposure.unit, exposure.start) != (before.unit, before.start)
+        if self.measured_anew:
             self._loads.clear()
-            self.exposure = units or PlainDays(self._first_day)
+            self.exposure = exposure
 
     def _move_on(self) -> None:
         """Hand over to history what the window has left behind."""

@@ -10,6 +10,7 @@ from freezeguard.detection.exposure import UnitsByDay
 from freezeguard.detection.families import (
     Finding,
     Sample,
+    Spare,
     Tracker,
     counts,
     counts_as,
@@ -88,11 +89,30 @@ def after_the_fix(
     return replace(rule, hold_scope=hold_scope), Evidence(post_fix, shipped, fix.since, fix.factor)
 
 
-def crossings(rule: Rule, evidence: Evidence, *, after: datetime | None = None) -> list[Crossing]:
+class Spares:
+    """Takes in, from one evaluation after the other, how many more signals surely cross nothing."""
+
+    def __init__(self) -> None:
+        self.least: Spare | None = None
+
+    def take(self, spare: Spare | None) -> None:
+        """Take in what one rule has to say of one scope."""
+        if spare is not None:
+            self.least = spare if self.least is None else self.least.and_also(spare)
+
+
+def crossings(
+    rule: Rule,
+    evidence: Evidence,
+    *,
+    after: datetime | None = None,
+    spares: Spares | None = None,
+) -> list[Crossing]:
     """Return the first crossing of each scope: of the bound, or else of the look-bound.
 
     With `after`, only crossings by complaints made later than that moment are looked for. The
-    result does not depend on the order in which signals are given.
+    result does not depend on the order in which signals are given. `spares` is told how far every
+    scope is from a crossing.
     """
     counted = [
         one
@@ -101,7 +121,7 @@ def crossings(rule: Rule, evidence: Evidence, *, after: datetime | None = None) 
     ]
     found = []
     for scope, signals in by_scope(counted, rule.hold_scope):
-        crossing = _first(rule, evidence, scope, signals, after)
+        crossing = _first(rule, evidence, scope, signals, after, spares or Spares())
         if crossing is not None:
             found.append(crossing)
     return found
@@ -113,6 +133,7 @@ def _first(
     scope: Scope,
     signals: Sequence[Observed],
     after: datetime | None,
+    spares: Spares,
 ) -> Crossing | None:
     tracker = _tracker(rule, evidence, scope)
     bounds = list(_bounds(rule, evidence.factor))
@@ -129,6 +150,7 @@ def _first(
             looked = looked or _crossing(
                 rule, evidence, scope, tracker.finding(), sample, kind, bound
             )
+    spares.take(tracker.spare())
     return looked
 
 

@@ -5,6 +5,9 @@ when it looked. The database returns its own count with every batch stored; wher
 nobody else has written in between and a "no" is certain. Where they don't, or where a complaint is
 older than what is kept, the answer is "maybe" and the stored signals decide.
 
+Rules that learn what is usual can't be told from moments alone. For them an evaluation says how
+many more signals surely cross nothing, and until when; that is what is kept, and used up.
+
 A "no" is about the bounds as the rules state them. Two things are not its business: safety rules,
 which one signal crosses, and SKUs with an open case, whose bounds may be tightened.
 """
@@ -12,10 +15,11 @@ which one signal crosses, and SKUs with an open case, whose bounds may be tighte
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import islice
+from struct import Struct
 
-from freezeguard.detection.families import needs_at_least
+from freezeguard.detection.families import Spare, learns, needs_at_least
 from freezeguard.domain.rules import Family, Rule
 
 _TOTAL, _FLOOR, _HEAD = 0, 1, 2
@@ -23,6 +27,9 @@ _TOTAL, _FLOOR, _HEAD = 0, 1, 2
 
 _UINT = "I"
 """Entries are bytes of 32-bit numbers: a third of what a list of them takes."""
+_SPARE = Struct("<IIqq")
+"""Total, signals to spare, and between what moments."""
+_EPOCH = date(1970, 1, 1).toordinal()
 _LAST = 2**32 - 1
 """The last moment that fits, in 2106; SKUs with later ones are not remembered."""
 
@@ -36,15 +43,20 @@ class Watch:
 
     def __init__(self, rules: Iterable[Rule], capacity: int = 1_000_000) -> None:
         self._entries: dict[str, bytes] = {}
+        self._spares: dict[str, bytes] = {}
         self._capacity = capacity
         self.set_rules(rules)
 
     def set_rules(self, rules: Iterable[Rule]) -> None:
         """Take over the rules in force. What was kept for shorter windows is forgotten."""
-        counting = [one for one in rules if one.mode != "off" and one.family is not Family.SAFETY]
+        watched = [one for one in rules if one.mode != "off" and one.family is not Family.SAFETY]
+        counting = [one for one in watched if not learns(one)]
         needed = min((needs_at_least(one) for one in counting), default=0)
         length = max((one.window for one in counting), default=timedelta(0))
+        learning = (needs_at_least(one) for one in watched if learns(one))
+        self._learning_needs = min(learning, default=0)
         self._entries.clear()
+        self._spares.clear()
         self._needed, self._length = needed, -(-length // timedelta(seconds=1))
         self._kept = 2 * needed + 2
 
@@ -53,12 +65,28 @@ class Watch:
 
         `total` is the database's count of the SKU's signals after storing them.
         """
+        by_learning = self._learning_needs > 0 and not self._is_spared(sku, moments, total)
+        return self._might_count(sku, moments, total) or by_learning
+
+    def _is_spared(self, sku: str, moments: Sequence[int], total: int) -> bool:
+        """Use up what an evaluation has said; say whether these moments cross nothing for sure."""
+        known = self._spares.pop(sku, None)
+        if known is not None:
+            before, signals, first, end = _SPARE.unpack(known)
+            left = signals - len(moments)
+            in_time = first <= min(moments) and max(moments) < end
+            if before + len(moments) == total and left >= 0 and in_time:
+                self._keep(self._spares, sku, _SPARE.pack(total, left, first, end))
+                return True
+        return total < self._learning_needs
+
+    def _might_count(self, sku: str, moments: Sequence[int], total: int) -> bool:
         if not self._needed:
             return False
         enough = total >= self._needed
         entry = self._entry_before(sku, moments, total)
         if entry is None:
-            self.forget(sku)
+            self._entries.pop(sku, None)
             return enough
         maybe = self._take_in(entry, moments, total)
         self._put(sku, entry)
@@ -98,18 +126,35 @@ class Watch:
             del entry[_HEAD : _HEAD + surplus]
 
     def _put(self, sku: str, entry: "array[int]") -> None:
-        self._entries[sku] = entry.tobytes()
-        if len(self._entries) > self._capacity:
-            # some at once: skipping over what was deleted before would cost more each time
-            for oldest in list(islice(self._entries, self._capacity // 64 + 1)):
-                del self._entries[oldest]
+        self._keep(self._entries, sku, entry.tobytes())
 
-    def learn(self, sku: str, moments: Iterable[int], floor: int, total: int) -> None:
-        """Remember what the database showed: all moments after `floor`, and its total."""
+    def _keep(self, kept: dict[str, bytes], sku: str, entry: bytes) -> None:
+        kept[sku] = entry
+        if len(kept) > self._capacity:
+            # some at once: skipping over what was deleted before would cost more each time
+            for oldest in list(islice(kept, self._capacity // 64 + 1)):
+                del kept[oldest]
+
+    def learn(
+        self, sku: str, moments: Iterable[int], floor: int, total: int, spare: Spare | None = None
+    ) -> None:
+        """Remember what the database showed: all moments after `floor`, and its total.
+
+        `spare` is what rules that learn say of it, None where they say nothing.
+        """
+        self._spares.pop(sku, None)
+        if spare is not None and spare.signals and 0 <= total <= _LAST:
+            first, end = (_of_day(one) for one in (spare.first, spare.end))
+            entry = _SPARE.pack(total, min(spare.signals, _LAST), first, end)
+            self._keep(self._spares, sku, entry)
+        if self._needed:
+            self._learn_moments(sku, moments, floor, total)
+
+    def _learn_moments(self, sku: str, moments: Iterable[int], floor: int, total: int) -> None:
         lowest = max(floor, 0)
         kept = sorted(one for one in moments if one > lowest)
         if lowest > _LAST or (kept and kept[-1] > _LAST):
-            self.forget(sku)
+            self._entries.pop(sku, None)
             return
         entry = array(_UINT, (total, lowest, *kept))
         self._prune(entry)
@@ -118,6 +163,12 @@ class Watch:
     def forget(self, sku: str) -> None:
         """Forget a SKU: the next look is at the database."""
         self._entries.pop(sku, None)
+        self._spares.pop(sku, None)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._entries.keys() | self._spares.keys())
+
+
+def _of_day(ordinal: int) -> int:
+    """Return the second in which a day begins, in UTC."""
+    return (ordinal - _EPOCH) * 86_400

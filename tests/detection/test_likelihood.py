@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import gamma, nbinom
 
 from freezeguard.detection.daybook import Background, Prior, Priors
-from freezeguard.detection.evaluation import EARLIER, Evidence, PastDay, crossings
+from freezeguard.detection.evaluation import EARLIER, Evidence, PastDay, Spares, crossings
 from freezeguard.detection.exposure import UnitsByDay
 from freezeguard.detection.families.likelihood import LikelihoodTracker, least_complaints
 from freezeguard.detection.statistics.likelihood import (
@@ -22,6 +22,7 @@ from freezeguard.detection.statistics.likelihood import (
     log_block_ratio,
     odds,
 )
+from freezeguard.detection.watch import Watch
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.rules import Family, Rule
 from freezeguard.domain.scope import Scope
@@ -228,6 +229,42 @@ def test_no_crossing_is_missed_for_speed(drawn, units, bound):
         one == pytest.approx(other, abs=1e-9) or one == -inf
         for one, other in zip(sometimes, always, strict=True)
     )
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-130, 0), st.integers(0, 9), st.integers(0, 23)),
+        min_size=1, max_size=60,
+    ),
+    st.lists(st.integers(1, 4), min_size=60, max_size=60), UNITS, st.floats(2, 1e5),
+    st.integers(0, 9),
+)
+def test_the_watch_never_says_no_where_something_is_crossed(drawn, sizes, units, bound, late):
+    """What an evaluation says can be spared is used up, and never hides a crossing.
+
+    Signals arrive in order but for a few that are late, in batches of a few.
+    """
+    arriving = sorted(drawn)
+    arriving += [arriving.pop(n % len(arriving)) for n in range(0, late, 3) if len(arriving) > 1]
+    stream = [on(day, f"{n}{who}", hour + n / 100) for n, (day, who, hour) in enumerate(arriving)]
+    by = rule(bound=bound)
+    watch, stored = Watch([by]), list[Observed]()
+    for size in sizes:
+        news, stream = stream[:size], stream[size:]
+        if not news:
+            break
+        stored += news
+        moments = [int(one.occurred_at.timestamp()) for one in news]
+        maybe = watch.might_cross("K-1", moments, len(stored))
+        after = min(one.occurred_at for one in news) - timedelta(microseconds=1)
+        spares = Spares()
+        evidence = Evidence(stored, units or (), priors=PRIORS)
+        crossed = crossings(by, evidence, after=after, spares=spares)
+        assert maybe or not crossed
+        if crossed:
+            break
+        if maybe:
+            watch.learn("K-1", moments, 0, len(stored), spares.least)
 
 
 @given(DAYS, UNITS, st.integers(-60, 0))

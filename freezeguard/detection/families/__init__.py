@@ -6,12 +6,12 @@ from math import ceil
 from freezeguard.detection.daybook import BLOCK, HISTORY, Background
 from freezeguard.detection.families.counting import WindowTracker
 from freezeguard.detection.families.likelihood import LikelihoodTracker, least_complaints
-from freezeguard.detection.families.tracker import Finding, Sample, Tracker
+from freezeguard.detection.families.tracker import Finding, Sample, Spare, Tracker
 from freezeguard.detection.windows import Exposure, Observed
 from freezeguard.domain.rules import Family, Rule
 from freezeguard.domain.signals import MEASURED, Kind, Severity, counts_against_the_item
 
-__all__ = ["Finding", "Sample", "Tracker"]
+__all__ = ["Finding", "Sample", "Spare", "Tracker"]
 
 def learns(rule: Rule) -> bool:
     """Say whether a rule compares an item with its own history."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil, inf, log, sqrt
 
 from freezeguard.detection.daybook import BLOCK, Background, Baseline, DayBook, Prior
-from freezeguard.detection.families.tracker import NOTHING, Finding, Sample
+from freezeguard.detection.families.tracker import NOTHING, Finding, Sample, Spare
 from freezeguard.detection.statistics.likelihood import (
     LEAST_LIMIT,
     cautious_rate,
@@ -20,6 +20,7 @@ from freezeguard.detection.statistics.likelihood import (
 from freezeguard.detection.windows import Observed
 from freezeguard.domain.rules import Rule
 
+MARGIN = log(1.5)
 DISPERSION = 1.5
 """Shape of the mood of a block: one in ten brings less than a fifth of what is usual."""
 
@@ -106,6 +107,20 @@ class LikelihoodTracker:
         customers = len({one.customer or b"" for one in signals})
         return Finding(signals, customers, units, details)
 
+    def spare(self) -> Spare:
+        """Return how many more signals can't reach what is wanted, until the block ends.
+
+        One that is made later than all others multiplies the sum by `factor` at most, and adds one
+        beginning; one from an earlier day of the window adds a beginning that is `factor` times as
+        likely as the next: twice the factor, in all. A further half is left for units that are
+        reported later and make the usual rate lower.
+        """
+        book = self._book
+        too_few = self._least - book.customers - 1
+        room = self._wanted - self._ceiling - MARGIN
+        quiet = ceil(room / log(2 * self._factor)) - 1 if room > 0 else 0
+        return Spare(max(0, too_few, quiet), book.today, (book.block + 1) * BLOCK)
+
     def _one_fewer(self) -> float:
         """Return the log odds at the same moment without the newest complaint that counts."""
         counts, today = self._book.counts, self._book.today
@@ -129,7 +144,7 @@ class LikelihoodTracker:
         """
         book, before = self._book, self._rate
         self._added_up = -1
-        if book.returned:
+        if book.returned or book.measured_anew:
             self._blocks.clear()
         if book.customers < self._least:
             self._ceiling = inf
@@ -139,9 +154,9 @@ class LikelihoodTracker:
         blocks = (book.today - book.start) // BLOCK + 1
         fall = log(before / self._rate) if before > self._rate else 0.0
         steepness = (blocks * DISPERSION + book.customers) * (root - 1) / (root + 1)
-        limited = before < self._rate and max(book.counts.values()) > LEAST_LIMIT
         self._ceiling += fall * steepness + (book.returned + 1) * self._gain
-        if limited:
+        limited = before < self._rate and max(book.counts.values()) > LEAST_LIMIT
+        if limited or book.measured_anew:
             self._ceiling = inf
 
     # ------------------------------------------------------------------------------ the sum

@@ -33,6 +33,24 @@ class Finding:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """How many more signals surely cross nothing, if made on the days from `first` to before `end`.
+
+    Days are ordinals, in UTC. What is made earlier may cross at its own moment.
+    """
+
+    signals: int
+    first: int
+    end: int
+
+    def and_also(self, other: "Spare") -> "Spare":
+        """Return what holds for both."""
+        return Spare(
+            min(self.signals, other.signals), max(self.first, other.first), min(self.end, other.end)
+        )
+
+
 class Tracker(Protocol):
     """Follows one item (a SKU, or what a rule's hold is narrowed to) by one rule."""
 
@@ -42,4 +60,8 @@ class Tracker(Protocol):
 
     def finding(self) -> Finding:
         """Return what the last sample rests on."""
+        ...
+
+    def spare(self) -> Spare | None:
+        """Return how many more signals surely cross nothing; None where that is not known."""
         ...

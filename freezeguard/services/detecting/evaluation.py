@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
+from freezeguard.detection.evaluation import Evidence, Fix, Spares, after_the_fix, crossings
 from freezeguard.detection.governor import Charge, charge_for, exhausted
 from freezeguard.detection.windows import Observed, moment_before
 from freezeguard.domain.acts.outcome import stricter_lane
@@ -45,7 +45,8 @@ REFREEZABLE = frozenset({State.REINSTATING, State.PROBATION, State.APPEALED})
 class Evaluated:
     """What an evaluation brought about.
 
-    `moments` (whole seconds) and `floor` are what the watch may remember once this is committed.
+    `moments` (whole seconds), `floor` and `spare` are what the watch may remember once this is
+    committed.
     """
 
     sku: str
@@ -53,6 +54,7 @@ class Evaluated:
     moments: tuple[int, ...] = ()
     floor: int = 0
     total: int = 0
+    spares: Spares = field(default_factory=Spares)
 
 
 @dataclass(slots=True)
@@ -198,7 +200,8 @@ class Evaluation:
         for case in [one for one in look.cases if may_freeze_again(one)]:
             await self._tightened(look, rule, case)
         evidence = look.gathered.evidence(rule)
-        for crossing in crossings(rule, evidence, after=look.before_news):
+        found = crossings(rule, evidence, after=look.before_news, spares=look.result.spares)
+        for crossing in found:
             await self._current_or_historical(look, rule, evidence, crossing)
 
     async def _tightened(self, look: _Look, rule: Rule, case: Case) -> None:

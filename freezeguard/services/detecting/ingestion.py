@@ -299,7 +299,8 @@ class Ingestion:
     def _settle(self, evaluated: Evaluated) -> None:
         self._on_frozen(evaluated.aftermaths)
         self._watch.learn(
-            evaluated.sku, evaluated.moments, evaluated.floor, evaluated.total
+            evaluated.sku, evaluated.moments, evaluated.floor, evaluated.total,
+            evaluated.spares.least,
         )
 
     async def _store(
