@@ -78,7 +78,7 @@ async def stage(shop_skus: int, registered: int) -> AsyncIterator[Stage]:
         shop = await stack.enter_async_context(running_shop("--seed", str(shop_skus)))
         settings: dict[str, Any] = {
             "database_url": dsns.runtime, "data_dir": str(place / "data"), "port": 0,
-            "budget": PLENTY, "log_level": "error",
+            "budget": PLENTY, "log_level": "error", "default_policy": False,
             "catalogues": {"shop": sample_configuration(shop.url, shop.admin_token)},
         }
         skus = (await shop.sellable())[:registered]

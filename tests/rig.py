@@ -251,6 +251,7 @@ def fast_settings(
         "budget": {"per_source": 1000, "per_category": 1000, "per_vendor": 1000, "shop": 1000},
         "policy": {"probation_time": "1s", "probation_units": 0, "probation_check": "1s"},
         "limits": {"drain_seconds": 2.0},
+        "default_policy": False,
     }
     for name, value in overrides.items():
         both = isinstance(value, dict) and isinstance(settings.get(name), dict)

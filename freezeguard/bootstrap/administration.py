@@ -237,7 +237,7 @@ async def open_administration(settings: Settings) -> AsyncIterator[Administratio
         database = await PostgresDatabase.connect(dsns.runtime, min_size=1, max_size=2, reserved=1)
         try:
             now = (await DatabaseClock.open(database, utc_now)).now
-            await ensure_instance(database, now())
+            await ensure_instance(database, now(), settings)
             access = Access(database, now, ids_by(now), new_secret)
             yield Administration(
                 database, access, calendars_of(settings), WordedLanguages(), now, operator_name()

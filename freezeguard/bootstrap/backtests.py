@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic import ValidationError
+
 from freezeguard.api import batches
 from freezeguard.api.batches import Parsed, Rejected
 from freezeguard.api.json_text import parse
@@ -20,7 +22,7 @@ from freezeguard.api.models.units import UnitsIn
 from freezeguard.bootstrap.imports.files import Entry
 from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.windows import Observed, Shipment
-from freezeguard.domain.errors import InvalidInput
+from freezeguard.domain.errors import FreezeguardError, InvalidInput
 from freezeguard.domain.rules import Rule, read_rule
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity
@@ -164,13 +166,30 @@ def _moment(text: str) -> datetime:
 def read_rules(paths: Iterable[Path]) -> tuple[Rule, ...]:
     """Read rules from JSON or TOML files: one rule each, or several under `rules`.
 
-    Raises InvalidInput, or what pydantic and the readers raise.
+    Raises InvalidInput with what is wrong and where.
     """
-    found: list[Rule] = []
-    for path in paths:
+    return tuple(_rule(path, body) for path in paths for body in _bodies(path))
+
+
+def _bodies(path: Path) -> list[Any]:
+    try:
         text = path.read_text(encoding="utf-8")
         body = tomllib.loads(text) if path.suffix == ".toml" else parse(text)
-        for one in body.get("rules", [{"id": path.stem, **body}]):
-            sent = RuleIn.model_validate(one)
-            found.append(read_rule(sent.model_dump(mode="json", exclude_none=True), 1))
-    return tuple(found)
+    except (ValueError, FreezeguardError) as error:
+        raise InvalidInput(f"{path.name} can't be read: {error}") from None
+    several = body.get("rules") if isinstance(body, dict) else None
+    if isinstance(several, list):
+        return several
+    if not isinstance(body, dict) or several is not None:
+        raise InvalidInput(f"{path.name} holds no rule, and no list of `rules`.")
+    return [{"id": path.stem, **body}]
+
+
+def _rule(path: Path, body: Any) -> Rule:
+    try:
+        sent = RuleIn.model_validate(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "/".join(str(one) for one in first["loc"])
+        raise InvalidInput(f"{path.name}: {where}: {first['msg']}.") from None
+    return read_rule(sent.model_dump(mode="json", exclude_none=True), 1)

@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import structlog
 
 from freezeguard.bootstrap.settings import Settings
+from freezeguard.detection.defaultpolicy import BODIES
 from freezeguard.domain.errors import Unavailable
+from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import EmbeddedServer, prepare_database
 from freezeguard.storage.health import connect, role_rights
@@ -153,8 +155,19 @@ async def check_role(dsn: str, *, allow_owner: bool) -> None:
         )
 
 
-async def ensure_instance(database: PostgresDatabase, now: datetime) -> bytes:
-    """Return the key that customer references are hashed with, made at the first start."""
-    await database.run(lambda tx: tx.people.create_instance(secrets.token_bytes(32), now))
+async def ensure_instance(database: PostgresDatabase, now: datetime, settings: Settings) -> bytes:
+    """Return the key that customer references are hashed with, made at the first start.
+
+    So are the rules of the default policy, unless the settings say otherwise.
+    """
+
+    async def begin(tx: Transaction) -> None:
+        created = await tx.people.create_instance(secrets.token_bytes(32), now)
+        for body in BODIES if created and settings.default_policy else ():
+            await tx.detection.put_rule(dict(body), "freezeguard", now)
+            await tx.record.write(now, "freezeguard", "put_rule", f"rule:{body['id']}",
+                                  details=dict(body))  # fmt: skip
+
+    await database.run(begin)
     instance = await database.run(lambda tx: tx.people.instance())
     return bytes(instance["customer_key"])

@@ -312,7 +312,7 @@ async def _open(
     )
     stack.push_async_callback(database.close)
     clock = await DatabaseClock.open(database, utc_now)
-    customer_key = await ensure_instance(database, clock.now())
+    customer_key = await ensure_instance(database, clock.now(), settings)
     catalogues = open_catalogues(settings.catalogues)
     for catalogue in catalogues.values():
         stack.push_async_callback(catalogue.close)

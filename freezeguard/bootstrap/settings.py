@@ -420,6 +420,10 @@ class Settings(BaseSettings):
         default=False,
         description="Serve although the database role owns tables or bypasses row security.",
     )
+    default_policy: bool = Field(
+        default=True,
+        description="Give a new database the default policy, armed (docs/detection.md).",
+    )
     image_max_age: Duration = Field(
         timedelta(hours=1), description="Before-images older than this are read again."
     )

@@ -18,6 +18,7 @@ from freezeguard.cli.imports import (
     Set,
     Values,
     as_usage,
+    check_form,
     read_mapping_of,
 )
 from freezeguard.cli.options import AsJson, examples
@@ -87,6 +88,7 @@ def backtest(
     with reported(as_json=as_json):
         from freezeguard.bootstrap.backtests import read_alerts
 
+        check_form(form, delimiter)
         rules = _rules(rule)
         with as_usage():
             alerts = {} if truth is None else read_alerts(truth, truth_column)
@@ -108,22 +110,13 @@ def _nothing(past: "Past") -> str:
 
 
 def _rules(files: Sequence[Path] | None) -> "tuple[Rule, ...]":
-    from pydantic import ValidationError
-
     from freezeguard.bootstrap.backtests import read_rules
     from freezeguard.detection.defaultpolicy import default_policy
 
     if not files:
         return default_policy()
     with as_usage():
-        try:
-            rules = read_rules(files)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = "/".join(str(one) for one in first["loc"])
-            raise Failure(Exit.USAGE, "invalid_rule", f"{where}: {first['msg']}") from None
-        except ValueError as error:
-            raise Failure(Exit.USAGE, "invalid_file", f"A rule can't be read: {error}") from None
+        rules = read_rules(files)
     if len({one.id for one in rules}) < len(rules):
         raise Failure(Exit.USAGE, "invalid_rule", "Two rules have one id.")
     return rules

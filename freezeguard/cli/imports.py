@@ -62,6 +62,14 @@ def read_mapping_of(
             raise Failure(Exit.USAGE, "invalid_file", f"{file} is no TOML: {error}") from None
 
 
+def check_form(form: str | None, delimiter: str) -> None:
+    """Raise wrong usage where a file can't be of this form."""
+    if form not in {None, "csv", "ndjson"}:
+        raise Failure(Exit.USAGE, "invalid_format", "--format is csv or ndjson.")
+    if len(delimiter) != 1 or delimiter in '\r\n"':
+        raise Failure(Exit.USAGE, "invalid_delimiter", "--delimiter is one character.")
+
+
 @contextlib.contextmanager
 def as_usage() -> Iterator[None]:
     """Turn what does not fit in options or in a file as a whole into wrong usage."""
@@ -222,10 +230,7 @@ def _run(
     from freezeguard.bootstrap.imports.runs import open_import
     from freezeguard.bootstrap.running import run
 
-    if form not in {None, "csv", "ndjson"}:
-        raise Failure(Exit.USAGE, "invalid_format", "--format is csv or ndjson.")
-    if len(delimiter) != 1 or delimiter in '\r\n"':
-        raise Failure(Exit.USAGE, "invalid_delimiter", "--delimiter is one character.")
+    check_form(form, delimiter)
     quiet_logs()
     settings = read_settings()
     require_database(settings)

@@ -7,11 +7,11 @@ from freezeguard.domain.rules import Rule, read_rule
 
 BODIES: Sequence[Mapping[str, Any]] = (
     {"id": "safety", "family": "safety", "mode": "armed"},
-    {"id": "risen", "family": "likelihood", "bound": 10_000, "look": 1_300, "mode": "armed"},
+    {"id": "risen", "family": "likelihood", "bound": 10_000, "look": 1_100, "mode": "armed"},
 )
 """One safety signal of a trusted source is enough. A rise of 10,000 to one freezes, one of
-1,300 to one is shown to a person: with units shipped that was 1.5 and 10 wrong ones in 1,000
-SKU-years of a simulated shop, without units about 5 and 20 of real products."""
+1,100 to one is shown to a person: with units shipped that was 1 and 10 wrong ones in 1,000
+SKU-years of a simulated shop, without units 7 and 16 of real products."""
 
 
 def default_policy() -> tuple[Rule, ...]:

@@ -158,6 +158,7 @@ def _settings(place: Path, shop: ShopClient, mail_port: int) -> Settings:
     return HermeticSettings(
         data_dir=place / "data",
         port=port,
+        default_policy=False,
         catalogues={"shop": sample_configuration(shop.url, shop.admin_token)},
         mail={"host": "127.0.0.1", "port": mail_port, "digest_after": 100},
         shop={"name": "Demo Shop", "contact_address": "quality@shop.example"},

@@ -1,0 +1,174 @@
+"""`freezeguard backtest`: files in, a table, a document or a page out, and no database anywhere."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Shell, bare_environment
+
+START = datetime(2024, 1, 1, 9, tzinfo=UTC)
+HEAD = "ticket,sku,created,who,brand,severity\n"
+OPTIONS = (
+    "--set", "source=crm", "--set", "kind=complaint", "--map", "id=ticket", "--map",
+    "occurred_at=created", "--map", "customer=who", "--map", "vendor=brand",
+)
+CAERS = Path(__file__).resolve().parents[3] / "shared" / "data" / "caers"
+
+
+def rows(sku: str, *days: float) -> str:
+    """Return a complaint of a customer of its own on each of these days."""
+    return "".join(
+        f"{sku}-{day},{sku},{(START + timedelta(days=day)).isoformat()},c{day},acme,minor\n"
+        for day in days
+    )
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """Return a shell without a database, beside a file of complaints."""
+    surge = [500 + n / 2 for n in range(14)]
+    (tmp_path / "complaints.csv").write_text(
+        HEAD + rows("LAMP-9", 1, 300, *surge) + rows("VASE-1", *range(0, 700, 50))
+        + rows("LAMP-9", 300) + "x,,never,c,acme,minor\n"
+    )  # fmt: skip
+    alert = (START + timedelta(days=520)).date()
+    (tmp_path / "recalls.csv").write_text(f"sku,alert_date\nLAMP-9,{alert}\nGHOST,{alert}\n")
+    return Shell(tmp_path, bare_environment(tmp_path, FREEZEGUARD_DATABASE_URL="nonsense"))
+
+
+def path(shell: Shell, name: str) -> str:
+    """Return the path of a file of this test."""
+    return str(shell.place / name)
+
+
+async def test_a_table_says_what_each_rule_would_have_done(shell: Shell) -> None:
+    """One row a rule; what did not fit, came twice or is unknown is said beside it."""
+    ran = await shell.run(
+        "backtest", path(shell, "complaints.csv"), *OPTIONS, "--truth", path(shell, "recalls.csv")
+    )
+
+    assert 0 == ran.code, ran.err
+    heads, *lines = [line.split("\t") for line in ran.out.splitlines()]
+    table = {line[0]: dict(zip(heads, line, strict=True)) for line in lines}
+    assert {"safety", "risen"} == set(table)
+    assert "1 of 1" == table["risen"]["before the alert"]
+    assert table["risen"]["median lead"].endswith("days")
+    assert "1 entries did not fit, 1 came twice" in ran.err
+    assert "GHOST" in ran.err
+
+
+async def test_a_document_has_every_freeze_with_its_reason(shell: Shell) -> None:
+    """For machines: freezes, leads, and between what rates the truth lies."""
+    (shell.place / "three.toml").write_text('family = "count"\nwindow = "10d"\nbound = 3\n')
+    ran = await shell.run(
+        "backtest", path(shell, "complaints.csv"), *OPTIONS, "--json", "--rule",
+        path(shell, "three.toml"), "--truth", path(shell, "recalls.csv"), "--stopped", "30",
+    )  # fmt: skip
+
+    [result] = ran.document["rules"]
+    assert ("three", 3, 1) == (result["rule"], result["bound"], result["alerts_before"])
+    first = result["freezes"][0]
+    assert ("LAMP-9", False) == (first["sku"], first["wrong"])
+    assert first["at"].startswith("2025-05-16")
+    assert "3 complaints" in first["reason"]
+    assert result["lead_days"]["LAMP-9"] == first["lead_days"] == 18.62
+    assert 0 == result["wrong_per_1000"] == result["wrong_per_1000_between"][0]
+
+
+class Page(HTMLParser):
+    """Reads what a page would load, and the words on it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.tags: list[str] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loads += [value or "" for name, value in attrs if name in {"src", "href", "srcset"}]
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+async def test_the_report_is_one_page_that_loads_nothing(shell: Shell) -> None:
+    """Charts, leads and reasons in one file; names of SKUs can't bring markup into it."""
+    hostile = "<script>alert(1)</script>"
+    with (shell.place / "complaints.csv").open("a") as file:
+        file.write(rows(hostile, *[600 + n for n in range(9)]))
+    ran = await shell.run(
+        "backtest", path(shell, "complaints.csv"), *OPTIONS, "--truth",
+        path(shell, "recalls.csv"), "--report", path(shell, "report.html"),
+    )  # fmt: skip
+    text = (shell.place / "report.html").read_text()
+    page = Page(text)
+
+    assert 0 == ran.code, ran.err
+    assert [] == page.loads
+    assert "script" not in page.tags
+    assert page.tags.count("svg") >= 3
+    assert hostile in page.words
+    assert not re.search(r"url\(|@import|https?://", text)
+    assert "days before" in page.words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--truth", "complaints.csv"], "no column 'alert_date'"),
+        (["--rule", "recalls.csv"], "recalls.csv can't be read"),
+        (["--rule", "bad.toml"], "family"),
+        (["--map", "id=nothing"], "no column 'nothing'"),
+        (["--format", "xls"], "csv or ndjson"),
+    ],
+)
+async def test_what_can_not_be_used_is_said(
+    shell: Shell, arguments: list[str], says: str
+) -> None:
+    """Wrong files and options are wrong usage, with what is wrong."""
+    (shell.place / "bad.toml").write_text('family = "magic"\n')
+    given = [one if one.startswith("-") or "=" in one else path(shell, one) for one in arguments]
+    if "xls" in arguments:
+        given = arguments
+    ran = await shell.run("backtest", path(shell, "complaints.csv"), *OPTIONS, *given)
+
+    assert 2 == ran.code, (ran.out, ran.err)
+    assert says in ran.err
+
+
+async def test_a_file_without_a_signal_is_no_result(shell: Shell) -> None:
+    """Nothing that fits is nothing to replay, and the first reason is named."""
+    (shell.place / "empty.csv").write_text(HEAD + "x,,never,c,acme,minor\n")
+    ran = await shell.run("backtest", path(shell, "empty.csv"), *OPTIONS)
+
+    assert 1 == ran.code
+    assert "no signal" in ran.err
+
+
+@pytest.mark.skipif(
+    not CAERS.exists(), reason="the real complaints are not here: ../shared/data/caers"
+)
+async def test_real_complaints_are_replayed_with_their_alerts(tmp_path: Path) -> None:
+    """31,598 complaints and 18 alerts: the table, the page, and no freeze without its reason."""
+    shell = Shell(tmp_path, bare_environment(tmp_path))
+    ran = await shell.run(
+        "backtest", str(CAERS / "events.csv.gz"), "--truth", str(CAERS / "ground_truth.csv"),
+        "--set", "source=caers", "--set", "kind=complaint", "--map", "id=event_id", "--map",
+        "customer=case_id", "--map", "occurred_at=received_at", "--map", "vendor=brand",
+        "--values", "severity:1=minor,2=major,3=critical,4=critical", "--json",
+        "--report", str(tmp_path / "report.html"),
+    )  # fmt: skip
+
+    assert 0 == ran.code, ran.err
+    found = ran.document
+    assert (31_598, 9_372) == (found["signals"], found["skus"])
+    [risen] = [one for one in found["rules"] if one["rule"] == "risen"]
+    assert risen["wrong_per_1000"] <= 10
+    assert risen["alerts_before"] >= 6
+    assert all("would be usual" in one["reason"] for one in risen["freezes"])
+    assert (tmp_path / "report.html").stat().st_size > 50_000
