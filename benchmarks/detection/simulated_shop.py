@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from freezeguard.detection.daybook import UNLEARNED, Background, Prior, Priors
 from freezeguard.detection.exposure import UnitsByDay
 from freezeguard.detection.families import track
-from freezeguard.detection.statistics.priors import fit_gamma_prior
+from freezeguard.detection.statistics.priors import fit_gamma_prior, without_loud_days
 from freezeguard.detection.windows import Exposure, Observed
 from freezeguard.domain.rules import Rule, read_rule
 from freezeguard.domain.scope import Scope
@@ -56,7 +56,8 @@ def simulation() -> ModuleType:
 
 def learned(shop: Shop, history: int) -> Priors:
     """Return the prior that the shop's own history shows."""
-    counts = shop["complaints"][:, :history].sum(axis=1).tolist()
+    complaints = shop["complaints"][:, :history]
+    counts = [without_loud_days(row[row > 0].tolist(), history) for row in complaints]
     units = shop["units"][:, :history].sum(axis=1).tolist()
     shape, exposure = fit_gamma_prior(counts, units)
     return Priors(units=Prior(shape, exposure), days=UNLEARNED.days)

@@ -21,6 +21,7 @@ from freezeguard.services.commands.evidencefiles import EvidenceFiles
 from freezeguard.services.commands.freezes import Freezes
 from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.detecting.ingestion import Ingestion
+from freezeguard.services.detecting.preview import Preview
 from freezeguard.services.detecting.rulebook import RuleBook
 from freezeguard.services.enforcing.heldset import HeldSet
 from freezeguard.services.masterdata.access import Access
@@ -54,6 +55,7 @@ class Context:
     evidence: EvidenceFiles
     held: HeldSet
     rules: RuleBook
+    preview: Preview
     access: Access
     calendars: Calendars
     languages: Languages

@@ -61,6 +61,7 @@ from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.delivering.posting import Posting
 from freezeguard.services.detecting.evaluation import Evaluation
 from freezeguard.services.detecting.ingestion import Ingestion
+from freezeguard.services.detecting.preview import Preview
 from freezeguard.services.detecting.rulebook import RuleBook
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.enforcement import Enforcement
@@ -430,6 +431,7 @@ def build(
         evidence=_evidence(settings, database, commands, now, new_id),
         held=held,
         rules=rules,
+        preview=Preview(database, rules, now),
         access=access,
         calendars=calendars,
         languages=WordedLanguages(),

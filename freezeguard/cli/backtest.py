@@ -89,13 +89,13 @@ def backtest(
         from freezeguard.bootstrap.backtests import read_alerts
 
         check_form(form, delimiter)
-        rules = _rules(rule)
+        rules = rules_of(rule)
         with as_usage():
             alerts = {} if truth is None else read_alerts(truth, truth_column)
         mapping = read_mapping_of(mapping_file, columns, constants, values)
-        past = _read(file, units, form, delimiter, mapping, may_assert_safety)
-        if not past.items:
-            raise Failure(Exit.BAD, "nothing_to_replay", _nothing(past))
+        past = read_past_of(
+            file, units, form, delimiter, mapping, may_assert_safety=may_assert_safety
+        )
         run = Run(past, rules, alerts, timedelta(days=stopped))
         run.replay()
         if report is not None:
@@ -109,7 +109,8 @@ def _nothing(past: "Past") -> str:
     return f"There is no signal in the file; {past.rejected} entries don't fit.{why}"
 
 
-def _rules(files: Sequence[Path] | None) -> "tuple[Rule, ...]":
+def rules_of(files: Sequence[Path] | None) -> "tuple[Rule, ...]":
+    """Read rules from files, or take the default policy; what does not fit is wrong usage."""
     from freezeguard.bootstrap.backtests import read_rules
     from freezeguard.detection.defaultpolicy import default_policy
 
@@ -122,10 +123,11 @@ def _rules(files: Sequence[Path] | None) -> "tuple[Rule, ...]":
     return rules
 
 
-def _read(
-    file: Path, units: Path | None, form: str | None, delimiter: str, mapping: Any,
+def read_past_of(
+    file: Path, units: Path | None, form: str | None, delimiter: str, mapping: Any, *,
     may_assert_safety: bool,
 ) -> "Past":
+    """Read a file of signals, and one of units shipped; a file without a signal is a failure."""
     from freezeguard.bootstrap.backtests import read_past
     from freezeguard.bootstrap.imports.files import open_file
     from freezeguard.bootstrap.imports.mapping import ColumnMapping
@@ -140,11 +142,14 @@ def _read(
         ).entries(ColumnMapping(constants={"source": "file"}))
         bar = stack.enter_context(progress())
         task = bar.add_task(f"reading {file.name}", total=max(opened.size, 1), pace="")
-        return read_past(
+        past = read_past(
             opened.entries(mapping), shipped, datetime.now(UTC),
             may_assert_safety=may_assert_safety,
             progress=lambda n: bar.update(task, completed=opened.done, pace=f"{n:,} signals"),
         )
+    if not past.items:
+        raise Failure(Exit.BAD, "nothing_to_replay", _nothing(past))
+    return past
 
 
 class Run:

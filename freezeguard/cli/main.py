@@ -29,6 +29,7 @@ from freezeguard.cli import (
     status,
     subjects,
     suppressions,
+    tuning,
     vendors,
     webhooks,
 )
@@ -79,6 +80,7 @@ cases.app.command("evidence", help=evidence.EVIDENCE, short_help="List or fetch 
     evidence.evidence
 )
 app.add_typer(rules.app, name="rules", help="When complaints are enough.")
+rules.app.command("tune", help=tuning.HELP, short_help="Find a bound for a budget.")(tuning.tune)
 app.command("backtest", help=backtest.HELP, short_help="What rules would have done.")(
     backtest.backtest
 )

@@ -10,7 +10,7 @@ from freezeguard.cli import remote
 from freezeguard.cli.failures import Exit, Failure, reported
 from freezeguard.cli.jsontext import read_json
 from freezeguard.cli.options import AsJson, examples
-from freezeguard.cli.output import print_json, print_table
+from freezeguard.cli.output import moment, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -122,6 +122,44 @@ def set_rule(
             print_json(stored)
         else:
             print(f"{stored['id']} is {stored['mode']}, version {stored['version']}.")
+
+
+@app.command(
+    "preview",
+    short_help="Try a rule on the last days.",
+    help=examples(
+        "freezeguard rules preview rule.toml --days 30",
+        text="Say what a rule would have stopped on the stored signals of the last days, when and "
+        "why, by the engine that runs live. Nothing is stored.",
+    ),
+)
+def preview_rule(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON or TOML.")],
+    *,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How far back.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Try a rule on the last days."""
+    with reported(as_json=as_json):
+        body = _read(file)
+        body.pop("id", None)
+        looked_at, after, items = 0, None, list[dict[str, Any]]()
+        while True:
+            asked = {"rule": body, "days": days, **({} if after is None else {"after": after})}
+            found = remote.ask("POST", "/v1/rules/preview", body=asked)
+            items += found["items"]
+            looked_at, after = looked_at + found["looked_at"], found["next"]
+            if after is None:
+                break
+        if as_json:
+            print_json({"items": items, "looked_at": looked_at})
+            return
+        print_table(
+            ("sku", "when", "would", "why"),
+            [(one["sku"], moment(one["at"]), one["outcome"], one["reason"]["sentence"])
+             for one in items],
+            empty=f"nothing: {looked_at} SKUs had enough signals",
+        )
 
 
 def _without_nothing(given: dict[str, Any]) -> dict[str, Any]:

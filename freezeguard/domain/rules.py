@@ -16,6 +16,10 @@ Mode = Literal["armed", "shadow", "off"]
 Lane = Literal["quality", "safety", "authority"]
 
 
+DEFAULT_FACTOR = 7.0
+"""How many times the usual rate a defect is taken to bring: see docs/decisions/0030."""
+
+
 class Family(StrEnum):
     """The statistic that a rule watches."""
 
@@ -77,7 +81,7 @@ class Rule:
     min_units: int = 0
     min_customers: int = 0
     hold_scope: tuple[str, ...] = ("sku",)
-    factor: float = 8.0
+    factor: float = DEFAULT_FACTOR
 
     def __post_init__(self) -> None:
         for problem in _problems(self):
@@ -146,7 +150,9 @@ def format_window(window: timedelta) -> str:
     return f"{seconds}s"
 
 
-PLAIN: Mapping[str, Any] = {"window": "30d", "bound": 1, "min_customers": 0, "factor": 8}
+PLAIN: Mapping[str, Any] = {
+    "window": "30d", "bound": 1, "min_customers": 0, "factor": DEFAULT_FACTOR,
+}
 """What a rule that leaves these out means."""
 DEFAULTS: Mapping[Family, Mapping[str, Any]] = {
     Family.LIKELIHOOD: {**PLAIN, "window": "60d", "bound": 10_000, "min_customers": 3},
@@ -178,6 +184,28 @@ def read_rule(body: Mapping[str, Any], version: int) -> Rule:
         hold_scope=tuple(body.get("hold_scope") or ("sku",)),
         factor=float(body.get("factor") or usual["factor"]),
     )
+
+
+def rule_body(rule: Rule) -> dict[str, Any]:
+    """Return a rule in its JSON form; the inverse of `read_rule`."""
+    scope = {name: getattr(rule.scope, name) for name in ("category", "vendor", "sku")}
+    body: dict[str, Any] = {
+        "id": rule.id,
+        "family": rule.family.value,
+        "window": format_window(rule.window),
+        "bound": rule.bound,
+        "look": rule.look,
+        "lane": rule.lane,
+        "mode": rule.mode,
+        "scope": {name: value for name, value in scope.items() if value is not None},
+        "kinds": sorted(kind.value for kind in rule.kinds),
+        "intents": sorted(rule.intents),
+        "min_units": rule.min_units,
+        "min_customers": rule.min_customers,
+        "hold_scope": list(rule.hold_scope),
+        "factor": rule.factor,
+    }
+    return {name: value for name, value in body.items() if value not in (None, [], {})}
 
 
 def _default_kinds(family: Family) -> tuple[Kind, ...]:

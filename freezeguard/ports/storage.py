@@ -158,6 +158,12 @@ class Signals(Protocol):
         """Return what had been judged as usual by a moment, by day."""
         ...
 
+    async def skus_with_news(
+        self, scope: RuleScope, since: datetime, least: int, *, after: str, limit: int
+    ) -> list[str]:
+        """Return the next SKUs of a scope with at least so many signals, and one since a moment."""
+        ...
+
     async def shipped_by_day(self, sku: str, since: datetime) -> list[Shipment]:
         """Return the units shipped on each day from a midnight on, at its start.
 

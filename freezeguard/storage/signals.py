@@ -223,6 +223,15 @@ class PostgresSignals:
         )
         return skus[-1] if scope.sku is None and len(skus) == limit else None
 
+    async def skus_with_news(
+        self, scope: RuleScope, since: datetime, least: int, *, after: str, limit: int
+    ) -> list[str]:
+        rows = await self._connection.fetch(
+            SQL["skus_with_news"], after, since, least, limit, scope.sku, scope.vendor,
+            scope.category,
+        )
+        return [row["sku"] for row in rows]
+
     async def _tallied(self, after: str, limit: int) -> list[str]:
         rows = await self._connection.fetch(SQL["tallied_skus"], after, limit)
         return [row["sku"] for row in rows]

@@ -161,6 +161,19 @@ ON CONFLICT (sku) DO UPDATE SET
 -- Return the next SKUs that have a tally, in order.
 SELECT sku FROM sku_tallies WHERE sku > $1 ORDER BY sku LIMIT $2;
 
+-- name: skus_with_news
+-- Return the next SKUs of a scope, in order, that have so many signals, and one since a moment.
+SELECT tallies.sku
+  FROM sku_tallies AS tallies
+  LEFT JOIN skus ON skus.sku = tallies.sku
+ WHERE tallies.sku > $1 AND tallies.signals >= $3
+   AND ($5::text IS NULL OR tallies.sku = $5)
+   AND ($6::text IS NULL OR vendor = $6) AND ($7::text IS NULL OR category = $7)
+   AND EXISTS (SELECT FROM signals
+                WHERE signals.sku = tallies.sku AND occurred_at > $2 AND judged_by IS NULL)
+ ORDER BY tallies.sku
+ LIMIT $4;
+
 -- name: mark_scope_pending
 -- Ask for an evaluation of those SKUs that lie in a rule's scope and have a signal in its window.
 INSERT INTO pending_evaluations AS known (sku, since_seq, since_time, marked_at)

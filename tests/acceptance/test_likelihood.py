@@ -110,3 +110,34 @@ async def test_judged_complaints_teach_nothing_and_count_no_more(rig: Rig) -> No
 
     assert ["closed_false_alarm"] == [one["state"] for one in await rig.cases(sku)]
     assert await recomputed(rig, case)
+
+
+async def test_a_preview_says_what_live_does(rig: Rig) -> None:
+    """Tried on the stored signals, the rule in force crosses where it has crossed, for its reason.
+
+    A stricter one crosses more; one that can't be is refused at its place; nothing is stored.
+    """
+    slow, calm = (await rig.shop.sellable())[:2]
+    await shipped(rig, slow, 3, 300)
+    await shipped(rig, calm, 3, 300)
+    await complained(rig, slow, (250, 120, 5, 4, 2, 1))
+    await complained(rig, calm, (250, 120, 40, 1))
+    case = await rig.in_state(slow, "frozen")
+
+    async def tried(**changes: Any) -> dict[str, Any]:
+        rule = {**RISEN, **changes}
+        del rule["id"]
+        body = {"rule": rule, "days": 30}
+        answer = await rig.call("POST", "/v1/rules/preview", "quin", json=body)
+        return {"status": answer.status, **answer.body}
+
+    same, strict = await tried(), await tried(family="count", window="100d", bound=2)
+    refused = await tried(look=1e6)
+
+    assert [(slow, case["reason"])] == [(one["sku"], one["reason"] | {
+        "rule_id": "risen", "rule_version": case["reason"]["rule_version"],
+    }) for one in same["items"]]
+    assert {slow, calm} == {one["sku"] for one in strict["items"]}
+    assert (422, "/rule/look") == (refused["status"], refused["errors"][0]["pointer"])
+    listed = await rig.read("/v1/rules", "quin")
+    assert ["risen"] == [one["id"] for one in listed["items"]]

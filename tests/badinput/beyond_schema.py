@@ -19,6 +19,7 @@ REFUSALS: Mapping[str, frozenset[str]] = {
     # `look` against `bound`; windows of more than ten years.
     "POST /v1/rules": frozenset({"/look", "/window"}),
     "PUT /v1/rules/{id}": frozenset({"/look", "/window"}),
+    "POST /v1/rules/preview": frozenset({"/rule/look", "/rule/window"}),
     "POST /v1/suppressions": frozenset({"/expires_at"}),
     # The owner of a SKU is a person that is registered.
     "PUT /v1/skus/{sku}": frozenset({"/owner"}),

@@ -46,6 +46,7 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /v1/reports/reviews": ANALYSTS | {"owen", "mara", "miro", "audi"},
     "GET /v1/rules": STAFF,
     "POST /v1/rules": ANALYSTS | ADMIN,
+    "POST /v1/rules/preview": STAFF,
     "PUT /v1/rules/{id}": ANALYSTS | ADMIN,
     "GET /v1/suppressions": STAFF,
     "POST /v1/suppressions": ANALYSTS | ADMIN,

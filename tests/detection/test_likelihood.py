@@ -91,7 +91,7 @@ def defined(
                 days = range(max(beginning, block * 5), min(today, block * 5 + 4) + 1)
                 seen = sum(counts.get(day, 0) for day in days)
                 mean = rate * sum(units.get(day, 0) for day in days)
-                ratio *= _chance(seen, 8 * mean) / _chance(seen, mean)
+                ratio *= _chance(seen, 7 * mean) / _chance(seen, mean)
             total += ratio
     return log(total)
 

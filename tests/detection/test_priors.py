@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import nbinom
 
-from freezeguard.detection.statistics.priors import fit_gamma_prior
+from freezeguard.detection.statistics.priors import fit_gamma_prior, without_loud_days
 
 
 def likelihood(shape: float, rate: float, counts: Sequence[int], among: Sequence[float]) -> float:
@@ -57,3 +57,10 @@ def test_nothing_fits_nothing(counts):
     """Without a single count there is no law to find."""
     with pytest.raises(ValueError, match="at least one count"):
         fit_gamma_prior(counts, [10.0] * len(counts))
+
+
+def test_loud_days_teach_no_more_than_a_defect_would():
+    """Three in a year and a load of fifty on one day are six; a hundred on each day are that."""
+    assert without_loud_days([1, 1, 1, 50], 365) == 6
+    assert without_loud_days([100] * 365, 365) == 36_500
+    assert without_loud_days([], 365) == 0

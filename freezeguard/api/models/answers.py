@@ -405,6 +405,26 @@ class RuleList(Output):
     next: str | None
 
 
+class WouldCross(Output):
+    """What a rule would have done to a SKU, or to a part of it, and why."""
+
+    sku: str
+    scope: dict[str, str]
+    outcome: Literal["freeze", "suspect"]
+    at: datetime
+    reason: dict[str, Any]
+
+
+class PreviewOut(Output):
+    """What a rule would have done; `looked_at` is the number of SKUs with enough signals."""
+
+    model_config = ConfigDict(title="PreviewResult")
+
+    items: list[WouldCross]
+    looked_at: int
+    next: str | None
+
+
 class ReviewScore(Output):
     """How often later reviews found somebody's pulls, or a rule's freezes, right or wrong."""
 

@@ -152,13 +152,23 @@ class RuleBody(Input):
         None, description="0 where left out; 3 for `likelihood`."
     )
     factor: Annotated[float, Field(gt=1, le=1000, strict=True)] | None = Field(
-        None, description="For `likelihood`: how many times the usual rate a defect brings; 8."
+        None, description="For `likelihood`: how many times the usual rate a defect brings; 7."
     )
     hold_scope: list[Literal["sku", "seller", "channel", "country", "lot"]] | None = Field(
         None, min_length=1, max_length=5, json_schema_extra=_sku_comes_first
     )
     lane: Literal["quality", "safety"] | None = None
     mode: Literal["armed", "shadow", "off"] = "shadow"
+
+
+class PreviewIn(Input):
+    """A rule to try on the stored signals of the last days; nothing is stored."""
+
+    model_config = ConfigDict(title="Preview")
+
+    rule: RuleBody
+    days: Annotated[int, Whole(1, 366)] = 30
+    after: Sku | None = Field(None, description="`next` of the answer before this one.")
 
 
 class RuleIn(RuleBody):

@@ -8,16 +8,19 @@ from uuid import UUID
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
 from freezeguard.api.models.answers import (
+    PreviewOut,
     RuleList,
     RuleOut,
     SuppressionList,
     SuppressionOut,
+    WouldCross,
 )
 from freezeguard.api.models.fields import Label
-from freezeguard.api.models.requests import RuleBody, RuleIn, SuppressionIn
+from freezeguard.api.models.requests import PreviewIn, RuleBody, RuleIn, SuppressionIn
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import InvalidInput, NotFound
 from freezeguard.domain.people import Actor, Role, actor_name
+from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.rules import read_rule
 from freezeguard.ports.rows import Suppression
 from freezeguard.ports.storage import Transaction
@@ -26,6 +29,8 @@ from freezeguard.services.topics import TOPIC_RULES
 
 EDITORS = Access.staff(Role.ANALYST, Role.ADMIN)
 LONGEST = timedelta(days=366)
+PATIENCE = 8.0
+"""Seconds after which a preview answers with what it has."""
 
 
 class Rules:
@@ -65,6 +70,20 @@ class Rules:
         rule = await context.database.run(work)
         await context.rules.refresh()
         return Reply(rule, status)
+
+    async def preview(self, call: Call[None, PreviewIn]) -> Reply:
+        """Say what a rule would have done to the stored signals of the last days."""
+        sent = call.body
+        body = {**sent.rule.model_dump(mode="json", exclude_none=True), "id": "preview"}
+        try:
+            rule = read_rule({**body, "mode": "shadow"}, 1)
+        except InvalidInput as error:
+            raise InvalidInput(error.detail, pointer=f"/rule{error.pointer}") from None
+        found = await self._context.preview.look(
+            rule, timedelta(days=sent.days), sent.after or "", patience=PATIENCE
+        )
+        items = [_would_cross(one) for one in found.crossings]
+        return Reply(PreviewOut(items=items, looked_at=found.looked_at, next=found.next))
 
     async def suppressions(self, call: Call[None]) -> Reply:
         """List the suppressions in force."""
@@ -139,6 +158,14 @@ def _rule(stored: Mapping[str, Any]) -> RuleOut:
     )
 
 
+def _would_cross(one: Crossing) -> WouldCross:
+    return WouldCross(
+        sku=one.scope.sku, scope=one.scope.as_dict(), at=one.crossed_at,
+        outcome="freeze" if one.bound_kind == "freeze" else "suspect",
+        reason=one.reason.as_dict(),
+    )
+
+
 def _suppression(one: Suppression) -> SuppressionOut:
     return SuppressionOut(
         id=str(one.id), sku=one.sku, vendor=one.vendor, category=one.category, rule=one.rule_id,
@@ -168,6 +195,16 @@ def routes(context: Context) -> list[AnyRoute]:
             summary="Store a new version of a rule", who=EDITORS, body=RuleBody, result=RuleOut,
             parts={"id": Label},
             description="SKUs that the rule may concern are evaluated again, in the background.",
+        ),
+        Route(
+            method="POST", path="/v1/rules/preview", handler=rules.preview, tag="Rules",
+            summary="Try a rule on the stored signals of the last days",
+            description="Which SKUs it would have stopped, when and why; by the engine that runs "
+            "live, and without storing anything. What counted for a case that is closed counts no "
+            "more. In a large shop the answer ends after some seconds: go on after `next`.",
+            who=Access.staff(), body=PreviewIn, result=PreviewOut,
+            examples={"five customers": {"rule": {
+                "family": "distinct_customers", "window": "30d", "bound": 5}, "days": 30}},
         ),
         Route(
             method="GET", path="/v1/suppressions", handler=rules.suppressions, tag="Rules",

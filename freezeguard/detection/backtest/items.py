@@ -1,12 +1,12 @@
 """The past of a shop, item by item, and what its items usually do."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from freezeguard.detection.daybook import UNLEARNED, Prior, Priors
-from freezeguard.detection.statistics.likelihood import LEAST_LIMIT
-from freezeguard.detection.statistics.priors import fit_gamma_prior
+from freezeguard.detection.statistics.priors import fit_gamma_prior, without_loud_days
 from freezeguard.detection.windows import Observed, Shipment
 
 TAIL = timedelta(days=365)
@@ -64,18 +64,14 @@ def _fit(items: Sequence[Item], end: datetime, otherwise: Priors) -> Priors:
     units = [sum(shipment.units for shipment in one.shipments) for one in by_units]
     days = [one.years(end) * (YEAR / DAY) for one in by_days]
     return Priors(
-        _fitted([_days_told(one) for one in by_units], units, otherwise.units),
-        _fitted([_days_told(one) - 1 for one in by_days], days, otherwise.days),
+        _fitted([_told(one, end) for one in by_units], units, otherwise.units),
+        _fitted([_told(one, end) - 1 for one in by_days], days, otherwise.days),
     )
 
 
-def _days_told(item: Item) -> int:
-    """Return how many complaints an item had, no more than two of them on one day."""
-    by_day: dict[int, int] = {}
-    for one in item.signals:
-        day = one.occurred_at.toordinal()
-        by_day[day] = min(LEAST_LIMIT, by_day.get(day, 0) + 1)
-    return sum(by_day.values())
+def _told(item: Item, end: datetime) -> int:
+    by_day = Counter(one.occurred_at.toordinal() for one in item.signals)
+    return without_loud_days(by_day.values(), max(1.0, item.years(end) * (YEAR / DAY)))
 
 
 def _fitted(counts: Sequence[int], exposures: Sequence[float], otherwise: Prior) -> Prior:

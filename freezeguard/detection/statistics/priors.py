@@ -7,8 +7,11 @@ one equation.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import exp, lgamma, log, sqrt
+
+from freezeguard.detection.statistics.likelihood import daily_limit
+from freezeguard.domain.rules import DEFAULT_FACTOR
 
 _SHAPES = (-4.6, 4.6)
 """Logs of the shapes looked at: from items that differ wildly to items that are all alike."""
@@ -37,6 +40,16 @@ def fit_gamma_prior(counts: Sequence[int], exposures: Sequence[float]) -> tuple[
 
     shape = exp(_highest(fit, *_SHAPES))
     return shape, _best_rate(shape, items)
+
+
+def without_loud_days(by_day: Collection[int], days: float) -> int:
+    """Add up an item's complaints, of each day no more than a defect would bring.
+
+    `by_day` are the days with any, among so many `days`. What a carrier or a bulk load adds to a
+    few days would else make all items of a category look as if they differed wildly.
+    """
+    limit = daily_limit(sum(by_day) / days, DEFAULT_FACTOR)
+    return sum(min(count, limit) for count in by_day)
 
 
 def _best_rate(shape: float, items: Sequence[tuple[int, float]]) -> float:

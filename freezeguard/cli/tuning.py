@@ -1,0 +1,143 @@
+"""`freezeguard rules tune`: the bound at which a rule keeps a budget, by a shop's own past."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from freezeguard.cli import remote
+from freezeguard.cli.backtest import Run, Stopped, Truth, Units, read_past_of, rules_of
+from freezeguard.cli.failures import Exit, Failure, reported
+from freezeguard.cli.imports import (
+    Delimiter,
+    File,
+    Form,
+    Map,
+    MappingFile,
+    Set,
+    Values,
+    as_usage,
+    check_form,
+    read_mapping_of,
+)
+from freezeguard.cli.options import AsJson, examples
+
+if TYPE_CHECKING:
+    from freezeguard.detection.backtest.tuning import Tuned
+    from freezeguard.domain.rules import Rule
+
+HELP = examples(
+    "freezeguard rules tune complaints.csv.gz --budget 10 --set source=crm \\",
+    "    --set kind=complaint --map id=ticket --map occurred_at=created --units shipped.csv",
+    "freezeguard rules tune complaints.ndjson --budget 5 --rule five.toml --shadow five-calm",
+    text="Find the lowest bound at which a rule freezes at most so many sound items wrongly, per "
+    "1,000 SKU-years, by replaying a file of signals. Items of --truth have known defects and "
+    "are left out. How sure that is, cross-validation says: what the bounds do to items that "
+    "they were not tuned on. With --shadow, the rule is stored in a running service, where it "
+    "records what it would do and stops nothing.",
+)
+
+
+def tune(
+    file: File,
+    *,
+    budget: Annotated[
+        float, typer.Option(min=0.01, max=10_000, help="Wrong freezes per 1,000 SKU-years.")
+    ],
+    rule: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="JSON or TOML; else the default policy's."),
+    ] = None,
+    shadow: Annotated[
+        str | None, typer.Option(metavar="RULE", help="Store it under this id, as a shadow rule.")
+    ] = None,
+    units: Units = None,
+    truth: Truth = None,
+    truth_column: Annotated[
+        str | None, typer.Option(help="The column of --truth that holds the day.")
+    ] = None,
+    stopped: Stopped = 90,
+    columns: Map = None,
+    constants: Set = None,
+    values: Values = None,
+    mapping_file: MappingFile = None,
+    form: Form = None,
+    delimiter: Delimiter = ",",
+    as_json: AsJson = False,
+) -> None:
+    """Find the bound at which a rule keeps a budget."""
+    with reported(as_json=as_json):
+        from freezeguard.bootstrap.backtests import read_alerts
+
+        check_form(form, delimiter)
+        wanted = _one_rule(rule)
+        with as_usage():
+            alerts = {} if truth is None else read_alerts(truth, truth_column)
+        mapping = read_mapping_of(mapping_file, columns, constants, values)
+        past = read_past_of(file, units, form, delimiter, mapping, may_assert_safety=False)
+        found = _tuned(Run(past, [wanted], alerts, timedelta(days=stopped)), wanted, budget)
+        stored = None if shadow is None else _store(shadow, found)
+        _show(found, stored, as_json=as_json)
+
+
+def _one_rule(file: Path | None) -> "Rule":
+    from freezeguard.domain.rules import Family
+
+    rules = list(rules_of(None if file is None else [file]))
+    tunable = [one for one in rules if one.family is not Family.SAFETY]
+    if len(tunable) != 1:
+        raise Failure(
+            Exit.USAGE, "invalid_rule", "Name a file with one rule; a safety rule has no bound."
+        )
+    return tunable[0]
+
+
+def _tuned(run: Run, rule: "Rule", budget: float) -> "Tuned":
+    from freezeguard.cli.output import progress
+    from freezeguard.detection.backtest.tuning import tune as tuned
+
+    sound = [one for one in run.items if one.sku not in run.alerts]
+    with progress() as bar:
+        task = bar.add_task(f"tuning {rule.id}", total=100, pace="")
+        return tuned(
+            rule, sound, budget=budget, end=run.past.end, priors=run.priors,
+            stopped=run.stopped,
+            progress=lambda share: bar.update(task, completed=round(100 * share)),
+        )
+
+
+def _store(rule_id: str, found: "Tuned") -> dict[str, Any]:
+    from freezeguard.domain.rules import rule_body
+
+    body = {**rule_body(found.rule), "mode": "shadow"}
+    body.pop("id")
+    stored = remote.ask("PUT", f"/v1/rules/{remote.segment(rule_id)}", body=body)
+    return dict(stored)
+
+
+def _show(found: "Tuned", stored: dict[str, Any] | None, *, as_json: bool) -> None:
+    from freezeguard.cli.output import print_facts, print_json, say
+
+    if as_json:
+        print_json({
+            "rule": found.rule.id, "family": found.rule.family.value, "bound": found.rule.bound,
+            "budget": found.budget, "wrong_per_1000": round(found.rate, 4),
+            "expected_per_1000": round(found.expected, 4),
+            "expected_between": [round(found.low, 4), round(found.high, 4)],
+            "keeps_budget": found.keeps_budget, "stored": stored,
+        })  # fmt: skip
+    else:
+        print_facts({
+            "rule": f"{found.rule.id} ({found.rule.family.value})",
+            "bound": f"{found.rule.bound:,.6g}",
+            "on this past": f"{found.rate:.2f} wrong freezes per 1,000 SKU-years, "
+            f"budget {found.budget:g}",
+            "on other items": f"{found.expected:.2f}, with 90 % between {found.low:.2f} and "
+            f"{found.high:.2f}",
+        })  # fmt: skip
+        if stored is not None:
+            say(f"{stored['id']} is {stored['mode']}, version {stored['version']}.")
+    if not found.keeps_budget:
+        say("Even the highest bound freezes more than the budget allows.")
+        raise typer.Exit(Exit.BAD)
