@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from itertools import islice
 from struct import Struct
+from sys import getsizeof
 
 from freezeguard.detection.families import Spare, learns, needs_at_least
 from freezeguard.domain.rules import Family, Rule
@@ -27,6 +28,8 @@ _TOTAL, _FLOOR, _HEAD = 0, 1, 2
 
 _UINT = "I"
 """Entries are bytes of 32-bit numbers: a third of what a list of them takes."""
+_SLOT = 36
+"""Bytes of a table's slot: hash, key and value, and its share of the index."""
 _SPARE = Struct("<IIqq")
 """Total, signals to spare, and between what moments."""
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -164,6 +167,11 @@ class Watch:
         """Forget a SKU: the next look is at the database."""
         self._entries.pop(sku, None)
         self._spares.pop(sku, None)
+
+    def size_of(self, sku: str) -> int:
+        """Return the bytes that are kept for a SKU beyond its key, the slots of both tables in."""
+        kept = [one for one in (self._entries.get(sku), self._spares.get(sku)) if one is not None]
+        return sum(getsizeof(one) + _SLOT for one in kept)
 
     def __len__(self) -> int:
         return len(self._entries.keys() | self._spares.keys())
