@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 from freezeguard.detection.exposure import DailyExposure, PlainDays, Unit, UnitsByDay
-from freezeguard.detection.statistics.likelihood import LEAST_LIMIT, daily_limit
+from freezeguard.detection.statistics.likelihood import LEAST_LIMIT, limit_of
 from freezeguard.detection.windows import Observed
 
 BLOCK = 5
@@ -138,9 +137,9 @@ class DayBook:
     """Takes an item's signals in order, and keeps window and history apart.
 
     `length` is the window: so long, and up to the last block's five days more. `counts` are the
-    customers of the window by the day on which they first complained in it; `returned` the number
-    of those whom the last new block made count on a later day. `measured_anew` says that the last
-    new block brought another kind of exposure.
+    customers of the window by the day on which they first complained in it, `visits` the days on
+    which each of them did; `returned` is the number of those whom the last new block made count on
+    a later day. `measured_anew` says that it brought another kind of exposure.
     """
 
     def __init__(self, background: Background, length: timedelta, factor: float) -> None:
@@ -155,7 +154,7 @@ class DayBook:
         self.counts: dict[int, int] = {}
         self.exposure: DailyExposure = PlainDays(0)
         self._loads: dict[int, float] = {}
-        self._visits: dict[bytes, deque[int]] = {}
+        self.visits: dict[bytes, list[int]] = {}
         self._past = _Past()
         self._to_learn = deque(background.history)
         self._first_day = background.heard_of
@@ -169,18 +168,13 @@ class DayBook:
             self._enter(day)
         self.signals.append(signal)
         customer = signal.customer or _ANONYMOUS
-        visits = self._visits.get(customer)
+        visits = self.visits.get(customer)
         if visits is None:
-            self._visits[customer] = deque((day,))
+            self.visits[customer] = [day]
             self.counts[day] = self.counts.get(day, 0) + 1
         else:
             visits.append(day)
         return is_new
-
-    @property
-    def customers(self) -> int:
-        """Return how many different customers complained in the window."""
-        return len(self._visits)
 
     def baseline(self) -> Baseline:
         """Return what history says; no day counts for more than a defect would have brought."""
@@ -195,17 +189,20 @@ class DayBook:
         complaints = always
         for _ in range(2 if past.big else 0):
             rate = (prior.shape + complaints) / among
-            complaints = always + sum(
-                min(count, daily_limit(rate * self._load(day), self._factor)) - LEAST_LIMIT
-                for day, count in past.big
-            )
+            complaints = always + self._of_big_days(rate * self._factor)
         return Baseline(prior.shape + complaints, among, exposure.unit, complaints, prior)
 
-    def _load(self, day: int) -> float:
-        load = self._loads.get(day)
-        if load is None:
-            load = self._loads[day] = self.exposure.load(day, day)
-        return load
+    def _of_big_days(self, defect_rate: float) -> int:
+        """Return what days with more than a few complaints add, at the rate of a defect."""
+        loads, load, total = self._loads, self.exposure.load, 0
+        for day, count in self._past.big:
+            of_day = loads.get(day)
+            if of_day is None:
+                of_day = loads[day] = load(day, day)
+            under_defect = defect_rate * of_day
+            # nearly all days of a busy item: no need to work the limit out
+            total += count if count <= under_defect else min(count, limit_of(under_defect))
+        return total - LEAST_LIMIT * len(self._past.big)
 
     def _begins_to_ship(self, day: int) -> bool:
         units = self._background.units
@@ -244,22 +241,32 @@ class DayBook:
     def _left_behind(self) -> dict[int, int]:
         """Take out of the window what it has left behind; return its customers by day."""
         signals, start = self.signals, self.start
-        by_day: dict[int, set[tuple[Any, ...]]] = {}
+        if not signals or signals[0].occurred_at.toordinal() >= start:
+            return {}
+        by_day: dict[int, list[Observed]] = {}
         while signals and (day := signals[0].occurred_at.toordinal()) < start:
             one = signals.popleft()
-            customer = one.customer or _ANONYMOUS
-            told = by_day.setdefault(day, set())
-            told.add((customer, one.kind, one.intent, one.result, one.scope))
-            self._drop_visit(customer)
-        if by_day:
-            self.counts = {day: count for day, count in self.counts.items() if day >= start}
-        return {day: len(told) for day, told in by_day.items()}
+            self._drop_visit(one.customer or _ANONYMOUS)
+            if day in by_day:
+                by_day[day].append(one)
+            else:
+                by_day[day] = [one]
+        self.counts = {day: count for day, count in self.counts.items() if day >= start}
+        return {day: _told(several) for day, several in by_day.items()}
 
     def _drop_visit(self, customer: bytes) -> None:
-        visits = self._visits[customer]
-        visits.popleft()
-        if visits:  # who complained again counts from then on
-            self.counts[visits[0]] = self.counts.get(visits[0], 0) + 1
-            self.returned += 1
-        else:
-            del self._visits[customer]
+        visits = self.visits[customer]
+        if len(visits) == 1:
+            del self.visits[customer]
+            return
+        del visits[0]  # who complained again counts from then on
+        self.counts[visits[0]] = self.counts.get(visits[0], 0) + 1
+        self.returned += 1
+
+
+def _told(signals: Sequence[Observed]) -> int:
+    """Return how many customers complained of what on a day, as the database sums it up."""
+    if len(signals) == 1:
+        return 1
+    return len({(one.customer or b"", one.kind, one.intent, one.result, one.scope)
+                for one in signals})  # fmt: skip

@@ -17,21 +17,19 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from itertools import islice
-from struct import Struct
 from sys import getsizeof
 
 from freezeguard.detection.families import Spare, learns, needs_at_least
 from freezeguard.domain.rules import Family, Rule
 
-_TOTAL, _FLOOR, _HEAD = 0, 1, 2
-"""An entry: the total, the moment up to which nothing is kept, then the moments in order."""
+_TOTAL, _FLOOR, _SPARE, _FIRST, _END, _HEAD = 0, 1, 2, 3, 4, 5
+"""An entry: the total, the moment up to which nothing is kept, how many signals are to spare from
+which moment until which, then the moments in order."""
 
 _UINT = "I"
 """Entries are bytes of 32-bit numbers: a third of what a list of them takes."""
 _SLOT = 36
 """Bytes of a table's slot: hash, key and value, and its share of the index."""
-_SPARE = Struct("<IIqq")
-"""Total, signals to spare, and between what moments."""
 _EPOCH = date(1970, 1, 1).toordinal()
 _LAST = 2**32 - 1
 """The last moment that fits, in 2106; SKUs with later ones are not remembered."""
@@ -46,7 +44,6 @@ class Watch:
 
     def __init__(self, rules: Iterable[Rule], capacity: int = 1_000_000) -> None:
         self._entries: dict[str, bytes] = {}
-        self._spares: dict[str, bytes] = {}
         self._capacity = capacity
         self.set_rules(rules)
 
@@ -54,46 +51,40 @@ class Watch:
         """Take over the rules in force. What was kept for shorter windows is forgotten."""
         watched = [one for one in rules if one.mode != "off" and one.family is not Family.SAFETY]
         counting = [one for one in watched if not learns(one)]
-        needed = min((needs_at_least(one) for one in counting), default=0)
         length = max((one.window for one in counting), default=timedelta(0))
         learning = (needs_at_least(one) for one in watched if learns(one))
-        self._learning_needs = min(learning, default=0)
         self._entries.clear()
-        self._spares.clear()
-        self._needed, self._length = needed, -(-length // timedelta(seconds=1))
-        self._kept = 2 * needed + 2
+        self._needed = min(map(needs_at_least, counting), default=0)
+        self._learning_needs = min(learning, default=0)
+        self._length = -(-length // timedelta(seconds=1))
+        self._kept = 2 * self._needed + 2 if self._needed else 0
 
     def might_cross(self, sku: str, moments: Sequence[int], total: int) -> bool:
         """Take in the moments of newly stored signals; say whether any rule might be crossed.
 
         `total` is the database's count of the SKU's signals after storing them.
         """
-        by_learning = self._learning_needs > 0 and not self._is_spared(sku, moments, total)
-        return self._might_count(sku, moments, total) or by_learning
-
-    def _is_spared(self, sku: str, moments: Sequence[int], total: int) -> bool:
-        """Use up what an evaluation has said; say whether these moments cross nothing for sure."""
-        known = self._spares.pop(sku, None)
-        if known is not None:
-            before, signals, first, end = _SPARE.unpack(known)
-            left = signals - len(moments)
-            in_time = first <= min(moments) and max(moments) < end
-            if before + len(moments) == total and left >= 0 and in_time:
-                self._keep(self._spares, sku, _SPARE.pack(total, left, first, end))
-                return True
-        return total < self._learning_needs
-
-    def _might_count(self, sku: str, moments: Sequence[int], total: int) -> bool:
-        if not self._needed:
+        if not (self._needed or self._learning_needs):
             return False
-        enough = total >= self._needed
+        enough = total >= self._needed > 0
+        enough_to_learn = total >= self._learning_needs > 0
         entry = self._entry_before(sku, moments, total)
         if entry is None:
-            self._entries.pop(sku, None)
-            return enough
+            self.forget(sku)
+            return enough or enough_to_learn
+        spared = self._is_spared(entry, moments)
         maybe = self._take_in(entry, moments, total)
         self._put(sku, entry)
-        return maybe and enough
+        return (maybe and enough) or (enough_to_learn and not spared)
+
+    @staticmethod
+    def _is_spared(entry: "array[int]", moments: Sequence[int]) -> bool:
+        """Use up what an evaluation has said; say whether these moments cross nothing for sure."""
+        number = len(moments)
+        in_time = entry[_FIRST] <= min(moments) and max(moments) < entry[_END]
+        spared = in_time and number <= entry[_SPARE]
+        entry[_SPARE] = entry[_SPARE] - number if spared else 0
+        return spared
 
     def _entry_before(self, sku: str, moments: Sequence[int], total: int) -> "array[int] | None":
         """Return what was known before these moments, None where that is not everything."""
@@ -104,11 +95,11 @@ class Watch:
             entry = array(_UINT, known)
             if entry[_TOTAL] + len(moments) == total:
                 return entry
-        return array(_UINT, (0, 0)) if len(moments) == total else None
+        return array(_UINT, [0] * _HEAD) if len(moments) == total else None
 
     def _take_in(self, entry: "array[int]", moments: Sequence[int], total: int) -> bool:
         maybe = False
-        for moment in moments:
+        for moment in moments if self._needed else ():
             if moment <= entry[_FLOOR]:
                 maybe = True
                 continue
@@ -129,14 +120,11 @@ class Watch:
             del entry[_HEAD : _HEAD + surplus]
 
     def _put(self, sku: str, entry: "array[int]") -> None:
-        self._keep(self._entries, sku, entry.tobytes())
-
-    def _keep(self, kept: dict[str, bytes], sku: str, entry: bytes) -> None:
-        kept[sku] = entry
-        if len(kept) > self._capacity:
+        self._entries[sku] = entry.tobytes()
+        if len(self._entries) > self._capacity:
             # some at once: skipping over what was deleted before would cost more each time
-            for oldest in list(islice(kept, self._capacity // 64 + 1)):
-                del kept[oldest]
+            for oldest in list(islice(self._entries, self._capacity // 64 + 1)):
+                del self._entries[oldest]
 
     def learn(
         self, sku: str, moments: Iterable[int], floor: int, total: int, spare: Spare | None = None
@@ -145,38 +133,31 @@ class Watch:
 
         `spare` is what rules that learn say of it, None where they say nothing.
         """
-        self._spares.pop(sku, None)
-        if spare is not None and spare.signals and 0 <= total <= _LAST:
-            first, end = (_of_day(one) for one in (spare.first, spare.end))
-            entry = _SPARE.pack(total, min(spare.signals, _LAST), first, end)
-            self._keep(self._spares, sku, entry)
-        if self._needed:
-            self._learn_moments(sku, moments, floor, total)
-
-    def _learn_moments(self, sku: str, moments: Iterable[int], floor: int, total: int) -> None:
         lowest = max(floor, 0)
-        kept = sorted(one for one in moments if one > lowest)
+        kept = sorted(one for one in moments if one > lowest) if self._needed else []
         if lowest > _LAST or (kept and kept[-1] > _LAST):
-            self._entries.pop(sku, None)
+            self.forget(sku)
             return
-        entry = array(_UINT, (total, lowest, *kept))
+        entry = array(_UINT, (total, lowest, *_as_kept(spare), *kept))
         self._prune(entry)
         self._put(sku, entry)
 
     def forget(self, sku: str) -> None:
         """Forget a SKU: the next look is at the database."""
         self._entries.pop(sku, None)
-        self._spares.pop(sku, None)
 
     def size_of(self, sku: str) -> int:
-        """Return the bytes that are kept for a SKU beyond its key, the slots of both tables in."""
-        kept = [one for one in (self._entries.get(sku), self._spares.get(sku)) if one is not None]
-        return sum(getsizeof(one) + _SLOT for one in kept)
+        """Return the bytes that are kept for a SKU beyond its key, a slot of the table in."""
+        entry = self._entries.get(sku)
+        return 0 if entry is None else getsizeof(entry) + _SLOT
 
     def __len__(self) -> int:
-        return len(self._entries.keys() | self._spares.keys())
+        return len(self._entries)
 
 
-def _of_day(ordinal: int) -> int:
-    """Return the second in which a day begins, in UTC."""
-    return (ordinal - _EPOCH) * 86_400
+def _as_kept(spare: Spare | None) -> tuple[int, int, int]:
+    """Return signals to spare, and between what moments; nothing where that does not fit."""
+    if spare is None:
+        return 0, 0, 0
+    first, end = ((day - _EPOCH) * 86_400 for day in (spare.first, spare.end))
+    return (min(spare.signals, _LAST), first, end) if 0 <= first <= end <= _LAST else (0, 0, 0)

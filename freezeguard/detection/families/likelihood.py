@@ -4,8 +4,8 @@ The formula is that of `freezeguard.detection.statistics.likelihood`; what it is
 `DayBook`. Between two complaints of one block of days nearly all of the sum is known already.
 """
 
-from dataclasses import dataclass
 from math import ceil, inf, log, sqrt
+from typing import NamedTuple
 
 from freezeguard.detection.daybook import BLOCK, Background, Baseline, DayBook, Prior
 from freezeguard.detection.families.tracker import NOTHING, Finding, Sample, Spare
@@ -36,8 +36,7 @@ def least_complaints(wanted: float, factor: float) -> int:
     return max(1, ceil(log(wanted * (factor - 1) / factor) / log(factor)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(NamedTuple):
     """A day with complaints: how many, the exposure of the day, and that up to its block's end."""
 
     day: int
@@ -46,12 +45,11 @@ class _Hit:
     until_end: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(NamedTuple):
     """A block of days that is over: its exposure, and its days with complaints, newest first."""
 
     exposure: float
-    hits: tuple[_Hit, ...]
+    hits: list[_Hit]
 
 
 class LikelihoodTracker:
@@ -68,18 +66,20 @@ class LikelihoodTracker:
         self._blocks: dict[int, _Block] = {}
         self._baseline = Baseline(1, 1, "days", 0, Prior(1, 1))
         self._rate = 0.0
-        self._since_past, self._of_past = 0.0, -inf
-        self._learned = self._added_up = -1
-        self._ceiling = inf
+        self._of_past = -inf
+        self._learned = self._added_up = self._carried_to = -1
+        self._carried = self._ceiling = inf
 
     def take(self, signal: Observed) -> Sample:
         book = self._book
-        before = book.customers
+        before = len(book.visits)
         if book.take(signal):
             self._begin_block()
-        elif book.customers > before:
+        elif len(book.visits) > before:
             self._ceiling += self._gain
-        if book.customers < self._least or self._ceiling < self._wanted:
+        if self._ceiling < self._wanted or len(book.visits) < self._least:
+            return NOTHING
+        if self._added_up != book.block and self._at_most() < self._wanted:
             return NOTHING
         return Sample(odds(self._log_odds()))
 
@@ -116,7 +116,7 @@ class LikelihoodTracker:
         reported later and make the usual rate lower.
         """
         book = self._book
-        too_few = self._least - book.customers - 1
+        too_few = self._least - len(book.visits) - 1
         room = self._wanted - self._ceiling - MARGIN
         quiet = ceil(room / log(2 * self._factor)) - 1 if room > 0 else 0
         return Spare(max(0, too_few, quiet), book.today, (book.block + 1) * BLOCK)
@@ -136,28 +136,58 @@ class LikelihoodTracker:
     # ----------------------------------------------------------------------------- ceilings
 
     def _begin_block(self) -> None:
-        """Keep what is still true of a block that is over; raise the ceiling by what is not.
+        """Carry the sum over to a new block, as what it is at most.
 
-        One complaint more multiplies the sum by `factor` at most, and adds one beginning. A lower
-        rate raises no log ratio by more than (sqrt(f) - 1) / (sqrt(f) + 1) for each complaint and
-        each unit of dispersion, times the fall of its log. All else can only lower the sum.
+        A lower rate raises no log ratio by more than (sqrt(f) - 1) / (sqrt(f) + 1) for each
+        complaint and each unit of dispersion, times the fall of its log. A customer who counts on
+        a later day is a complaint more, and perhaps a beginning: see `spare`. What the window has
+        left behind only lowered the sum.
         """
         book, before = self._book, self._rate
         self._added_up = -1
         if book.returned or book.measured_anew:
             self._blocks.clear()
-        if book.customers < self._least:
-            self._ceiling = inf
+        if len(book.visits) < self._least:
+            self._carried = self._ceiling = inf
             return
+        carried = self._carried_over()
         self._learn()
         root = sqrt(self._factor)
         blocks = (book.today - book.start) // BLOCK + 1
         fall = log(before / self._rate) if before > self._rate else 0.0
-        steepness = (blocks * DISPERSION + book.customers) * (root - 1) / (root + 1)
-        self._ceiling += fall * steepness + (book.returned + 1) * self._gain
+        steepness = (blocks * DISPERSION + len(book.visits)) * (root - 1) / (root + 1)
+        carried += fall * steepness + book.returned * log(2 * self._factor)
+        # with a higher rate, days with more than a few complaints may count for more
         limited = before < self._rate and max(book.counts.values()) > LEAST_LIMIT
-        if limited or book.measured_anew:
-            self._ceiling = inf
+        self._carried = inf if limited or book.measured_anew else carried
+        self._carried_to = book.block
+        self._ceiling = self._above(self._carried) + self._gain
+
+    def _carried_over(self) -> float:
+        """Return what the sum is at most when a new block begins, at the rate known so far."""
+        book, carried = self._book, self._carried
+        if carried == inf or self._carried_to == book.block:
+            return inf
+        first = self._carried_to * BLOCK
+        whole, total = self._add_block(self._past_block(first), 0.0, -inf)
+        carried = log_add(total, carried + whole)
+        quiet = book.exposure.between(first + BLOCK, book.block * BLOCK - 1)
+        # one long quiet time speaks less against a defect than the blocks that it is made of
+        return carried + log_block_ratio(0, self._rate * quiet, self._factor, DISPERSION)
+
+    def _at_most(self) -> float:
+        """Return what the log odds are at most, by what was carried over to this block."""
+        if self._carried == inf:
+            return inf
+        current = self._read_block(self._book.block * BLOCK, self._book.today)
+        since, total = self._add_block(current, 0.0, -inf)
+        total = log_add(total, self._carried + since)
+        self._ceiling = self._above(total)
+        return total
+
+    def _above(self, total: float) -> float:
+        """Return a log that `factor` times more for each further complaint keeps above the sum."""
+        return inf if total == inf else log_add(total, log(self._factor / (self._factor - 1)))
 
     # ------------------------------------------------------------------------------ the sum
 
@@ -172,13 +202,14 @@ class LikelihoodTracker:
         book = self._book
         if self._added_up != book.block:
             self._learn()
-            self._since_past, self._of_past = self._before_this_block()
-            self._added_up = book.block
+            _, self._of_past = self._before_this_block()
+            self._added_up = self._carried_to = book.block
+            self._carried = self._of_past
         current = self._read_block(book.block * BLOCK, book.today)
         since, total = self._add_block(current, 0.0, -inf)
         if self._of_past > -inf:
             total = log_add(total, self._of_past + since)
-        self._ceiling = log_add(total, log(self._factor / (self._factor - 1)))
+        self._ceiling = self._above(total)
         return total
 
     def _before_this_block(self) -> tuple[float, float]:
@@ -192,17 +223,24 @@ class LikelihoodTracker:
 
     def _add_block(self, block: _Block, since: float, total: float) -> tuple[float, float]:
         """Add a block before all later ones, whose log ratio is `since` and whose sum `total`."""
-        counted, rate, factor = 0, self._rate, self._factor
-        for hit in block.hits:
-            counted += self._counted(hit)
-            ratio = since + log_block_ratio(counted, rate * hit.until_end, factor, DISPERSION)
+        whole, beginnings = self._ratios(block, since)
+        for ratio, _ in beginnings:
             total = log_add(total, ratio)
-        return since + log_block_ratio(counted, rate * block.exposure, factor, DISPERSION), total
+        return whole, total
 
-    def _counted(self, hit: _Hit) -> int:
-        if hit.complaints <= LEAST_LIMIT:
-            return hit.complaints
-        return min(hit.complaints, daily_limit(self._rate * hit.of_day, self._factor))
+    def _ratios(self, block: _Block, since: float) -> tuple[float, list[tuple[float, int]]]:
+        """Return the log ratio from the start of a block on, and those from its beginnings on."""
+        counted, rate, factor = 0, self._rate, self._factor
+        beginnings = []
+        for day, complaints, of_day, until_end in block.hits:
+            if complaints > LEAST_LIMIT:
+                counted += min(complaints, daily_limit(rate * of_day, factor))
+            else:
+                counted += complaints
+            ratio = log_block_ratio(counted, rate * until_end, factor, DISPERSION)
+            beginnings.append((since + ratio, day))
+        whole = log_block_ratio(counted, rate * block.exposure, factor, DISPERSION)
+        return since + whole, beginnings
 
     def _past_block(self, first: int) -> _Block:
         block = self._blocks.get(first)
@@ -212,28 +250,20 @@ class LikelihoodTracker:
 
     def _read_block(self, first: int, last: int) -> _Block:
         counts, load = self._book.counts, self._book.exposure.load
-        return _Block(
-            load(first, last),
-            tuple(
-                _Hit(day, counts[day], load(day, day), load(day, last))
-                for day in range(last, first - 1, -1)
-                if counts.get(day)
-            ),
-        )
+        hits = []
+        for day in range(last, first - 1, -1):
+            complaints = counts.get(day)
+            if complaints:  # what a day was exposed to only limits days with more than a few
+                of_day = load(day, day) if complaints > LEAST_LIMIT else 0.0
+                hits.append(_Hit(day, complaints, of_day, load(day, last)))
+        return _Block(load(first, last), hits)
 
     def _likeliest(self) -> int:
         """Return the day on which a defect began most likely."""
         book, since = self._book, 0.0
         best = (-inf, book.today)
-        firsts = range(book.block * BLOCK, book.start - 1, -BLOCK)
-        for first in firsts:
+        for first in range(book.block * BLOCK, book.start - 1, -BLOCK):
             block = self._read_block(first, min(first + BLOCK - 1, book.today))
-            counted = 0
-            for hit in block.hits:
-                counted += self._counted(hit)
-                ratio = since + log_block_ratio(
-                    counted, self._rate * hit.until_end, self._factor, DISPERSION
-                )
-                best = max(best, (ratio, hit.day))
-            since, _ = self._add_block(block, since, -inf)
+            since, beginnings = self._ratios(block, since)
+            best = max([best, *beginnings])
         return best[1]

@@ -49,7 +49,11 @@ def daily_limit(expected: float, factor: float) -> int:
     What exceeds mean and standard deviation of a day under the defect is more likely a carrier's
     bad day, a listing's mistake or a bulk load. `expected` is the mean of a sound item's day.
     """
-    under_defect = factor * expected
+    return limit_of(factor * expected)
+
+
+def limit_of(under_defect: float) -> int:
+    """Return the same by the mean of a day under the defect."""
     return max(LEAST_LIMIT, ceil(under_defect + sqrt(under_defect)))
 
 
