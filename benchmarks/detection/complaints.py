@@ -32,8 +32,8 @@ RULES = {
     "count-90": {"family": "count", "window": "90d"},
 }
 BOUNDS: dict[int, dict[str, float]] = {
-    10: {"risen": 4_050, "count-7": 5, "count-30": 8, "count-90": 11},
-    1: {"risen": 3.1e9, "count-7": 14, "count-30": 24, "count-90": 34},
+    10: {"risen": 2_550, "count-7": 5, "count-30": 8, "count-90": 11},
+    1: {"risen": 1.25e9, "count-7": 14, "count-30": 24, "count-90": 34},
 }
 """By budget: wrong freezes per 1,000 product-years."""
 
