@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -137,9 +138,11 @@ def read_past_of(
     with ExitStack() as stack:
         stack.enter_context(as_usage())
         opened = stack.enter_context(open_file(file, kind, delimiter))
-        shipped = () if units is None else stack.enter_context(
+        of_units = None if units is None else stack.enter_context(
             open_file(units, None, delimiter)
-        ).entries(ColumnMapping(constants={"source": "file"}))
+        )
+        by_us = ColumnMapping(constants={"source": "file"})
+        shipped = () if of_units is None else of_units.entries(by_us)
         bar = stack.enter_context(progress())
         task = bar.add_task(f"reading {file.name}", total=max(opened.size, 1), pace="")
         past = read_past(
@@ -290,7 +293,7 @@ def _result_as_json(one: "RuleResult") -> dict[str, Any]:
         "sound_sku_years": round(one.sound_years, 2),
         "wrong": one.wrong,
         "wrong_per_1000": round(one.wrong_per_1000, 4),
-        "wrong_per_1000_between": [round(low, 4), round(high, 4)],
+        "wrong_per_1000_between": None if isinf(high) else [round(low, 4), round(high, 4)],
         "alerts": one.alerts,
         "alerts_before": len(one.leads),
         "alerts_by_30_days_after": one.caught_late,

@@ -98,6 +98,10 @@ def _tuned(run: Run, rule: "Rule", budget: float) -> "Tuned":
     from freezeguard.detection.backtest.tuning import tune as tuned
 
     sound = [one for one in run.items if one.sku not in run.alerts]
+    if sum(one.years(run.past.end) for one in sound) <= 0:
+        raise Failure(
+            Exit.BAD, "nothing_to_tune", "No item without a known defect was watched for any time."
+        )
     with progress() as bar:
         task = bar.add_task(f"tuning {rule.id}", total=100, pace="")
         return tuned(

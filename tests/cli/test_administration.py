@@ -80,10 +80,12 @@ async def test_every_change_has_the_name_of_whoever_typed_it(shell: Shell, dsns:
     """The record says who was at the command line."""
     await shell.run("vendors", "put", "acme", "--name", "Acme", "--email", "q@acme.example")
     connection = await asyncpg.connect(shell.environment["FREEZEGUARD_DATABASE_URL"])
-    actors = await connection.fetch("SELECT DISTINCT actor FROM audit")
+    actors = await connection.fetch("SELECT DISTINCT actor FROM audit WHERE action <> 'put_rule'")
+    policy = await connection.fetch("SELECT DISTINCT actor FROM audit WHERE action = 'put_rule'")
     await connection.close()
 
     assert [True] == [one["actor"].startswith("cli:") for one in actors]
+    assert ["freezeguard"] == [one["actor"] for one in policy], "the default policy is nobody's"
 
 
 async def test_a_plan_changes_nothing_and_migrating_twice_applies_once(

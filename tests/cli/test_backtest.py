@@ -172,3 +172,34 @@ async def test_real_complaints_are_replayed_with_their_alerts(tmp_path: Path) ->
     assert risen["alerts_before"] >= 6
     assert all("would be usual" in one["reason"] for one in risen["freezes"])
     assert (tmp_path / "report.html").stat().st_size > 50_000
+
+
+async def test_a_bound_is_tuned_to_a_budget(shell: Shell) -> None:
+    """The bound, what it does to this past, and how sure that is of other items."""
+    with (shell.place / "complaints.csv").open("a") as file:
+        for n in range(60):
+            file.write(rows(f"MUG-{n}", 1, 350, *[360 + k / 4 for k in range(n // 6)], 690))
+    asked = ("rules", "tune", path(shell, "complaints.csv"), *OPTIONS, "--truth",
+             path(shell, "recalls.csv"))  # fmt: skip
+    calm = (await shell.run(*asked, "--budget", "1", "--json")).document
+    early = (await shell.run(*asked, "--budget", "200", "--json")).document
+    words = await shell.run(*asked, "--budget", "200")
+
+    assert calm["bound"] > early["bound"]
+    assert calm["keeps_budget"]
+    assert calm["wrong_per_1000"] <= 1
+    assert early["wrong_per_1000"] <= 200
+    assert early["expected_between"][0] <= early["expected_per_1000"]
+    assert "on other items" in words.out
+
+
+async def test_nothing_to_tune_on_is_said(shell: Shell) -> None:
+    """Where every item has a known defect, or was seen for a moment, no budget means anything."""
+    (shell.place / "one.csv").write_text(HEAD + rows("LAMP-9", 1, 2))
+    ran = await shell.run(
+        "rules", "tune", path(shell, "one.csv"), *OPTIONS, "--budget", "5", "--truth",
+        path(shell, "recalls.csv"),
+    )  # fmt: skip
+
+    assert 1 == ran.code
+    assert "known defect" in ran.err

@@ -41,10 +41,16 @@ CONTENTS = {
     "complaints.ndjson": {"id": "t-3", "source": "helpdesk", "kind": "complaint",
                           "sku": "LAMP-9", "occurred_at": AT, "severity": "minor"},
     "ticket.json": {"ticket": 1},
+    "five.toml": 'family = "distinct_customers"\nbound = 5\n',
+    "risen.toml": 'family = "likelihood"\n',
+    "recalls.csv": "sku,alert_date\nLAMP-9,2026-11-25\n",
+    "shipped.csv": f"id,source,sku,units,shipped_at\nu-3,warehouse,LAMP-9,5,{AT}\n",
 }
 PACKED = {
     "events.csv.gz": "event_id,case_id,received_at,severity,sku\n"
                      "1,c-1,2026-11-21T09:30:00Z,1,LAMP-9\n",
+    "complaints.csv.gz": "ticket,created,brand,sku,severity\n"
+                         "1,2026-01-02,acme,LAMP-9,minor\n2,2026-11-21,acme,PAN-28,minor\n",
     "shipped.csv.gz": "id,source,sku,qty,day\nu-2,warehouse,LAMP-9,5,2026-11-21\n",
 }
 ELSEWHERE = (
