@@ -153,6 +153,7 @@ class DayBook:
         self.signals: deque[Observed] = deque()
         self.counts: dict[int, int] = {}
         self.exposure: DailyExposure = PlainDays(0)
+        self._was_unknown = True
         self._loads: dict[int, float] = {}
         self.visits: dict[bytes, list[int]] = {}
         self._past = _Past()
@@ -219,14 +220,12 @@ class DayBook:
             self._first_day = day
         self._move_on()
         units = self._background.units
-        if units is None or units.between(self.start - HISTORY, day) == 0:
-            units = None
-        exposure: DailyExposure = units or PlainDays(self._first_day)
-        before = self.exposure
-        self.measured_anew = (exposure.unit, exposure.start) != (before.unit, before.start)
+        is_shipped = units is not None and units.between(self.start - HISTORY, day) > 0
+        self.measured_anew = is_shipped != (self.exposure is units) or self._was_unknown
         if self.measured_anew:
+            self._was_unknown = False
             self._loads.clear()
-            self.exposure = exposure
+            self.exposure = units if units and is_shipped else PlainDays(self._first_day)
 
     def _move_on(self) -> None:
         """Hand over to history what the window has left behind."""
@@ -235,7 +234,7 @@ class DayBook:
         while self._to_learn and self._to_learn[0].day < self.start:
             one = self._to_learn.popleft()
             learned[one.day] = learned.get(one.day, 0) + one.customers
-        for day in sorted(learned):
+        for day in sorted(learned) if len(learned) > 1 else learned:
             self._past.add(day, learned[day])
 
     def _left_behind(self) -> dict[int, int]:
@@ -251,7 +250,8 @@ class DayBook:
                 by_day[day].append(one)
             else:
                 by_day[day] = [one]
-        self.counts = {day: count for day, count in self.counts.items() if day >= start}
+        for day in by_day:
+            self.counts.pop(day, None)
         return {day: _told(several) for day, several in by_day.items()}
 
     def _drop_visit(self, customer: bytes) -> None:

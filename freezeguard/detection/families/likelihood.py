@@ -15,6 +15,7 @@ from freezeguard.detection.statistics.likelihood import (
     daily_limit,
     log_add,
     log_block_ratio,
+    log_sum,
     odds,
 )
 from freezeguard.detection.windows import Observed
@@ -224,9 +225,9 @@ class LikelihoodTracker:
     def _add_block(self, block: _Block, since: float, total: float) -> tuple[float, float]:
         """Add a block before all later ones, whose log ratio is `since` and whose sum `total`."""
         whole, beginnings = self._ratios(block, since)
-        for ratio, _ in beginnings:
-            total = log_add(total, ratio)
-        return whole, total
+        if len(beginnings) == 1:
+            return whole, log_add(total, beginnings[0][0])
+        return whole, log_sum([total, *(ratio for ratio, _ in beginnings)])
 
     def _ratios(self, block: _Block, since: float) -> tuple[float, list[tuple[float, int]]]:
         """Return the log ratio from the start of a block on, and those from its beginnings on."""

@@ -12,6 +12,7 @@ sound item with n possible beginnings would reach odds of B with a chance of n /
 the sum less its number of terms is a martingale.
 """
 
+from collections.abc import Sequence
 from math import ceil, exp, inf, log, log1p, sqrt
 
 LEAST_LIMIT = 2
@@ -36,6 +37,12 @@ def log_add(one: float, other: float) -> float:
     if one < other:
         one, other = other, one
     return one if other == -inf else one + log1p(exp(other - one))
+
+
+def log_sum(logs: Sequence[float]) -> float:
+    """Return the log of the sum of e^log; there is at least one."""
+    highest = max(logs)
+    return highest if highest == -inf else highest + log(sum(exp(one - highest) for one in logs))
 
 
 def odds(log_odds: float) -> float:
