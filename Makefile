@@ -1,7 +1,7 @@
 # freezeguard. Needs Python >= 3.11 with venv, and make; everything else comes along.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak soak-cases serve docs clean installed installed-dev
+.PHONY: help demo test lint bench bench-detection soak soak-cases serve docs clean installed installed-dev
 .NOTPARALLEL:
 SHELL := /bin/sh
 
@@ -35,6 +35,7 @@ help:  ## Show this menu
 	@echo 'make lint    ruff, mypy and the layers alone'
 	@echo 'make serve   run the service here; ARGS="--json" and others are passed on'
 	@echo 'make bench   measure speed against floors, both in one run'
+	@echo 'make bench-detection   score the default policy on a simulated shop and real complaints'
 	@echo 'make soak    the long tests: kill -9 of everything, under load'
 	@echo 'make soak-cases   a quarter of 500 cases by a moved clock; QUARTER_SEED repeats one'
 	@echo 'make docs    write the pages that are drawn from code'
@@ -56,6 +57,10 @@ lint: installed-dev
 
 bench: installed-dev
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-detection: installed-dev
+	@$(BIN)/python -m benchmarks.detection.simulated_shop $(ARGS)
+	@$(BIN)/python -m benchmarks.detection.complaints
 
 soak: installed-dev
 	@$(PYTEST) -q -m long -s $(ARGS)

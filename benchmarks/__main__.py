@@ -9,12 +9,19 @@ from collections.abc import Coroutine
 from typing import Any
 
 from benchmarks import freeze_path, ingest, reads
+from benchmarks.detection import throughput
 
-QUICK = {"freeze": (2, 10, [0]), "ingest": (2, 10, 1_000_000), "reads": (2, 4_000, 100_000)}
+QUICK = {
+    "freeze": (2, 10, [0]),
+    "ingest": (2, 10, 1_000_000),
+    "reads": (2, 4_000, 100_000),
+    "detection": (2, 20_000, 60_000),
+}
 WHOLE = {
     "freeze": (5, 40, [0, 1_000, 5_000]),
     "ingest": (5, 40, 1_000_000),
     "reads": (5, 20_000, 100_000),
+    "detection": (5, 100_000, 600_000),
 }
 
 
@@ -34,13 +41,14 @@ def main() -> int:
     asked = parser.parse_args()
     sizes = QUICK if asked.quick else WHOLE
     wanted: dict[str, Coroutine[Any, Any, None]] = {}
-    for name, (module, size) in {
-        "freeze": (freeze_path, sizes["freeze"]),
-        "ingest": (ingest, sizes["ingest"]),
-        "reads": (reads, sizes["reads"]),
+    for name, (measure, size) in {
+        "freeze": (freeze_path.main, sizes["freeze"]),
+        "ingest": (ingest.main, sizes["ingest"]),
+        "reads": (reads.main, sizes["reads"]),
+        "detection": (throughput.run, sizes["detection"]),
     }.items():
         if not asked.only or name in asked.only:
-            wanted[name] = module.main(*size)
+            wanted[name] = measure(*size)
     print(conditions(), flush=True)
     for work in wanted.values():
         asyncio.run(work)

@@ -7,6 +7,7 @@ signals and does no more than any window must: put the newest in, drop the oldes
 """
 
 import argparse
+import asyncio
 import statistics
 import sys
 import time
@@ -85,17 +86,16 @@ def counting(streams: Streams) -> None:
             tracker.take(one)
 
 
-def policy(streams: Streams, units: Mapping[str, UnitsByDay]) -> Callable[[Streams], None]:
+def policy(units: Mapping[str, UnitsByDay]) -> Callable[[Streams], None]:
     """Return what runs the default policy: how likely a rise is, at every signal."""
 
-    def run(given: Streams) -> None:
+    def judge(given: Streams) -> None:
         for name, stream in given.items():
             tracker = track(RISEN, Exposure(()), Background(PRIORS, units[name]), 1.0)
             for one in stream:
                 tracker.take(one)
 
-    del streams
-    return run
+    return judge
 
 
 def memory(streams: Streams, units: Mapping[str, UnitsByDay]) -> str:
@@ -124,26 +124,31 @@ def timed(work: Callable[[Streams], None], streams: Streams, signals: int) -> fl
     return signals / (time.perf_counter() - begun)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="throughput", description=__doc__)
-    parser.add_argument("--skus", type=int, default=100_000)
-    parser.add_argument("--signals", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    asked = parser.parse_args()
-    streams, units = population(asked.skus, asked.signals, 1)
-    kinds = {"floor": floor, "counting": counting, "default policy": policy(streams, units)}
+async def run(rounds: int, skus: int, signals: int) -> None:
+    """Print what each of them manages, and what is kept in memory."""
+    streams, units = population(skus, signals, 1)
+    kinds = {"floor": floor, "counting": counting, "default policy": policy(units)}
     found: dict[str, list[float]] = {name: [] for name in kinds}
-    for _ in range(asked.rounds):
+    for _ in range(rounds):
         for name, work in kinds.items():
-            found[name].append(timed(work, streams, asked.signals))
-    print(f"{asked.signals:,} signals of a year over {len(streams):,} SKUs, Zipf; "
-          f"{asked.rounds} rounds")  # fmt: skip
+            found[name].append(timed(work, streams, signals))
+    print(f"detection: {signals:,} signals of a year over {len(streams):,} SKUs, Zipf; "
+          f"{rounds} rounds")  # fmt: skip
     for name, rates in found.items():
         ratios = [one / other for one, other in zip(rates, found["floor"], strict=True)]
         print(f"{name}: {statistics.median(rates):,.0f} signals/s, "
               f"x{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) of the "
               "floor")  # fmt: skip
-    print(memory(streams, units))
+    print(memory(streams, units), flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="throughput", description=__doc__)
+    parser.add_argument("--skus", type=int, default=100_000)
+    parser.add_argument("--signals", type=int, default=600_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args()
+    asyncio.run(run(asked.rounds, asked.skus, asked.signals))
     return 0
 
 
