@@ -1,0 +1,117 @@
+"""Live, shadow, preview and backtest are one engine: on random pasts they say the same."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from freezeguard.detection.backtest.items import Item
+from freezeguard.detection.backtest.replay import freezes
+from freezeguard.detection.windows import Observed, Shipment
+from freezeguard.domain.rules import read_rule
+from freezeguard.domain.scope import Scope
+from freezeguard.domain.signals import Kind, Severity
+from freezeguard.storage.embedded import OwnerAndRuntimeDsns
+from tests.rig import Rig, shop_with_service
+
+SHADOW = {"id": "risen", "family": "likelihood", "bound": 60, "mode": "shadow", "min_customers": 2}
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def rig(dsns: OwnerAndRuntimeDsns, tmp_path: Path) -> AsyncIterator[Rig]:
+    """Run a shop with one rule in shadow mode, which stops nothing."""
+    async with shop_with_service(dsns, tmp_path, rules=(SHADOW,)) as running:
+        yield running
+
+
+def random_past(chance: Random, now: datetime) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return complaints in order, some of one customer, and units shipped on each day before."""
+    often = chance.choice([30, 60, 120])
+    days = [chance.uniform(60, 600) for _ in range(600 // often)]
+    days += [chance.uniform(1, 55) for _ in range(chance.randint(2, 9))]
+    days += [chance.uniform(1, 6) for _ in range(chance.choice([0, 2, 5]))]
+    complaints = [
+        {"at": now - day * DAY, "customer": f"c{chance.randint(1, 12)}"}
+        for day in sorted(days, reverse=True)
+    ]
+    shipped = chance.choice([0, 1, 6])
+    return complaints, [chance.randint(0, 2 * shipped) for _ in range(620)] if shipped else []
+
+
+def observed(sku: str, complaints: Sequence[dict[str, Any]]) -> list[Observed]:
+    """Return complaints as detection reads them."""
+    return [
+        Observed(
+            Scope(sku), one["at"], "helpdesk", f"{sku}-{n}", n, Kind.COMPLAINT, "defect",
+            Severity.MAJOR, customer=one["customer"].encode(),
+        )
+        for n, one in enumerate(complaints)
+    ]  # fmt: skip
+
+
+async def recorded(rig: Rig, sku: str) -> list[dict[str, Any]]:
+    """Return what the rule would have done, as it was recorded, earliest first."""
+    assert rig.service is not None
+    rows = await rig.service.database.run(lambda tx: tx.detection.crossings(sku))
+    return sorted((dict(one) for one in rows), key=lambda one: one["crossed_at"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_one_engine_says_one_thing(rig: Rig, seed: int) -> None:
+    """The first crossing of the last weeks is the same complaint, for the same figures."""
+    chance, now = Random(seed), datetime.now(UTC).replace(microsecond=0)
+    found = 0
+    for sku in (await rig.shop.sellable())[:6]:
+        complaints, units = random_past(chance, now)
+        await ship(rig, sku, units, now)
+        for n, one in enumerate(complaints):
+            sent = rig.complaint(
+                sku, one["customer"], id=f"{sku}-{n}", occurred_at=one["at"].isoformat(),
+                intent="defect", severity="major",
+            )
+            answer = await rig.call("POST", "/v1/signals", "source", json=sent)
+            assert answer.status == 202, answer.body
+        since = now - 58 * DAY
+        past = Item(sku, observed(sku, complaints), [
+            Shipment(Scope(sku), now - day * DAY, number) for day, number in enumerate(units)
+        ])  # fmt: skip
+        first = next(iter(freezes(read_rule(SHADOW, 1), past)), None)
+        preview = await previewed(rig, sku)
+        live = [one for one in await recorded(rig, sku) if one["outcome"] == "shadow"]
+        if first is None:
+            assert (preview, live) == ([], [])
+        elif first.crossed_at > since:
+            found += 1
+            wanted = (first.crossed_by.id, first.reason.observed, first.reason.sentence)
+            assert wanted == of(live[0]["reason"]) == of(preview[0]["reason"])
+    assert found
+
+
+def of(reason: dict[str, Any]) -> tuple[str, float, str]:
+    """Return which complaint crossed, and why."""
+    return reason["counted"][-1]["id"], reason["observed"], reason["sentence"]
+
+
+async def ship(rig: Rig, sku: str, units: Sequence[int], now: datetime) -> None:
+    """Report units shipped, day by day."""
+    sent = [
+        {"id": f"{sku}-{day}", "source": "helpdesk", "sku": sku, "units": number,
+         "shipped_at": (now - day * DAY).isoformat()}
+        for day, number in enumerate(units)
+    ]
+    if sent:
+        answer = await rig.call("POST", "/v1/units", "source", json=sent)
+        assert answer.status == 202, answer.body
+
+
+async def previewed(rig: Rig, sku: str) -> list[dict[str, Any]]:
+    """Return what a preview of the rule says of a SKU."""
+    rule = {name: value for name, value in SHADOW.items() if name != "id"}
+    body = {"rule": {**rule, "scope": {"sku": sku}}, "days": 58}
+    answer = await rig.call("POST", "/v1/rules/preview", "quin", json=body)
+    assert answer.status == 200, answer.body
+    return list(answer.body["items"])
