@@ -35,22 +35,36 @@ _SEVERITIES = {one.word: one for one in Severity}
 
 @dataclass(slots=True)
 class Past:
-    """What was read so far. `repeated` are signals whose identity came before."""
+    """What was read so far. `repeated` are signals whose identity came before.
+
+    `units` are the entries of units shipped that fit. Of what was rejected, the first are kept.
+    """
 
     items: dict[str, Item] = field(default_factory=dict)
     signals: int = 0
     repeated: int = 0
     rejected: int = 0
     samples: list[Rejected] = field(default_factory=list)
+    units: int = 0
+    units_rejected: int = 0
+    units_samples: list[Rejected] = field(default_factory=list)
+
+    @property
+    def without_units(self) -> int:
+        """Return of how many items nobody reported units shipped."""
+        return sum(not one.shipments for one in self.items.values())
+
+    @property
+    def start(self) -> datetime:
+        """Return the first moment that anything is known of."""
+        return min(one.first for one in self.items.values())
 
     @property
     def end(self) -> datetime:
         """Return the last moment that anything is known of. Raises InvalidInput without any."""
         if not self.items:
             raise InvalidInput("There is not one signal to go by.")
-        return max(
-            one.occurred_at for item in self.items.values() for one in item.signals
-        )
+        return max(one.last for one in self.items.values())
 
 
 def read_past(
@@ -82,10 +96,12 @@ def read_past(
     for of_units in _slices(units, lambda body: batches.parse_units(body, LINES, now)):
         for _, row in of_units.items:
             shipped.setdefault(row.sku, []).append(_shipment(row))
-        past.rejected += len(of_units.rejected)
-    for sku, stream in streams.items():
-        vendor, category = about[sku]
-        past.items[sku] = Item(sku, stream, shipped.get(sku, ()), vendor, category)
+        past.units += len(of_units.items)
+        past.units_rejected += len(of_units.rejected)
+        past.units_samples += of_units.rejected[: 20 - len(past.units_samples)]
+    for sku in dict.fromkeys([*streams, *shipped] if streams else ()):
+        vendor, category = about.get(sku, (None, None))
+        past.items[sku] = Item(sku, streams.get(sku, ()), shipped.get(sku, ()), vendor, category)
     return past
 
 

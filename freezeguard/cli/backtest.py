@@ -25,6 +25,7 @@ from freezeguard.cli.imports import (
 from freezeguard.cli.options import AsJson, examples
 
 if TYPE_CHECKING:
+    from freezeguard.api.batches import Rejected
     from freezeguard.bootstrap.backtests import Past
     from freezeguard.detection.backtest.items import Item
     from freezeguard.detection.backtest.replay import PriorsByCategory
@@ -58,13 +59,30 @@ RuleFiles = Annotated[
         "--rule", exists=True, dir_okay=False, help="JSON or TOML of a rule, or of `rules`."
     ),
 ]
-Stopped = Annotated[int, typer.Option(min=1, help="Days for which a freeze stops an item.")]
+UnitsMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--units-map", metavar="FIELD=COLUMN",
+        help="Take a field of --units from a column: id, sku, units, shipped_at.",
+    ),
+]
+Learned = Annotated[
+    bool,
+    typer.Option(
+        "--learn-priors",
+        help="Learn from the file what items of a category usually do; live does not, so far.",
+    ),
+]
+Stopped = Annotated[
+    int, typer.Option(min=1, max=3650, help="Days for which a freeze stops an item.")
+]
 
 
 def backtest(
     file: File,
     *,
     units: Units = None,
+    units_map: UnitsMap = None,
     truth: Truth = None,
     truth_column: Annotated[
         str | None, typer.Option(help="The column of --truth that holds the day.")
@@ -83,6 +101,7 @@ def backtest(
     may_assert_safety: Annotated[
         bool, typer.Option("--may-assert-safety", help="The file's safety signals are trusted.")
     ] = False,
+    learn_priors: Learned = False,
     as_json: AsJson = False,
 ) -> None:
     """Replay rules over a shop's past."""
@@ -91,13 +110,15 @@ def backtest(
 
         check_form(form, delimiter)
         rules = rules_of(rule)
+        need_units(rules, units)
         with as_usage():
             alerts = {} if truth is None else read_alerts(truth, truth_column)
         mapping = read_mapping_of(mapping_file, columns, constants, values)
         past = read_past_of(
-            file, units, form, delimiter, mapping, may_assert_safety=may_assert_safety
+            file, (units, units_map or ()), form, delimiter, mapping,
+            may_assert_safety=may_assert_safety,
         )
-        run = Run(past, rules, alerts, timedelta(days=stopped))
+        run = Run(past, rules, alerts, timedelta(days=stopped), learned=learn_priors)
         run.replay()
         if report is not None:
             report.write_text(run.page(file.name), encoding="utf-8")
@@ -105,9 +126,14 @@ def backtest(
 
 
 def _nothing(past: "Past") -> str:
-    first = past.samples[0] if past.samples else None
-    why = "" if first is None else f" The first: {first.pointer} {first.detail}"
-    return f"There is no signal in the file; {past.rejected} entries don't fit.{why}"
+    return (
+        f"There is no signal in the file; {past.rejected} entries don't fit."
+        f"{_first_of(past.samples)}"
+    )
+
+
+def _first_of(samples: "Sequence[Rejected]") -> str:
+    return f" The first: {samples[0].pointer} {samples[0].detail}" if samples else ""
 
 
 def rules_of(files: Sequence[Path] | None) -> "tuple[Rule, ...]":
@@ -124,24 +150,34 @@ def rules_of(files: Sequence[Path] | None) -> "tuple[Rule, ...]":
     return rules
 
 
+def need_units(rules: "Sequence[Rule]", units: Path | None) -> None:
+    """Raise wrong usage where a rule measures rates and nobody says what was shipped."""
+    from freezeguard.domain.rules import Family
+
+    if units is None and any(one.family is Family.RATE for one in rules):
+        raise Failure(Exit.USAGE, "no_units", "A rate rule needs units shipped: give --units.")
+
+
 def read_past_of(
-    file: Path, units: Path | None, form: str | None, delimiter: str, mapping: Any, *,
-    may_assert_safety: bool,
+    file: Path, units: tuple[Path | None, Sequence[str]], form: str | None, delimiter: str,
+    mapping: Any, *, may_assert_safety: bool,
 ) -> "Past":
-    """Read a file of signals, and one of units shipped; a file without a signal is a failure."""
+    """Read a file of signals, and one of units shipped with how its columns become fields.
+
+    A file that holds nothing that fits is a failure.
+    """
     from freezeguard.bootstrap.backtests import read_past
     from freezeguard.bootstrap.imports.files import open_file
-    from freezeguard.bootstrap.imports.mapping import ColumnMapping
+    from freezeguard.bootstrap.imports.mapping import read_mapping
     from freezeguard.cli.output import progress
 
     kind: Any = form
     with ExitStack() as stack:
         stack.enter_context(as_usage())
         opened = stack.enter_context(open_file(file, kind, delimiter))
-        of_units = None if units is None else stack.enter_context(
-            open_file(units, None, delimiter)
-        )
-        by_us = ColumnMapping(constants={"source": "file"})
+        path, columns = units
+        of_units = None if path is None else stack.enter_context(open_file(path, None, delimiter))
+        by_us = read_mapping(None, columns, ("source=file",), ())
         shipped = () if of_units is None else of_units.entries(by_us)
         bar = stack.enter_context(progress())
         task = bar.add_task(f"reading {file.name}", total=max(opened.size, 1), pace="")
@@ -152,6 +188,9 @@ def read_past_of(
         )
     if not past.items:
         raise Failure(Exit.BAD, "nothing_to_replay", _nothing(past))
+    if path is not None and not past.units:
+        first = _first_of(past.units_samples)
+        raise Failure(Exit.BAD, "no_units", f"Not one entry of {path.name} fits.{first}")
     return past
 
 
@@ -160,7 +199,7 @@ class Run:
 
     def __init__(
         self, past: "Past", rules: "Sequence[Rule]", alerts: dict[str, datetime],
-        stopped: timedelta,
+        stopped: timedelta, *, learned: bool,
     ) -> None:
         from freezeguard.detection.backtest.items import learn_priors
 
@@ -169,7 +208,7 @@ class Run:
         self.alerts = {sku: at for sku, at in alerts.items() if sku in past.items}
         self.unknown = sorted(set(alerts) - set(self.alerts))
         sound = [one for one in self.items if one.sku not in self.alerts]
-        self.priors: PriorsByCategory = learn_priors(sound, past.end)
+        self.priors: PriorsByCategory = learn_priors(sound, past.end) if learned else {}
         self.results: list[RuleResult] = []
 
     def replay(self) -> None:
@@ -200,8 +239,9 @@ class Run:
         }
         return render(
             BacktestReport(
-                name, datetime.now(UTC), self.past.end, len(self.items), self.past.signals,
-                self.results, self.alerts, self._watched(), curves, self.stopped,
+                name, datetime.now(UTC), self.past.start, self.past.end, len(self.items),
+                self.past.signals, self.past.rejected, self.past.units, self.past.without_units,
+                self.results, self.alerts, self.unknown, self._watched(), curves, self.stopped,
             )
         )
 
@@ -244,16 +284,37 @@ def _show(run: Run, report: Path | None, *, as_json: bool) -> None:
         names += ["before the alert", "by 30 days after", "median lead", "contacts spared",
                   "units not shipped"]  # fmt: skip
     print_table(names, [_row(one, run) for one in run.results])
-    say(
-        f"{run.past.signals:,} signals of {len(run.items):,} SKUs up to {run.past.end:%Y-%m-%d}; "
-        f"{run.past.rejected:,} entries did not fit, {run.past.repeated:,} came twice."
-    )
-    for one in run.past.samples[:5]:
-        say(f"entry {one.index + 1}: {one.code} {one.pointer} {one.detail}")
+    say_what_was_read(run.past)
     if run.unknown:
         say(f"No signal is about {', '.join(run.unknown[:5])}: left out of the alerts.")
     if report is not None:
         say(f"{report} has the charts and every freeze with its reason.")
+
+
+def say_what_was_read(past: "Past") -> None:
+    """Say what was read, what did not fit and why, and what is missing."""
+    from freezeguard.cli.output import say
+
+    say(
+        f"{past.signals:,} signals of {len(past.items):,} SKUs from {past.start:%Y-%m-%d} to "
+        f"{past.end:%Y-%m-%d}; {past.rejected:,} entries did not fit, {past.repeated:,} came twice."
+    )
+    _say_rejected(past.samples, past.rejected)
+    if past.units:
+        say(
+            f"Units shipped: {past.units:,} entries, {past.units_rejected:,} did not fit; "
+            f"none for {past.without_units:,} of {len(past.items):,} SKUs."
+        )
+        _say_rejected(past.units_samples, past.units_rejected)
+
+
+def _say_rejected(samples: "Sequence[Rejected]", number: int) -> None:
+    from freezeguard.cli.output import say
+
+    for one in samples[:5]:
+        say(f"entry {one.index + 1}: {one.code} {one.pointer} {one.detail}")
+    if number > 5:
+        say(f"… and {number - 5:,} more")
 
 
 def _row(one: "RuleResult", run: Run) -> tuple[str, ...]:
@@ -266,7 +327,8 @@ def _row(one: "RuleResult", run: Run) -> tuple[str, ...]:
         lead = one.median_lead
         row += (
             f"{len(one.leads)} of {one.alerts}", f"{one.caught_late} of {one.alerts}",
-            "–" if lead is None else f"{lead.days} days", f"{one.contacts_spared:,}",
+            "–" if lead is None else f"{round(lead / timedelta(days=1)):,} days",
+            f"{one.contacts_spared:,}",
             f"{one.units_spared:,}",
         )
     return row
@@ -278,6 +340,9 @@ def _as_json(run: Run) -> dict[str, Any]:
         "skus": len(run.items),
         "end": run.past.end.isoformat(),
         "rejected": run.past.rejected,
+        "units": run.past.units,
+        "units_rejected": run.past.units_rejected,
+        "skus_without_units": run.past.without_units,
         "repeated": run.past.repeated,
         "unknown_alerts": run.unknown,
         "rules": [_result_as_json(one) for one in run.results],

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from freezeguard.cli import remote
-from freezeguard.cli.backtest import Run, Stopped, Truth, Units, read_past_of, rules_of
+from freezeguard.cli.backtest import (
+    Learned,
+    Run,
+    Stopped,
+    Truth,
+    Units,
+    UnitsMap,
+    need_units,
+    read_past_of,
+    rules_of,
+    say_what_was_read,
+)
 from freezeguard.cli.failures import Exit, Failure, reported
 from freezeguard.cli.imports import (
     Delimiter,
@@ -53,6 +64,7 @@ def tune(
         str | None, typer.Option(metavar="RULE", help="Store it under this id, as a shadow rule.")
     ] = None,
     units: Units = None,
+    units_map: UnitsMap = None,
     truth: Truth = None,
     truth_column: Annotated[
         str | None, typer.Option(help="The column of --truth that holds the day.")
@@ -64,6 +76,7 @@ def tune(
     mapping_file: MappingFile = None,
     form: Form = None,
     delimiter: Delimiter = ",",
+    learn_priors: Learned = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the bound at which a rule keeps a budget."""
@@ -72,11 +85,17 @@ def tune(
 
         check_form(form, delimiter)
         wanted = _one_rule(rule)
+        need_units([wanted], units)
         with as_usage():
             alerts = {} if truth is None else read_alerts(truth, truth_column)
         mapping = read_mapping_of(mapping_file, columns, constants, values)
-        past = read_past_of(file, units, form, delimiter, mapping, may_assert_safety=False)
-        found = _tuned(Run(past, [wanted], alerts, timedelta(days=stopped)), wanted, budget)
+        past = read_past_of(
+            file, (units, units_map or ()), form, delimiter, mapping, may_assert_safety=False
+        )
+        if not as_json:
+            say_what_was_read(past)
+        run = Run(past, [wanted], alerts, timedelta(days=stopped), learned=learn_priors)
+        found = _tuned(run, wanted, budget)
         stored = None if shadow is None else _store(shadow, found)
         _show(found, stored, as_json=as_json)
 
@@ -98,9 +117,16 @@ def _tuned(run: Run, rule: "Rule", budget: float) -> "Tuned":
     from freezeguard.detection.backtest.tuning import tune as tuned
 
     sound = [one for one in run.items if one.sku not in run.alerts]
-    if sum(one.years(run.past.end) for one in sound) <= 0:
+    years = sum(one.years(run.past.end) for one in sound)
+    if years <= 0:
         raise Failure(
             Exit.BAD, "nothing_to_tune", "No item without a known defect was watched for any time."
+        )
+    if budget * years < 1000:
+        raise Failure(
+            Exit.BAD, "too_little_to_tune",
+            f"This past has {years:,.0f} SKU-years without a known defect: too few for a budget of "
+            f"{budget:g} in 1,000. From {1000 / years:,.1f} on something can be said.",
         )
     with progress() as bar:
         task = bar.add_task(f"tuning {rule.id}", total=100, pace="")
@@ -120,6 +146,14 @@ def _store(rule_id: str, found: "Tuned") -> dict[str, Any]:
     return dict(stored)
 
 
+def in_figures(bound: float) -> str:
+    """Write a bound so that it can be read aloud: 1,441,090,000, or 0.0208."""
+    if bound < 10:
+        return f"{bound:.4g}"
+    digits = max(0, len(f"{bound:.0f}") - 4)
+    return f"{round(bound, -digits):,.0f}"
+
+
 def _show(found: "Tuned", stored: dict[str, Any] | None, *, as_json: bool) -> None:
     from freezeguard.cli.output import print_facts, print_json, say
 
@@ -134,11 +168,11 @@ def _show(found: "Tuned", stored: dict[str, Any] | None, *, as_json: bool) -> No
     else:
         print_facts({
             "rule": f"{found.rule.id} ({found.rule.family.value})",
-            "bound": f"{found.rule.bound:,.6g}",
+            "bound": in_figures(found.rule.bound),
             "on this past": f"{found.rate:.2f} wrong freezes per 1,000 SKU-years, "
             f"budget {found.budget:g}",
-            "on other items": f"{found.expected:.2f}, with 90 % between {found.low:.2f} and "
-            f"{found.high:.2f}",
+            "on other items": f"{found.expected:.2f} per 1,000 SKU-years by cross-validation, "
+            f"with 90 % between {found.low:.2f} and {found.high:.2f}",
         })  # fmt: skip
         if stored is not None:
             say(f"{stored['id']} is {stored['mode']}, version {stored['version']}.")

@@ -8,6 +8,8 @@ from freezeguard.detection.daybook import UNLEARNED, Background, DayCount, Prior
 from freezeguard.detection.explain import sentence
 from freezeguard.detection.exposure import UnitsByDay
 from freezeguard.detection.families import (
+    ALWAYS,
+    NONE_TO_SPARE,
     Finding,
     Sample,
     Spare,
@@ -16,6 +18,7 @@ from freezeguard.detection.families import (
     counts_as,
     effective_bound,
     learns,
+    needs_at_least,
     track,
 )
 from freezeguard.detection.windows import Exposure, Observed, Shipment, by_scope, in_order
@@ -120,8 +123,11 @@ def crossings(
         if counts(rule, one) and (evidence.since is None or one.occurred_at > evidence.since)
     ]
     found = []
+    told = spares or Spares()
+    if learns(rule):  # a scope of which nothing was heard yet
+        told.take(Spare(needs_at_least(rule) - 1, 0, ALWAYS))
     for scope, signals in by_scope(counted, rule.hold_scope):
-        crossing = _first(rule, evidence, scope, signals, after, spares or Spares())
+        crossing = _first(rule, evidence, scope, signals, after, told)
         if crossing is not None:
             found.append(crossing)
     return found
@@ -146,6 +152,7 @@ def _first(
             if sample.value < bound:
                 continue
             if kind == "freeze":
+                spares.take(NONE_TO_SPARE)
                 return _crossing(rule, evidence, scope, tracker.finding(), sample, kind, bound)
             looked = looked or _crossing(
                 rule, evidence, scope, tracker.finding(), sample, kind, bound
@@ -167,15 +174,15 @@ def samples(rule: Rule, evidence: Evidence) -> Iterator[tuple[Observed, Sample]]
 
 
 def _tracker(rule: Rule, evidence: Evidence, scope: Scope) -> Tracker:
-    shipments = [
-        one
-        for one in evidence.shipments
-        if scope.overlaps(one.scope)
-        and (evidence.since is None or one.shipped_at > evidence.since)
-    ]
-    if not learns(rule):
+    since = evidence.since
+    shipments = [one for one in evidence.shipments if scope.overlaps(one.scope)]
+    if learns(rule):  # by days: what left on the day of a fix may have been made before it
+        after = 0 if since is None else since.toordinal()
+        shipments = [one for one in shipments if one.shipped_at.toordinal() > after]
+    else:
+        shipments = [one for one in shipments if since is None or one.shipped_at > since]
         return track(rule, Exposure(shipments), Background(), evidence.factor)
-    if evidence.since is not None:
+    if since is not None:
         background = Background(evidence.priors, UnitsByDay.of(shipments))
     else:
         past = _past(rule, scope, evidence.history)

@@ -35,11 +35,16 @@ class BacktestReport:
 
     name: str
     made_at: datetime
+    start: datetime
     end: datetime
     skus: int
     signals: int
+    rejected: int
+    units: int
+    without_units: int
     results: Sequence[RuleResult]
     alerts: Mapping[str, datetime]
+    unknown: Sequence[str]
     watched: Sequence[Watched]
     trade_offs: Mapping[str, Sequence[Point]]
     stopped: timedelta

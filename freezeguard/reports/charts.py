@@ -10,7 +10,7 @@ from html import escape
 from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 480, 190
-LEFT, RIGHT, TOP, BOTTOM = 54, 12, 14, 28
+LEFT, RIGHT, TOP, BOTTOM = 54, 26, 14, 28
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 

@@ -245,7 +245,7 @@ SELECT sku, seller, channel, country, lot, kind, intent, result,
   FROM signals
  WHERE sku = $1 AND occurred_at >= $2
    AND ((occurred_at < $3 AND judged_by IS NULL) OR judged_usual)
- GROUP BY sku, seller, channel, country, lot, kind, intent, result, day
+ GROUP BY sku, seller, channel, country, lot, kind, intent, result, day, judged_by IS NULL
  UNION ALL
 (SELECT sku, NULL, NULL, NULL, NULL, kind, intent, result, 0, 1
    FROM signals

@@ -13,6 +13,7 @@ from scipy.stats import gamma, nbinom
 from freezeguard.detection.daybook import Background, Prior, Priors
 from freezeguard.detection.evaluation import EARLIER, Evidence, PastDay, Spares, crossings
 from freezeguard.detection.exposure import UnitsByDay
+from freezeguard.detection.families import reach
 from freezeguard.detection.families.likelihood import LikelihoodTracker, least_complaints
 from freezeguard.detection.statistics.likelihood import (
     LARGEST_ODDS,
@@ -182,13 +183,13 @@ def _past(signals: Sequence[Observed], before: datetime) -> list[PastDay]:
     ]
 
 
-@given(DAYS, UNITS)
-def test_history_by_day_is_as_good_as_every_complaint(drawn, units):
+@given(DAYS, UNITS, st.sampled_from([1, 7, 14, 56, 60, 61, 90]))
+def test_history_by_day_is_as_good_as_every_complaint(drawn, units, length):
     """Live, a rule sees the last weeks one by one and sums of what was before: no difference."""
     stream = _stream(drawn)
     last = max(one.occurred_at for one in stream)
-    cut = datetime.combine((last - timedelta(days=65)).date(), datetime.min.time(), UTC)
-    by = rule(bound=1.5, min_customers=1)
+    by = rule(bound=1.5, min_customers=1, window=timedelta(days=length))
+    cut = datetime.combine((last - reach(by)).date(), datetime.min.time(), UTC) + timedelta(days=1)
     after = last - timedelta(microseconds=1)
     recent = [one for one in stream if one.occurred_at >= cut]
 
@@ -218,7 +219,22 @@ def test_any_order_of_arrival_gives_the_same_crossing(drawn, units, chance):
 @given(DAYS, UNITS, st.floats(1.5, 1e6))
 def test_no_crossing_is_missed_for_speed(drawn, units, bound):
     """Odds that can't reach the bound are not worked out; those that reach it always are."""
-    stream = _stream(drawn)
+    _no_crossing_is_missed(_stream(drawn), units, bound)
+
+
+def test_customers_who_return_are_beginnings_of_their_own():
+    """After a flood of units a sum is next to nothing; what comes back is not times nothing."""
+    first = [on(day, name) for day in range(3) for name in "abcdef"]
+    again = [on(day, "a") for day in range(5, 65, 5)]
+    back = [on(day, name) for day in (47, 48, 49) for name in "bcdef"]
+    _no_crossing_is_missed(
+        [*first, *again, *back, on(65, "a")], shipped(6_000, 0, 9), 10_000.0
+    )
+
+
+def _no_crossing_is_missed(
+    stream: list[Observed], units: list[Shipment] | None, bound: float
+) -> None:
     background = Background(PRIORS, UnitsByDay.of(units or ()))
     always = evidence_of(stream, background)
     sometimes = evidence_of(stream, background, worth_it=bound)
@@ -237,18 +253,30 @@ def test_no_crossing_is_missed_for_speed(drawn, units, bound):
         min_size=1, max_size=60,
     ),
     st.lists(st.integers(1, 4), min_size=60, max_size=60), UNITS, st.floats(2, 1e5),
-    st.integers(0, 9),
+    st.integers(0, 9), st.booleans(),
 )
-def test_the_watch_never_says_no_where_something_is_crossed(drawn, sizes, units, bound, late):
+def test_the_watch_never_says_no_where_something_is_crossed(
+    drawn, sizes, units, bound, late, kinds
+):
     """What an evaluation says can be spared is used up, and never hides a crossing.
 
-    Signals arrive in order but for a few that are late, in batches of a few.
+    Signals arrive in order but for a few that are late, in batches of a few; two rules count the
+    same signals, or each its own.
     """
     arriving = sorted(drawn)
     arriving += [arriving.pop(n % len(arriving)) for n in range(0, late, 3) if len(arriving) > 1]
-    stream = [on(day, f"{n}{who}", hour + n / 100) for n, (day, who, hour) in enumerate(arriving)]
-    by = rule(bound=bound)
-    watch, stored = Watch([by]), list[Observed]()
+    stream = [
+        replace(
+            on(day, f"{n}{who}", hour + n / 100),
+            kind=Kind.RETURN if kinds and n % 3 == 0 else Kind.COMPLAINT,
+        )
+        for n, (day, who, hour) in enumerate(arriving)
+    ]
+    both = [rule(bound=bound, id="one"), rule(bound=bound * 9, id="other")]
+    if kinds:
+        both = [replace(both[0], kinds=frozenset({Kind.RETURN})),
+                replace(both[1], kinds=frozenset({Kind.COMPLAINT}))]  # fmt: skip
+    watch, stored = Watch(both), list[Observed]()
     for size in sizes:
         news, stream = stream[:size], stream[size:]
         if not news:
@@ -259,7 +287,9 @@ def test_the_watch_never_says_no_where_something_is_crossed(drawn, sizes, units,
         after = min(one.occurred_at for one in news) - timedelta(microseconds=1)
         spares = Spares()
         evidence = Evidence(stored, units or (), priors=PRIORS)
-        crossed = crossings(by, evidence, after=after, spares=spares)
+        crossed = [
+            one for by in both for one in crossings(by, evidence, after=after, spares=spares)
+        ]
         assert maybe or not crossed
         if crossed:
             break

@@ -33,11 +33,15 @@ class Item:
         moments = [one.occurred_at for one in self.signals]
         return min(moments + [one.shipped_at for one in self.shipments])
 
+    @property
+    def last(self) -> datetime:
+        """Return when the item is last heard of. Raises ValueError where it never is."""
+        moments = [one.occurred_at for one in self.signals]
+        return max(moments + [one.shipped_at for one in self.shipments])
+
     def years(self, end: datetime) -> float:
         """Return for how long the item was watched: a year more than anything is heard of it."""
-        moments = [one.occurred_at for one in self.signals]
-        last = max(moments + [one.shipped_at for one in self.shipments])
-        return max(0.0, (min(last + TAIL, end) - self.first) / YEAR)
+        return max(0.0, (min(self.last + TAIL, end) - self.first) / YEAR)
 
 
 def learn_priors(items: Sequence[Item], end: datetime) -> dict[str | None, Priors]:
@@ -75,5 +79,6 @@ def _told(item: Item, end: datetime) -> int:
 
 
 def _fitted(counts: Sequence[int], exposures: Sequence[float], otherwise: Prior) -> Prior:
-    enough = len(counts) >= ENOUGH_ITEMS and any(counts)
+    told = [n for n, among in zip(counts, exposures, strict=True) if among > 0]
+    enough = len(told) >= ENOUGH_ITEMS and any(told)
     return Prior(*fit_gamma_prior(counts, exposures)) if enough else otherwise

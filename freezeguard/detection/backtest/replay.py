@@ -13,7 +13,6 @@ from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.backtest.results import RuleResult, WouldHaveFrozen
 from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, by_days, crossings, samples
-from freezeguard.detection.families import counts
 from freezeguard.detection.windows import Observed
 from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.rules import Rule, applicable
@@ -41,8 +40,7 @@ def freezes(
     signals, after = list(item.signals), None
     usual: list[Observed] = []
     while True:
-        history = by_days(one for one in usual if counts(rule, one))
-        evidence = Evidence(signals, item.shipments, history=history, priors=priors)
+        evidence = Evidence(signals, item.shipments, history=by_days(usual), priors=priors)
         found = [
             one for one in crossings(rule, evidence, after=after) if one.bound_kind == "freeze"
         ]
@@ -93,18 +91,21 @@ def backtest(
             result = results[rule.id]
             result.sound_years += years
             found = freezes(rule, item, learned, stopped, is_sound=alert is None)
-            result.freezes += [_frozen(item, one, alert) for one in found]
+            result.freezes += [_frozen(item, one, alert, stopped) for one in found]
         if progress is not None:
             progress(len(item.signals))
     return list(results.values())
 
 
-def _frozen(item: Item, crossing: Crossing, alert: datetime | None) -> WouldHaveFrozen:
+def _frozen(
+    item: Item, crossing: Crossing, alert: datetime | None, stopped: timedelta
+) -> WouldHaveFrozen:
     at, sentence = crossing.crossed_at, crossing.reason.sentence
     if alert is None:
         return WouldHaveFrozen(item.sku, at, crossing.rule_id, sentence, is_wrong=True)
+    until = min(alert, at + stopped)
     return WouldHaveFrozen(
         item.sku, at, crossing.rule_id, sentence, is_wrong=False, lead=alert - at,
-        units=sum(one.units for one in item.shipments if at < one.shipped_at <= alert),
-        contacts=sum(at < one.occurred_at <= alert for one in item.signals),
+        units=sum(one.units for one in item.shipments if at < one.shipped_at <= until),
+        contacts=sum(at < one.occurred_at <= until for one in item.signals),
     )

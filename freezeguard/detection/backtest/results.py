@@ -18,7 +18,8 @@ LATE = timedelta(days=30)
 class WouldHaveFrozen:
     """One freeze of a backtest. `lead` is known where the item had an alert afterwards.
 
-    `units` and `contacts` are what was still shipped and complained of until that alert.
+    `units` and `contacts` are what was still shipped and complained of while the item would have
+    been stopped, at most until that alert.
     """
 
     sku: str

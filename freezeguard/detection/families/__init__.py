@@ -6,12 +6,19 @@ from math import ceil
 from freezeguard.detection.daybook import BLOCK, HISTORY, Background
 from freezeguard.detection.families.counting import WindowTracker
 from freezeguard.detection.families.likelihood import LikelihoodTracker, least_complaints
-from freezeguard.detection.families.tracker import Finding, Sample, Spare, Tracker
+from freezeguard.detection.families.tracker import (
+    ALWAYS,
+    NONE_TO_SPARE,
+    Finding,
+    Sample,
+    Spare,
+    Tracker,
+)
 from freezeguard.detection.windows import Exposure, Observed
 from freezeguard.domain.rules import Family, Rule
 from freezeguard.domain.signals import MEASURED, Kind, Severity, counts_against_the_item
 
-__all__ = ["Finding", "Sample", "Spare", "Tracker"]
+__all__ = ["ALWAYS", "NONE_TO_SPARE", "Finding", "Sample", "Spare", "Tracker"]
 
 def learns(rule: Rule) -> bool:
     """Say whether a rule compares an item with its own history."""
@@ -79,8 +86,9 @@ def needs_at_least(rule: Rule) -> int:
 
 def reach(rule: Rule) -> timedelta:
     """Return how far back from a signal the signals lie that a rule wants one by one."""
-    if learns(rule):  # cut at blocks, and at days
-        return rule.window + timedelta(days=BLOCK + 1)
+    if learns(rule):  # whole blocks, what has passed of the one under way, and a part of a day
+        blocks = -(-rule.window // timedelta(days=BLOCK))
+        return timedelta(days=(blocks + 1) * BLOCK + 1)
     return rule.window
 
 

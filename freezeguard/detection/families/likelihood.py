@@ -109,7 +109,7 @@ class LikelihoodTracker:
         return Finding(signals, customers, units, details)
 
     def spare(self) -> Spare:
-        """Return how many more signals can't reach what is wanted, until the block ends.
+        """Return how many more signals can't reach what is wanted, until the day ends.
 
         One that is made later than all others multiplies the sum by `factor` at most, and adds one
         beginning; one from an earlier day of the window adds a beginning that is `factor` times as
@@ -120,7 +120,7 @@ class LikelihoodTracker:
         too_few = self._least - len(book.visits) - 1
         room = self._wanted - self._ceiling - MARGIN
         quiet = ceil(room / log(2 * self._factor)) - 1 if room > 0 else 0
-        return Spare(max(0, too_few, quiet), book.today, (book.block + 1) * BLOCK)
+        return Spare(max(0, too_few, quiet), book.today, book.today + 1)
 
     def _one_fewer(self) -> float:
         """Return the log odds at the same moment without the newest complaint that counts."""
@@ -157,7 +157,9 @@ class LikelihoodTracker:
         blocks = (book.today - book.start) // BLOCK + 1
         fall = log(before / self._rate) if before > self._rate else 0.0
         steepness = (blocks * DISPERSION + len(book.visits)) * (root - 1) / (root + 1)
-        carried += fall * steepness + book.returned * log(2 * self._factor)
+        if book.returned:  # each is perhaps a beginning by itself
+            carried = self._above(carried) + book.returned * log(2 * self._factor)
+        carried += fall * steepness
         # with a higher rate, days with more than a few complaints may count for more
         limited = before < self._rate and max(book.counts.values()) > LEAST_LIMIT
         self._carried = inf if limited or book.measured_anew else carried

@@ -51,6 +51,11 @@ class Spare:
         )
 
 
+ALWAYS = 2**31
+"""A day that never comes."""
+NONE_TO_SPARE = Spare(0, 0, ALWAYS)
+
+
 class Tracker(Protocol):
     """Follows one item (a SKU, or what a rule's hold is narrowed to) by one rule."""
 

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from freezeguard.detection.evaluation import Evidence, Fix, Spares, after_the_fix, crossings
+from freezeguard.detection.families import NONE_TO_SPARE
 from freezeguard.detection.governor import Charge, charge_for, exhausted
 from freezeguard.detection.windows import Observed, moment_before
 from freezeguard.domain.acts.outcome import stricter_lane
@@ -109,7 +110,9 @@ class Evaluation:
         master = prelude.master
         cases = list(prelude.cases)
         rules = self._rules.for_sku(pending.sku, master.vendor, master.category)
-        rules = _still_to_say(rules, cases)
+        asked = _still_to_say(rules, cases)
+        left_out = len(asked) < len(rules)
+        rules = asked
         priors = self._rules.priors(master.category)
         gathered = await gather(tx, prelude, pending, rules, fixed_since(cases), priors)
         known_from = floor(gathered.start.timestamp()) + 1
@@ -118,6 +121,8 @@ class Evaluation:
             tx, pending, self._now(), master, prelude, cases, gathered,
             Evaluated(pending.sku, moments=moments, floor=known_from, total=total),
         )
+        if left_out:  # of a rule that was not asked nobody knows how many signals it can spare
+            look.result.spares.take(NONE_TO_SPARE)
         for case in list(look.cases):
             await self._attach_news(look, case)
         for rule in rules:

@@ -1,12 +1,14 @@
 """Units shipped: stored, and what they may now say about complaints that are there already."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from freezeguard.ports.rows import Pending, UnitsShipped
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.detecting.rulebook import RuleBook
 
+LATELY = timedelta(days=3)
+"""Units are usually reported within so many days."""
 NO_NEWS = 2**62
 """No signal is news: only the exposure is."""
 
@@ -27,7 +29,10 @@ async def store_units(
     """
     stored = await tx.signals.store_shipments(shipments, now)
     shipped = [shipments[position] for position in stored[0]]
-    if not shipped or not rules.needs_exposure():
+    if not rules.needs_exposure():
+        # what is usual changes where the past is reported, and hardly with the last days
+        shipped = [one for one in shipped if rules.learns() and one.shipped_at < now - LATELY]
+    if not shipped:
         return stored, []
     quiet = await tx.signals.lock_without_signals({one.sku for one in shipped})
     news = [

@@ -65,14 +65,15 @@ async def gather(
         signals, start, _next_midnight(start),
         await tx.signals.shipments(pending.sku, start) if exposed else (), priors=priors,
     )
-    return await _learn(tx, gathered, pending, learning)
+    # on probation, bounds are tightened: fewer complaints than a rule asks for may be enough
+    least = 1 if fixed_since else min((needs_at_least(one) for one in learning), default=0)
+    return await _learn(tx, gathered, pending, learning, least)
 
 
 async def _learn(
-    tx: Transaction, gathered: Gathered, pending: Pending, learning: Sequence[Rule]
+    tx: Transaction, gathered: Gathered, pending: Pending, learning: Sequence[Rule], least: int
 ) -> Gathered:
     """Read history where there are enough complaints for any rule to speak."""
-    least = min((needs_at_least(one) for one in learning), default=0)
     if not learning or len(gathered.signals) < least:
         return gathered
     longest = max(history_reach(one) for one in learning)

@@ -360,6 +360,8 @@ class Ingestion:
         stored, skus = await self._database.run(
             lambda tx: store_units(tx, self._rules, shipments, self._now())
         )
+        for sku in skus:
+            self._watch.forget(sku)
         if skus:
             self._to_evaluate.update(dict.fromkeys(skus))
             self._evaluate_now.set()

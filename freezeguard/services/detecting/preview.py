@@ -18,6 +18,7 @@ from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.detecting.gathering import gather
 from freezeguard.services.detecting.rulebook import RuleBook
 
+PAGE_DEADLINE = 30.0
 PAGE = 200
 """So many SKUs are looked at in one transaction."""
 
@@ -42,35 +43,35 @@ class Preview:
     ) -> PreviewPage:
         """Return what the rule would have crossed by complaints of the last days.
 
-        After `patience` seconds no further page is begun; `next` says where to go on.
+        After `patience` seconds no further SKU is begun; `next` says where to go on. One SKU at
+        least is looked at, so that whoever goes on comes to an end.
         """
         found: list[Crossing] = []
-        looked_at, place = 0, after or None
-        try:
-            async with asyncio.timeout(patience):
-                while True:
-                    page = await self._page(rule, days, place or "")
-                    found += page.crossings
-                    looked_at, place = looked_at + page.looked_at, page.next
-                    if place is None:
-                        break
-        except TimeoutError:
-            place = place or ""  # the page that was cut off is looked at again
-        return PreviewPage(tuple(found), looked_at, place)
+        looked_at, place = 0, after
+        ends = asyncio.get_running_loop().time() + patience
+        while True:
+            page = await self._page(rule, days, place, ends)
+            found += page.crossings
+            looked_at += page.looked_at
+            if page.next is None or asyncio.get_running_loop().time() > ends:
+                return PreviewPage(tuple(found), looked_at, page.next)
+            place = page.next
 
-    async def _page(self, rule: Rule, days: timedelta, after: str) -> PreviewPage:
+    async def _page(self, rule: Rule, days: timedelta, after: str, ends: float) -> PreviewPage:
         async def work(tx: Transaction) -> PreviewPage:
             since = self._now() - days
             skus = await tx.signals.skus_with_news(
                 rule.scope, since, needs_at_least(rule), after=after, limit=PAGE
             )
             found: list[Crossing] = []
-            for sku in skus:
+            for n, sku in enumerate(skus, 1):
                 found += await self._crossed(tx, rule, sku, since)
+                if asyncio.get_running_loop().time() > ends and n < len(skus):
+                    return PreviewPage(tuple(found), n, sku)
             last = skus[-1] if len(skus) == PAGE else None
             return PreviewPage(tuple(found), len(skus), last)
 
-        return await self._database.run(work)
+        return await self._database.run(work, deadline=PAGE_DEADLINE)
 
     async def _crossed(
         self, tx: Transaction, rule: Rule, sku: str, since: datetime

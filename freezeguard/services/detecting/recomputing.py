@@ -111,7 +111,7 @@ async def _recompute(tx: Transaction, case: Case, now: datetime) -> Recomputatio
     rule = await _rule(tx, found[-1].rule_id, found[-1].rule_version) if found else None
     return Recomputation(
         case.id, case.scope.sku, tuple(found),
-        None if rule is None else await _from_all(tx, case, rule, now),
+        None if rule is None else await _from_all(tx, case, rule, _priors(found[-1].stored), now),
     )
 
 
@@ -200,9 +200,10 @@ def _differences(
 
 
 async def _from_all(
-    tx: Transaction, case: Case, rule: Rule, now: datetime
+    tx: Transaction, case: Case, rule: Rule, priors: Priors, now: datetime
 ) -> Crossing | None:
     signals = await tx.signals.observed(case.scope.sku, None, also_judged_by=case.id)
     shipments = await tx.signals.shipments(case.scope.sku, None, known_at=now)
-    found = crossings(rule, Evidence(signals, shipments))
+    history = await tx.signals.judged_usual(case.scope.sku, now) if learns(rule) else ()
+    found = crossings(rule, Evidence(signals, shipments, history=history, priors=priors))
     return next((one for one in found if case.covers(one.scope)), None)

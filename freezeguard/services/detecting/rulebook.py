@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from freezeguard.detection.daybook import UNLEARNED, Priors
-from freezeguard.detection.families import reach
+from freezeguard.detection.families import learns, reach
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.rules import Family, Rule, RuleScope, applicable
 from freezeguard.ports.clock import Now
@@ -165,8 +165,12 @@ class RuleBook:
         return None
 
     def needs_exposure(self) -> bool:
-        """Say whether any rule asks for units shipped."""
+        """Say whether a rule may speak that was silent for want of units shipped."""
         return any(one.family is Family.RATE and one.mode != "off" for one in self.rules)
+
+    def learns(self) -> bool:
+        """Say whether a rule learns from units shipped what is usual."""
+        return any(learns(one) and one.mode != "off" for one in self.rules)
 
     def priors(self, category: str | None) -> Priors:
         """Return what items of a category usually do."""
