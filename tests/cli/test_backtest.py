@@ -181,16 +181,45 @@ async def test_a_bound_is_tuned_to_a_budget(shell: Shell) -> None:
             file.write(rows(f"MUG-{n}", 1, 350, *[360 + k / 4 for k in range(n // 6)], 690))
     asked = ("rules", "tune", path(shell, "complaints.csv"), *OPTIONS, "--truth",
              path(shell, "recalls.csv"))  # fmt: skip
-    calm = (await shell.run(*asked, "--budget", "1", "--json")).document
+    calm = (await shell.run(*asked, "--budget", "20", "--json")).document
     early = (await shell.run(*asked, "--budget", "200", "--json")).document
     words = await shell.run(*asked, "--budget", "200")
+    too_little = await shell.run(*asked, "--budget", "1")
 
     assert calm["bound"] > early["bound"]
     assert calm["keeps_budget"]
-    assert calm["wrong_per_1000"] <= 1
-    assert early["wrong_per_1000"] <= 200
+    assert calm["wrong_per_1000"] <= 20
+    assert 20 < early["wrong_per_1000"] <= 200
     assert early["expected_between"][0] <= early["expected_per_1000"]
     assert "on other items" in words.out
+    assert 1 == too_little.code
+    assert "too few for a budget of 1 in 1,000" in too_little.err
+
+
+async def test_units_that_do_not_fit_are_no_units(shell: Shell) -> None:
+    """Without the units that were given figures would mislead: nothing is replayed, and why."""
+    (shell.place / "shipped.csv").write_text("sku,day,qty\nLAMP-9,2024-02-01,5\n")
+    asked = ("backtest", path(shell, "complaints.csv"), *OPTIONS, "--units",
+             path(shell, "shipped.csv"))  # fmt: skip
+    wrong = await shell.run(*asked)
+    (shell.place / "shipped.csv").write_text("id,sku,day,qty\nu1,LAMP-9,2024-02-01,5\n")
+    mapped = await shell.run(*asked, "--units-map", "shipped_at=day", "--units-map", "units=qty")
+
+    assert 1 == wrong.code
+    assert "Not one entry of shipped.csv fits. The first:" in wrong.err
+    assert 0 == mapped.code, mapped.err
+    assert "Units shipped: 1 entries, 0 did not fit; none for 1 of 2 SKUs." in mapped.err
+
+
+async def test_a_rate_needs_units(shell: Shell) -> None:
+    """A rule that measures rates says nothing where nobody says what was shipped."""
+    (shell.place / "rate.toml").write_text('family = "rate"\nbound = 0.02\nmin_units = 50\n')
+    ran = await shell.run(
+        "backtest", path(shell, "complaints.csv"), *OPTIONS, "--rule", path(shell, "rate.toml")
+    )
+
+    assert 2 == ran.code
+    assert "--units" in ran.err
 
 
 async def test_nothing_to_tune_on_is_said(shell: Shell) -> None:
