@@ -11,7 +11,7 @@ BODIES: Sequence[Mapping[str, Any]] = (
 )
 """One safety signal of a trusted source is enough. A rise of 10,000 to one freezes, one of
 1,100 to one is shown to a person: with units shipped that was 1 and 10 wrong ones in 1,000
-SKU-years of a simulated shop, without units 8 and 17 of real products."""
+SKU-years of a simulated shop, without units 8 and 16 of real products."""
 
 
 def default_policy() -> tuple[Rule, ...]:
