@@ -43,11 +43,12 @@ def _power(exponent: int) -> str:
     return f"{10**exponent:,}" if 0 <= exponent <= 4 else "10" + str(exponent).translate(_RAISED)
 
 
-def plain(high: float, start: float, stop: float) -> Axis:
-    """Return an axis from 0 to at least `high`, in round steps."""
+def plain(high: float, start: float, stop: float, *, whole: bool = False) -> Axis:
+    """Return an axis from 0 to at least `high`, in round steps; `whole` for what is counted."""
     rough = max(high, 1e-9) / 5
     size = 10 ** floor(log10(rough))
     step = next(size * one for one in (1, 2, 5, 10) if size * one >= rough)
+    step = max(1.0, step) if whole else step
     top = step * ceil(max(high, 1e-9) / step)
     marks = tuple((step * n, f"{step * n:g}") for n in range(round(top / step) + 1))
     return Axis(0.0, top, start, stop, marks)
@@ -171,7 +172,8 @@ def curves(lines: Sequence[Curve], *, label: str, across_name: str, up_name: str
     height = 300
     every = [point for line in lines for point in line.points]
     across = plain(max((x for x, _ in every), default=1.0), LEFT, WIDTH - RIGHT)
-    up = plain(max((y for _, y in every), default=1.0), height - BOTTOM - 16, TOP + 14)
+    highest = max((y for _, y in every), default=1.0)
+    up = plain(highest, height - BOTTOM - 16, TOP + 14, whole=True)
     parts = _frame(across, up, height - 16)
     parts.append(f'<text class="mark" x="{LEFT - 50}" y="{TOP}">{escape(up_name)}</text>')
     parts.append(
