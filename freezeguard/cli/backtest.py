@@ -49,6 +49,9 @@ Truth = Annotated[
         exists=True, dir_okay=False, help="CSV of known defects: sku, and alert_date or date."
     ),
 ]
+TruthColumn = Annotated[
+    str | None, typer.Option(help="The column of --truth that holds the day.")
+]
 Units = Annotated[
     Path | None,
     typer.Option(exists=True, dir_okay=False, help="CSV or NDJSON of units shipped, or .gz."),
@@ -84,9 +87,7 @@ def backtest(
     units: Units = None,
     units_map: UnitsMap = None,
     truth: Truth = None,
-    truth_column: Annotated[
-        str | None, typer.Option(help="The column of --truth that holds the day.")
-    ] = None,
+    truth_column: TruthColumn = None,
     rule: RuleFiles = None,
     report: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write one HTML page with charts.")

@@ -12,6 +12,7 @@ from freezeguard.cli.backtest import (
     Run,
     Stopped,
     Truth,
+    TruthColumn,
     Units,
     UnitsMap,
     need_units,
@@ -66,9 +67,7 @@ def tune(
     units: Units = None,
     units_map: UnitsMap = None,
     truth: Truth = None,
-    truth_column: Annotated[
-        str | None, typer.Option(help="The column of --truth that holds the day.")
-    ] = None,
+    truth_column: TruthColumn = None,
     stopped: Stopped = 90,
     columns: Map = None,
     constants: Set = None,
@@ -103,7 +102,7 @@ def tune(
 def _one_rule(file: Path | None) -> "Rule":
     from freezeguard.domain.rules import Family
 
-    rules = list(rules_of(None if file is None else [file]))
+    rules = rules_of(None if file is None else [file])
     tunable = [one for one in rules if one.family is not Family.SAFETY]
     if len(tunable) != 1:
         raise Failure(

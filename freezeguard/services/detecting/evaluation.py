@@ -110,9 +110,7 @@ class Evaluation:
         master = prelude.master
         cases = list(prelude.cases)
         rules = self._rules.for_sku(pending.sku, master.vendor, master.category)
-        asked = _still_to_say(rules, cases)
-        left_out = len(asked) < len(rules)
-        rules = asked
+        every, rules = rules, _still_to_say(rules, cases)
         priors = self._rules.priors(master.category)
         gathered = await gather(tx, prelude, pending, rules, fixed_since(cases), priors)
         known_from = floor(gathered.start.timestamp()) + 1
@@ -121,7 +119,8 @@ class Evaluation:
             tx, pending, self._now(), master, prelude, cases, gathered,
             Evaluated(pending.sku, moments=moments, floor=known_from, total=total),
         )
-        if left_out:  # of a rule that was not asked nobody knows how many signals it can spare
+        # of a rule that was not asked nobody knows how many signals it can spare
+        if len(rules) < len(every):
             look.result.spares.take(NONE_TO_SPARE)
         for case in list(look.cases):
             await self._attach_news(look, case)
