@@ -9,7 +9,9 @@ from freezeguard.detection.families.likelihood import LikelihoodTracker, least_c
 from freezeguard.detection.families.tracker import (
     ALWAYS,
     NONE_TO_SPARE,
+    NOTHING,
     Finding,
+    Load,
     Sample,
     Spare,
     Tracker,
@@ -18,7 +20,7 @@ from freezeguard.detection.windows import Exposure, Observed
 from freezeguard.domain.rules import Family, Rule
 from freezeguard.domain.signals import MEASURED, Kind, Severity, counts_against_the_item
 
-__all__ = ["ALWAYS", "NONE_TO_SPARE", "Finding", "Sample", "Spare", "Tracker"]
+__all__ = ["ALWAYS", "NONE_TO_SPARE", "NOTHING", "Finding", "Load", "Sample", "Spare", "Tracker"]
 
 def learns(rule: Rule) -> bool:
     """Say whether a rule compares an item with its own history."""

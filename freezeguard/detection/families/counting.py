@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from freezeguard.detection.families.tracker import Finding, Sample, Spare
+from freezeguard.detection.families.tracker import Finding, Load, Sample, Spare
 from freezeguard.detection.windows import Exposure, Observed, SlidingWindow, moment_before
 from freezeguard.domain.rules import Family, Rule
 
@@ -22,6 +22,9 @@ class WindowTracker:
         self._window.add(signal)
         self._last = self._measure(self._rule, self._window, signal, self._exposure)
         return self._last
+
+    def load(self) -> Load | None:
+        return None  # a shop that counts has said how many are enough, on however few days
 
     def spare(self) -> Spare | None:
         return None  # the moments of signals tell: see `freezeguard.detection.watch`
