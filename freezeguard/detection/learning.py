@@ -122,14 +122,14 @@ def _figure(exposure: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What the lessons of a group of items make; no prior where too few speak.
+    """What the lessons of a group of items say, and the prior that comes of it within bounds.
 
-    It `is_bounded` where they say something wilder.
+    Neither where too few items speak.
     """
 
     items: int
+    says: Prior | None = None
     prior: Prior | None = None
-    is_bounded: bool = False
 
 
 class Lessons:
@@ -162,9 +162,8 @@ def _learned(unit: Unit, lessons: Counter[tuple[int, float]]) -> Learned:
     items = lessons.total()
     if items < ENOUGH_ITEMS or not any(complaints for complaints, _ in lessons):
         return Learned(items)
-    fitted = Prior(*fit_gamma_law(lessons))
-    prior = within_reason(fitted, UNLEARNED.of(unit))
-    return Learned(items, prior, prior != fitted)
+    says = Prior(*fit_gamma_law(lessons))
+    return Learned(items, says, within_reason(says, UNLEARNED.of(unit)))
 
 
 def within_reason(fitted: Prior, built_in: Prior) -> Prior:

@@ -42,7 +42,11 @@ WITH RECURSIVE shipped AS (
      LIMIT $2
 ), free AS MATERIALIZED (
     SELECT sku FROM page
-     WHERE NOT EXISTS (SELECT FROM cases WHERE cases.sku = page.sku AND closed_at IS NULL)
+     WHERE NOT EXISTS (SELECT FROM cases
+                        WHERE cases.sku = page.sku
+                          AND state IN ('suspected', 'freezing', 'frozen', 'diagnosing',
+                                        'remedy_proposed', 'awaiting_approval', 'reinstating',
+                                        'probation', 'appealed'))
        AND NOT EXISTS (SELECT FROM holds
                         WHERE holds.sku = page.sku AND state IN ('active', 'releasing'))
 )

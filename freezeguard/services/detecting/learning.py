@@ -208,18 +208,18 @@ def _midnight(moment: datetime) -> datetime:
 
 def _taught(in_force: Mapping[Group, Prior], learned: Mapping[Group, Learned]) -> list[Taught]:
     """Say what becomes of all items, and of each group that has or had a prior of its own."""
-    says = {group: one.prior for group, one in learned.items() if one.prior is not None}
-    taken = {group: following(in_force.get(group), one) for group, one in says.items()}
+    priors = {group: one.prior for group, one in learned.items() if one.prior is not None}
+    taken = {group: following(in_force.get(group), one) for group, one in priors.items()}
     everything: list[Group] = [(None, "units"), (None, "days")]
     found = []
-    for group in sorted({*everything, *in_force, *says}, key=lambda one: (one[0] or "", one[1])):
+    for group in sorted({*everything, *in_force, *taken}, key=lambda one: (one[0] or "", one[1])):
         category, unit = group
         told = learned.get(group, Learned(0))
         after = priors_for(category, taken).of(unit)
-        stops_short = told.prior is not None and after not in (told.prior, in_force.get(group))
+        stops_short = group in taken and after not in (told.prior, in_force.get(group))
         found.append(Taught(
-            group, told.items, priors_for(category, in_force).of(unit), after, told.prior,
-            told.is_bounded or stops_short,
+            group, told.items, priors_for(category, in_force).of(unit), after, told.says,
+            is_bounded=told.prior != told.says or stops_short,
         ))  # fmt: skip
     return found
 
