@@ -37,7 +37,9 @@ def learn_priors(*, as_json: AsJson = False) -> None:
         if as_json:
             print_json({"items": [one.as_dict() for one in taught]})
             return
-        print_table(("category", "items", "usual", "before", ""), [_row(one) for one in taught])
+        print_table(
+            ("category", "items", "usual", "before", "remark"), [_row(one) for one in taught]
+        )
         if not any(one.says for one in taught):
             say("Too few items have a past of more than 65 days: what is built in counts.")
 

@@ -10,7 +10,6 @@ prior lies within `FARTHEST` of the built-in one, is worth `HEAVIEST` complaints
 no further than `STEP` in a night: what a broken feed or an attacker teaches makes no rule deaf.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +24,8 @@ from freezeguard.domain.signals import Kind, counts_against_the_item
 DAY = timedelta(days=1)
 TAIL = timedelta(days=365)
 """How long after it was last heard of an item is taken to be on sale still."""
+ALIKE = log(1.25)
+"""Within so much, in logs, exposures are alike."""
 ENOUGH_ITEMS = 200
 """So many items of a category make a prior of its own."""
 HELD_BACK = timedelta(days=65)
@@ -76,7 +77,7 @@ class Lesson:
 
     unit: Unit
     complaints: int
-    exposure: float
+    exposure: int
 
 
 def teaches(kind: Kind, intent: str, result: str | None) -> bool:
@@ -99,25 +100,20 @@ def lesson_of(item: Heard, until: datetime, since: datetime | None = None) -> Le
         return None
     is_older = since is not None and item.first < since
     start = since if is_older and since is not None else item.first
-    days = (min(item.last + TAIL, until) - start) / DAY
+    days = round((min(item.last + TAIL, until) - start) / DAY)
     if days <= 0:
         return None
-    told = without_loud_days(item.by_day.values(), max(1.0, days))
+    told = without_loud_days(item.by_day.values(), days)
     if not is_older and item.by_day.get(start.toordinal()):
         told -= 1
-    return Lesson("days", told, _figure(days))
+    return Lesson("days", told, days)
 
 
 def _by_units(item: Heard, shipped: Shipped, until: datetime) -> Lesson:
     last = min(shipped.last + USUAL, until.toordinal())
     told = [n for day, n in item.by_day.items() if shipped.first <= day <= last]
     days = max(1, last - shipped.first + 1)
-    return Lesson("units", without_loud_days(told, days), _figure(shipped.units))
-
-
-def _figure(exposure: float) -> float:
-    """Return an exposure to three digits: of a million items most are alike then."""
-    return float(f"{exposure:.3g}")
+    return Lesson("units", without_loud_days(told, days), shipped.units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +129,20 @@ class Learned:
 
 
 class Lessons:
-    """Adds up lessons. What it takes grows with how different items are, not with their number."""
+    """Adds up lessons. What it takes grows with how different items are, not with their number.
+
+    Items with as many complaints whose exposures are alike (see `ALIKE`) are taken together, with
+    the mean of their exposures: for what they make likely it is all one.
+    """
 
     def __init__(self) -> None:
-        self._of: dict[Group, Counter[tuple[int, float]]] = {}
+        self._of: dict[Group, _Sums] = {}
         self.items = 0
 
     def add(self, category: str | None, lesson: Lesson) -> None:
         """Take in what an item of a category tells."""
-        of_category = self._of.setdefault((category, lesson.unit), Counter())
-        of_category[lesson.complaints, lesson.exposure] += 1
+        alike = lesson.complaints, round(log(lesson.exposure) / ALIKE)
+        _add(self._of.setdefault((category, lesson.unit), {}), alike, 1, lesson.exposure)
         self.items += 1
 
     def learned(self) -> dict[Group, Learned]:
@@ -150,19 +150,34 @@ class Lessons:
 
         The source of the formula is that of `fit_gamma_law`. It takes seconds for a million items.
         """
-        groups: dict[Group, Counter[tuple[int, float]]] = {}
-        for (category, unit), lessons in self._of.items():
-            groups.setdefault((None, unit), Counter()).update(lessons)
+        groups: dict[Group, _Sums] = {}
+        for (category, unit), sums in self._of.items():
+            of_all = groups.setdefault((None, unit), {})
+            for alike, (items, exposure) in sums.items():
+                _add(of_all, alike, items, exposure)
             if category is not None:
-                groups[category, unit] = lessons
-        return {group: _learned(group[1], lessons) for group, lessons in groups.items()}
+                groups[category, unit] = sums
+        return {group: _learned(group[1], sums) for group, sums in groups.items()}
 
 
-def _learned(unit: Unit, lessons: Counter[tuple[int, float]]) -> Learned:
-    items = lessons.total()
-    if items < ENOUGH_ITEMS or not any(complaints for complaints, _ in lessons):
+_Sums = dict[tuple[int, int], tuple[int, int]]
+"""Items that are alike, by complaints and magnitude: their number and exposure, in all."""
+
+
+def _add(sums: _Sums, alike: tuple[int, int], items: int, exposure: int) -> None:
+    number, total = sums.get(alike, (0, 0))
+    sums[alike] = number + items, total + exposure
+
+
+def _learned(unit: Unit, sums: _Sums) -> Learned:
+    items = sum(number for number, _ in sums.values())
+    if items < ENOUGH_ITEMS or not any(complaints for complaints, _ in sums):
         return Learned(items)
-    says = Prior(*fit_gamma_law(lessons))
+    law = fit_gamma_law(
+        (complaints, exposure / number, number)
+        for (complaints, _), (number, exposure) in sums.items()
+    )
+    says = Prior(*law)
     return Learned(items, says, within_reason(says, UNLEARNED.of(unit)))
 
 

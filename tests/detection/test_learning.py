@@ -46,26 +46,26 @@ def heard(*days: int, **more: Any) -> Heard:
 
 def test_days_are_counted_from_the_first_complaint_which_itself_tells_nothing():
     """Three complaints in the 300 days that follow the first one."""
-    assert Lesson("days", 3, 300.0) == lesson_of(heard(65, 100, 200, 300), UNTIL)
+    assert Lesson("days", 3, 300) == lesson_of(heard(65, 100, 200, 300), UNTIL)
 
 
 def test_what_was_heard_of_before_is_counted_from_the_beginning_on():
     """Where the first complaint lies before what teaches, all that teaches counts."""
     item = heard(100, 200, first=START - 400 * DAY)
 
-    assert Lesson("days", 2, 315.0) == lesson_of(item, UNTIL, START + 50 * DAY)
+    assert Lesson("days", 2, 315) == lesson_of(item, UNTIL, START + 50 * DAY)
 
 
 def test_a_first_sign_that_is_no_complaint_takes_none_away():
     """Days run from anything that was heard; only a complaint of that day is left out."""
-    assert Lesson("days", 2, 355.0) == lesson_of(heard(100, 200, first=START + 10 * DAY), UNTIL)
+    assert Lesson("days", 2, 355) == lesson_of(heard(100, 200, first=START + 10 * DAY), UNTIL)
 
 
 def test_an_item_is_on_sale_for_a_year_after_it_was_last_heard_of():
     """Then it is exposed to nothing; one that was heard of long before tells nothing at all."""
     old = heard(0, 10)
 
-    assert Lesson("days", 1, 375.0) == lesson_of(old, UNTIL + 1000 * DAY)
+    assert Lesson("days", 1, 375) == lesson_of(old, UNTIL + 1000 * DAY)
     assert None is lesson_of(old, UNTIL + 1000 * DAY, UNTIL + 300 * DAY)
 
 
@@ -77,7 +77,7 @@ def test_units_are_held_against_the_complaints_that_may_be_about_them():
     shipped = Shipped(1234, FIRST + 100, FIRST + 200)
     item = heard(10, 99, 100, 150, 230, 231, 300, shipped=shipped)
 
-    assert Lesson("units", 3, 1230.0) == lesson_of(item, UNTIL)
+    assert Lesson("units", 3, 1234) == lesson_of(item, UNTIL)
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_what_is_held_or_unheard_of_teaches_nothing(silent):
 
 def test_no_units_are_no_exposure():
     """An item of which nothing was shipped in the time that teaches is measured by days."""
-    assert Lesson("days", 1, 364.0) == lesson_of(heard(1, 2, shipped=Shipped(0, 0, 0)), UNTIL)
+    assert Lesson("days", 1, 364) == lesson_of(heard(1, 2, shipped=Shipped(0, 0, 0)), UNTIL)
 
 
 def test_loud_days_teach_no_more_than_a_defect_would():
     """A load of fifty on one day counts as the two that always count."""
     loud = Heard("K-1", None, {FIRST + 10: 50, FIRST + 99: 1}, START, START)
 
-    assert Lesson("days", 3, 365.0) == lesson_of(loud, UNTIL)
+    assert Lesson("days", 3, 365) == lesson_of(loud, UNTIL)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_order_in_which_items_are_read_makes_no_difference():
     chance = Random(3)
     def told_by_one() -> Lesson:
         unit: Unit = chance.choice(["units", "days"])
-        return Lesson(unit, chance.randint(0, 5), chance.randint(9, 99) * 7.0)
+        return Lesson(unit, chance.randint(0, 5), chance.randint(9, 9999))
 
     told = [(chance.choice(["lamps", "pans", None]), told_by_one()) for _ in range(2500)]
     once = lessons_of(*told).learned()
@@ -146,13 +146,30 @@ def test_items_that_are_alike_are_reckoned_once():
         times[one] = times.get(one, 0) + 1
 
     assert len(times) <= 9
-    assert fit_gamma_prior(counts, among) == fit_gamma_law(times)
+    alike = [(n, exposure, number) for (n, exposure), number in times.items()]
+    assert fit_gamma_prior(counts, among) == pytest.approx(fit_gamma_law(alike), rel=1e-9)
+
+
+def test_taking_items_together_changes_hardly_anything():
+    """Against the law of the items one by one: a hundredth of its shape, less of its rate."""
+    chance = Random(11)
+    items = []
+    for _ in range(3000):
+        among = 1 + int(chance.lognormvariate(6.5, 1.6))
+        expected = among * chance.gammavariate(2, 0.0015)
+        items.append((int(expected + chance.random()), among))
+    told = [("lamps", Lesson("units", n, among)) for n, among in items]
+    found = lessons_of(*told).learned()["lamps", "units"].says
+    shape, exposure = fit_gamma_prior([n for n, _ in items], [float(one) for _, one in items])
+
+    assert shape == pytest.approx(found.shape, rel=0.02)
+    assert shape / exposure == pytest.approx(found.rate, rel=0.003)
 
 
 def test_a_category_without_enough_items_has_what_is_usual_for_all():
     """And all items have what is built in, where there are too few of them."""
-    few = Lesson("days", 1, 100.0)
-    many = [("lamps", Lesson("days", n % 3, 300.0)) for n in range(ENOUGH_ITEMS)]
+    few = Lesson("days", 1, 100)
+    many = [("lamps", Lesson("days", n % 3, 300)) for n in range(ENOUGH_ITEMS)]
     learned = lessons_of(("pans", few), *many).learned()
     priors = {group: one.prior for group, one in learned.items() if one.prior is not None}
 

@@ -7,7 +7,7 @@ one equation.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import exp, lgamma, log, sqrt
 
 from freezeguard.detection.statistics.likelihood import daily_limit
@@ -23,17 +23,17 @@ def fit_gamma_prior(counts: Sequence[int], exposures: Sequence[float]) -> tuple[
 
     Raises ValueError: see `fit_gamma_law`.
     """
-    return fit_gamma_law(Counter(zip(counts, exposures, strict=True)))
+    return fit_gamma_law((n, among, 1) for n, among in zip(counts, exposures, strict=True))
 
 
-def fit_gamma_law(times_of: Mapping[tuple[int, float], int]) -> tuple[float, float]:
-    """Return the same for items of which several are alike: how often each count and exposure is.
+def fit_gamma_law(alike: Iterable[tuple[int, float, int]]) -> tuple[float, float]:
+    """Return the same for items of which several are alike: count, exposure, and how many items.
 
     Items without exposure tell nothing and are left out. The order of the others makes no
     difference, not even in the last digit. Raises ValueError where nothing is left, or no item has
     a count.
     """
-    items = [(n, among, times) for (n, among), times in sorted(times_of.items()) if among > 0]
+    items = sorted((n, among, times) for n, among, times in alike if among > 0)
     if not any(n for n, _, _ in items):
         raise ValueError("a prior needs items with exposure, and at least one count")
     number = sum(times for _, _, times in items)
