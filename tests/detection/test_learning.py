@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freezeguard.detection.daybook import UNLEARNED, Prior, Priors
-from freezeguard.detection.evaluation import Evidence, crossings
+from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
 from freezeguard.detection.exposure import Unit
 from freezeguard.detection.learning import (
     ENOUGH_ITEMS,
@@ -215,6 +215,16 @@ def test_hardly_a_change_is_none():
 
     assert before is following(before, Prior(2.2, 1080))
     assert Prior(2, 1100) == following(before, Prior(2, 1100))
+
+
+def test_what_was_learned_counts_on_probation_too():
+    """After a fix the past is gone, and what is usual for such items is all there is."""
+    risen = read_rule({"id": "risen", "family": "likelihood", "bound": 200, "mode": "armed"}, 1)
+    learned = Priors(units=Prior(2, 9000, 7))
+    fix = Fix(START, frozenset(), 0.5)
+    _, evidence = after_the_fix(risen, Scope("K-1"), [], [], fix, learned)
+
+    assert (learned, 7) == (evidence.priors, evidence.priors.units.revision)
 
 
 def test_no_lesson_makes_a_rule_deaf():
