@@ -224,6 +224,30 @@ CREATE TABLE suppressions (
     CHECK (expires_at > created_at)
 );
 
+-- What items usually do, learned from the shop's own past: the newest revision of a category and unit
+-- counts. Append-only: reasons name what they rest on.
+CREATE TABLE learned_priors (
+    category     text COLLATE "C" NOT NULL,     -- empty: of all items
+    unit         text NOT NULL CHECK (unit IN ('units', 'days')),  -- what exposure is counted in
+    revision     bigint NOT NULL,               -- of the rules: what is learned changes them, too
+    shape        double precision CHECK (shape > 0),     -- null: too few items by now
+    exposure     double precision CHECK (exposure > 0),
+    items        integer NOT NULL,              -- that taught it
+    learned_at   timestamptz NOT NULL,
+    CHECK ((shape IS NULL) = (exposure IS NULL)),
+    PRIMARY KEY (category, unit, revision)
+);
+
+-- One row: when the priors were last learned, and which replica is at it.
+CREATE TABLE prior_learning (
+    singleton    boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    begun_at     timestamptz,
+    finished_at  timestamptz,                   -- the last time that all of the past was read
+    holder       uuid,                          -- null: nobody is at it
+    lease_until  timestamptz                    -- by the database's clock; then somebody else may
+);
+INSERT INTO prior_learning DEFAULT VALUES;
+
 -- Every crossing that was found, whatever came of it.
 CREATE TABLE crossings (
     id           uuid PRIMARY KEY,
@@ -905,6 +929,8 @@ GRANT SELECT, INSERT ON
     signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,
     case_events, case_signals, hold_changes, reviews
     TO freezeguard_runtime;
+GRANT SELECT, INSERT ON learned_priors TO freezeguard_runtime;
+GRANT SELECT, UPDATE ON prior_learning TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON notice_digests TO freezeguard_runtime;
 GRANT SELECT, INSERT ON mails_received TO freezeguard_runtime;
 GRANT SELECT ON signals_unplanned TO freezeguard_runtime;  -- `doctor` looks

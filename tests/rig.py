@@ -252,6 +252,7 @@ def fast_settings(
         "policy": {"probation_time": "1s", "probation_units": 0, "probation_check": "1s"},
         "limits": {"drain_seconds": 2.0},
         "default_policy": False,
+        "detection": {"learn_priors": False},
     }
     for name, value in overrides.items():
         both = isinstance(value, dict) and isinstance(settings.get(name), dict)

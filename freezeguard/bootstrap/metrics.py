@@ -31,6 +31,7 @@ _GAUGES = {
     "held_skus": ("SKUs that are held.", ()),
     "held_set_revision": ("Revision of the held set in this replica.", ()),
     "held_set_age_seconds": ("Since this replica last heard of the held set.", ()),
+    "learned_priors_age_seconds": ("Since the shop's past was last learned from.", ()),
     "clock_skew_seconds": ("By which this machine's clock is ahead of the database's.", ()),
     "audit_unchained_rows": ("Audit rows that are not chained yet.", ()),
     "audit_unchained_age_seconds": ("Age of the oldest of them.", ()),

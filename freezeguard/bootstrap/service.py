@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
@@ -61,6 +62,7 @@ from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.delivering.posting import Posting
 from freezeguard.services.detecting.evaluation import Evaluation
 from freezeguard.services.detecting.ingestion import Ingestion
+from freezeguard.services.detecting.learning import PriorLearning
 from freezeguard.services.detecting.preview import Preview
 from freezeguard.services.detecting.rulebook import RuleBook
 from freezeguard.services.directory import Directory, Outlet
@@ -98,6 +100,7 @@ log = structlog.get_logger()
 
 PARTITIONS_AHEAD_CHECK = 3600.0
 FORGET_EVERY = 600.0
+LEARN_EVERY = 600.0
 EVIDENCE_SWEEP_EVERY = 3600.0
 STALE_AFTER = 10.0
 WARM_SECONDS = 3.0
@@ -131,6 +134,7 @@ class Service:
     delivery: Delivery
     posting: Posting
     timers: Timers
+    learning: PriorLearning
     retention: Retention
     chaining: Chaining
     anchoring: Anchoring
@@ -185,6 +189,8 @@ class Service:
         step("audit anchors", _idle(self.anchoring.step), poll=every.poll)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
         step("retention", self.retention.step, poll=FORGET_EVERY)
+        if self.settings.detection.learn_priors:
+            step("learning", _idle(self._learn), poll=LEARN_EVERY)
         for name in self.directory.outlets:
             step(f"read ahead {name}", partial(self.read_ahead.catch_up, name), poll=every.poll * 5)
             step(f"catalogue {name}", partial(self._work_due, name), TOPIC_OBJECTS, poll=0.25)
@@ -194,6 +200,10 @@ class Service:
 
     async def _partitions(self) -> int:
         return await self.database.run(lambda tx: tx.signals.ensure_partitions(self.now()))
+
+    async def _learn(self) -> int:
+        zone = ZoneInfo(self.settings.calendar.zone)
+        return await self.learning.step(self.settings.detection.learn_at, zone)
 
     async def _forget_answers(self) -> int:
         return await PostgresIdempotency(self.database).forget(self.now())
@@ -394,7 +404,9 @@ def build(
     calendars = calendars_of(settings)
     places = Places(calendars, legal_clocks_of(settings), settings.calendar.zone)
     casework = Casework(directory, telling, places, settings.to_policy(), now, new_id)
-    rules = RuleBook(database, now)
+    learns = settings.detection.learn_priors
+    rules = RuleBook(database, now, uses_learned=learns)
+    learning = PriorLearning(database, now, new_id)
     evaluation = Evaluation(rules, casework, telling, now, new_id)
     reconciliation = Reconciliation(directory, casework, now)
     journal = FileJournal(settings.data_dir / "journal.ndjson")
@@ -463,6 +475,8 @@ def build(
     metrics.follow("held_set_revision", lambda: held.revision)
     metrics.follow("held_set_age_seconds", lambda: _age(held, now))
     metrics.follow("clock_skew_seconds", lambda: clock.skew)
+    if learns:
+        metrics.follow("learned_priors_age_seconds", learning.age)
     built = Service(
         settings=settings, database=database, clock=clock, now=now,
         directory=directory, catalogues=catalogues,
@@ -485,6 +499,7 @@ def build(
             moment=moment,
         ),
         timers=Timers(database, casework, telling, new_id, moment),
+        learning=learning,
         retention=Retention(database, settings.retention.periods(), now),
         chaining=Chaining(database, random_bytes, metrics, now), anchoring=anchoring,
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108

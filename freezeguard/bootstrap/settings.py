@@ -316,6 +316,19 @@ class LegalClockSettings(_Table):
         return LegalClock(**self.model_dump())
 
 
+class DetectionSettings(_Table):
+    """What detection learns from the shop's own past; docs/detection.md."""
+
+    learn_priors: bool = Field(
+        default=True,
+        description="Learn every night what is usual for items at large; else what is built in "
+        "counts, and what was learned before does not.",
+    )
+    learn_at: TimeOfDay = Field(
+        time(3), description="From when on, in the shop's zone: an hour at which little happens."
+    )
+
+
 class AuditSettings(_Table):
     """Anchors of the audit record: copies of its head outside the database; docs/audit.md."""
 
@@ -439,6 +452,7 @@ class Settings(BaseSettings):
     legal_clocks: tuple[LegalClockSettings, ...] = Field(
         (), description="Further periods of laws, or shipped ones changed; docs/people.md."
     )
+    detection: DetectionSettings = DetectionSettings()
     retention: RetentionSettings = RetentionSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     audit: AuditSettings = AuditSettings()

@@ -19,6 +19,7 @@ from freezeguard.cli import (
     imports,
     inbound,
     keys,
+    learning,
     mail,
     migrate,
     people,
@@ -81,6 +82,9 @@ cases.app.command("evidence", help=evidence.EVIDENCE, short_help="List or fetch 
 )
 app.add_typer(rules.app, name="rules", help="When complaints are enough.")
 rules.app.command("tune", help=tuning.HELP, short_help="Find a bound for a budget.")(tuning.tune)
+rules.app.command(
+    "learn-priors", help=learning.HELP, short_help="Learn what is usual from the past."
+)(learning.learn_priors)
 app.command("backtest", help=backtest.HELP, short_help="What rules would have done.")(
     backtest.backtest
 )

@@ -8,7 +8,7 @@ in history once a day for each kind of thing.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from freezeguard.detection.exposure import DailyExposure, PlainDays, Unit, UnitsByDay
@@ -27,11 +27,23 @@ class Prior:
     """What items of a category usually do: a gamma law of the rate per unit, or per day.
 
     `shape` is about how many complaints the prior is worth, `exposure` among how many units or
-    days.
+    days. `revision` says with which change of the rules a shop learned it, 0 that it is built in:
+    reasons name it, and it makes no other prior of it.
     """
 
     shape: float
     exposure: float
+    revision: int = field(default=0, compare=False)
+
+    @property
+    def rate(self) -> float:
+        """Return the mean rate, per unit or per day."""
+        return self.shape / self.exposure
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the prior in JSON types, as reasons name it."""
+        of_revision = {"revision": self.revision} if self.revision else {}
+        return {"shape": self.shape, "exposure": self.exposure, **of_revision}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +57,9 @@ class Priors:
         """Return the prior for what exposure is counted in."""
         return self.units if unit == "units" else self.days
 
-    def replaced(self, per: Unit, shape: float, exposure: float) -> "Priors":
+    def replaced(self, per: Unit, shape: float, exposure: float, revision: int = 0) -> "Priors":
         """Return these with another prior for what is counted in a unit."""
-        return replace(self, **{per: Prior(shape, exposure)})
+        return replace(self, **{per: Prior(shape, exposure, revision)})
 
 
 UNLEARNED = Priors()

@@ -83,6 +83,7 @@ def after_the_fix(
     signals: Sequence[Observed],
     shipments: Sequence[Shipment],
     fix: Fix,
+    priors: Priors,
 ) -> tuple[Rule, Evidence]:
     """Return a rule and its evidence as they count on probation, for the scope of the case.
 
@@ -93,7 +94,8 @@ def after_the_fix(
     hold_scope = ("sku", *(name for name in NARROWING if name in narrowed))
     post_fix = [one for one in signals if scope.covers(one.scope) and one.scope.lot not in fix.lots]
     shipped = [one for one in shipments if one.scope.lot not in fix.lots]
-    return replace(rule, hold_scope=hold_scope), Evidence(post_fix, shipped, fix.since, fix.factor)
+    evidence = Evidence(post_fix, shipped, fix.since, fix.factor, priors=priors)
+    return replace(rule, hold_scope=hold_scope), evidence
 
 
 class Spares:

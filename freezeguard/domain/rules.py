@@ -16,6 +16,8 @@ Mode = Literal["armed", "shadow", "off"]
 Lane = Literal["quality", "safety", "authority"]
 
 
+DEFAULT_KINDS = (Kind.COMPLAINT, Kind.RETURN)
+"""What a rule counts that names no kinds."""
 DEFAULT_FACTOR = 7.0
 """How many times the usual rate a defect is taken to bring: see docs/decisions/0030."""
 
@@ -75,7 +77,7 @@ class Rule:
     lane: Lane = "quality"
     mode: Mode = "shadow"
     scope: RuleScope = RuleScope()
-    kinds: frozenset[Kind] = frozenset({Kind.COMPLAINT, Kind.RETURN})
+    kinds: frozenset[Kind] = frozenset(DEFAULT_KINDS)
     intents: frozenset[str] = frozenset()
     look: float | None = None
     min_units: int = 0
@@ -209,7 +211,7 @@ def rule_body(rule: Rule) -> dict[str, Any]:
 
 
 def _default_kinds(family: Family) -> tuple[Kind, ...]:
-    return tuple(Kind) if family is Family.SAFETY else (Kind.COMPLAINT, Kind.RETURN)
+    return tuple(Kind) if family is Family.SAFETY else DEFAULT_KINDS
 
 
 def applicable(

@@ -23,6 +23,7 @@ from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Signal
 from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.evidence import StoredEvidence
+from freezeguard.ports.learning import Learning
 from freezeguard.ports.privacy import Retention, Subjects
 from freezeguard.ports.rows import (
     Announced,
@@ -852,6 +853,7 @@ class Transaction(Protocol):
     record: Record
     subjects: Subjects
     retention: Retention
+    learning: Learning
     evidence: StoredEvidence
     chain: AuditChain
     webhooks: Webhooks

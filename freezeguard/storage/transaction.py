@@ -11,6 +11,7 @@ from freezeguard.storage.detection import PostgresDetection
 from freezeguard.storage.digests import PostgresDigests
 from freezeguard.storage.evidence import PostgresEvidence
 from freezeguard.storage.holds import PostgresHolds
+from freezeguard.storage.learning import PostgresLearning
 from freezeguard.storage.mails import PostgresMails
 from freezeguard.storage.masterdata import PostgresMasterData
 from freezeguard.storage.notices import PostgresNotices
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from freezeguard.ports import privacy
     from freezeguard.ports import storage as port
     from freezeguard.ports.auditchain import AuditChain
+    from freezeguard.ports.learning import Learning
     from freezeguard.ports.webhooks import Webhooks
 
 SQL = queries("transaction")
@@ -58,6 +60,7 @@ class PostgresTransaction:
         self.record: port.Record = PostgresRecord(statements, writes)
         self.subjects: privacy.Subjects = PostgresSubjects(statements, writes)
         self.retention: privacy.Retention = PostgresRetention(statements)
+        self.learning: Learning = PostgresLearning(statements)
         self.evidence: evidence_port.StoredEvidence = PostgresEvidence(statements)
         self.chain: AuditChain = PostgresAuditChain(statements, writes)
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)

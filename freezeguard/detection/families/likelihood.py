@@ -97,7 +97,6 @@ class LikelihoodTracker:
         total, since = self._log_odds(), self._likeliest()
         signals = tuple(one for one in book.signals if one.occurred_at.toordinal() >= since)
         exposure = book.exposure.load(since, book.today)
-        prior = baseline.prior
         details = {
             "log_odds": total,
             "one_fewer": odds(self._one_fewer()),
@@ -109,7 +108,7 @@ class LikelihoodTracker:
             "expected": self._rate * exposure,
             "rate": self._rate,
             "usual": {"complaints": baseline.complaints, "exposure": baseline.among},
-            "prior": {"per": baseline.unit, "shape": prior.shape, "exposure": prior.exposure},
+            "prior": {"per": baseline.unit, **baseline.prior.as_dict()},
         }
         units = round(exposure) if baseline.unit == "units" else None
         customers = len({one.customer or b"" for one in signals})

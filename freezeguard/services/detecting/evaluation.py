@@ -47,7 +47,7 @@ class Evaluated:
     """What an evaluation brought about.
 
     `moments` (whole seconds), `floor` and `spare` are what the watch may remember once this is
-    committed.
+    committed, as long as the rules are those of the `revision`.
     """
 
     sku: str
@@ -55,6 +55,7 @@ class Evaluated:
     moments: tuple[int, ...] = ()
     floor: int = 0
     total: int = 0
+    revision: int = -1
     spares: Spares = field(default_factory=Spares)
 
 
@@ -111,13 +112,13 @@ class Evaluation:
         cases = list(prelude.cases)
         rules = self._rules.for_sku(pending.sku, master.vendor, master.category)
         every, rules = rules, _still_to_say(rules, cases)
-        priors = self._rules.priors(master.category)
+        priors, revision = self._rules.priors(master.category), self._rules.revision
         gathered = await gather(tx, prelude, pending, rules, fixed_since(cases), priors)
         known_from = floor(gathered.start.timestamp()) + 1
         moments = tuple(floor(one.occurred_at.timestamp()) for one in gathered.signals)
         look = _Look(
             tx, pending, self._now(), master, prelude, cases, gathered,
-            Evaluated(pending.sku, moments=moments, floor=known_from, total=total),
+            Evaluated(pending.sku, [], moments, known_from, total, revision),
         )
         # of a rule that was not asked nobody knows how many signals it can spare
         if len(rules) < len(every):
@@ -222,7 +223,8 @@ class Evaluation:
             factor = self._casework.policy.probation_bound_factor
             fix = Fix(case.reinstated_at, lots, factor)
             shipped = look.gathered.shipped(rule)
-            found = crossings(*after_the_fix(rule, case.scope, look.signals, shipped, fix))
+            priors = look.gathered.priors
+            found = crossings(*after_the_fix(rule, case.scope, look.signals, shipped, fix, priors))
         for crossing in found:
             if crossing.bound_kind == "freeze" and case.covers(crossing.scope):
                 await self._freeze_again(look, case, crossing)

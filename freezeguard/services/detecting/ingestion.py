@@ -298,6 +298,9 @@ class Ingestion:
 
     def _settle(self, evaluated: Evaluated) -> None:
         self._on_frozen(evaluated.aftermaths)
+        if evaluated.revision != self._rules.revision:  # what it spares rests on what was before
+            self._watch.forget(evaluated.sku)
+            return
         self._watch.learn(
             evaluated.sku, evaluated.moments, evaluated.floor, evaluated.total,
             evaluated.spares.least,
