@@ -22,6 +22,7 @@ from freezeguard.cli import (
     mail,
     migrate,
     people,
+    rulereview,
     rules,
     serve,
     signals,
@@ -81,6 +82,7 @@ cases.app.command("evidence", help=evidence.EVIDENCE, short_help="List or fetch 
 )
 app.add_typer(rules.app, name="rules", help="When complaints are enough.")
 rules.app.command("tune", help=tuning.HELP, short_help="Find a bound for a budget.")(tuning.tune)
+rules.app.registered_commands += rulereview.app.registered_commands
 app.command("backtest", help=backtest.HELP, short_help="What rules would have done.")(
     backtest.backtest
 )
