@@ -1,4 +1,4 @@
-"""`freezeguard rules shadow, promote, proposals, approve, reject`: rules on their way to be armed."""
+"""`freezeguard rules` shadow, promote, proposals, approve, reject: on the way to be armed."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any

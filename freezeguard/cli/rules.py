@@ -75,8 +75,8 @@ def _scope(scope: dict[str, str] | None) -> str:
         "freezeguard rules set five --file rule.toml",
         text="Store a new version of a rule; the earlier ones are kept. What is not given has its "
         "default, whatever an earlier version said. Families: count, distinct_customers, rate, "
-        "safety, likelihood. Modes: armed, shadow (only records what it would have done), off. What "
-        "may freeze less than before waits for a second person (rules approve).",
+        "safety, likelihood. Modes: armed, shadow (only records what it would have done), off. "
+        "What may freeze less than before waits for a second person (rules approve).",
     ),
 )
 def set_rule(

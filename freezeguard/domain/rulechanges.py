@@ -86,9 +86,9 @@ def loosenings(rules: Iterable[Rule], new: Rule) -> tuple[str, ...]:
 
 
 def concerns_safety(rules: Iterable[Rule], new: Rule) -> bool:
-    """Say whether a change is one of a rule of the safety lane: before it, or after."""
-    lanes = {one.lane for one in rules if one.id == new.id} | {new.lane}
-    return "safety" in lanes
+    """Say whether a change is one of a safety rule, by lane or family: before it, or after."""
+    concerned = [new, *(one for one in rules if one.id == new.id)]
+    return any(one.lane == "safety" or one.family is Family.SAFETY for one in concerned)
 
 
 def _given_up(old: Rule, new: Rule, others: Sequence[Rule]) -> Iterator[str]:
@@ -148,7 +148,7 @@ def _in_words(rule: Rule, name: str) -> str:
         return ", ".join(value)
     if value is None:
         return "everywhere" if name == "scope" else "none"
-    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+    return f"{value:,.15g}" if isinstance(value, int | float) else str(value)
 
 
 def _same_group(one: Rule, other: Rule) -> bool:
