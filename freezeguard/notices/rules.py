@@ -9,7 +9,7 @@ from freezeguard.ports.notice_facts import (
     ShadowFiguresFacts,
 )
 
-_RULES = 20  # of a digest; the rest is counted
+_RULES = 10  # of a digest; the rest is counted
 
 
 def rule_proposed(facts: RuleProposedFacts, say: Wording) -> Body:
@@ -57,7 +57,7 @@ def _compared(one: ShadowFiguresFacts, say: Wording) -> Section:
         ("confirmed", say.number(one["confirmed"])),
         ("compared_since", say.time(one["since"])),
     ]
-    named = say.say("shadow_digest.rule", rule=clip(one["rule"], 200), version=one["version"])
+    named = say.say("shadow_digest.rule", rule=clip(one["rule"], 80), version=one["version"])
     return Section(named, (rows(say, figures),))
 
 

@@ -372,7 +372,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
                 "by_rules": 9, "by_pulls": 2, "only_here": 1_209, "missed": 3,
                 "days_earlier": days, "false_alarms": 1, "confirmed": 4,
             }
-            for place, days in enumerate((2.25, -1.0, None, *[None] * 20))
+            for place, days in enumerate((2.25, -1.0, None))
         ],
     },
     "webhook_failing": {
@@ -385,6 +385,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{kind: (kind, facts) for kind, facts in SAMPLES.items()},
+    "shadow digest: many rules": (
+        "shadow_digest",
+        {**SAMPLES["shadow_digest"], "rules": SAMPLES["shadow_digest"]["rules"] * 8},
+    ),
     "statement: risen": (
         "statement_of_reasons",
         {

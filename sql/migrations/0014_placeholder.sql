@@ -1,0 +1,3 @@
+-- migrate:up
+-- Stands in for the migration that comes before; it goes when the branches meet.
+SELECT 1;
