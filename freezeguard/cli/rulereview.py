@@ -133,7 +133,8 @@ def promote(
             raise Failure(Exit.REFUSED, "not_found", f"There is no shadow rule {rule!r}.")
         if not yes:
             _ask(f"Arm {rule}, version {found['version']}?")
-        body = {**found["body"], "mode": "armed"}
+        body = {name: value for name, value in found["body"].items() if name != "id"}
+        body["mode"] = "armed"
         stored = remote.ask("PUT", f"/v1/rules/{remote.segment(rule)}", body=body)
         print_json(stored) if as_json else say_what_became(stored)
 

@@ -74,7 +74,7 @@ async def happened(rig: Rig) -> dict[str, str]:
     frozen = {name: await rig.in_state(skus[name], "frozen")
               for name in ("both", "missed", "false", "pulled", "elsewhere")}
     await rig.done(frozen["false"], "declare_false_alarm", "owen", reason_code="rule_error",
-                   reason="Two people, one order.")
+                   comment="Two people, one order.")
     await rig.in_state(skus["false"], "closed_false_alarm")
     await aged(rig, 60)
     await moved(rig, skus["both"], 4)
