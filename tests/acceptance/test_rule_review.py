@@ -1,5 +1,6 @@
 """Rules that may freeze less take two people, whoever tries it alone, however."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
@@ -150,6 +151,21 @@ async def test_a_proposal_is_about_the_other_rules_as_they_were(rig: Rig) -> Non
 
     assert 200 == added.status
     assert (422, True) == (stale.status, "loosen more" in stale.body["detail"])
+
+
+async def test_of_several_at_once_one_decides(rig: Rig) -> None:
+    """Approved by three at the same moment, and changed by a fourth: in force once, or void."""
+    proposal = await proposed(rig, "quin", LOOSER)
+    answers = await asyncio.gather(
+        *(approve(rig, who, proposal) for who in ("mara", "miro", "root")),
+        put(rig, "quin", TIGHTER),
+    )
+    statuses = sorted(one.status for one in answers[:3])
+
+    # either the approval was first, and what tightens came on top, or the other way round
+    assert 200 == answers[3].status
+    assert statuses in ([200, 422, 422], [422, 422, 422])
+    assert (2 + (200 in statuses), 4, "armed") == await in_force(rig)
 
 
 async def test_of_one_person_the_last_proposal_counts(rig: Rig) -> None:
