@@ -209,6 +209,25 @@ CREATE TABLE rules (
     PRIMARY KEY (id, version)
 );
 
+-- Changes of rules that loosen them, until a second person agrees. One of a rule that got another
+-- version meanwhile is void; so is one that has expired.
+CREATE TABLE rule_proposals (
+    id           uuid PRIMARY KEY,
+    rule_id      text COLLATE "C" NOT NULL,
+    base_version integer NOT NULL,              -- that the proposer saw; 0: there was none
+    body         jsonb NOT NULL,
+    loosens      text[] NOT NULL,               -- in which ways
+    proposed_by  text COLLATE "C" NOT NULL REFERENCES people (id),
+    proposed_at  timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    decided_at   timestamptz,
+    decided_by   text,
+    outcome      text CHECK (outcome IN ('approved', 'rejected', 'withdrawn')),
+    CHECK ((decided_at IS NULL) = (outcome IS NULL)),
+    CHECK ((decided_at IS NULL) = (decided_by IS NULL))
+);
+CREATE INDEX rule_proposals_open ON rule_proposals (expires_at) WHERE decided_at IS NULL;
+
 CREATE TABLE suppressions (
     id           uuid PRIMARY KEY,
     sku          text COLLATE "C",              -- null: every SKU of `vendor` or `category`
@@ -273,6 +292,7 @@ CREATE TABLE crossings (
     reason       jsonb NOT NULL
 );
 CREATE INDEX crossings_by_sku ON crossings (sku, rule_id, known_at);
+CREATE INDEX crossings_of_shadows ON crossings (rule_id, known_at) WHERE outcome = 'shadow';
 -- The same complaint crosses the same bound once. The scope as a hash: with the longest names in
 -- it a row would not fit into the index, and the freeze would fail with it.
 CREATE UNIQUE INDEX crossings_once ON crossings
@@ -931,7 +951,7 @@ GRANT SELECT, INSERT ON
     TO freezeguard_runtime;
 GRANT SELECT, INSERT ON learned_priors TO freezeguard_runtime;
 GRANT SELECT, UPDATE ON prior_learning TO freezeguard_runtime;
-GRANT SELECT, INSERT, UPDATE ON notice_digests TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON notice_digests, rule_proposals TO freezeguard_runtime;
 GRANT SELECT, INSERT ON mails_received TO freezeguard_runtime;
 GRANT SELECT ON signals_unplanned TO freezeguard_runtime;  -- `doctor` looks
 GRANT USAGE ON SEQUENCE signal_seq TO freezeguard_runtime;

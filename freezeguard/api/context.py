@@ -23,6 +23,8 @@ from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.detecting.ingestion import Ingestion
 from freezeguard.services.detecting.preview import Preview
 from freezeguard.services.detecting.rulebook import RuleBook
+from freezeguard.services.detecting.rulereview import RuleReview
+from freezeguard.services.detecting.shadows import Shadows
 from freezeguard.services.enforcing.heldset import HeldSet
 from freezeguard.services.masterdata.access import Access
 from freezeguard.services.records.auditchain import AuditReading
@@ -56,6 +58,8 @@ class Context:
     held: HeldSet
     rules: RuleBook
     preview: Preview
+    review: RuleReview
+    shadows: Shadows
     access: Access
     calendars: Calendars
     languages: Languages

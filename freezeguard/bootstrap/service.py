@@ -65,6 +65,8 @@ from freezeguard.services.detecting.ingestion import Ingestion
 from freezeguard.services.detecting.learning import PriorLearning
 from freezeguard.services.detecting.preview import Preview
 from freezeguard.services.detecting.rulebook import RuleBook
+from freezeguard.services.detecting.rulereview import RuleReview
+from freezeguard.services.detecting.shadows import Shadows
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.enforcement import Enforcement
 from freezeguard.services.enforcing.heldset import HeldSet
@@ -187,6 +189,7 @@ class Service:
         step("evidence files", _idle(self.context.evidence.sweep), poll=EVIDENCE_SWEEP_EVERY)
         step("audit chain", self.chaining.step, poll=every.poll)
         step("audit anchors", _idle(self.anchoring.step), poll=every.poll)
+        step("shadow digest", _idle(self.context.shadows.tell_weekly), poll=every.sweep * 3600)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
         step("retention", self.retention.step, poll=FORGET_EVERY)
         if self.settings.detection.learn_priors:
@@ -444,6 +447,8 @@ def build(
         held=held,
         rules=rules,
         preview=Preview(database, rules, now),
+        review=RuleReview(database, rules, telling, now, new_id),
+        shadows=Shadows(database, telling, now),
         access=access,
         calendars=calendars,
         languages=WordedLanguages(),

@@ -23,6 +23,7 @@ from freezeguard.cli import (
     mail,
     migrate,
     people,
+    rulereview,
     rules,
     serve,
     signals,
@@ -85,6 +86,7 @@ rules.app.command("tune", help=tuning.HELP, short_help="Find a bound for a budge
 rules.app.command(
     "learn-priors", help=learning.HELP, short_help="Learn what is usual from the past."
 )(learning.learn_priors)
+rules.app.registered_commands += rulereview.app.registered_commands
 app.command("backtest", help=backtest.HELP, short_help="What rules would have done.")(
     backtest.backtest
 )

@@ -21,6 +21,7 @@ from freezeguard.notices.news import (
     order_registered,
     revocation_registered,
 )
+from freezeguard.notices.rules import rule_proposed, shadow_digest
 from freezeguard.notices.sections import (
     about,
     by_hand,
@@ -75,6 +76,11 @@ LAST_WORDS = frozenset({"delisted", "closed", "false_alarm", "appeal_upheld", "e
 """Notices of a case that has ended: it takes no answers any more, so none are invited."""
 
 
+ABOUT_RULES = frozenset({"rule_proposed", "shadow_digest"})
+PAGES = {"entries": "cases", "proposal": "proposals", "rules": "shadows"}
+"""Where to look, by a fact that only notices of this sort have."""
+
+
 def letter_of(kind: str, facts: Mapping[str, Any], say: Wording) -> Letter:
     """Word one notice. Raises KeyError for an unknown kind or a missing fact."""
     if kind in LAST_WORDS:
@@ -118,6 +124,9 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
         return clip(say.count("digest.subject", number, shop=clip(facts["shop"], 60)), _SUBJECT)
     if "url" in facts:
         return clip(say.say(f"subject.{kind}", url=clip(facts["url"], 200)), _SUBJECT)
+    if kind in ABOUT_RULES:
+        rule = clip(facts.get("rule", ""), 100)
+        return clip(say.say(f"subject.{kind}", rule=rule), _SUBJECT)
     if "case" not in facts:
         budget = cast("BudgetSpentFacts", facts)["budget"]
         return clip(
@@ -159,7 +168,7 @@ def _access(facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
     if "url" in facts:
         return links([(say.say("frame.open_webhooks"), facts["link"])])
     if "case" not in facts:
-        page = "cases" if "entries" in facts else "queue"
+        page = next((name for fact, name in PAGES.items() if fact in facts), "queue")
         typed = Paragraph(say.say(f"frame.show_{page}"))
         return (typed, *links([(say.say(f"frame.open_{page}"), facts["link"])]))
     case = clip(facts["case"], _SHORT)
@@ -467,6 +476,8 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "revocation_registered": revocation_registered,
     "digest": digest,
     **{kind: news_of(kind) for kind in NEWS},
+    "rule_proposed": rule_proposed,
+    "shadow_digest": shadow_digest,
     "webhook_failing": webhook_failing,
     "webhook_disabled": webhook_disabled,
 }

@@ -747,6 +747,42 @@ class DigestFacts(NoticeFacts):
     entries: list[DigestEntryFacts]
 
 
+class RuleProposedFacts(NoticeFacts):
+    """`rule_proposed`, to who may agree: a change that loosens a rule, in which ways, until when.
+
+    `by` is the name of who proposed it; `loosens` are the lines of `domain.rulechanges`.
+    """
+
+    rule: str
+    proposal: str
+    by: str
+    loosens: list[str]
+    expires_at: str
+
+
+class ShadowFiguresFacts(TypedDict):
+    """One shadow rule in numbers, as `domain.shadowing.Comparison` has them."""
+
+    rule: str
+    version: int
+    since: str
+    would_freeze: int
+    by_rules: int
+    by_pulls: int
+    only_here: int
+    missed: int
+    days_earlier: float | None
+    false_alarms: int
+    confirmed: int
+
+
+class ShadowDigestFacts(NoticeFacts):
+    """`shadow_digest`, to analysts once a week: every shadow rule over the last `days`."""
+
+    days: int
+    rules: list[ShadowFiguresFacts]
+
+
 class WebhookFacts(NoticeFacts):
     """`webhook_failing`, `webhook_disabled`: an endpoint takes nothing; `why` is its last answer.
 
@@ -817,6 +853,8 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "review_due": ReviewDueFacts,
         "legal_clock": LegalClockFacts,
         "digest": DigestFacts,
+        "rule_proposed": RuleProposedFacts,
+        "shadow_digest": ShadowDigestFacts,
         "webhook_failing": WebhookFacts,
         "webhook_disabled": WebhookFacts,
     }

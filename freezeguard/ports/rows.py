@@ -114,6 +114,26 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change of a rule that loosens what is frozen, and waits for a second person.
+
+    `base_version` is that of the rule that the proposer saw, 0 where there was none; `loosens` says
+    in which ways less would be frozen. `outcome` is None until somebody decides.
+    """
+
+    id: UUID
+    rule_id: str
+    base_version: int
+    body: Json
+    loosens: tuple[str, ...]
+    proposed_by: str
+    proposed_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """One hold, as stored."""
 

@@ -20,6 +20,7 @@ from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.record import Case, ProbationRecord, Promises, Vote
 from freezeguard.domain.rules import Rule, RuleScope
 from freezeguard.domain.scope import Scope
+from freezeguard.domain.shadowing import Sighting
 from freezeguard.domain.signals import Signal
 from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.evidence import StoredEvidence
@@ -42,6 +43,7 @@ from freezeguard.ports.rows import (
     Notice,
     Pending,
     Prelude,
+    Proposal,
     RejectedSignal,
     Sku,
     Slot,
@@ -569,6 +571,24 @@ class Detection(Protocol):
         """Store a new version; return its number. Raises the revision of all rules."""
         ...
 
+    async def lock_rules(self) -> None:
+        """Take the lock that orders changes of rules; what is read afterwards stays as it is."""
+        ...
+
+    async def add_proposal(self, proposal: Proposal) -> None:
+        """Store a proposal; an earlier one of this person for the same rule is withdrawn."""
+        ...
+
+    async def proposals(self, now: datetime) -> list[Proposal]:
+        """Return the proposals that wait for a second person and may still be approved."""
+        ...
+
+    async def proposal(self, proposal_id: UUID) -> Proposal | None: ...
+
+    async def decide_proposal(
+        self, proposal_id: UUID, outcome: str, by: str, now: datetime
+    ) -> None: ...
+
     async def marked_revision(self) -> int:
         """Return up to which revision of the rules all that they concern was asked for."""
         ...
@@ -591,6 +611,13 @@ class Detection(Protocol):
     ) -> None: ...
 
     async def crossings(self, sku: str) -> list[Json]: ...
+
+    async def sightings(self, rule: Rule, bound: float, since: datetime) -> list[Sighting]:
+        """Return what a shadow rule would have frozen since then, beside what was stopped.
+
+        One entry a SKU, in their order; `bound` is what a crossing that freezes names as its bound.
+        """
+        ...
 
     async def spent_by_key(self, credential: str, since: datetime) -> int: ...
 

@@ -355,6 +355,26 @@ SAMPLES: dict[str, dict[str, Any]] = {
             for place, kind in enumerate(("statement_of_reasons", "frozen_confirmed", "update"))
         ],
     },
+    "rule_proposed": {
+        **{key: CASE[key] for key in ("shop", "at", "contact")},
+        "audience": "staff", "recipient": "Maria Keller", "steps": [],
+        "link": "https://freezeguard.example/v1/rules/proposals", "rule": "five-customers",
+        "proposal": "01936a1e-0000-7000-8000-000000000001", "by": "Sam Roe",
+        "loosens": ["bound: 5 → 8", "window: 30d → 7d"], "expires_at": SOON,
+    },
+    "shadow_digest": {
+        **{key: CASE[key] for key in ("shop", "at", "contact")},
+        "audience": "staff", "recipient": "Maria Keller", "steps": [],
+        "link": "https://freezeguard.example/v1/rules/shadow", "days": 30,
+        "rules": [
+            {
+                "rule": f"calm-{place}", "version": 2, "since": TOLD, "would_freeze": 1_220,
+                "by_rules": 9, "by_pulls": 2, "only_here": 1_209, "missed": 3,
+                "days_earlier": days, "false_alarms": 1, "confirmed": 4,
+            }
+            for place, days in enumerate((2.25, -1.0, None))
+        ],
+    },
     "webhook_failing": {
         **WEBHOOK,
         "failing_since": "2025-11-21T13:00:00+00:00",
@@ -365,6 +385,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{kind: (kind, facts) for kind, facts in SAMPLES.items()},
+    "shadow digest: many rules": (
+        "shadow_digest",
+        {**SAMPLES["shadow_digest"], "rules": SAMPLES["shadow_digest"]["rules"] * 8},
+    ),
     "statement: risen": (
         "statement_of_reasons",
         {

@@ -398,6 +398,80 @@ class RuleOut(Output):
     body: dict[str, Any]
 
 
+class ProposalOut(Output):
+    """A change of a rule that waits for a second person; `loosens` says what would be less."""
+
+    model_config = ConfigDict(title="RuleProposal")
+
+    status: Literal["proposed"] = "proposed"
+    id: str
+    rule: str
+    base_version: int = Field(description="The version that it changes; 0: there is none yet.")
+    body: dict[str, Any]
+    loosens: list[str]
+    proposed_by: str
+    proposed_at: datetime
+    expires_at: datetime
+
+
+class ProposalList(Output):
+    """Every proposal that waits and may still be approved, oldest first."""
+
+    items: list[ProposalOut]
+    next: str | None
+
+
+class ShadowFigures(Output):
+    """What a shadow rule would have done since a moment, in SKUs, beside what was done.
+
+    Of those that it would have frozen, `by_rules` were also stopped by an armed rule, `by_pulls` by
+    a person or a catalogue, `only_here` by nobody. `missed` were stopped by an armed rule of the
+    same lane when this one had said nothing. `days_earlier` is the median of how far it was
+    ahead; below 0 it was behind. `false_alarms` and `confirmed` say how those also stopped ended.
+    """
+
+    rule: str
+    version: int
+    since: datetime
+    until: datetime
+    would_freeze: int
+    by_rules: int
+    by_pulls: int
+    only_here: int
+    missed: int
+    days_earlier: float | None
+    false_alarms: int
+    confirmed: int
+
+
+class ShadowList(Output):
+    """Every shadow rule."""
+
+    items: list[ShadowFigures]
+    next: str | None
+
+
+class SightingOut(Output):
+    """One SKU: when the rule would first have frozen it, and how it was stopped, if it was."""
+
+    model_config = ConfigDict(title="Sighting")
+
+    sku: str
+    would_freeze_at: datetime | None
+    stopped_at: datetime | None
+    stopped_by: Literal["rule", "pull"] | None
+    case: int | None
+    ended: Literal["false_alarm", "confirmed"] | None
+    days_earlier: float | None
+
+
+class ShadowOut(ShadowFigures):
+    """One shadow rule, with the SKUs behind its figures."""
+
+    items: list[SightingOut]
+    next: str | None
+
+
 class RuleList(Output):
     """Every rule."""
 

@@ -20,7 +20,7 @@ URGENT_KINDS = frozenset({
     "budget_spent", "legal_clock", "order_registered", "revocation_registered",
     "delist_requested", "delisted", "appealed", "appeal_upheld", "appeal_reopened",
     "contest_received", "contest_answered", "narrow_requested", "approval_requested",
-    "approval_rejected",
+    "approval_rejected", "rule_proposed",
 })
 """What nobody may miss between the lines: alarms, and what a person decides or must decide about
 one case. Machines make storms; people don't."""
