@@ -259,7 +259,8 @@ class Evaluation:
     async def _act(self, look: _Look, rule: Rule, crossing: Crossing) -> None:
         case = _concerned(look.cases, crossing.scope)
         if crossing.mode == "shadow":
-            await self._note(look, crossing, "shadow", None)
+            if crossing.bound_kind != "pattern":  # that says something of complaints, not of a rule
+                await self._note(look, crossing, "shadow", None)
         elif case is None and _is_held_for_good(look, crossing.scope):
             await self._note(look, crossing, "covered", None)
         elif case is not None and may_freeze_again(case):
