@@ -37,13 +37,9 @@ def least_complaints(wanted: float, factor: float) -> int:
     return max(1, ceil(log(wanted * (factor - 1) / factor) / log(factor)))
 
 
-class _Hit(NamedTuple):
-    """A day with complaints: how many, the exposure of the day, and that up to its block's end."""
-
-    day: int
-    complaints: int
-    of_day: float
-    until_end: float
+_Hit = tuple[int, int, float, float]
+"""A day with complaints: how many, the exposure of the day, and that up to its block's end."""
+_NOT_LEARNED = Baseline(1, 1, "days", 0, Prior(1, 1))
 
 
 class _Block(NamedTuple):
@@ -64,8 +60,9 @@ class LikelihoodTracker:
         self._wanted = log(worth_it) if worth_it > 1 else -inf
         self._least = max(rule.min_customers, least_complaints(worth_it, rule.factor))
         self._book = DayBook(background, rule.window, rule.factor)
+        self._unread: list[Observed] = []
         self._blocks: dict[int, _Block] = {}
-        self._baseline = Baseline(1, 1, "days", 0, Prior(1, 1))
+        self._baseline = _NOT_LEARNED
         self._rate = 0.0
         self._of_past = -inf
         self._learned = self._added_up = self._carried_to = -1
@@ -73,16 +70,43 @@ class LikelihoodTracker:
 
     def take(self, signal: Observed) -> Sample:
         book = self._book
-        before = len(book.visits)
-        if book.take(signal):
-            self._begin_block()
-        elif len(book.visits) > before:
-            self._ceiling += self._gain
-        if self._ceiling < self._wanted or len(book.visits) < self._least:
+        if len(book.customers) < self._least:
+            if self._are_too_few(signal):
+                self._unread.append(signal)
+                return NOTHING
+            self._catch_up()
+        self._read(signal)
+        if self._ceiling < self._wanted or len(book.customers) < self._least:
             return NOTHING
         if self._added_up != book.block and self._at_most() < self._wanted:
             return NOTHING
         return Sample(odds(self._log_odds()))
+
+    def _are_too_few(self, signal: Observed) -> bool:
+        """Say whether with this signal the window can't hold enough, as most items' never does.
+
+        Such signals are kept, and read once it can, or when somebody asks for more than a sample.
+        """
+        book, unread, others = self._book, self._unread, self._least - 1
+        if len(book.customers) + len(unread) < others:
+            return True
+        if len(unread) < others or not others:
+            return False
+        start = book.start_at(signal.occurred_at.toordinal())
+        return unread[-others].occurred_at.toordinal() < start
+
+    def _catch_up(self) -> None:
+        for one in self._unread:
+            self._read(one)
+        self._unread.clear()
+
+    def _read(self, signal: Observed) -> None:
+        book = self._book
+        before = len(book.customers)
+        if book.take(signal):
+            self._begin_block()
+        elif len(book.customers) > before:
+            self._ceiling += self._gain
 
     def finding(self) -> Finding:
         """Return what speaks: the complaints since the likeliest beginning."""
@@ -116,8 +140,9 @@ class LikelihoodTracker:
         likely as the next: twice the factor, in all. A further half is left for units that are
         reported later and make the usual rate lower.
         """
+        self._catch_up()
         book = self._book
-        too_few = self._least - len(book.visits) - 1
+        too_few = self._least - len(book.customers) - 1
         room = self._wanted - self._ceiling - MARGIN
         quiet = ceil(room / log(2 * self._factor)) - 1 if room > 0 else 0
         return Spare(max(0, too_few, quiet), book.today, book.today + 1)
@@ -148,7 +173,7 @@ class LikelihoodTracker:
         self._added_up = -1
         if book.returned or book.measured_anew:
             self._blocks.clear()
-        if len(book.visits) < self._least:
+        if len(book.customers) < self._least:
             self._carried = self._ceiling = inf
             return
         carried = self._carried_over()
@@ -156,7 +181,7 @@ class LikelihoodTracker:
         root = sqrt(self._factor)
         blocks = (book.today - book.start) // BLOCK + 1
         fall = log(before / self._rate) if before > self._rate else 0.0
-        steepness = (blocks * DISPERSION + len(book.visits)) * (root - 1) / (root + 1)
+        steepness = (blocks * DISPERSION + len(book.customers)) * (root - 1) / (root + 1)
         if book.returned:  # each is perhaps a beginning by itself
             carried = self._above(carried) + book.returned * log(2 * self._factor)
         carried += fall * steepness
@@ -226,6 +251,9 @@ class LikelihoodTracker:
 
     def _add_block(self, block: _Block, since: float, total: float) -> tuple[float, float]:
         """Add a block before all later ones, whose log ratio is `since` and whose sum `total`."""
+        if not block.hits:
+            quiet = log_block_ratio(0, self._rate * block.exposure, self._factor, DISPERSION)
+            return since + quiet, total
         whole, beginnings = self._ratios(block, since)
         if len(beginnings) == 1:
             return whole, log_add(total, beginnings[0][0])
@@ -258,7 +286,7 @@ class LikelihoodTracker:
             complaints = counts.get(day)
             if complaints:  # what a day was exposed to only limits days with more than a few
                 of_day = load(day, day) if complaints > LEAST_LIMIT else 0.0
-                hits.append(_Hit(day, complaints, of_day, load(day, last)))
+                hits.append((day, complaints, of_day, load(day, last)))
         return _Block(load(first, last), hits)
 
     def _likeliest(self) -> int:
