@@ -5,7 +5,6 @@ The formula is that of `freezeguard.detection.statistics.likelihood`; what it is
 """
 
 from math import ceil, inf, log, sqrt
-from typing import NamedTuple
 
 from freezeguard.detection.daybook import BLOCK, Background, Baseline, DayBook, Prior
 from freezeguard.detection.families.tracker import NOTHING, Finding, Sample, Spare
@@ -39,14 +38,9 @@ def least_complaints(wanted: float, factor: float) -> int:
 
 _Hit = tuple[int, int, float, float]
 """A day with complaints: how many, the exposure of the day, and that up to its block's end."""
+_Block = tuple[float, list[_Hit]]
+"""A block of days: its exposure, and its days with complaints, newest first."""
 _NOT_LEARNED = Baseline(1, 1, "days", 0, Prior(1, 1))
-
-
-class _Block(NamedTuple):
-    """A block of days that is over: its exposure, and its days with complaints, newest first."""
-
-    exposure: float
-    hits: list[_Hit]
 
 
 class LikelihoodTracker:
@@ -251,8 +245,9 @@ class LikelihoodTracker:
 
     def _add_block(self, block: _Block, since: float, total: float) -> tuple[float, float]:
         """Add a block before all later ones, whose log ratio is `since` and whose sum `total`."""
-        if not block.hits:
-            quiet = log_block_ratio(0, self._rate * block.exposure, self._factor, DISPERSION)
+        exposure, hits = block
+        if not hits:
+            quiet = log_block_ratio(0, self._rate * exposure, self._factor, DISPERSION)
             return since + quiet, total
         whole, beginnings = self._ratios(block, since)
         if len(beginnings) == 1:
@@ -263,14 +258,15 @@ class LikelihoodTracker:
         """Return the log ratio from the start of a block on, and those from its beginnings on."""
         counted, rate, factor = 0, self._rate, self._factor
         beginnings = []
-        for day, complaints, of_day, until_end in block.hits:
+        exposure, hits = block
+        for day, complaints, of_day, until_end in hits:
             if complaints > LEAST_LIMIT:
                 counted += min(complaints, daily_limit(rate * of_day, factor))
             else:
                 counted += complaints
             ratio = log_block_ratio(counted, rate * until_end, factor, DISPERSION)
             beginnings.append((since + ratio, day))
-        whole = log_block_ratio(counted, rate * block.exposure, factor, DISPERSION)
+        whole = log_block_ratio(counted, rate * exposure, factor, DISPERSION)
         return since + whole, beginnings
 
     def _past_block(self, first: int) -> _Block:
@@ -282,12 +278,12 @@ class LikelihoodTracker:
     def _read_block(self, first: int, last: int) -> _Block:
         counts, load = self._book.counts, self._book.exposure.load
         hits = []
-        for day in range(last, first - 1, -1):
-            complaints = counts.get(day)
-            if complaints:  # what a day was exposed to only limits days with more than a few
-                of_day = load(day, day) if complaints > LEAST_LIMIT else 0.0
-                hits.append((day, complaints, of_day, load(day, last)))
-        return _Block(load(first, last), hits)
+        for day in [one for one in range(last, first - 1, -1) if counts.get(one)]:
+            complaints = counts[day]
+            # what a day was exposed to only limits days with more than a few
+            of_day = load(day, day) if complaints > LEAST_LIMIT else 0.0
+            hits.append((day, complaints, of_day, load(day, last)))
+        return load(first, last), hits
 
     def _likeliest(self) -> int:
         """Return the day on which a defect began most likely."""
