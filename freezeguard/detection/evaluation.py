@@ -132,11 +132,10 @@ def crossings(
         if counts(rule, one) and (evidence.since is None or one.occurred_at > evidence.since)
     ]
     found = []
-    told = spares or Spares()
-    if learns(rule):  # a scope of which nothing was heard yet
-        told.take(Spare(needs_at_least(rule) - 1, 0, ALWAYS))
+    if learns(rule) and spares is not None:  # a scope of which nothing was heard yet
+        spares.take(Spare(needs_at_least(rule) - 1, 0, ALWAYS))
     for scope, signals in by_scope(counted, rule.hold_scope):
-        crossing = _first(rule, evidence, scope, signals, after, told)
+        crossing = _first(rule, evidence, scope, signals, after, spares)
         if crossing is not None:
             found.append(crossing)
     return found
@@ -148,7 +147,7 @@ def _first(
     scope: Scope,
     signals: Sequence[Observed],
     after: datetime | None,
-    spares: Spares,
+    spares: Spares | None,
 ) -> Crossing | None:
     tracker = _tracker(rule, evidence, scope)
     bounds = list(_bounds(rule, evidence.factor))
@@ -170,11 +169,12 @@ def _first(
         if kind == "freeze":
             seen = _listened(rule, evidence, seen, signals[: place + 1])
         if seen.kind == "freeze":
-            spares.take(NONE_TO_SPARE)
+            _spare(spares, NONE_TO_SPARE)
             return _crossing(rule, evidence, seen)
         if looked is None or (seen.kind, looked.bound_kind) == ("pattern", "look"):
             looked = _crossing(rule, evidence, seen)
-    spares.take(tracker.spare())
+    if spares is not None:  # not for nothing: a tracker may have left things undone
+        spares.take(tracker.spare())
     if looked is None and is_wary(rule):
         looked = _of_one_hand(rule, scope, signals, after, spares)
         if looked is None and loaded is not None:
@@ -223,21 +223,26 @@ def _of_one_hand(
     scope: Scope,
     signals: Sequence[Observed],
     after: datetime | None,
-    spares: Spares,
+    spares: Spares | None,
 ) -> Crossing | None:
     """Return the first moment at which too many complaints are of one hand."""
     hands = Hands(rule)
     if len(signals) < hands.fewest:  # nearly always
-        spares.take(Spare(hands.fewest - 1 - len(signals), 0, ALWAYS))
+        _spare(spares, Spare(hands.fewest - 1 - len(signals), 0, ALWAYS))
         return None
     for one in signals:
         hand = hands.take(one)
         if hand is not None and (after is None or one.occurred_at > after):
-            spares.take(NONE_TO_SPARE)
+            _spare(spares, NONE_TO_SPARE)
             said, details = one_hand(rule, hand), {"of_one_hand": hand.alike or "customer"}
             return _pattern(rule, scope, hand.signals, hand.bound, said, details)
-    spares.take(Spare(max(0, hands.room), 0, ALWAYS))
+    _spare(spares, Spare(max(0, hands.room), 0, ALWAYS))
     return None
+
+
+def _spare(spares: Spares | None, spare: Spare) -> None:
+    if spares is not None:
+        spares.take(spare)
 
 
 def _of_one_day(rule: Rule, scope: Scope, load: Load) -> Crossing:

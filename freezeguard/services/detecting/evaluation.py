@@ -259,8 +259,7 @@ class Evaluation:
     async def _act(self, look: _Look, rule: Rule, crossing: Crossing) -> None:
         case = _concerned(look.cases, crossing.scope)
         if crossing.mode == "shadow":
-            if crossing.bound_kind != "pattern":  # that says something of complaints, not of a rule
-                await self._note(look, crossing, "shadow", None)
+            await self._note_in_shadow(look, crossing)
         elif case is None and _is_held_for_good(look, crossing.scope):
             await self._note(look, crossing, "covered", None)
         elif case is not None and may_freeze_again(case):
@@ -278,6 +277,11 @@ class Evaluation:
                 await self._suspect(look, rule, crossing, "suspect")
         else:
             await self._freeze(look, rule, crossing, case)
+
+    async def _note_in_shadow(self, look: _Look, crossing: Crossing) -> None:
+        """Record what a rule would have done; a pattern says something of complaints, not of it."""
+        if crossing.bound_kind != "pattern":
+            await self._note(look, crossing, "shadow", None)
 
     def _suppressed(self, look: _Look, rule: Rule) -> bool:
         master = look.master
