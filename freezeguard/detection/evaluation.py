@@ -175,11 +175,7 @@ def _first(
             looked = _crossing(rule, evidence, seen)
     if spares is not None:  # not for nothing: a tracker may have left things undone
         spares.take(tracker.spare())
-    if looked is None and is_wary(rule):
-        looked = _of_one_hand(rule, scope, signals, after, spares)
-        if looked is None and loaded is not None:
-            looked = _of_one_day(rule, scope, loaded)
-    return looked
+    return looked or _few_voices(rule, scope, signals, after, spares, loaded)
 
 
 def _says_nothing_new(looked: Crossing, kind: str, *, is_echo: bool) -> bool:
@@ -216,6 +212,21 @@ def _listened(
     if sample.sufficient and sample.value >= seen.bound:
         return replace(seen, finding=tracker.finding(), sample=sample, set_aside=found)
     return pattern
+
+
+def _few_voices(
+    rule: Rule,
+    scope: Scope,
+    signals: Sequence[Observed],
+    after: datetime | None,
+    spares: Spares | None,
+    loaded: Load | None,
+) -> Crossing | None:
+    """Return a pattern that no bound was needed to see."""
+    if not is_wary(rule):
+        return None
+    found = _of_one_hand(rule, scope, signals, after, spares)
+    return found or (None if loaded is None else _of_one_day(rule, scope, loaded))
 
 
 def _of_one_hand(
