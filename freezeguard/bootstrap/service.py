@@ -60,9 +60,12 @@ from freezeguard.services.delivering.digests import Digests
 from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.delivering.posting import Posting
 from freezeguard.services.detecting.evaluation import Evaluation
+from freezeguard.services.detecting.feeds import Feeds
 from freezeguard.services.detecting.ingestion import Ingestion
 from freezeguard.services.detecting.preview import Preview
 from freezeguard.services.detecting.rulebook import RuleBook
+from freezeguard.services.detecting.suppressionnews import SuppressionNews
+from freezeguard.services.detecting.trust import Trust
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.enforcement import Enforcement
 from freezeguard.services.enforcing.heldset import HeldSet
@@ -126,6 +129,9 @@ class Service:
     aftercare: Aftercare
     sweeper: Sweeper
     wanted_sweep: WantedSweep
+    feeds: Feeds
+    trust: Trust
+    ending: SuppressionNews
     ownership: Ownership
     read_ahead: ReadAhead
     delivery: Delivery
@@ -148,6 +154,7 @@ class Service:
         await self.database.run(lambda tx: tx.signals.ensure_partitions(self.now()))
         await self.access.refresh()
         await self.rules.refresh()
+        await self.trust.refresh()
         await self.held.load()
         await self.known.follow()
         await asyncio.gather(*(_warm(name, one) for name, one in self.catalogues.items()))
@@ -166,6 +173,10 @@ class Service:
         step("access", _idle(self.access.refresh), TOPIC_ACCESS, poll=every.poll)
         step("rules", _idle(self.rules.refresh), TOPIC_RULES, poll=every.poll)
         step("suppressions", _idle(self.rules.revive), TOPIC_RULES, poll=every.poll)
+        step("ending suppressions", _idle(self.ending.tell), poll=every.sweep * 30)
+        step("feeds heard", _idle(self.feeds.note), poll=every.poll * 5)
+        step("silent feeds", _idle(self.feeds.watch), poll=every.sweep * 60)
+        step("trust", _idle(self.trust.refresh), poll=every.poll * 5)
         step("known skus", _idle(self.known.follow), TOPIC_OBJECTS, poll=every.poll * 5)
         step("sweep evaluations", self.sweeper.sweep_evaluations, poll=every.sweep)
         step("sweep cases", _idle(self.sweeper.sweep_cases), poll=every.sweep)
@@ -211,8 +222,16 @@ class Service:
             yield self
         finally:
             await self.crew.dismiss()
+            await self._note_feeds()
             await self.enforcement.drain(self.settings.limits.drain_seconds)
             await self.posting.drain(self.settings.limits.drain_seconds)
+
+    async def _note_feeds(self) -> None:
+        """Write what was heard last; nothing that happens here keeps the rest from ending well."""
+        try:
+            await self.feeds.note()
+        except Exception:
+            log.exception("feeds_not_noted")
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Service"]:
@@ -395,7 +414,9 @@ def build(
     places = Places(calendars, legal_clocks_of(settings), settings.calendar.zone)
     casework = Casework(directory, telling, places, settings.to_policy(), now, new_id)
     rules = RuleBook(database, now)
-    evaluation = Evaluation(rules, casework, telling, now, new_id)
+    trust = Trust(database, now, casework.policy.trust_limit)
+    evaluation = Evaluation(rules, casework, telling, trust, now, new_id)
+    feeds = Feeds(database, telling, now)
     reconciliation = Reconciliation(directory, casework, now)
     journal = FileJournal(settings.data_dir / "journal.ndjson")
     enforcement = Enforcement(
@@ -404,7 +425,7 @@ def build(
     )
     aftercare = Aftercare(database, enforcement, reconciliation, metrics)
     ingestion = Ingestion(
-        database, rules, evaluation, Watch(()), now, aftercare.take, metrics
+        database, rules, evaluation, Watch(()), now, aftercare.take, metrics, feeds.heard
     )
     access = Access(database, now, new_id, new_secret)
     held, known = HeldSet(database, now), KnownSkus(database, hash, now)
@@ -431,6 +452,7 @@ def build(
         evidence=_evidence(settings, database, commands, now, new_id),
         held=held,
         rules=rules,
+        trust=trust,
         preview=Preview(database, rules, now),
         access=access,
         calendars=calendars,
@@ -463,6 +485,7 @@ def build(
     metrics.follow("held_set_revision", lambda: held.revision)
     metrics.follow("held_set_age_seconds", lambda: _age(held, now))
     metrics.follow("clock_skew_seconds", lambda: clock.skew)
+    metrics.follow("silent_feeds", lambda: feeds.silent)
     built = Service(
         settings=settings, database=database, clock=clock, now=now,
         directory=directory, catalogues=catalogues,
@@ -471,6 +494,7 @@ def build(
         reconciliation=reconciliation, aftercare=aftercare,
         sweeper=Sweeper(database, ingestion, aftercare, journal, now),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
+        feeds=feeds, trust=trust, ending=SuppressionNews(database, telling, now),
         ownership=Ownership(database, casework),
         read_ahead=ReadAhead(database, directory, enforcement, now),
         delivery=Delivery(

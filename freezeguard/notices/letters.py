@@ -11,6 +11,13 @@ from freezeguard.notices.approvals import (
     remedy_proposed,
     remedy_returned,
 )
+from freezeguard.notices.detecting import (
+    feed_silent,
+    feed_speaks,
+    suppressed,
+    suppression_ended,
+    suppression_ending,
+)
 from freezeguard.notices.digest import digest
 from freezeguard.notices.endpoints import webhook_disabled, webhook_failing
 from freezeguard.notices.letter import Block, Body, Letter, Paragraph, Section
@@ -56,12 +63,14 @@ from freezeguard.ports.notice_facts import (
     DismissedFacts,
     ExpiredFacts,
     FalseAlarmFacts,
+    FeedNoticeFacts,
     FrozenConfirmedFacts,
     ManualTaskFacts,
     NoticeFacts,
     ReasonFacts,
     ReleasedFacts,
     ReleaseRefusedFacts,
+    SuppressionNoticeFacts,
     SuspectedFacts,
     WaitingFacts,
 )
@@ -118,6 +127,12 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
         return clip(say.count("digest.subject", number, shop=clip(facts["shop"], 60)), _SUBJECT)
     if "url" in facts:
         return clip(say.say(f"subject.{kind}", url=clip(facts["url"], 200)), _SUBJECT)
+    if "feed" in facts:
+        name = clip(cast("FeedNoticeFacts", facts)["feed"]["name"], _SHORT)
+        return clip(say.say(f"subject.{kind}", name=name), _SUBJECT)
+    if "suppression" in facts:
+        what = suppressed(cast("SuppressionNoticeFacts", facts)["suppression"], say)
+        return clip(say.say(f"subject.{kind}", what=what), _SUBJECT)
     if "case" not in facts:
         budget = cast("BudgetSpentFacts", facts)["budget"]
         return clip(
@@ -158,6 +173,10 @@ def _access(facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
     """
     if "url" in facts:
         return links([(say.say("frame.open_webhooks"), facts["link"])])
+    if "feed" in facts or "suppression" in facts:
+        page = "feeds" if "feed" in facts else "suppressions"
+        typed = Paragraph(say.say(f"frame.show_{page}"))
+        return (typed, *links([(say.say("frame.open_docs"), facts["link"])]))
     if "case" not in facts:
         page = "cases" if "entries" in facts else "queue"
         typed = Paragraph(say.say(f"frame.show_{page}"))
@@ -206,6 +225,10 @@ def suspected(facts: SuspectedFacts, say: Wording) -> Body:
     opening = [intro(facts, say, "suspected.intro")]
     if facts.get("budget_spent"):
         opening.append(Paragraph(say.say("suspected.budget")))
+    if doubted := facts["reason"].get("doubted"):
+        names = ", ".join(clip(one["source"], 80) for one in doubted[:10])
+        most = say.percent(max(one["trust"] for one in doubted))
+        opening.append(Paragraph(say.say("suspected.doubted", source=names, trust=most)))
     opening.append(Paragraph(say.say(pause, time=expires)))
     asked = ", ".join(clip(name, 80) for name in (facts.get("asked") or [])[:10])
     waiting = section(say, "todo", rows(say, [("expires", expires), ("asked", asked)]))
@@ -467,6 +490,10 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "revocation_registered": revocation_registered,
     "digest": digest,
     **{kind: news_of(kind) for kind in NEWS},
+    "feed_silent": feed_silent,
+    "feed_speaks": feed_speaks,
+    "suppression_ending": suppression_ending,
+    "suppression_ended": suppression_ended,
     "webhook_failing": webhook_failing,
     "webhook_disabled": webhook_disabled,
 }

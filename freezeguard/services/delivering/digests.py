@@ -17,7 +17,8 @@ from freezeguard.ports.storage import Transaction
 DIGEST = "digest"
 URGENT_LANES = frozenset({"safety", "authority"})
 URGENT_KINDS = frozenset({
-    "budget_spent", "legal_clock", "order_registered", "revocation_registered",
+    "budget_spent", "feed_silent", "feed_speaks", "suppression_ending", "suppression_ended",
+    "legal_clock", "order_registered", "revocation_registered",
     "delist_requested", "delisted", "appealed", "appeal_upheld", "appeal_reopened",
     "contest_received", "contest_answered", "narrow_requested", "approval_requested",
     "approval_rejected",
