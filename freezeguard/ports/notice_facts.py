@@ -782,7 +782,7 @@ class LegalClockFacts(CaseNoticeFacts):
 class DigestEntryFacts(TypedDict):
     """One notice of a digest: its kind, and what its line says; `due` is by when it asks.
 
-    Entries without a case are about the shop as a whole.
+    Entries without a case are about the shop as a whole, or about the `feed` of that name.
     """
 
     kind: str
@@ -791,6 +791,7 @@ class DigestEntryFacts(TypedDict):
     case: NotRequired[str | None]
     scope: NotRequired[ScopeFacts | None]
     due: NotRequired[str | None]
+    feed: NotRequired[str | None]
 
 
 class DigestFacts(NoticeFacts):

@@ -51,7 +51,8 @@ async def has_spoken(rig: Rig, source: str, last: datetime, *, days: int = 28) -
     )
     await sql(
         rig, "INSERT INTO sources (source, name, updated_at, first_heard_at, last_heard_at)"
-        " VALUES ($1, $1, $2::timestamptz, $2::timestamptz - $3::interval, $2::timestamptz)", source, last, timedelta(days=days),
+        " VALUES ($1, $1, $2::timestamptz, $2::timestamptz - $3::interval, $2::timestamptz)",
+        source, last, timedelta(days=days),
     )
 
 

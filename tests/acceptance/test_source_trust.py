@@ -75,7 +75,8 @@ async def test_after_three_false_alarms_a_feed_only_suspects(rig: Rig, take_sku:
     assert 0.42 < doubted["trust"] < 0.44
     assert ["suspected"] == (await mails_arrived(rig, case))["person:owen"]
     [letter] = [one for one in rig.mailbox.to("owen@shop.example") if sku in str(one["Subject"])]
-    assert f"but by {SOURCE} alone, which is trusted 42.9 % only" in " ".join(body_of(letter).split())
+    said = " ".join(body_of(letter).split())
+    assert f"but by {SOURCE} alone, which is trusted 42.9 % only" in said
     outcomes = await sql(rig, "SELECT outcome FROM crossings WHERE sku = $1", sku)
     assert ["suspect", "suspect"] == [one["outcome"] for one in outcomes]
     standing = (await rig.read(f"/v1/sources/{SOURCE}", "quin"))["standing"]

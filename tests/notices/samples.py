@@ -638,6 +638,13 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "digest: one": (
         "digest", {**SAMPLES["digest"], "entries": SAMPLES["digest"]["entries"][:1]}
     ),
+    "digest: feeds": (
+        "digest",
+        {**SAMPLES["digest"], "entries": [
+            {"kind": "feed_silent", "at": TOLD, "link": "https://freezeguard.example/docs",
+             "feed": "Help desk"},
+        ]},
+    ),
     "digest: for the vendor": ("digest", {**SAMPLES["digest"], "audience": "vendor"}),
     **{
         f"{kind}: staff": (kind, {**SAMPLES[kind], **STAFF})
