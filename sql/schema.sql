@@ -86,7 +86,35 @@ CREATE TABLE sources (
     name        text NOT NULL,
     trust       real NOT NULL DEFAULT 1,
     false_alarms integer NOT NULL DEFAULT 0,
-    updated_at  timestamptz NOT NULL
+    updated_at  timestamptz NOT NULL,
+    max_silence interval,                       -- longer is an alarm; null: what chance allows
+    first_heard_at timestamptz,
+    last_heard_at timestamptz,
+    silent_since timestamptz                    -- last heard then, and alarmed; null: not silent
+);
+
+-- How many new signals each feed sent in each hour, by the time of receipt.
+CREATE TABLE source_hours (
+    source       text COLLATE "C" NOT NULL,
+    hour         timestamptz NOT NULL,
+    signals      bigint NOT NULL,
+    PRIMARY KEY (source, hour)
+);
+
+-- Since when some replica has been there to hear, without a gap: one row.
+CREATE TABLE listening (
+    only_row     boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    since        timestamptz NOT NULL,
+    seen_at      timestamptz NOT NULL
+);
+
+-- What became of the cases that a source's signals opened: by that, it is trusted more or less.
+CREATE TABLE source_verdicts (
+    source       text COLLATE "C" NOT NULL,
+    case_id      uuid NOT NULL,
+    at           timestamptz NOT NULL,
+    was_right    boolean NOT NULL,
+    PRIMARY KEY (source, case_id)
 );
 
 -- --------------------------------------------------------------------------------------- signals
@@ -239,6 +267,8 @@ CREATE TABLE suppressions (
     created_at   timestamptz NOT NULL,
     expires_at   timestamptz NOT NULL,
     ended_at     timestamptz,
+    warned_at    timestamptz,                   -- its author was told that it ends soon
+    end_told_at  timestamptz,                   -- and that it has ended
     CHECK (sku IS NOT NULL OR vendor IS NOT NULL OR category IS NOT NULL),
     CHECK (expires_at > created_at)
 );
@@ -293,6 +323,7 @@ CREATE TABLE crossings (
 );
 CREATE INDEX crossings_by_sku ON crossings (sku, rule_id, known_at);
 CREATE INDEX crossings_of_shadows ON crossings (rule_id, known_at) WHERE outcome = 'shadow';
+CREATE INDEX crossings_suppressed ON crossings (known_at) WHERE outcome = 'suppressed';
 -- The same complaint crosses the same bound once. The scope as a hash: with the longest names in
 -- it a row would not fit into the index, and the freeze would fail with it.
 CREATE UNIQUE INDEX crossings_once ON crossings
@@ -938,12 +969,12 @@ END
 $$;
 GRANT USAGE ON SCHEMA public TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-    pending_evaluations, idempotency_keys, catalogue_objects, waivers
+    pending_evaluations, idempotency_keys, catalogue_objects, waivers, source_hours
     TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON
     people, credentials, instance, vendors, skus, sources, signals, signal_texts, sku_tallies,
     suppressions, alerts, cases, approvals, clocks, held_set, holds, manual_tasks, notices,
-    vendor_promises
+    vendor_promises, listening, source_verdicts
     TO freezeguard_runtime;
 GRANT SELECT, INSERT ON
     signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,

@@ -33,6 +33,7 @@ _GAUGES = {
     "held_set_age_seconds": ("Since this replica last heard of the held set.", ()),
     "learned_priors_age_seconds": ("Since the shop's past was last learned from.", ()),
     "clock_skew_seconds": ("By which this machine's clock is ahead of the database's.", ()),
+    "silent_feeds": ("Feeds that have been silent for longer than chance allows.", ()),
     "audit_unchained_rows": ("Audit rows that are not chained yet.", ()),
     "audit_unchained_age_seconds": ("Age of the oldest of them.", ()),
     "audit_anchor_age_seconds": ("Of the last anchor, where the chain has moved on since.", ()),

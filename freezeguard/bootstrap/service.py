@@ -61,12 +61,15 @@ from freezeguard.services.delivering.digests import Digests
 from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.delivering.posting import Posting
 from freezeguard.services.detecting.evaluation import Evaluation
+from freezeguard.services.detecting.feeds import Feeds
 from freezeguard.services.detecting.ingestion import Ingestion
 from freezeguard.services.detecting.learning import PriorLearning
 from freezeguard.services.detecting.preview import Preview
 from freezeguard.services.detecting.rulebook import RuleBook
 from freezeguard.services.detecting.rulereview import RuleReview
 from freezeguard.services.detecting.shadows import Shadows
+from freezeguard.services.detecting.suppressionnews import SuppressionNews
+from freezeguard.services.detecting.trust import Trust
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.enforcement import Enforcement
 from freezeguard.services.enforcing.heldset import HeldSet
@@ -131,6 +134,9 @@ class Service:
     aftercare: Aftercare
     sweeper: Sweeper
     wanted_sweep: WantedSweep
+    feeds: Feeds
+    trust: Trust
+    ending: SuppressionNews
     ownership: Ownership
     read_ahead: ReadAhead
     delivery: Delivery
@@ -154,6 +160,7 @@ class Service:
         await self.database.run(lambda tx: tx.signals.ensure_partitions(self.now()))
         await self.access.refresh()
         await self.rules.refresh()
+        await self.trust.refresh()
         await self.held.load()
         await self.known.follow()
         await asyncio.gather(*(_warm(name, one) for name, one in self.catalogues.items()))
@@ -172,6 +179,10 @@ class Service:
         step("access", _idle(self.access.refresh), TOPIC_ACCESS, poll=every.poll)
         step("rules", _idle(self.rules.refresh), TOPIC_RULES, poll=every.poll)
         step("suppressions", _idle(self.rules.revive), TOPIC_RULES, poll=every.poll)
+        step("ending suppressions", _idle(self.ending.tell), poll=every.sweep * 30)
+        step("feeds heard", _idle(self.feeds.note), poll=every.poll * 5)
+        step("silent feeds", _idle(self.feeds.watch), poll=every.sweep * 60)
+        step("trust", _idle(self.trust.refresh), poll=every.poll * 5)
         step("known skus", _idle(self.known.follow), TOPIC_OBJECTS, poll=every.poll * 5)
         step("sweep evaluations", self.sweeper.sweep_evaluations, poll=every.sweep)
         step("sweep cases", _idle(self.sweeper.sweep_cases), poll=every.sweep)
@@ -224,8 +235,16 @@ class Service:
             yield self
         finally:
             await self.crew.dismiss()
+            await self._note_feeds()
             await self.enforcement.drain(self.settings.limits.drain_seconds)
             await self.posting.drain(self.settings.limits.drain_seconds)
+
+    async def _note_feeds(self) -> None:
+        """Write what was heard last; nothing that happens here keeps the rest from ending well."""
+        try:
+            await self.feeds.note()
+        except Exception:
+            log.exception("feeds_not_noted")
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Service"]:
@@ -410,7 +429,9 @@ def build(
     learns = settings.detection.learn_priors
     rules = RuleBook(database, now, uses_learned=learns)
     learning = PriorLearning(database, now, new_id)
-    evaluation = Evaluation(rules, casework, telling, now, new_id)
+    trust = Trust(database, now, casework.policy.trust_limit)
+    evaluation = Evaluation(rules, casework, telling, trust, now, new_id)
+    feeds = Feeds(database, telling, now)
     reconciliation = Reconciliation(directory, casework, now)
     journal = FileJournal(settings.data_dir / "journal.ndjson")
     enforcement = Enforcement(
@@ -419,7 +440,7 @@ def build(
     )
     aftercare = Aftercare(database, enforcement, reconciliation, metrics)
     ingestion = Ingestion(
-        database, rules, evaluation, Watch(()), now, aftercare.take, metrics
+        database, rules, evaluation, Watch(()), now, aftercare.take, metrics, feeds.heard
     )
     access = Access(database, now, new_id, new_secret)
     held, known = HeldSet(database, now), KnownSkus(database, hash, now)
@@ -446,6 +467,7 @@ def build(
         evidence=_evidence(settings, database, commands, now, new_id),
         held=held,
         rules=rules,
+        trust=trust,
         preview=Preview(database, rules, now),
         review=RuleReview(database, rules, telling, now, new_id),
         shadows=Shadows(database, telling, now),
@@ -482,6 +504,7 @@ def build(
     metrics.follow("clock_skew_seconds", lambda: clock.skew)
     if learns:
         metrics.follow("learned_priors_age_seconds", learning.age)
+    metrics.follow("silent_feeds", lambda: feeds.silent)
     built = Service(
         settings=settings, database=database, clock=clock, now=now,
         directory=directory, catalogues=catalogues,
@@ -490,6 +513,7 @@ def build(
         reconciliation=reconciliation, aftercare=aftercare,
         sweeper=Sweeper(database, ingestion, aftercare, journal, now),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
+        feeds=feeds, trust=trust, ending=SuppressionNews(database, telling, now),
         ownership=Ownership(database, casework),
         read_ahead=ReadAhead(database, directory, enforcement, now),
         delivery=Delivery(

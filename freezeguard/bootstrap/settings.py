@@ -216,6 +216,9 @@ class PolicySettings(_Table):
     review_every: int = Field(
         10, ge=0, description="One freeze in so many by the detector is looked at later; 0: none."
     )
+    trust_limit: float = Field(
+        0.5, ge=0, le=1, description="What only sources trusted less say is suspected; 0: never."
+    )
     task_within: Duration = Field(
         timedelta(minutes=5), description="For a manual task; then the next one is told."
     )

@@ -90,6 +90,15 @@ class RiseFacts(TypedDict):
     expected: float
 
 
+class DoubtedFacts(TypedDict):
+    """A source that is trusted too little to stop a sale by itself, with its recent cases."""
+
+    source: str
+    trust: float
+    confirmed: float
+    false_alarms: float
+
+
 class ReasonFacts(TypedDict):
     """A case's reason: `sentence` says why; the rest are the figures or the pull behind it.
 
@@ -110,6 +119,7 @@ class ReasonFacts(TypedDict):
     exposure: NotRequired[int | None]
     tightened: NotRequired[bool | None]
     details: NotRequired[RiseFacts | None]
+    doubted: NotRequired[list[DoubtedFacts] | None]
     reason_code: NotRequired[str | None]
     comment: NotRequired[str | None]
 
@@ -459,6 +469,48 @@ class BudgetSpentFacts(NoticeFacts):
     resumes_at: NotRequired[str | None]
 
 
+class FeedFacts(TypedDict):
+    """A feed: when it was last heard, how many signals a day are usual, how long it may be silent.
+
+    `max_silence` is in seconds, absent where chance decides.
+    """
+
+    source: str
+    name: str
+    heard: NotRequired[str | None]
+    silent_since: NotRequired[str | None]
+    usual_per_day: NotRequired[float | None]
+    max_silence: NotRequired[float | None]
+
+
+class FeedNoticeFacts(NoticeFacts):
+    """`feed_silent`, `feed_speaks`, to the default owner and admins."""
+
+    feed: FeedFacts
+
+
+class SuppressionFacts(TypedDict):
+    """A suppression: of what, why, by whom, until when; how much it held back, and which SKUs."""
+
+    id: str
+    cause: str
+    author: str
+    until: str
+    crossings: int
+    skus: int
+    named: list[str]
+    sku: NotRequired[str | None]
+    vendor: NotRequired[str | None]
+    category: NotRequired[str | None]
+    rule: NotRequired[str | None]
+
+
+class SuppressionNoticeFacts(NoticeFacts):
+    """`suppression_ending`, `suppression_ended`: to its author and who answers for its SKUs."""
+
+    suppression: SuppressionFacts
+
+
 class VendorReminderFacts(CaseNoticeFacts):
     """`vendor_reminder`, to the vendor or its second contact: nothing was heard `silent_since`.
 
@@ -730,7 +782,7 @@ class LegalClockFacts(CaseNoticeFacts):
 class DigestEntryFacts(TypedDict):
     """One notice of a digest: its kind, and what its line says; `due` is by when it asks.
 
-    Entries without a case are about the shop as a whole.
+    Entries without a case are about the shop as a whole, or about the `feed` of that name.
     """
 
     kind: str
@@ -739,6 +791,7 @@ class DigestEntryFacts(TypedDict):
     case: NotRequired[str | None]
     scope: NotRequired[ScopeFacts | None]
     due: NotRequired[str | None]
+    feed: NotRequired[str | None]
 
 
 class DigestFacts(NoticeFacts):
@@ -855,6 +908,10 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "digest": DigestFacts,
         "rule_proposed": RuleProposedFacts,
         "shadow_digest": ShadowDigestFacts,
+        "feed_silent": FeedNoticeFacts,
+        "feed_speaks": FeedNoticeFacts,
+        "suppression_ending": SuppressionNoticeFacts,
+        "suppression_ended": SuppressionNoticeFacts,
         "webhook_failing": WebhookFacts,
         "webhook_disabled": WebhookFacts,
     }

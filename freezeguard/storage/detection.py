@@ -11,7 +11,7 @@ from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.record import Case
 from freezeguard.domain.rules import Rule, read_rule
 from freezeguard.domain.shadowing import ENDINGS, Sighting, Stop
-from freezeguard.ports.rows import Json, Proposal, Suppression
+from freezeguard.ports.rows import HeldBack, Json, Proposal, Suppression
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
@@ -98,6 +98,25 @@ class PostgresDetection:
         await self._connection.execute(SQL["raise_rules_revision"])
         status = await self._connection.execute(SQL["end_suppression"], suppression_id, now)
         return affected(status) == 1
+
+    async def ending_suppressions(
+        self, now: datetime, before: timedelta
+    ) -> list[Suppression]:
+        rows = await self._connection.fetch(SQL["ending_suppressions"], now, before)
+        return [Suppression(*row) for row in rows]
+
+    async def suppressions_over(self, now: datetime) -> list[Suppression]:
+        rows = await self._connection.fetch(SQL["suppressions_over"], now)
+        return [Suppression(*row) for row in rows]
+
+    async def held_back(self, suppression: Suppression, until: datetime) -> HeldBack:
+        await self._writes.before_reading("crossings")
+        one = suppression
+        row = await self._connection.fetchrow(
+            SQL["held_back"], one.sku, one.vendor, one.category, one.rule_id, one.created_at, until
+        )
+        assert row is not None  # noqa: S101 - an aggregate without groups is one row
+        return HeldBack(row["crossings"], row["skus"], tuple(row["named"] or ()))
 
     async def add_crossing(
         self, crossing_id: UUID, crossing: Crossing, known_at: datetime, outcome: str,

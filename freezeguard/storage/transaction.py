@@ -21,6 +21,7 @@ from freezeguard.storage.queries import queries
 from freezeguard.storage.record import PostgresRecord
 from freezeguard.storage.retention import PostgresRetention
 from freezeguard.storage.signals import PostgresSignals
+from freezeguard.storage.sources import PostgresSources
 from freezeguard.storage.subjects import PostgresSubjects
 from freezeguard.storage.violations import reraise
 from freezeguard.storage.webhooks import PostgresWebhooks
@@ -63,6 +64,7 @@ class PostgresTransaction:
         self.learning: Learning = PostgresLearning(statements)
         self.evidence: evidence_port.StoredEvidence = PostgresEvidence(statements)
         self.chain: AuditChain = PostgresAuditChain(statements, writes)
+        self.sources: port.Sources = PostgresSources(statements, writes)
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
 
     async def notify(self, topic: str) -> None:

@@ -102,6 +102,30 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 -- End a suppression before it expires.
 UPDATE suppressions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL AND expires_at > $2;
 
+-- name: ending_suppressions
+-- Note that people are warned of those suppressions that end within $2, or within the last fifth of
+-- a shorter one, and return them.
+UPDATE suppressions SET warned_at = $1
+ WHERE warned_at IS NULL AND ended_at IS NULL AND expires_at > $1
+   AND $1 >= expires_at - least($2::interval, (expires_at - created_at) * 0.2)
+RETURNING id, cause, author, created_at, expires_at, sku, vendor, category, rule_id, ended_at;
+
+-- name: suppressions_over
+-- Note that people are told of those suppressions that are over, and return them.
+UPDATE suppressions SET end_told_at = $1
+ WHERE end_told_at IS NULL AND least(expires_at, ended_at) <= $1
+RETURNING id, cause, author, created_at, expires_at, sku, vendor, category, rule_id, ended_at;
+
+-- name: held_back
+-- Count the crossings, and their SKUs, that a suppression has held back until a moment.
+SELECT count(*) AS crossings, count(DISTINCT sku) AS skus,
+       (array_agg(DISTINCT sku ORDER BY sku))[1:10] AS named
+  FROM crossings
+  LEFT JOIN skus USING (sku)
+ WHERE outcome = 'suppressed' AND known_at BETWEEN $5 AND $6
+   AND ($1::text IS NULL OR sku = $1) AND ($2::text IS NULL OR vendor = $2)
+   AND ($3::text IS NULL OR category = $3) AND ($4::text IS NULL OR rule_id = $4);
+
 -- name: crossings
 -- Return the crossings of a SKU, newest first.
 SELECT id, sku, scope, rule_id, rule_version, crossed_at, source, signal_id, known_at, outcome,

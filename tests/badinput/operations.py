@@ -62,6 +62,7 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "PUT /v1/vendors/{vendor}": ADMIN,
     "GET /v1/vendors/{vendor}": STAFF,
     "PUT /v1/sources/{source}": ADMIN,
+    "GET /v1/sources": STAFF,
     "GET /v1/sources/{source}": STAFF,
     "GET /v1/people": ADMIN,
     "PUT /v1/people/{id}": ADMIN,

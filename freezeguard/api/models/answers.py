@@ -516,6 +516,16 @@ class ReviewScores(Output):
     next: str | None
 
 
+class HeldBackOut(Output):
+    """What a suppression has held back until now."""
+
+    model_config = ConfigDict(title="HeldBack")
+
+    crossings: int
+    skus: int
+    named: list[str] = Field(description="Up to ten of the SKUs.")
+
+
 class SuppressionOut(Output):
     """One suppression."""
 
@@ -530,6 +540,7 @@ class SuppressionOut(Output):
     author: str
     created_at: datetime
     expires_at: datetime
+    held_back: HeldBackOut
 
 
 class SuppressionList(Output):
@@ -626,6 +637,18 @@ class KeyList(Output):
     next: str | None
 
 
+class StandingOut(Output):
+    """How far a feed is trusted, by what became of the cases that its signals opened."""
+
+    model_config = ConfigDict(title="Standing")
+
+    trust: float = Field(description="0 to 1: the given trust, weighed with its cases.")
+    confirmed: float = Field(description="Cases that proved right; one 90 days old counts half.")
+    false_alarms: float = Field(
+        description="Those by abuse, doubles or a wrong item, counted in the same way."
+    )
+
+
 class SourceOut(Output):
     """A feed."""
 
@@ -633,8 +656,24 @@ class SourceOut(Output):
 
     source: str
     name: str
-    trust: float
-    false_alarms: int
+    trust: float = Field(description="As an admin gave it.")
+    false_alarms: int = Field(description="All that were ever declared, whatever the cause.")
+    standing: StandingOut
+    max_silence: str | None
+    last_heard_at: datetime | None = Field(description="When it last sent a new signal.")
+    usual_per_day: float | None = Field(
+        description="New signals a day, in the 28 days before it was last heard."
+    )
+    silent_since: datetime | None = Field(
+        description="Silent for longer than chance allows, or than `max_silence`; null: it is not."
+    )
+
+
+class SourceList(Output):
+    """Every feed that is registered or was heard."""
+
+    items: list[SourceOut]
+    next: str | None
 
 
 class AuditEntry(Output):

@@ -9,6 +9,7 @@ from uuid import UUID
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
 from freezeguard.api.models.answers import (
+    HeldBackOut,
     PreviewOut,
     ProposalList,
     ProposalOut,
@@ -38,7 +39,7 @@ from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.rulechanges import APPROVERS, PROPOSERS
 from freezeguard.domain.rules import read_rule
 from freezeguard.domain.shadowing import Sighting
-from freezeguard.ports.rows import Proposal, Suppression
+from freezeguard.ports.rows import HeldBack, Proposal, Suppression
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.days import end_of_day
 from freezeguard.services.detecting.shadows import Shadow
@@ -128,8 +129,13 @@ class Rules:
         """List the suppressions in force."""
         del call
         now = self._context.now()
-        found = await self._context.database.run(lambda tx: tx.detection.suppressions(now))
-        return Reply(SuppressionList(items=[_suppression(one) for one in found], next=None))
+
+        async def work(tx: Transaction) -> list[SuppressionOut]:
+            found = await tx.detection.suppressions(now)
+            return [_suppression(one, await tx.detection.held_back(one, now)) for one in found]
+
+        items = await self._context.database.run(work)
+        return Reply(SuppressionList(items=items, next=None))
 
     async def suppress(self, call: Call[None, SuppressionIn]) -> Reply:
         """Hold detection back for a cause and a time."""
@@ -157,7 +163,7 @@ class Rules:
 
         await context.database.run(work)
         await context.rules.refresh()
-        return Reply(_suppression(suppression), 201)
+        return Reply(_suppression(suppression, HeldBack()), 201)
 
     async def _moment(self, named: date, actor: Actor) -> datetime:
         """Return a moment as it is, a day as its end where the actor is."""
@@ -236,10 +242,13 @@ def _would_cross(one: Crossing) -> WouldCross:
     )
 
 
-def _suppression(one: Suppression) -> SuppressionOut:
+def _suppression(one: Suppression, held_back: HeldBack) -> SuppressionOut:
     return SuppressionOut(
         id=str(one.id), sku=one.sku, vendor=one.vendor, category=one.category, rule=one.rule_id,
         cause=one.cause, author=one.author, created_at=one.created_at, expires_at=one.expires_at,
+        held_back=HeldBackOut(
+            crossings=held_back.crossings, skus=held_back.skus, named=list(held_back.named)
+        ),
     )
 
 

@@ -133,7 +133,10 @@ async def _recompute_one(
     before: Sequence[CaseEvent],
     event: CaseEvent,
 ) -> RecomputedFreeze:
-    stored: Mapping[str, Any] = event.arguments["reason"]
+    stored: Mapping[str, Any] = {
+        # who was doubted is no figure of the rule: it says why a crossing was suspected only
+        name: value for name, value in event.arguments["reason"].items() if name != "doubted"
+    }
     rule = await _rule(tx, event.arguments["rule_id"], event.arguments["rule_version"])
     signals = await tx.signals.observed(
         case.scope.sku, None, also_judged_by=case.id, judged_after=event.at
