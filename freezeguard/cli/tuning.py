@@ -74,7 +74,7 @@ def tune(
     values: Values = None,
     mapping_file: MappingFile = None,
     form: Form = None,
-    delimiter: Delimiter = ",",
+    delimiter: Delimiter = None,
     learn_priors: Learned = False,
     as_json: AsJson = False,
 ) -> None:

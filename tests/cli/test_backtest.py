@@ -124,7 +124,7 @@ async def test_the_report_is_one_page_that_loads_nothing(shell: Shell) -> None:
         (["--rule", "recalls.csv"], "recalls.csv can't be read"),
         (["--rule", "bad.toml"], "family"),
         (["--map", "id=nothing"], "no column 'nothing'"),
-        (["--format", "xls"], "csv or ndjson"),
+        (["--format", "xls"], "csv, ndjson or parquet"),
     ],
 )
 async def test_what_can_not_be_used_is_said(
