@@ -23,6 +23,7 @@ from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Signal
 from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.evidence import StoredEvidence
+from freezeguard.ports.past import Past
 from freezeguard.ports.privacy import Retention, Subjects
 from freezeguard.ports.rows import (
     Announced,
@@ -855,6 +856,7 @@ class Transaction(Protocol):
     evidence: StoredEvidence
     chain: AuditChain
     webhooks: Webhooks
+    past: Past
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

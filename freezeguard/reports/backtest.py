@@ -48,6 +48,8 @@ class BacktestReport:
     watched: Sequence[Watched]
     trade_offs: Mapping[str, Sequence[Point]]
     stopped: timedelta
+    horizon: timedelta
+    since: datetime | None = None
 
 
 @cache

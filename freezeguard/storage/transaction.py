@@ -15,6 +15,7 @@ from freezeguard.storage.mails import PostgresMails
 from freezeguard.storage.masterdata import PostgresMasterData
 from freezeguard.storage.notices import PostgresNotices
 from freezeguard.storage.objects import PostgresObjects
+from freezeguard.storage.past import PostgresPast
 from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
 from freezeguard.storage.record import PostgresRecord
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from freezeguard.ports import privacy
     from freezeguard.ports import storage as port
     from freezeguard.ports.auditchain import AuditChain
+    from freezeguard.ports.past import Past
     from freezeguard.ports.webhooks import Webhooks
 
 SQL = queries("transaction")
@@ -61,6 +63,7 @@ class PostgresTransaction:
         self.evidence: evidence_port.StoredEvidence = PostgresEvidence(statements)
         self.chain: AuditChain = PostgresAuditChain(statements, writes)
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
+        self.past: Past = PostgresPast(statements)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)
