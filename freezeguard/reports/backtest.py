@@ -98,12 +98,17 @@ def _leads_of(result: RuleResult, alerts: Mapping[str, datetime]) -> str:
 
 
 def _budget(report: BacktestReport) -> str:
+    bounds = {one.rule.id: one for one in report.results}
     lines = []
     for rule_id, points in report.trade_offs.items():
         in_order = sorted(points, key=lambda one: (one.wrong_per_1000, one.before, -one.bound))
         places = tuple((one.wrong_per_1000, float(one.before)) for one in in_order)
         texts = tuple(_bound(one.bound) for one in in_order)
-        lines.append(charts.Curve(rule_id, places, texts, _marked(rule_id, report)))
+        own = bounds[rule_id]
+        lines.append(charts.Curve(
+            rule_id, places, texts, (own.wrong_per_1000, float(len(own.leads))),
+            _bound(own.rule.bound),
+        ))  # fmt: skip
     return charts.curves(
         lines, label="Alerts seen before, against wrong freezes",
         across_name="wrong freezes per 1,000 SKU-years", up_name="alerts seen before",
@@ -115,17 +120,6 @@ def _bound(value: float) -> str:
     if value < 1:
         return f"{value:g}"
     return f"{value:,.0f}" if value < 1e10 else f"{value:.1e}"
-
-
-def _marked(rule_id: str, report: BacktestReport) -> tuple[float, float] | None:
-    return next(
-        (
-            (one.wrong_per_1000, float(len(one.leads)))
-            for one in report.results
-            if one.rule.id == rule_id
-        ),
-        None,
-    )
 
 
 def _about_the_alert(one: WouldHaveFrozen) -> str:

@@ -168,13 +168,15 @@ def _shortened(name: str) -> str:
 class Curve:
     """One line of a chart: its name, its points from left to right, and which of them is marked.
 
-    Each point has a text that is written beside it where there is room.
+    Each point has a text that is written beside it where there is room; that of the marked one
+    comes first.
     """
 
     name: str
     points: tuple[tuple[float, float], ...]
     texts: tuple[str, ...]
     marked: tuple[float, float] | None = None
+    marked_text: str = ""
 
 
 def curves(lines: Sequence[Curve], *, label: str, across_name: str, up_name: str) -> str:
@@ -202,6 +204,7 @@ def curves(lines: Sequence[Curve], *, label: str, across_name: str, up_name: str
         if line.marked is not None:
             x, y = (axis.at(one) for axis, one in zip((across, up), line.marked, strict=True))
             parts.append(f'<circle class="point c{n % 4}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
+            parts += _beside([(x, y)], [line.marked_text], n, taken)
         parts += _beside(places, line.texts, n, taken)
     return _drawing(parts, label, height)
 
