@@ -18,7 +18,7 @@ from freezeguard.api.json_text import parse
 from freezeguard.api.models.requests import RuleIn
 from freezeguard.api.models.signals import SignalIn
 from freezeguard.api.models.units import UnitsIn
-from freezeguard.bootstrap.imports.files import Entry, open_file
+from freezeguard.bootstrap.imports.files import PARQUET, Entry, Format, open_file
 from freezeguard.bootstrap.pastrows import PastSignal, PastUnits, customer_mark
 from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.windows import Observed, Shipment
@@ -213,7 +213,8 @@ def read_alerts(path: Path, column: str | None) -> dict[str, datetime]:
 
     Raises InvalidInput where a column is missing or a day is none.
     """
-    with open_file(path, None, None) as file:
+    form: Format = "parquet" if path.suffix.lower() in PARQUET else "csv"
+    with open_file(path, form, None) as file, file.saying_what_is_wrong():
         header, rows = file.table()
         dated = column or next((one for one in ALERT_COLUMNS if one in header), ALERT_COLUMNS[0])
         for wanted in ("sku", dated):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from freezeguard.bootstrap.backtests import read_alerts
 from freezeguard.bootstrap.imports.files import open_file
 from freezeguard.bootstrap.imports.mapping import ColumnMapping
 from freezeguard.domain.errors import InvalidInput
@@ -148,3 +149,22 @@ def test_moments_in_utc_stay_what_they_are(tmp_path: Path) -> None:
     path = write(tmp_path / "a.pq", x=pa.array([at], pa.timestamp("ms", "America/New_York")))
 
     assert at == datetime.fromisoformat(cells(path)[0]["x"])
+
+
+@pytest.mark.parametrize("name", ["recalls.csv", "recalls.txt", "recalls.csv.gz"])
+def test_known_defects_are_a_table_of_any_make(tmp_path: Path, name: str) -> None:
+    """Semicolons, a name that says nothing, gzip; of several days of one SKU the first counts."""
+    path = tmp_path / name
+    content = b"sku;recall_date\nK-1;2026-07-01\nK-1;2026-06-01\n;\n"
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+
+    assert {"K-1": datetime(2026, 6, 1, tzinfo=UTC)} == read_alerts(path, None)
+
+
+def test_known_defects_that_are_cut_off_are_said(tmp_path: Path) -> None:
+    """A download that broke off is named, and no half of it is taken."""
+    path = tmp_path / "recalls.csv.gz"
+    path.write_bytes(gzip.compress(b"sku,date\n" + b"K-1,2026-07-01\n" * 50)[:-12])
+
+    with pytest.raises(InvalidInput, match="is cut off or no gzip"):
+        read_alerts(path, None)

@@ -20,6 +20,7 @@ Format = Literal["csv", "ndjson", "parquet"]
 MAX_LINE = 5 * 1024 * 1024
 DELIMITERS = ",;\t|"
 """What may stand between the cells of a CSV: the first one, unless its first line has another."""
+PARQUET = frozenset({".parquet", ".pq"})
 _GZIP = b"\x1f\x8b"
 _MARK = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -71,7 +72,7 @@ class ImportFile:
         The reader is told the columns, and returns None for a row that it leaves to the contract.
         Raises InvalidInput where the file as a whole is of no use.
         """
-        with self._saying_what_is_wrong():
+        with self.saying_what_is_wrong():
             if self._form == "ndjson":
                 yield from self._ndjson(mapping)
                 return
@@ -84,7 +85,8 @@ class ImportFile:
                     yield _entry_of_row(header, row, mapping) if made is None else made
 
     @contextmanager
-    def _saying_what_is_wrong(self) -> Iterator[None]:
+    def saying_what_is_wrong(self) -> Iterator[None]:
+        """Turn what the libraries say of a damaged file into InvalidInput."""
         try:
             yield
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -95,7 +97,7 @@ class ImportFile:
     def table(self) -> tuple[list[str], Iterator[Row]]:
         """Return the columns of a CSV or Parquet and its rows, in which nothing is an empty cell.
 
-        Raises InvalidInput where the file is of no use.
+        Raises InvalidInput where the file is of no use; see also `saying_what_is_wrong`.
         """
         if self._form == "parquet":
             self._parquet = ParquetTable(self.name, self._body)
@@ -196,7 +198,7 @@ def _form_of(path: Path) -> Format:
         return "ndjson"
     if endings & {".csv", ".tsv"}:
         return "csv"
-    if endings & {".parquet", ".pq"}:
+    if endings & PARQUET:
         return "parquet"
     raise InvalidInput(
         f"{path.name} does not end in .csv, .ndjson or .parquet; say --format csv, ndjson or "
