@@ -1,17 +1,16 @@
 """Reads a shop's past from files, for a backtest: no database, and nothing leaves the process."""
 
-import csv
-import gzip
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from hashlib import blake2b
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
-from typing import IO, Any
+from sys import intern
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from freezeguard.api import batches
 from freezeguard.api.batches import Parsed, Rejected
@@ -19,7 +18,8 @@ from freezeguard.api.json_text import parse
 from freezeguard.api.models.requests import RuleIn
 from freezeguard.api.models.signals import SignalIn
 from freezeguard.api.models.units import UnitsIn
-from freezeguard.bootstrap.imports.files import Entry
+from freezeguard.bootstrap.imports.files import PARQUET, Entry, Format, open_file
+from freezeguard.bootstrap.pastrows import PastSignal, PastUnits, customer_mark
 from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.errors import FreezeguardError, InvalidInput
@@ -29,8 +29,15 @@ from freezeguard.domain.signals import Kind, Severity
 
 LINES = "application/x-ndjson"
 SLICE = 500
+SAMPLES = 20
 ALERT_COLUMNS = ("alert_date", "recall_date", "date")
+ORDER = attrgetter("occurred_at", "source", "id")
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
 _SEVERITIES = {one.word: one for one in Severity}
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(slots=True)
@@ -38,6 +45,7 @@ class Past:
     """What was read so far. `repeated` are signals whose identity came before.
 
     `units` are the entries of units shipped that fit. Of what was rejected, the first are kept.
+    `start` and `end` are the first and the last moment that anything is known of.
     """
 
     items: dict[str, Item] = field(default_factory=dict)
@@ -48,128 +56,186 @@ class Past:
     units: int = 0
     units_rejected: int = 0
     units_samples: list[Rejected] = field(default_factory=list)
+    start: datetime = LATEST
+    end: datetime = EARLIEST
 
     @property
     def without_units(self) -> int:
         """Return of how many items nobody reported units shipped."""
         return sum(not one.shipments for one in self.items.values())
 
-    @property
-    def start(self) -> datetime:
-        """Return the first moment that anything is known of."""
-        return min(one.first for one in self.items.values())
+    def add(self, item: Item) -> None:
+        """Take in an item of which all is known."""
+        self.items[item.sku] = item
+        self.start, self.end = min(self.start, item.first), max(self.end, item.last)
 
-    @property
-    def end(self) -> datetime:
-        """Return the last moment that anything is known of. Raises InvalidInput without any."""
-        if not self.items:
-            raise InvalidInput("There is not one signal to go by.")
-        return max(one.last for one in self.items.values())
+
+Progress = Callable[[int], None]
 
 
 def read_past(
-    signals: Iterable[Entry],
-    units: Iterable[Entry],
+    signals: Iterable[PastSignal | Entry],
+    units: Iterable[PastUnits | Entry],
     now: datetime,
     *,
     may_assert_safety: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
+    units_progress: Progress | None = None,
 ) -> Past:
     """Read signals and units shipped, by the checks that the API has.
 
     `vendor` and `category` of a signal, which the contract does not name, are taken as those of
-    its SKU. Of several signals with one identity the first counts.
+    its SKU. Of several entries with one identity the first counts. `progress` and
+    `units_progress` are told how many entries have been read.
     """
-    past, streams, about = Past(), dict[str, list[Observed]](), dict[str, tuple[Any, Any]]()
-    known: set[bytes] = set()
-    for parsed in _slices(signals, lambda body: batches.parse_signals(body, LINES, {}, now)):
-        for _, one in parsed.items:
-            identity = blake2b(f"{one.source}\0{one.id}".encode(), digest_size=12).digest()
-            if identity in known:
-                past.repeated += 1
-                continue
-            known.add(identity)
-            streams.setdefault(one.sku, []).append(_observed(one, may_assert_safety))
-            about.setdefault(one.sku, (one.extra.get("vendor"), one.extra.get("category")))
-        _count(past, parsed, progress)
-    shipped: dict[str, list[Shipment]] = {}
-    for of_units in _slices(units, lambda body: batches.parse_units(body, LINES, now)):
-        for _, row in of_units.items:
-            shipped.setdefault(row.sku, []).append(_shipment(row))
-        past.units += len(of_units.items)
-        past.units_rejected += len(of_units.rejected)
-        past.units_samples += of_units.rejected[: 20 - len(past.units_samples)]
+    past = Past()
+    streams, about = _read_signals(past, signals, now, may_assert_safety, progress)
+    shipped = _read_units(past, units, now, units_progress)
     for sku in dict.fromkeys([*streams, *shipped] if streams else ()):
-        vendor, category = about.get(sku, (None, None))
-        past.items[sku] = Item(sku, streams.get(sku, ()), shipped.get(sku, ()), vendor, category)
+        stream = streams.pop(sku, [])
+        stream.sort(key=ORDER)  # once, and every rule finds it sorted
+        past.add(Item(sku, stream, shipped.get(sku, ()), *about.get(sku, (None, None))))
     return past
 
 
-def _count(past: Past, parsed: Parsed[Any], progress: Callable[[int], None] | None) -> None:
-    past.signals += len(parsed.items)
-    past.rejected += len(parsed.rejected)
-    past.samples += parsed.rejected[: 20 - len(past.samples)]
-    if progress is not None:
-        progress(past.signals)
+Streams = dict[str, list[Observed]]
+About = dict[str, tuple[str | None, str | None]]
+
+
+def _read_signals(
+    past: Past, entries: Iterable[PastSignal | Entry], now: datetime, may_assert_safety: bool,
+    progress: Progress | None,
+) -> tuple[Streams, About]:
+    streams: Streams = {}
+    about: About = {}
+    known: dict[str, set[str]] = {}
+    scopes: dict[Scope, Scope] = {}
+    slices = _slices(
+        entries, lambda body: batches.parse_signals(body, LINES, {}, now),
+        lambda one: _past_signal(one, may_assert_safety, scopes),
+    )
+    for found, rejected in slices:
+        for observed, vendor, category in found:
+            if _is_repeated(known, observed.source, observed.id):
+                past.repeated += 1
+                continue
+            sku = observed.scope.sku
+            if sku not in streams:
+                streams[sku], about[sku] = [], (vendor, category)
+            streams[sku].append(observed)
+        past.signals += len(found)
+        past.rejected += len(rejected)
+        past.samples += rejected[: SAMPLES - len(past.samples)]
+        if progress is not None:
+            progress(past.signals)
+    return streams, about
+
+
+def _read_units(
+    past: Past, entries: Iterable[PastUnits | Entry], now: datetime, progress: Progress | None
+) -> dict[str, list[Shipment]]:
+    shipped: dict[str, list[Shipment]] = {}
+    known: dict[str, set[str]] = {}
+    slices = _slices(entries, lambda body: batches.parse_units(body, LINES, now), _past_units)
+    for found, rejected in slices:
+        for source, id_, shipment in found:
+            if not _is_repeated(known, source, id_):
+                shipped.setdefault(shipment.scope.sku, []).append(shipment)
+        past.units += len(found)
+        past.units_rejected += len(rejected)
+        past.units_samples += rejected[: SAMPLES - len(past.units_samples)]
+        if progress is not None:
+            progress(past.units)
+    return shipped
+
+
+def _is_repeated(known: dict[str, set[str]], source: str, id_: str) -> bool:
+    """Say whether an identity came before, and remember it."""
+    ids = known.setdefault(source, set())
+    before = len(ids)
+    ids.add(id_)
+    return len(ids) == before
 
 
 def _slices(
-    entries: Iterable[Entry], read: Callable[[bytes], Parsed[Any]]
-) -> Iterator[Parsed[Any]]:
+    entries: Iterable[T | Entry], read: Callable[[bytes], Parsed[M]], made: Callable[[M], T]
+) -> Iterator[tuple[list[T], list[Rejected]]]:
+    """Yield what came of some entries at a time, in their order; `read` judges those in doubt."""
     remaining, first = iter(entries), 0
     while part := list(islice(remaining, SLICE)):
-        sound = [n for n, one in enumerate(part) if one.flaw is None]
-        parsed = read(b"\n".join(part[n].line for n in sound)) if sound else Parsed()
-        yield Parsed(parsed.items, [
-            *(replace(one, index=first + sound[one.index]) for one in parsed.rejected),
-            *(Rejected(first + n, *one.flaw, "", "") for n, one in enumerate(part) if one.flaw),
-        ])  # fmt: skip
+        yield _judged(part, first, read, made)
         first += len(part)
 
 
-def _observed(one: SignalIn, may_assert_safety: bool) -> Observed:
-    customer = None
-    if one.customer is not None:
-        customer = blake2b(one.customer.casefold().encode(), digest_size=16).digest()
-    return Observed(
-        Scope(one.sku, one.seller, one.channel, one.country, one.lot), one.occurred_at, one.source,
-        one.id, 0, Kind(one.kind), one.intent, _SEVERITIES[one.severity], one.result, customer,
-        may_assert_safety,
+def _judged(
+    part: Sequence[T | Entry], first: int, read: Callable[[bytes], Parsed[M]],
+    made: Callable[[M], T],
+) -> tuple[list[T], list[Rejected]]:
+    found: dict[int, T] = {}
+    sound: list[int] = []
+    lines: list[bytes] = []
+    rejected: list[Rejected] = []
+    for n, one in enumerate(part):
+        if not isinstance(one, Entry):
+            found[n] = one
+        elif one.flaw is None:
+            sound.append(n)
+            lines.append(one.line)
+        else:
+            rejected.append(Rejected(first + n, *one.flaw, "", ""))
+    if lines:
+        parsed = read(b"\n".join(lines))
+        found |= {sound[n]: made(one) for n, one in parsed.items}
+        rejected += [replace(one, index=first + sound[one.index]) for one in parsed.rejected]
+    in_order = sorted(found) if lines else found
+    return [found[n] for n in in_order], rejected
+
+
+def _past_signal(
+    one: SignalIn, may_assert_safety: bool, scopes: dict[Scope, Scope]
+) -> PastSignal:
+    scope = Scope(one.sku, one.seller, one.channel, one.country, one.lot)
+    observed = Observed(
+        scopes.setdefault(scope, scope), one.occurred_at, intern(one.source), one.id, 0,
+        Kind(one.kind), intern(one.intent), _SEVERITIES[one.severity], one.result,
+        None if one.customer is None else customer_mark(one.customer), may_assert_safety,
     )  # fmt: skip
+    return observed, one.extra.get("vendor"), one.extra.get("category")
 
 
-def _shipment(row: UnitsIn) -> Shipment:
+def _past_units(row: UnitsIn) -> PastUnits:
     scope = Scope(row.sku, row.seller, row.channel, row.country, row.lot)
-    return Shipment(scope, row.shipped_at, row.units)
+    return row.source, row.id, Shipment(scope, row.shipped_at, row.units)
 
 
 def read_alerts(path: Path, column: str | None) -> dict[str, datetime]:
-    """Read known defects: a CSV with `sku`, and the day on which the alert was given.
+    """Read known defects: a CSV or Parquet with `sku`, and the day on which the alert was given.
 
     Raises InvalidInput where a column is missing or a day is none.
     """
-    opened: Any = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-        return _alerts(path.name, file, column)
-
-
-def _alerts(name: str, file: IO[str], column: str | None) -> dict[str, datetime]:
-    rows = csv.DictReader(file)
-    columns = rows.fieldnames or ()
-    dated = column or next((one for one in ALERT_COLUMNS if one in columns), "alert_date")
-    for wanted in ("sku", dated):
-        if wanted not in columns:
-            raise InvalidInput(
-                f"{name} has no column {wanted!r}; it has {', '.join(columns) or 'none'}."
-            )
-    found: dict[str, datetime] = {}
-    for row in rows:
-        try:
-            moment = _moment(row[dated])
-        except ValueError:
-            raise InvalidInput(f"{name}: {row[dated]!r} of {row['sku']} is no day.") from None
-        found[row["sku"]] = min(moment, found.get(row["sku"], moment))
+    form: Format = "parquet" if path.suffix.lower() in PARQUET else "csv"
+    with open_file(path, form, None) as file, file.saying_what_is_wrong():
+        header, rows = file.table()
+        dated = column or next((one for one in ALERT_COLUMNS if one in header), ALERT_COLUMNS[0])
+        for wanted in ("sku", dated):
+            if wanted not in header:
+                raise InvalidInput(
+                    f"{path.name} has no column {wanted!r}; it has {', '.join(header)}."
+                )
+        found: dict[str, datetime] = {}
+        for row in rows:
+            cells = dict(zip(header, row, strict=False))
+            if any(row):
+                _take_alert(found, path.name, cells.get("sku", ""), cells.get(dated, ""))
     return found
+
+
+def _take_alert(found: dict[str, datetime], name: str, sku: str, day: str) -> None:
+    try:
+        moment = _moment(day)
+    except ValueError:
+        raise InvalidInput(f"{name}: {day!r} of {sku} is no day.") from None
+    found[sku] = min(moment, found.get(sku, moment))
 
 
 def _moment(text: str) -> datetime:

@@ -21,7 +21,9 @@ signals_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 units_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 skus_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV or NDJSON, or .gz.")]
+File = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="CSV or NDJSON, or .gz; or Parquet.")
+]
 Map = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="FIELD=COLUMN", help="Take a field from a column."),
@@ -42,9 +44,13 @@ MappingFile = Annotated[
     ),
 ]
 Form = Annotated[
-    str | None, typer.Option("--format", help="csv or ndjson, where the name does not tell.")
+    str | None,
+    typer.Option("--format", help="csv, ndjson or parquet, where the name does not tell."),
 ]
-Delimiter = Annotated[str, typer.Option(help="Between the cells of a CSV.")]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(help="Between the cells of a CSV, where its first line does not tell."),
+]
 Batch = Annotated[int, typer.Option(min=1, max=1000, help="Entries per commit.")]
 
 
@@ -62,10 +68,12 @@ def read_mapping_of(
             raise Failure(Exit.USAGE, "invalid_file", f"{file} is no TOML: {error}") from None
 
 
-def check_form(form: str | None, delimiter: str) -> None:
+def check_form(form: str | None, delimiter: str | None) -> None:
     """Raise wrong usage where a file can't be of this form."""
-    if form not in {None, "csv", "ndjson"}:
-        raise Failure(Exit.USAGE, "invalid_format", "--format is csv or ndjson.")
+    if form not in {None, "csv", "ndjson", "parquet"}:
+        raise Failure(Exit.USAGE, "invalid_format", "--format is csv, ndjson or parquet.")
+    if delimiter is None:
+        return
     if len(delimiter) != 1 or delimiter in '\r\n"':
         raise Failure(Exit.USAGE, "invalid_delimiter", "--delimiter is one character.")
 
@@ -120,7 +128,7 @@ def import_signals(
     ] = 30.0,
     batch: Batch = 500,
     form: Form = None,
-    delimiter: Delimiter = ",",
+    delimiter: Delimiter = None,
     as_json: AsJson = False,
 ) -> None:
     """Take in a file of signals."""
@@ -168,7 +176,7 @@ def import_units(
     mapping_file: MappingFile = None,
     batch: Batch = 500,
     form: Form = None,
-    delimiter: Delimiter = ",",
+    delimiter: Delimiter = None,
     as_json: AsJson = False,
 ) -> None:
     """Take in a file of units shipped."""
@@ -200,7 +208,7 @@ def import_skus(
     mapping_file: MappingFile = None,
     batch: Batch = 500,
     form: Form = None,
-    delimiter: Delimiter = ",",
+    delimiter: Delimiter = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a file of SKUs."""
@@ -219,7 +227,7 @@ def import_skus(
 def _run(
     path: Path,
     form: str | None,
-    delimiter: str,
+    delimiter: str | None,
     mapping: "ColumnMapping",
     work: "Callable[[Import, Any, Report], Awaitable[dict[str, Any]]]",
     *,

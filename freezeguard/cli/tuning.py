@@ -1,6 +1,6 @@
 """`freezeguard rules tune`: the bound at which a rule keeps a budget, by a shop's own past."""
 
-from datetime import timedelta
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,31 +8,23 @@ import typer
 
 from freezeguard.cli import remote
 from freezeguard.cli.backtest import (
+    CasesAsTruth,
+    Days,
     Learned,
+    PastFile,
     Run,
+    Source,
     Stopped,
+    StoredPast,
     Truth,
     TruthColumn,
     Units,
     UnitsMap,
-    need_units,
-    read_past_of,
     rules_of,
     say_what_was_read,
 )
 from freezeguard.cli.failures import Exit, Failure, reported
-from freezeguard.cli.imports import (
-    Delimiter,
-    File,
-    Form,
-    Map,
-    MappingFile,
-    Set,
-    Values,
-    as_usage,
-    check_form,
-    read_mapping_of,
-)
+from freezeguard.cli.imports import Delimiter, Form, Map, MappingFile, Set, Values
 from freezeguard.cli.options import AsJson, examples
 
 if TYPE_CHECKING:
@@ -43,20 +35,25 @@ HELP = examples(
     "freezeguard rules tune complaints.csv.gz --budget 10 --set source=crm \\",
     "    --set kind=complaint --map id=ticket --map occurred_at=created --units shipped.csv",
     "freezeguard rules tune complaints.ndjson --budget 5 --rule five.toml --shadow five-calm",
+    "freezeguard rules tune --stored --cases-as-truth --budget 10",
     text="Find the lowest bound at which a rule freezes at most so many sound items wrongly, per "
     "1,000 SKU-years, by replaying a file of signals. Items of --truth have known defects and "
     "are left out. How sure that is, cross-validation says: what the bounds do to items that "
-    "they were not tuned on. With --shadow, the rule is stored in a running service, where it "
+    "they were not tuned on. With --stored, by what the service's own database "
+    "holds, and for its one rule that is not for safety, unless --rule names another. "
+    "With --shadow, the rule is stored in a running service, where it "
     "records what it would do and stops nothing.",
 )
 
 
 def tune(
-    file: File,
+    file: PastFile = None,
     *,
     budget: Annotated[
         float, typer.Option(min=0.01, max=10_000, help="Wrong freezes per 1,000 SKU-years.")
     ],
+    stored: StoredPast = False,
+    days: Days = None,
     rule: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="JSON or TOML; else the default policy's."),
@@ -68,41 +65,38 @@ def tune(
     units_map: UnitsMap = None,
     truth: Truth = None,
     truth_column: TruthColumn = None,
+    cases_as_truth: CasesAsTruth = False,
     stopped: Stopped = 90,
     columns: Map = None,
     constants: Set = None,
     values: Values = None,
     mapping_file: MappingFile = None,
     form: Form = None,
-    delimiter: Delimiter = ",",
+    delimiter: Delimiter = None,
     learn_priors: Learned = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the bound at which a rule keeps a budget."""
     with reported(as_json=as_json):
-        from freezeguard.bootstrap.backtests import read_alerts
-
-        check_form(form, delimiter)
-        wanted = _one_rule(rule)
-        need_units([wanted], units)
-        with as_usage():
-            alerts = {} if truth is None else read_alerts(truth, truth_column)
-        mapping = read_mapping_of(mapping_file, columns, constants, values)
-        past = read_past_of(
-            file, (units, units_map or ()), form, delimiter, mapping, may_assert_safety=False
+        source = Source(
+            file, stored, units, units_map, truth, truth_column, cases_as_truth, columns,
+            constants, values, mapping_file, form, delimiter,
         )
+        given = () if stored and rule is None else rules_of(None if rule is None else [rule])
+        read = source.read([_one_of(given)] if given else ())
+        wanted = _one_of(read.rules)
         if not as_json:
-            say_what_was_read(past)
-        run = Run(past, [wanted], alerts, timedelta(days=stopped), learned=learn_priors)
+            say_what_was_read(read.past)
+        run = Run(read, days=days, stopped=stopped, learned=learn_priors)
         found = _tuned(run, wanted, budget)
-        stored = None if shadow is None else _store(shadow, found)
-        _show(found, stored, as_json=as_json)
+        into = None if shadow is None else _store(shadow, found)
+        _show(found, into, as_json=as_json)
 
 
-def _one_rule(file: Path | None) -> "Rule":
+def _one_of(rules: "Sequence[Rule]") -> "Rule":
+    """Return the rule that is to be tuned; what names none, or several, is wrong usage."""
     from freezeguard.domain.rules import Family
 
-    rules = rules_of(None if file is None else [file])
     tunable = [one for one in rules if one.family is not Family.SAFETY]
     if len(tunable) != 1:
         raise Failure(
@@ -116,7 +110,7 @@ def _tuned(run: Run, rule: "Rule", budget: float) -> "Tuned":
     from freezeguard.detection.backtest.tuning import tune as tuned
 
     sound = [one for one in run.items if one.sku not in run.alerts]
-    years = sum(one.years(run.past.end) for one in sound)
+    years = sum(one.years(run.past.end, run.since) for one in sound)
     if years <= 0:
         raise Failure(
             Exit.BAD, "nothing_to_tune", "No item without a known defect was watched for any time."
@@ -131,7 +125,7 @@ def _tuned(run: Run, rule: "Rule", budget: float) -> "Tuned":
         task = bar.add_task(f"tuning {rule.id}", total=100, pace="")
         return tuned(
             rule, sound, budget=budget, end=run.past.end, priors=run.priors,
-            stopped=run.stopped,
+            stopped=run.stopped, since=run.since,
             progress=lambda share: bar.update(task, completed=round(100 * share)),
         )
 

@@ -289,9 +289,14 @@ def _pattern(
     )
 
 
-def samples(rule: Rule, evidence: Evidence) -> Iterator[tuple[Observed, Sample]]:
-    """Yield what a rule sees at each signal that it counts, however little, scope by scope."""
-    lowest = replace(rule, bound=_LOWEST, look=None) if learns(rule) else rule
+def samples(
+    rule: Rule, evidence: Evidence, worth_it: float = _LOWEST
+) -> Iterator[tuple[Observed, Sample]]:
+    """Yield what a rule sees at each signal that it counts, however little, scope by scope.
+
+    A rule that learns is spared the work where it can't see as much as is `worth_it`.
+    """
+    lowest = replace(rule, bound=worth_it, look=None) if learns(rule) else rule
     counted = [one for one in in_order(evidence.signals) if counts(rule, one)]
     for scope, signals in by_scope(counted, rule.hold_scope):
         tracker = _tracker(lowest, evidence, scope)

@@ -26,6 +26,7 @@ from freezeguard.domain.trust import Verdict
 from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.evidence import StoredEvidence
 from freezeguard.ports.learning import Learning
+from freezeguard.ports.past import Past
 from freezeguard.ports.privacy import Retention, Subjects
 from freezeguard.ports.rows import (
     Announced,
@@ -962,6 +963,7 @@ class Transaction(Protocol):
     chain: AuditChain
     webhooks: Webhooks
     sources: Sources
+    past: Past
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

@@ -48,6 +48,8 @@ class BacktestReport:
     watched: Sequence[Watched]
     trade_offs: Mapping[str, Sequence[Point]]
     stopped: timedelta
+    horizon: timedelta
+    since: datetime | None = None
 
 
 @cache
@@ -58,7 +60,7 @@ def _environment() -> Environment:
     )
     made.filters["figure"] = lambda value: f"{value:,.2f}"
     made.filters["whole"] = lambda value: f"{value:,}"
-    made.filters["odds"] = lambda value: f"{value:,.0f}" if value < 1e7 else f"{value:.1e}"
+    made.filters["bound"] = _bound
     made.filters["window"] = format_window
     return made
 
@@ -96,29 +98,28 @@ def _leads_of(result: RuleResult, alerts: Mapping[str, datetime]) -> str:
 
 
 def _budget(report: BacktestReport) -> str:
-    lines = [
-        charts.Curve(
-            rule_id,
-            tuple(sorted((one.wrong_per_1000, float(one.before)) for one in points)),
-            _marked(rule_id, report),
-        )
-        for rule_id, points in report.trade_offs.items()
-    ]
+    bounds = {one.rule.id: one for one in report.results}
+    lines = []
+    for rule_id, points in report.trade_offs.items():
+        in_order = sorted(points, key=lambda one: (one.wrong_per_1000, one.before, -one.bound))
+        places = tuple((one.wrong_per_1000, float(one.before)) for one in in_order)
+        texts = tuple(_bound(one.bound) for one in in_order)
+        own = bounds[rule_id]
+        lines.append(charts.Curve(
+            rule_id, places, texts, (own.wrong_per_1000, float(len(own.leads))),
+            _bound(own.rule.bound),
+        ))  # fmt: skip
     return charts.curves(
         lines, label="Alerts seen before, against wrong freezes",
         across_name="wrong freezes per 1,000 SKU-years", up_name="alerts seen before",
     )
 
 
-def _marked(rule_id: str, report: BacktestReport) -> tuple[float, float] | None:
-    return next(
-        (
-            (one.wrong_per_1000, float(len(one.leads)))
-            for one in report.results
-            if one.rule.id == rule_id
-        ),
-        None,
-    )
+def _bound(value: float) -> str:
+    """Write a bound: odds and counts without decimals, rates as they are."""
+    if value < 1:
+        return f"{value:g}"
+    return f"{value:,.0f}" if value < 1e10 else f"{value:.1e}"
 
 
 def _about_the_alert(one: WouldHaveFrozen) -> str:

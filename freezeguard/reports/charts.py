@@ -11,6 +11,8 @@ from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 480, 190
 LEFT, RIGHT, TOP, BOTTOM = 54, 26, 14, 28
+NAME = 20
+"""So many characters of a name have room beside a bar."""
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
@@ -145,7 +147,7 @@ def bars(rows: Sequence[tuple[str, float | None]], unit: str, *, label: str) -> 
         y = TOP + 24 * n
         parts.append(
             f'<text class="name" x="{room - 8}" y="{y + 14}" text-anchor="end">'
-            f"{escape(name[:26])}</text>"
+            f"<title>{escape(name)}</title>{escape(_shortened(name))}</text>"
         )
         if value is None:
             parts.append(f'<text class="none" x="{room}" y="{y + 14}">not before</text>')
@@ -158,13 +160,23 @@ def bars(rows: Sequence[tuple[str, float | None]], unit: str, *, label: str) -> 
     return _drawing(parts, label, height)
 
 
+def _shortened(name: str) -> str:
+    return name if len(name) <= NAME else name[: NAME - 1] + "…"
+
+
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One line of a chart: its name, its points from left to right, and which of them is marked."""
+    """One line of a chart: its name, its points from left to right, and which of them is marked.
+
+    Each point has a text that is written beside it where there is room; that of the marked one
+    comes first.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]
+    texts: tuple[str, ...]
     marked: tuple[float, float] | None = None
+    marked_text: str = ""
 
 
 def curves(lines: Sequence[Curve], *, label: str, across_name: str, up_name: str) -> str:
@@ -180,10 +192,41 @@ def curves(lines: Sequence[Curve], *, label: str, across_name: str, up_name: str
         f'<text class="mark" x="{WIDTH - RIGHT}" y="{height - 4}" text-anchor="end">'
         f"{escape(across_name)}</text>"
     )
+    taken: list[tuple[float, float, float]] = []
     for n, line in enumerate(lines):
-        path = " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in line.points)
+        places = [(across.at(x), up.at(y)) for x, y in line.points]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         parts.append(f'<polyline class="curve c{n % 4}" points="{path}"/>')
+        parts += [
+            f'<circle class="point c{n % 4}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>'
+            for x, y in dict.fromkeys(places)
+        ]
         if line.marked is not None:
             x, y = (axis.at(one) for axis, one in zip((across, up), line.marked, strict=True))
             parts.append(f'<circle class="point c{n % 4}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
+            parts += _beside([(x, y)], [line.marked_text], n, taken)
+        parts += _beside(places, line.texts, n, taken)
     return _drawing(parts, label, height)
+
+
+def _beside(
+    places: Sequence[tuple[float, float]], texts: Sequence[str], n: int,
+    taken: list[tuple[float, float, float]],
+) -> list[str]:
+    """Write texts below points, to the right; where another one stands already, nothing.
+
+    `taken` are the left and right ends and the base lines of what stands, and grows.
+    """
+    parts = []
+    for (x, y), text in zip(places, texts, strict=True):
+        wide = 7.0 * len(text)
+        left = min(x + 5, WIDTH - wide)
+        base = y + 14
+        if any(left < right and start < left + wide and abs(base - other) < 12
+               for start, right, other in taken):  # fmt: skip
+            continue
+        taken.append((left, left + wide, base))
+        parts.append(
+            f'<text class="beside c{n % 4}" x="{left:.1f}" y="{base:.1f}">{escape(text)}</text>'
+        )
+    return parts

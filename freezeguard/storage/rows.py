@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +13,11 @@ from freezeguard.domain.scope import Scope
 
 
 def scope_of(row: asyncpg.Record) -> Scope:
-    """Read the five fields of a scope."""
-    return Scope(row["sku"], row["seller"], row["channel"], row["country"], row["lot"])
+    """Read the five fields of a scope; rows of one SKU that lie together share theirs."""
+    return _scope(row["sku"], row["seller"], row["channel"], row["country"], row["lot"])
+
+
+_scope = lru_cache(maxsize=1024)(Scope)
 
 
 def narrowing_of(scope: Scope) -> tuple[str | None, str | None, str | None, str | None]:

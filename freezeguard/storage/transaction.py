@@ -16,6 +16,7 @@ from freezeguard.storage.mails import PostgresMails
 from freezeguard.storage.masterdata import PostgresMasterData
 from freezeguard.storage.notices import PostgresNotices
 from freezeguard.storage.objects import PostgresObjects
+from freezeguard.storage.past import PostgresPast
 from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
 from freezeguard.storage.record import PostgresRecord
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from freezeguard.ports import storage as port
     from freezeguard.ports.auditchain import AuditChain
     from freezeguard.ports.learning import Learning
+    from freezeguard.ports.past import Past
     from freezeguard.ports.webhooks import Webhooks
 
 SQL = queries("transaction")
@@ -66,6 +68,7 @@ class PostgresTransaction:
         self.chain: AuditChain = PostgresAuditChain(statements, writes)
         self.sources: port.Sources = PostgresSources(statements, writes)
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
+        self.past: Past = PostgresPast(statements)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

@@ -1,10 +1,13 @@
 """`freezeguard backtest`: files in, a table, a document or a page out, and no database anywhere."""
 
+import csv
 import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.shell import Shell, bare_environment
@@ -115,6 +118,8 @@ async def test_the_report_is_one_page_that_loads_nothing(shell: Shell) -> None:
     assert hostile in page.words
     assert not re.search(r"url\(|@import|https?://", text)
     assert "days before" in page.words
+    assert re.search(r'<text class="beside[^>]*>10,000</text>', text)
+    assert not re.search(r"<t[dh][^>]*></t[dh]>", text)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +129,7 @@ async def test_the_report_is_one_page_that_loads_nothing(shell: Shell) -> None:
         (["--rule", "recalls.csv"], "recalls.csv can't be read"),
         (["--rule", "bad.toml"], "family"),
         (["--map", "id=nothing"], "no column 'nothing'"),
-        (["--format", "xls"], "csv or ndjson"),
+        (["--format", "xls"], "csv, ndjson or parquet"),
     ],
 )
 async def test_what_can_not_be_used_is_said(
@@ -194,6 +199,129 @@ async def test_a_bound_is_tuned_to_a_budget(shell: Shell) -> None:
     assert "on other items" in words.out
     assert 1 == too_little.code
     assert "too few for a budget of 1 in 1,000" in too_little.err
+
+
+def as_parquet(shell: Shell) -> str:
+    """Write the complaints once more as Parquet, with types in place of texts."""
+    with (shell.place / "complaints.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["created"] != "never"]
+    table = pa.table({
+        "ticket": [row["ticket"] for row in rows],
+        "sku": pa.array([row["sku"] for row in rows]).dictionary_encode(),
+        "created": pa.array([datetime.fromisoformat(row["created"]) for row in rows],
+                            pa.timestamp("ms", "Europe/Berlin")),
+        "who": [row["who"] for row in rows], "brand": [row["brand"] for row in rows],
+        "severity": [row["severity"] for row in rows],
+    })  # fmt: skip
+    pq.write_table(table, shell.place / "complaints.parquet", row_group_size=10)
+    return path(shell, "complaints.parquet")
+
+
+async def test_parquet_says_what_a_csv_says(shell: Shell) -> None:
+    """Signals, units and known defects as Parquet: the same freezes for the same reasons."""
+    alert = START + timedelta(days=520)
+    shipped = [START + timedelta(days=30 * n) for n in range(20)]
+    pq.write_table(
+        pa.table({"sku": ["LAMP-9"], "date": [alert.date()]}), shell.place / "recalls.parquet"
+    )
+    pq.write_table(
+        pa.table({"id": list(range(20)), "sku": ["LAMP-9"] * 20, "units": [500] * 20,
+                  "shipped_at": [one.replace(tzinfo=None) for one in shipped]}),
+        shell.place / "shipped.parquet",
+    )  # fmt: skip
+    (shell.place / "shipped.csv").write_text(
+        "id;sku;units;shipped_at\n"
+        + "".join(f"{n};LAMP-9;500;{one.isoformat()}\n" for n, one in enumerate(shipped))
+    )
+    one, other = [
+        (await shell.run(
+            "backtest", signals, *OPTIONS, "--json", "--truth", path(shell, truth), "--units",
+            path(shell, units),
+        )).document
+        for signals, truth, units in [
+            (as_parquet(shell), "recalls.parquet", "shipped.parquet"),
+            (path(shell, "complaints.csv"), "recalls.csv", "shipped.csv"),
+        ]
+    ]  # fmt: skip
+
+    assert one["rules"] == other["rules"]
+    assert (20, 20) == (one["units"], other["units"])
+    assert one["rules"][1]["freezes"]
+
+
+async def test_without_the_extra_parquet_says_how_to_get_it(shell: Shell) -> None:
+    """Whoever installed freezeguard without `analytics` is told what to install."""
+    (shell.place / "without").mkdir()
+    (shell.place / "without" / "pyarrow.py").write_text("raise ImportError('not installed')\n")
+    ran = await shell.having(PYTHONPATH=path(shell, "without")).run(
+        "backtest", as_parquet(shell), *OPTIONS
+    )
+
+    assert 2 == ran.code
+    assert "pip install 'freezeguard[analytics]'" in ran.err
+
+
+async def test_only_the_last_days_are_counted(shell: Shell) -> None:
+    """What lies before is history: it freezes nothing, and the page and the table say so."""
+    (shell.place / "three.toml").write_text('family = "count"\nwindow = "10d"\nbound = 3\n')
+    asked = ("backtest", path(shell, "complaints.csv"), *OPTIONS, "--rule",
+             path(shell, "three.toml"))  # fmt: skip
+    whole = (await shell.run(*asked, "--json")).document
+    late = (await shell.run(*asked, "--json", "--days", "100")).document
+    words = await shell.run(*asked, "--days", "100", "--report", path(shell, "report.html"))
+
+    assert (None, True) == (whole["since"], bool(whole["rules"][0]["freezes"]))
+    assert late["since"].startswith("2025-07-")
+    assert [] == late["rules"][0]["freezes"]
+    assert late["rules"][0]["sound_sku_years"] < whole["rules"][0]["sound_sku_years"]
+    assert "what lies before is history" in words.err
+    assert "Freezes are counted from 2025-07-" in (shell.place / "report.html").read_text()
+
+
+async def test_a_horizon_says_what_is_before_an_alert(shell: Shell) -> None:
+    """With ten days, a freeze 18 days before is about something else; the page names the days."""
+    (shell.place / "three.toml").write_text('family = "count"\nwindow = "10d"\nbound = 3\n')
+    asked = ("backtest", path(shell, "complaints.csv"), *OPTIONS, "--truth",
+             path(shell, "recalls.csv"), "--rule", path(shell, "three.toml"))  # fmt: skip
+    near = (await shell.run(*asked, "--horizon", "10", "--json", "--report",
+                            path(shell, "report.html"))).document  # fmt: skip
+    usual = (await shell.run(*asked, "--json")).document
+
+    assert (10, 365) == (near["horizon_days"], usual["horizon_days"])
+    assert (0, 1) == (near["rules"][0]["alerts_before"], usual["rules"][0]["alerts_before"])
+    assert "within the 10 days before it" in (shell.place / "report.html").read_text()
+
+
+async def test_a_spreadsheets_unicode_is_refused_with_what_to_do(shell: Shell) -> None:
+    """Signals, units or known defects in UTF-16: said in one line, whichever of them it is."""
+    (shell.place / "wide.csv").write_text("sku;alert_date\nLAMP-9;2025-06-01\n", "utf-16")
+    for arguments in (
+        (path(shell, "wide.csv"),),
+        (path(shell, "complaints.csv"), "--truth", path(shell, "wide.csv")),
+        (path(shell, "complaints.csv"), "--units", path(shell, "wide.csv")),
+    ):
+        ran = await shell.run("backtest", *arguments, *OPTIONS)
+        assert 2 == ran.code
+        assert "wide.csv is UTF-16, not UTF-8." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "Give a FILE, or --stored."),
+        (["complaints.csv", "--stored"], "Give a FILE, or --stored."),
+        (["--stored", "--units", "complaints.csv"], "--units is about a file"),
+        (["--stored", "--set", "source=crm"], "--set is about a file"),
+        (["complaints.csv", "--cases-as-truth"], "--cases-as-truth goes with --stored"),
+    ],
+)
+async def test_a_past_has_one_source(shell: Shell, arguments: list[str], says: str) -> None:
+    """A file or the database: what belongs to the other one is wrong usage."""
+    given = [path(shell, one) if one.endswith(".csv") else one for one in arguments]
+    ran = await shell.run("backtest", *given)
+
+    assert 2 == ran.code
+    assert says in ran.err
 
 
 async def test_units_that_do_not_fit_are_no_units(shell: Shell) -> None:

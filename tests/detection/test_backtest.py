@@ -1,7 +1,9 @@
 """A backtest is the live engine over a past; its figures are what they say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,13 +12,19 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from freezeguard.detection.backtest.curves import bounds_around, trade_off
-from freezeguard.detection.backtest.items import Item, learn_priors
-from freezeguard.detection.backtest.replay import backtest, evidence_over_time, freezes
+from freezeguard.detection.backtest.items import Item, Judgement, learn_priors
+from freezeguard.detection.backtest.replay import (
+    backtest,
+    evidence_over_time,
+    freezes,
+    highest,
+)
 from freezeguard.detection.backtest.results import RuleResult, WouldHaveFrozen, poisson_interval
 from freezeguard.detection.backtest.tuning import tune
 from freezeguard.detection.daybook import UNLEARNED
 from freezeguard.detection.defaultpolicy import default_policy
-from freezeguard.detection.evaluation import Evidence, crossings
+from freezeguard.detection.evaluation import Evidence, by_days, crossings
+from freezeguard.detection.statistics.likelihood import LARGEST_ODDS
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.rules import Family, Rule, read_rule
 from freezeguard.domain.scope import Scope
@@ -99,6 +107,70 @@ def test_what_is_wrong_what_is_early_and_what_was_spared():
     assert (1, 2) == (result.caught_late, result.alerts)
 
 
+def test_what_people_judged_counts_until_they_did():
+    """It is evidence up to that moment, and none afterwards; as usual, it teaches from then on."""
+    days = (1, 2, 50, 51, 52.5)
+    signals = [complaint(day) for day in days]
+
+    def judged(at: float, *, usual: bool = False) -> Item:
+        moment = START + at * DAY
+        before = [one for one in signals if one.occurred_at < moment]
+        return Item("K-1", signals, judgements=[Judgement(moment, before, usual)])
+
+    unjudged = [one.crossed_at for one in freezes(rule(), Item("K-1", signals))]
+    assert [START + 52.5 * DAY] == unjudged
+    assert unjudged == [one.crossed_at for one in freezes(rule(), judged(60))]
+    assert unjudged == [one.crossed_at for one in freezes(rule(), judged(49))]
+    assert [] == list(freezes(rule(), judged(51.5)))
+
+
+def test_what_was_judged_usual_teaches_as_live_does():
+    """A rule that learns sees less in the same complaints once such ones were found to be usual."""
+    loud = [complaint(100 + n, customer=f"a{n}") for n in range(7)]
+    again = [complaint(300 + n, customer=f"b{n}") for n in range(7)]
+    first = complaint(1)
+    apart = rule(id="risen", family="likelihood", window="60d", bound=1_000)
+
+    def seen(*, usual: bool) -> list[Any]:
+        past = Item("K-1", [first, *loud, *again], judgements=[
+            Judgement(START + 99.5 * DAY + 10 * DAY, loud, usual)
+        ])  # fmt: skip
+        return [one for one in freezes(apart, past) if one.crossed_at > START + 200 * DAY]
+
+    live = crossings(apart, Evidence([first, *again], history=by_days(loud)))
+    assert [one.reason for one in seen(usual=True)] == [one.reason for one in live]
+    assert len(seen(usual=False)) == 1
+
+
+def test_only_the_last_days_are_counted_and_the_rest_is_history():
+    """Freezes, years and alerts of before count for nothing; what they did to the item stays."""
+    loud = item(5, 6, 7, 500, 501, 502, sku="loud")
+    alerted = item(400, 401, 402, sku="alerted")
+    alerts = {"alerted": START + 410 * DAY}
+    whole, late = (
+        backtest([loud, alerted], [rule()], end=END, alerts=alerts, since=since)[0]
+        for since in (None, START + 450 * DAY)
+    )
+
+    assert ([7, 502, 402], [502]) == tuple(
+        [(one.at - START).days for one in result.freezes] for result in (whole, late)
+    )
+    assert (1, 0) == (whole.alerts, late.alerts)
+    assert late.sound_years == pytest.approx((END - START - 450 * DAY) / (365.25 * DAY))
+
+
+def test_the_horizon_says_which_freezes_are_about_an_alert():
+    """The same freeze is in time within 100 days, and about something else within 50."""
+    bad = item(1, 2, 3, sku="bad")
+    near, far = (
+        backtest([bad], [rule()], end=END, alerts={"bad": START + 80 * DAY}, horizon=days * DAY)[0]
+        for days in (50, 100)
+    )
+
+    assert ([], [77 * DAY]) == (near.leads, far.leads)
+    assert (0, 1) == (near.caught_late, far.caught_late)
+
+
 def _result(*leads: float) -> RuleResult:
     made = RuleResult(rule(), alerts=len(leads))
     made.freezes = [
@@ -153,6 +225,58 @@ def test_a_tuned_bound_keeps_its_budget_and_the_next_lower_one_does_not(budget, 
     assert tuned.rate <= budget < rate(lower)
     assert tuned.keeps_budget
     assert tuned.low <= tuned.expected <= tuned.high
+
+
+@given(st.lists(DAYS, min_size=2, max_size=12), st.sampled_from([rule(), RISEN]))
+def test_the_highest_value_says_which_bounds_freeze(pasts, by):
+    """A bound freezes an item if the rule ever sees as much, and not if it never does."""
+    for n, days in enumerate(pasts):
+        past = item(*sorted({day + k / 1_000 for k, day in enumerate(days)}), sku=f"K-{n}")
+        lowest = 10.0 if by is RISEN else 2.0
+        top = highest(by, past, UNLEARNED, lowest)
+        if top >= lowest:
+            assert list(freezes(replace(by, bound=top), past))
+            above = top + 1 if by is not RISEN else top * 1.0001
+            assert not list(freezes(replace(by, bound=above), past))
+
+
+@pytest.mark.parametrize("budget", [4, 40])
+@pytest.mark.parametrize("since", [None, START + 150 * DAY], ids=["all", "since"])
+@pytest.mark.parametrize(
+    "by", [rule(), rule(family="distinct_customers"), RISEN], ids=["count", "customers", "risen"]
+)
+def test_tuning_finds_what_trying_every_bound_finds(budget, since, by):
+    """Leaving out what can't matter changes no result: neither the bound nor the cross-check."""
+    chance = Random(budget)
+    items = []
+    for n in range(80):
+        loud = [chance.uniform(100, 130) for _ in range(chance.choice([0, 0, 3, 9]))]
+        again = [chance.uniform(400, 410) for _ in range(chance.choice([0, 4, 7]))]
+        items.append(item(1, 90, *sorted(loud), 350, *sorted(again), 650, sku=f"K-{n}"))
+    tuned = tune(by, items, budget=budget, end=END, since=since)
+
+    def rate(bound: float, some: Sequence[Item]) -> float:
+        [result] = backtest(some, [replace(by, bound=bound)], end=END, since=since)
+        return result.wrong_per_1000
+
+    def lowest(some: Sequence[Item]) -> float:
+        """Halve the way as the search does, over all items and without leaving out any."""
+        low, high = (1.0, 1e6) if by is not RISEN else (10.0, LARGEST_ODDS)
+        while high - low > 1 if by is not RISEN else high / low >= 1.001:
+            middle = (low * high) ** 0.5
+            if by is not RISEN:
+                middle = float(round(middle)) if low < round(middle) < high else low + 1
+            low, high = (middle, high) if rate(middle, some) > budget else (low, middle)
+        return high
+
+    wrong, years = 0, sum(one.years(END, since) for one in items)
+    for fold in range(5):
+        mine = items[fold::5]
+        others = [one for n, one in enumerate(items) if n % 5 != fold]
+        wrong += rate(lowest(others), mine) * sum(one.years(END, since) for one in mine) / 1000
+    assert tuned.rule.bound == pytest.approx(lowest(items), rel=1e-9)
+    assert tuned.expected == pytest.approx(1000 * wrong / years)
+    assert tuned.rate == pytest.approx(rate(tuned.rule.bound, items))
 
 
 def test_a_budget_that_nothing_keeps_is_said():

@@ -1,23 +1,33 @@
-"""Reads CSV and newline-delimited JSON, gzipped or not, one entry at a time."""
+"""Reads CSV, newline-delimited JSON (gzipped or not) and Parquet, one entry at a time."""
 
 import csv
 import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, TypeVar
 
 from freezeguard.bootstrap.imports.mapping import ColumnMapping
+from freezeguard.bootstrap.imports.parquet import ParquetTable
 from freezeguard.domain.errors import InvalidInput
 
-Format = Literal["csv", "ndjson"]
+Format = Literal["csv", "ndjson", "parquet"]
 MAX_LINE = 5 * 1024 * 1024
+DELIMITERS = ",;\t|"
+"""What may stand between the cells of a CSV: the first one, unless its first line has another."""
+PARQUET = frozenset({".parquet", ".pq"})
 _GZIP = b"\x1f\x8b"
 _MARK = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+T = TypeVar("T")
+Row = Sequence[str]
+RowReader = Callable[[Row], T | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,46 +39,98 @@ class Entry:
 
 
 class ImportFile:
-    """An open file. `done` and `size` are bytes of the file as it lies on disk."""
+    """An open file. `done` and `size` are bytes of the file as it lies on disk.
 
-    def __init__(self, name: str, raw: IO[bytes], size: int, form: Format, delimiter: str) -> None:
+    Without a `delimiter` the first line of a CSV says what stands between its cells.
+    """
+
+    def __init__(
+        self, name: str, raw: IO[bytes], size: int, form: Format, delimiter: str | None
+    ) -> None:
         self.name, self.size = name, size
         self._raw, self._form, self._delimiter = raw, form, delimiter
         packed = raw.peek(2)[:2] == _GZIP if isinstance(raw, io.BufferedReader) else False
         self._body: Any = gzip.GzipFile(fileobj=raw) if packed else raw
+        self._parquet: ParquetTable | None = None
 
     @property
     def done(self) -> int:
         """Return how far reading has come."""
+        if self._parquet is not None:
+            return round(self.size * self._parquet.share_done)
         return self._raw.tell()
 
     def entries(self, mapping: ColumnMapping) -> Iterator[Entry]:
         """Yield every entry, mapped. Raises InvalidInput where the file as a whole is of no use."""
-        read = self._csv if self._form == "csv" else self._ndjson
+        return self.read(mapping, lambda _: _take_none)
+
+    def read(
+        self, mapping: ColumnMapping, reader_for: Callable[[Row], RowReader[T]]
+    ) -> Iterator[T | Entry]:
+        """Yield every entry; in its place, what a reader for the columns of a table makes of it.
+
+        The reader is told the columns, and returns None for a row that it leaves to the contract.
+        Raises InvalidInput where the file as a whole is of no use.
+        """
+        with self.saying_what_is_wrong():
+            if self._form == "ndjson":
+                yield from self._ndjson(mapping)
+                return
+            header, rows = self.table()
+            mapping.check_columns(header)
+            take = reader_for(header)
+            for row in rows:
+                if row:
+                    made = take(row)
+                    yield _entry_of_row(header, row, mapping) if made is None else made
+
+    @contextmanager
+    def saying_what_is_wrong(self) -> Iterator[None]:
+        """Turn what the libraries say of a damaged file into InvalidInput."""
         try:
-            yield from read(mapping)
+            yield
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InvalidInput(f"{self.name} is cut off or no gzip: {error}") from None
         except csv.Error as error:
             raise InvalidInput(f"{self.name} is no CSV: {error}") from None
 
-    def _csv(self, mapping: ColumnMapping) -> Iterator[Entry]:
+    def table(self) -> tuple[list[str], Iterator[Row]]:
+        """Return the columns of a CSV or Parquet and its rows, in which nothing is an empty cell.
+
+        Raises InvalidInput where the file is of no use; see also `saying_what_is_wrong`.
+        """
+        if self._form == "parquet":
+            self._parquet = ParquetTable(self.name, self._body)
+            return self._parquet.header, self._parquet.rows()
+        return self._csv()
+
+    def _csv(self) -> tuple[list[str], Iterator[Row]]:
+        self._refuse_utf_16()
         # Bytes that are not UTF-8 become half characters, which are refused with their entry.
         # It is kept, for it would close the file with itself and `done` could not look any more.
         self._body = io.TextIOWrapper(
             self._body, encoding="utf-8-sig", errors="surrogateescape", newline=""
         )
         csv.field_size_limit(MAX_LINE)
-        rows = csv.reader(self._body, delimiter=self._delimiter, strict=True)
+        first = self._body.readline()
+        delimiter = self._delimiter or max(DELIMITERS, key=first.count)
+        rows = csv.reader(chain([first], self._body), delimiter=delimiter, strict=True)
         header = next(rows, None)
         if not header:
             raise InvalidInput(f"{self.name} is empty.")
-        mapping.check_columns(header)
-        for row in rows:
-            if row:
-                yield _entry_of_row(header, row, mapping)
+        return header, rows
+
+    def _refuse_utf_16(self) -> None:
+        """Say what to do with what spreadsheets call Unicode; its letters have a zero each."""
+        head = self._body.peek(4)[:4]
+        if head.startswith(_UTF_16) or b"\0" in head:
+            raise InvalidInput(
+                f"{self.name} is UTF-16, not UTF-8. In a spreadsheet, save it as “CSV UTF-8”; or "
+                "turn it into UTF-8 with `iconv -f UTF-16 -t UTF-8`."
+            )
 
     def _ndjson(self, mapping: ColumnMapping) -> Iterator[Entry]:
+        self._refuse_utf_16()
         number = 0
         while line := self._body.readline(MAX_LINE + 1):
             number += 1
@@ -79,7 +141,11 @@ class ImportFile:
                 yield _entry_of_line(line, mapping)
 
 
-def _entry_of_row(header: list[str], row: list[str], mapping: ColumnMapping) -> Entry:
+def _take_none(_: Row) -> None:
+    """Leave every row to the contract."""
+
+
+def _entry_of_row(header: Sequence[str], row: Row, mapping: ColumnMapping) -> Entry:
     if len(row) > len(header):
         detail = f"{len(row)} cells under {len(header)} headings"
         return Entry(_shown(json.dumps(row).encode()), ("too_many_cells", detail))
@@ -116,7 +182,7 @@ def _shown(line: bytes) -> bytes:
 
 
 @contextmanager
-def open_file(path: Path, form: Format | None, delimiter: str) -> Iterator[ImportFile]:
+def open_file(path: Path, form: Format | None, delimiter: str | None) -> Iterator[ImportFile]:
     """Open a file by its path; its name says what it holds unless `form` does.
 
     Raises OSError, or InvalidInput for a name that says nothing.
@@ -132,4 +198,9 @@ def _form_of(path: Path) -> Format:
         return "ndjson"
     if endings & {".csv", ".tsv"}:
         return "csv"
-    raise InvalidInput(f"{path.name} does not end in .csv or .ndjson; say --format csv or ndjson.")
+    if endings & PARQUET:
+        return "parquet"
+    raise InvalidInput(
+        f"{path.name} does not end in .csv, .ndjson or .parquet; say --format csv, ndjson or "
+        "parquet."
+    )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.backtest.replay import STOPPED, PriorsByCategory, backtest
+from freezeguard.detection.backtest.results import EARLY
 from freezeguard.domain.rules import Family, Rule
 
 FACTORS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)
@@ -40,14 +41,17 @@ def trade_off(
     priors: PriorsByCategory,
     alerts: Mapping[str, datetime],
     stopped: timedelta = STOPPED,
+    since: datetime | None = None,
+    horizon: timedelta = EARLY,
 ) -> list[Point]:
     """Replay a rule at bounds around its own. An item that a bound spares, higher ones spare."""
     left, points = list(items), list[Point]()
-    years = sum(one.years(end) for one in items if one.sku not in alerts)
+    years = sum(one.years(end, since) for one in items if one.sku not in alerts)
     for bound in bounds_around(rule):
         tried = replace(rule, bound=bound, look=None)
         [result] = backtest(
-            left, [tried], end=end, priors=priors, alerts=alerts, stopped=stopped
+            left, [tried], end=end, priors=priors, alerts=alerts, stopped=stopped, since=since,
+            horizon=horizon,
         )
         wrong = 1000 * result.wrong / years if years else 0.0
         points.append(Point(bound, wrong, len(result.leads)))

@@ -21,14 +21,30 @@ YEAR = timedelta(days=365.25)
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What people found of some signals at a moment: from then on they count no more.
+
+    Where they were `usual`, rules that learn have learned of them since.
+    """
+
+    at: datetime
+    signals: Sequence[Observed]
+    usual: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """One SKU's past: its signals and the units shipped, each in any order."""
+    """One SKU's past: its signals and the units shipped, each in any order.
+
+    `judgements` are about some of the signals, the earliest first; a file knows of none.
+    """
 
     sku: str
     signals: Sequence[Observed]
     shipments: Sequence[Shipment] = ()
     vendor: str | None = None
     category: str | None = None
+    judgements: Sequence[Judgement] = ()
 
     @property
     def first(self) -> datetime:
@@ -42,9 +58,13 @@ class Item:
         moments = [one.occurred_at for one in self.signals]
         return max(moments + [one.shipped_at for one in self.shipments])
 
-    def years(self, end: datetime) -> float:
-        """Return for how long the item was watched: a year more than anything is heard of it."""
-        return max(0.0, (min(self.last + TAIL, end) - self.first) / YEAR)
+    def years(self, end: datetime, since: datetime | None = None) -> float:
+        """Return for how long the item was watched: a year more than anything is heard of it.
+
+        With `since`, only the time after that moment.
+        """
+        first = self.first if since is None else max(self.first, since)
+        return max(0.0, (min(self.last + TAIL, end) - first) / YEAR)
 
 
 def learn_priors(items: Iterable[Item], end: datetime) -> dict[str | None, Priors]:

@@ -5,16 +5,19 @@ meanwhile is judged, and counting goes on with what is left. What speaks against
 judged to be usual, and a rule that learns, learns of it.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 
 from freezeguard.detection.backtest.items import Item
-from freezeguard.detection.backtest.results import RuleResult, WouldHaveFrozen
+from freezeguard.detection.backtest.results import EARLY, RuleResult, WouldHaveFrozen
 from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, by_days, crossings, samples
+from freezeguard.detection.families import needs_at_least
 from freezeguard.detection.windows import Observed
-from freezeguard.domain.reasons import Crossing
+from freezeguard.domain.reasons import Crossing, SignalKey
 from freezeguard.domain.rules import Rule, applicable
 
 STOPPED = timedelta(days=90)
@@ -36,27 +39,60 @@ def freezes(
     *,
     is_sound: bool = True,
 ) -> Iterator[Crossing]:
-    """Yield the freezes that a rule would have ordered, one after the other."""
+    """Yield the freezes that a rule would have ordered, one after the other.
+
+    What people judged counts until they did.
+    """
     signals, after = list(item.signals), None
     usual: list[Observed] = []
-    while True:
-        evidence = Evidence(signals, item.shipments, history=by_days(usual), priors=priors)
-        found = [
-            one for one in crossings(rule, evidence, after=after) if one.bound_kind == "freeze"
-        ]
-        if not found:
+    judgements = deque(item.judgements)
+    while len(signals) >= needs_at_least(rule):
+        until = judgements[0].at if judgements else None
+        counting = [one for one in signals if until is None or one.occurred_at < until]
+        evidence = Evidence(counting, item.shipments, history=by_days(usual), priors=priors)
+        first = _first_freeze(rule, evidence, after)
+        if first is not None:
+            yield first
+            after = first.crossed_at + stopped
+            gone = _judged(signals, first, after)
+            is_usual = is_sound
+        elif judgements:
+            judgement = judgements.popleft()
+            after = judgement.at if after is None else max(after, judgement.at)
+            gone, is_usual = {one.key for one in judgement.signals}, judgement.usual
+        else:
             return
-        first = min(found, key=lambda one: (one.crossed_at, one.crossed_by.source, str(one.scope)))
-        yield first
-        counted, after = set(first.reason.counted), first.crossed_at + stopped
-        judged = [
-            one
-            for one in signals
-            if one.key in counted or first.crossed_at < one.occurred_at <= after
-        ]
-        gone = {one.key for one in judged}
+        usual += [one for one in signals if is_usual and one.key in gone]
         signals = [one for one in signals if one.key not in gone]
-        usual += judged if is_sound else ()
+
+
+def _first_freeze(rule: Rule, evidence: Evidence, after: datetime | None) -> Crossing | None:
+    found = [one for one in crossings(rule, evidence, after=after) if one.bound_kind == "freeze"]
+    return min(
+        found, key=lambda one: (one.crossed_at, one.crossed_by.source, str(one.scope)), default=None
+    )
+
+
+def _judged(
+    signals: Iterable[Observed], freeze: Crossing, until: datetime
+) -> set[SignalKey]:
+    """Return what a freeze counted, and what came while the item was stopped."""
+    came = {one.key for one in signals if freeze.crossed_at < one.occurred_at <= until}
+    return came.union(freeze.reason.counted)
+
+
+def highest(rule: Rule, item: Item, priors: Priors, worth_it: float) -> float:
+    """Return the highest value that a rule sees of an item; 0 where that is below `worth_it`.
+
+    A bound freezes the item at least once if it is no higher than that, and else never. What was
+    judged meanwhile makes that hard to say: then it is as high as can be.
+    """
+    if item.judgements:
+        return inf
+    if len(item.signals) < needs_at_least(replace(rule, bound=worth_it, look=None)):
+        return 0.0
+    evidence = Evidence(item.signals, item.shipments, priors=priors)
+    return max((sample.value for _, sample in samples(rule, evidence, worth_it)), default=0.0)
 
 
 def evidence_over_time(rule: Rule, item: Item, priors: Priors) -> list[tuple[datetime, float]]:
@@ -73,39 +109,47 @@ def backtest(
     priors: PriorsByCategory | None = None,
     alerts: Mapping[str, datetime] | None = None,
     stopped: timedelta = STOPPED,
+    since: datetime | None = None,
+    horizon: timedelta = EARLY,
     progress: Callable[[int], None] | None = None,
 ) -> list[RuleResult]:
     """Replay rules over items.
 
     `alerts` are known defects, by SKU: when the public was warned, or the sale stopped. Items
-    without one are taken for sound. `priors` are by category, None for all others. `progress` is
-    told the number of signals of each item that is done. A rule is replayed whatever its mode.
+    without one are taken for sound. `priors` are by category, None for all others. With `since`,
+    what lies before is replayed and not counted. A freeze is about an alert within the `horizon`
+    before it. `progress` is told the number of signals of each item that is done. A rule is
+    replayed whatever its mode.
     """
     alerts, priors = alerts or {}, priors or {}
-    results = {one.id: RuleResult(one, alerts=len(alerts)) for one in rules}
+    known = sum(since is None or at > since for at in alerts.values())
+    results = {one.id: RuleResult(one, alerts=known) for one in rules}
     replayed = [replace(one, mode="armed") for one in rules]
     for item in items:
         alert, learned = alerts.get(item.sku), priors_of(item, priors)
-        years = 0.0 if alert is not None else item.years(end)
+        years = 0.0 if alert is not None else item.years(end, since)
         for rule in applicable(replayed, item.sku, item.vendor, item.category):
             result = results[rule.id]
             result.sound_years += years
             found = freezes(rule, item, learned, stopped, is_sound=alert is None)
-            result.freezes += [_frozen(item, one, alert, stopped) for one in found]
+            result.freezes += [
+                _frozen(item, one, alert, stopped, horizon) for one in found
+                if since is None or one.crossed_at > since
+            ]
         if progress is not None:
             progress(len(item.signals))
     return list(results.values())
 
 
 def _frozen(
-    item: Item, crossing: Crossing, alert: datetime | None, stopped: timedelta
+    item: Item, crossing: Crossing, alert: datetime | None, stopped: timedelta, horizon: timedelta
 ) -> WouldHaveFrozen:
     at, sentence = crossing.crossed_at, crossing.reason.sentence
     if alert is None:
         return WouldHaveFrozen(item.sku, at, crossing.rule_id, sentence, is_wrong=True)
     until = min(alert, at + stopped)
     return WouldHaveFrozen(
-        item.sku, at, crossing.rule_id, sentence, is_wrong=False, lead=alert - at,
+        item.sku, at, crossing.rule_id, sentence, is_wrong=False, lead=alert - at, horizon=horizon,
         units=sum(one.units for one in item.shipments if at < one.shipped_at <= until),
         contacts=sum(at < one.occurred_at <= until for one in item.signals),
     )

@@ -9,7 +9,8 @@ from freezeguard.detection.statistics.gamma import upper_tail
 from freezeguard.domain.rules import Rule
 
 EARLY = timedelta(days=365)
-"""A freeze so long before an alert is about it; an earlier one is about something else."""
+"""A freeze so long before an alert is about it, unless somebody chooses another horizon; an earlier
+one is about something else."""
 LATE = timedelta(days=30)
 """A freeze so long after an alert would still have stopped something."""
 
@@ -19,7 +20,7 @@ class WouldHaveFrozen:
     """One freeze of a backtest. `lead` is known where the item had an alert afterwards.
 
     `units` and `contacts` are what was still shipped and complained of while the item would have
-    been stopped, at most until that alert.
+    been stopped, at most until that alert. Within the `horizon` before the alert it is about it.
     """
 
     sku: str
@@ -30,11 +31,12 @@ class WouldHaveFrozen:
     lead: timedelta | None = None
     units: int = 0
     contacts: int = 0
+    horizon: timedelta = EARLY
 
     @property
     def is_in_time(self) -> bool:
         """Say whether the freeze came before an alert, and not too long before it."""
-        return self.lead is not None and timedelta(0) < self.lead <= EARLY
+        return self.lead is not None and timedelta(0) < self.lead <= self.horizon
 
 
 @dataclass(slots=True)
@@ -101,7 +103,10 @@ class RuleResult:
     def caught_late(self) -> int:
         """Return for how many alerts there was a freeze by 30 days after the alert."""
         return len(
-            {one.sku for one in self.freezes if one.lead is not None and -LATE <= one.lead <= EARLY}
+            {
+                one.sku for one in self.freezes
+                if one.lead is not None and -LATE <= one.lead <= one.horizon
+            }
         )
 
 

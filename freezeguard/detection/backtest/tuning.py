@@ -5,13 +5,20 @@ rule does to the past of the very shop means a lot. How much is said by cross-va
 of the items is judged by the bound that the others asked for.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from math import exp, log
+from heapq import heappush, heappushpop
+from math import exp, inf, log
 
 from freezeguard.detection.backtest.items import Item
-from freezeguard.detection.backtest.replay import STOPPED, PriorsByCategory, freezes, priors_of
+from freezeguard.detection.backtest.replay import (
+    STOPPED,
+    PriorsByCategory,
+    freezes,
+    highest,
+    priors_of,
+)
 from freezeguard.detection.backtest.results import poisson_interval
 from freezeguard.detection.statistics.likelihood import LARGEST_ODDS
 from freezeguard.domain.rules import Family, Rule
@@ -50,14 +57,30 @@ class _Past:
     end: datetime
     priors: PriorsByCategory
     stopped: timedelta
+    since: datetime | None
 
-    @property
-    def years(self) -> float:
-        return sum(one.years(self.end) for one in self.items)
+    def years(self, items: Iterable[Item]) -> float:
+        return sum(one.years(self.end, self.since) for one in items)
 
     def frozen(self, rule: Rule, item: Item) -> int:
-        learned = priors_of(item, self.priors)
-        return sum(1 for _ in freezes(rule, item, learned, self.stopped))
+        found = freezes(rule, item, priors_of(item, self.priors), self.stopped)
+        return sum(self.since is None or one.crossed_at > self.since for one in found)
+
+    def highest(self, rule: Rule, item: Item, worth_it: float) -> float:
+        return highest(rule, item, priors_of(item, self.priors), worth_it)
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """An item that some bound in question freezes: the highest that does, and how often others do.
+
+    `fold` is the part of the items to which it belongs.
+    """
+
+    item: Item
+    fold: int
+    highest: float
+    numbers: dict[float, int] = field(default_factory=dict)
 
 
 def tune(
@@ -68,53 +91,123 @@ def tune(
     end: datetime,
     priors: PriorsByCategory | None = None,
     stopped: timedelta = STOPPED,
+    since: datetime | None = None,
     progress: Progress | None = None,
 ) -> Tuned:
     """Find the lowest bound at which at most `budget` freezes come of 1,000 SKU-years.
 
-    `items` are taken for sound. Raises ValueError where there are none, or no time was watched.
+    `items` are taken for sound; with `since`, only freezes and years after that moment count.
+    Raises ValueError where there are no items, or no time was watched.
     """
-    past = _Past(items, end, priors or {}, stopped)
-    if past.years <= 0:
+    past = _Past(items, end, priors or {}, stopped, since)
+    years = [past.years(items[fold::FOLDS]) for fold in range(FOLDS)]
+    of_all = sum(years)
+    if of_all <= 0:
         raise ValueError("a budget needs items that were watched for some time")
     told = progress or (lambda _: None)
-    bound = _lowest_bound(rule, past, budget)
-    told(1 / (FOLDS + 1))
+    candidates = _candidates(rule, past, budget * of_all / 1000, lambda n: told(n / 2))
+    search = _Search(rule, past, budget)
+    bound = search.lowest_bound(candidates, of_all)
+    told(1 / 2 + 1 / 2 / (FOLDS + 1))
     wrong = 0
     for fold in range(FOLDS):
-        others = replace(past, items=[one for n, one in enumerate(items) if n % FOLDS != fold])
-        mine = [one for n, one in enumerate(items) if n % FOLDS == fold]
-        apart = replace(rule, bound=_lowest_bound(rule, others, budget), look=None)
-        wrong += sum(past.frozen(apart, one) for one in mine)
-        told((fold + 2) / (FOLDS + 1))
-    found = replace(rule, bound=bound, look=None)
-    rate = 1000 * sum(past.frozen(found, one) for one in items) / past.years
-    low, high = (1000 * one / past.years for one in poisson_interval(wrong))
+        others = [one for one in candidates if one.fold != fold]
+        apart = search.lowest_bound(others, of_all - years[fold])
+        wrong += search.number(apart, [one for one in candidates if one.fold == fold])
+        told(1 / 2 + (fold + 2) / 2 / (FOLDS + 1))
+    rate = 1000 * search.number(bound, candidates) / of_all
+    low, high = (1000 * one / of_all for one in poisson_interval(wrong))
     return Tuned(
-        found, budget, rate, 1000 * wrong / past.years, low, high, keeps_budget=rate <= budget
+        replace(rule, bound=bound, look=None), budget, rate, 1000 * wrong / of_all, low, high,
+        keeps_budget=rate <= budget,
     )
 
 
-def _lowest_bound(rule: Rule, past: _Past, budget: float) -> float:
-    """Halve the way between a bound that freezes too often and one that does not.
+def _candidates(
+    rule: Rule, past: _Past, allowed: float, told: Progress
+) -> list[_Candidate]:
+    """Return the items that a bound in question may freeze.
 
-    An item that a bound does not freeze is frozen by no higher one, and need not be looked at.
+    If more items than are allowed freezes reach a value, a bound as low breaks the budget. So of
+    each fold only the highest are of interest, and no item needs to be told exactly that can't be
+    among them. Where only the freezes `since` a moment count, one before it may be in their place:
+    then all are of interest.
     """
-    allowed = budget * past.years / 1000
-    whole = rule.family not in _HIGHEST
-    low = _LOWEST.get(rule.family, 1.0)
-    high = _HIGHEST.get(rule.family, 1e6)
-    left = list(past.items)
-    for _ in range(_STEPS):
-        if (high - low <= 1) if whole else (high / low < 1.001):
-            break
-        middle = float(round((low * high) ** 0.5)) if whole else exp((log(low) + log(high)) / 2)
-        if whole and not low < middle < high:
+    enough = int(allowed) + 1 if past.since is None else len(past.items)
+    lowest = _LOWEST.get(rule.family, 1.0)
+    floors, tops = [lowest] * FOLDS, [list[float]() for _ in range(FOLDS)]
+    found = []
+    for n, item in enumerate(past.items):
+        fold, floor = n % FOLDS, min(floors)
+        value = past.highest(rule, item, floor)
+        if value >= floor:
+            found.append(_Candidate(item, fold, value))
+            if value < inf:
+                floors[fold] = max(lowest, _least_of_highest(tops[fold], value, enough))
+        if n % 1000 == 0:
+            told(n / len(past.items))
+    return [one for one in found if one.highest >= min(floors)]
+
+
+def _least_of_highest(top: list[float], value: float, enough: int) -> float:
+    """Take a value into the highest so many (a heap); return the least of them, 0 if fewer."""
+    if len(top) < enough:
+        heappush(top, value)
+    else:
+        heappushpop(top, value)
+    return top[0] if len(top) == enough else 0.0
+
+
+class _Search:
+    """Looks for the bound that a budget asks for; each item is replayed once at a bound."""
+
+    def __init__(self, rule: Rule, past: _Past, budget: float) -> None:
+        self._rule, self._past, self._budget = rule, past, budget
+        self._is_whole = rule.family not in _HIGHEST
+
+    def number(self, bound: float, candidates: Iterable[_Candidate]) -> int:
+        """Return how often items are frozen at a bound."""
+        tried = replace(self._rule, bound=bound, look=None)
+        return sum(self._of(tried, one) for one in candidates if one.highest >= bound)
+
+    def _of(self, tried: Rule, one: _Candidate) -> int:
+        number = one.numbers.get(tried.bound)
+        if number is None:
+            number = one.numbers[tried.bound] = self._past.frozen(tried, one.item)
+        return number
+
+    def lowest_bound(self, candidates: Sequence[_Candidate], years: float) -> float:
+        """Halve the way between a bound that freezes too often and one that does not.
+
+        Every search halves the same way, so that one finds what another has replayed.
+        """
+        allowed = self._budget * years / 1000
+        broken = self._surely_broken(candidates, allowed)
+        low = _LOWEST.get(self._rule.family, 1.0)
+        high = _HIGHEST.get(self._rule.family, 1e6)
+        for _ in range(_STEPS):
+            middle = self._between(low, high)
+            if middle is None:
+                break
+            if middle <= broken or self.number(middle, candidates) > allowed:
+                low = middle
+            else:
+                high = middle
+        return high
+
+    def _surely_broken(self, candidates: Sequence[_Candidate], allowed: float) -> float:
+        """Return a bound that freezes more items than the budget allows freezes; 0 for none."""
+        if self._past.since is not None or len(candidates) <= allowed:
+            return 0.0
+        values = [one.highest for one in candidates if one.highest < inf]
+        values.sort(reverse=True)
+        return values[int(allowed)] if int(allowed) < len(values) else 0.0
+
+    def _between(self, low: float, high: float) -> float | None:
+        """Return a bound halfway between two, None where they are as good as one."""
+        if not self._is_whole:
+            return None if high / low < 1.001 else exp((log(low) + log(high)) / 2)
+        middle = float(round((low * high) ** 0.5))
+        if not low < middle < high:
             middle = low + 1
-        tried = replace(rule, bound=middle, look=None)
-        numbers = [(one, past.frozen(tried, one)) for one in left]
-        if sum(number for _, number in numbers) > allowed:
-            low, left = middle, [one for one, number in numbers if number]
-        else:
-            high = middle
-    return high
+        return None if high - low <= 1 else middle

@@ -1,0 +1,47 @@
+"""The whole past, page by page, for backtests."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import asyncpg
+
+from freezeguard.detection.windows import Shipment
+from freezeguard.ports.past import Page, PastSignal, Place
+from freezeguard.storage.connection import Statements
+from freezeguard.storage.queries import queries
+from freezeguard.storage.rows import scope_of
+from freezeguard.storage.signals import observed_of
+
+SQL = queries("past")
+
+_START: Place = ("", datetime.min.replace(tzinfo=UTC), "", "")
+
+
+class PostgresPast:
+    """Implements `freezeguard.ports.past.Past`."""
+
+    def __init__(self, connection: Statements) -> None:
+        self._connection = connection
+
+    async def signals(self, after: Place | None, limit: int) -> Page[PastSignal]:
+        rows = await self._connection.fetch(SQL["past_signals"], *(after or _START), limit)
+        found = [
+            PastSignal(observed_of(row), row["judged_at"], row["judged_usual"]) for row in rows
+        ]
+        return Page(found, _next(rows, "occurred_at", limit))
+
+    async def shipments(self, after: Place | None, limit: int) -> Page[Shipment]:
+        rows = await self._connection.fetch(SQL["past_shipments"], *(after or _START), limit)
+        found = [Shipment(scope_of(row), row["shipped_at"], row["units"]) for row in rows]
+        return Page(found, _next(rows, "shipped_at", limit))
+
+    async def confirmed_defects(self) -> dict[str, datetime]:
+        rows = await self._connection.fetch(SQL["confirmed_defects"])
+        return {row["sku"]: row["opened_at"] for row in rows}
+
+
+def _next(rows: Sequence[asyncpg.Record], moment: str, limit: int) -> Place | None:
+    if len(rows) < limit:
+        return None
+    last = rows[-1]
+    return last["sku"], last[moment], last["source"], last["id"]
