@@ -153,9 +153,7 @@ def rules_of(files: Sequence[Path] | None) -> "tuple[Rule, ...]":
 
 def need_units(rules: "Sequence[Rule]", units: Path | None) -> None:
     """Raise wrong usage where a rule measures rates and nobody says what was shipped."""
-    from freezeguard.domain.rules import Family
-
-    if units is None and any(one.family is Family.RATE for one in rules):
+    if units is None and any(one.needs_units for one in rules):
         raise Failure(Exit.USAGE, "no_units", "A rate rule needs units shipped: give --units.")
 
 
@@ -227,7 +225,6 @@ class Run:
     def page(self, name: str) -> str:
         """Return the report as one HTML page."""
         from freezeguard.detection.backtest.curves import trade_off
-        from freezeguard.domain.rules import Family
         from freezeguard.reports.backtest import BacktestReport, render
 
         curves = {
@@ -236,7 +233,7 @@ class Run:
                 stopped=self.stopped,
             )
             for one in self.rules
-            if self.alerts and one.family is not Family.SAFETY
+            if self.alerts and one.has_a_bound
         }
         return render(
             BacktestReport(

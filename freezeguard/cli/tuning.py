@@ -100,13 +100,12 @@ def tune(
 
 
 def _one_rule(file: Path | None) -> "Rule":
-    from freezeguard.domain.rules import Family
-
     rules = rules_of(None if file is None else [file])
-    tunable = [one for one in rules if one.family is not Family.SAFETY]
+    tunable = [one for one in rules if one.has_a_bound]
     if len(tunable) != 1:
         raise Failure(
-            Exit.USAGE, "invalid_rule", "Name a file with one rule; a safety rule has no bound."
+            Exit.USAGE, "invalid_rule",
+            "Name a file with one rule; neither a safety rule nor a rule of parts has one bound.",
         )
     return tunable[0]
 

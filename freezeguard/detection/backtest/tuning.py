@@ -5,7 +5,7 @@ rule does to the past of the very shop means a lot. How much is said by cross-va
 of the items is judged by the bound that the others asked for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import exp, log
@@ -18,8 +18,15 @@ from freezeguard.domain.rules import Family, Rule
 
 FOLDS = 5
 _STEPS = 40
-_HIGHEST = {Family.RATE: 1.0, Family.LIKELIHOOD: LARGEST_ODDS}
-_LOWEST = {Family.RATE: 1e-4, Family.LIKELIHOOD: 10.0}
+RANGES: Mapping[Family, tuple[float, float]] = {
+    Family.RATE: (1e-4, 1.0),
+    Family.LIKELIHOOD: (10.0, LARGEST_ODDS),
+    Family.PREDICTIVE: (10.0, LARGEST_ODDS),
+    Family.POSTERIOR: (1.1, LARGEST_ODDS),
+    Family.LAUNCH: (2.0, LARGEST_ODDS),
+    Family.CUSUM: (0.5, 1e6),
+}
+"""Between what bounds is looked, where they need not be whole numbers."""
 
 Progress = Callable[[float], None]
 
@@ -101,9 +108,8 @@ def _lowest_bound(rule: Rule, past: _Past, budget: float) -> float:
     An item that a bound does not freeze is frozen by no higher one, and need not be looked at.
     """
     allowed = budget * past.years / 1000
-    whole = rule.family not in _HIGHEST
-    low = _LOWEST.get(rule.family, 1.0)
-    high = _HIGHEST.get(rule.family, 1e6)
+    whole = rule.family not in RANGES
+    low, high = RANGES.get(rule.family, (1.0, 1e6))
     left = list(past.items)
     for _ in range(_STEPS):
         if (high - low <= 1) if whole else (high / low < 1.001):

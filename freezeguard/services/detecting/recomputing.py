@@ -178,8 +178,10 @@ def _at(rule: Rule, evidence: Evidence, crossed_by: Mapping[str, Any]) -> Crossi
 
 def _priors(stored: Mapping[str, Any]) -> Priors:
     """Return the priors that a reason names: shops learn them anew from time to time."""
-    named = (stored.get("details") or {}).get("prior")
-    return UNLEARNED if named is None else UNLEARNED.replaced(**named)
+    details, priors = stored.get("details") or {}, UNLEARNED
+    for named in details.get("priors") or filter(None, [details.get("prior")]):
+        priors = priors.replaced(**named)
+    return priors
 
 
 def _plain(reason: Mapping[str, Any]) -> dict[str, Any]:
