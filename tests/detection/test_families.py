@@ -126,7 +126,7 @@ def test_posterior_is_the_surest_window(past):
     expected = 0.0
     for length in (7, 30, 90):
         number = sum(last - length < TODAY + day <= last for day in {*earlier, *recent})
-        weight = 1 / (1 + 3 * rate * units * length / (1.5 * length / 5))
+        weight = 1 / (1 + rate * units * length / (1.5 * length / 5))
         law = gamma(2 + weight * number, scale=1 / (2 / rate + weight * units * length))
         expected = max(expected, float(law.sf(3 * rate) / law.cdf(3 * rate)))
 

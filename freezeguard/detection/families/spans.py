@@ -5,8 +5,8 @@ that of a negative binomial law: the item's rate is known only as far as history
 and the blocks of the window have their moods. `posterior` asks how sure it is that the rate is more
 than so many times the usual one; before the window's complaints, it is taken to lie about the usual
 rate as rates of the category lie about theirs (Gelman et al., Bayesian Data Analysis, section 2.6).
-Moods make a count say less: it is given the weight that their variance leaves it (quasi-likelihood;
-McCullagh and Nelder, Generalized Linear Models, chapter 9).
+Moods make a count say less: it is given the weight that the variance of a sound item's leaves it
+(quasi-likelihood; McCullagh and Nelder, Generalized Linear Models, chapter 9).
 
 History ends where the longest window begins. A customer counts once, when first heard of in the
 longest window. The largest of several scores is crossed more often by chance than each of them: a
@@ -104,7 +104,7 @@ def _predictive(complaints: int, exposure: float, moods: float, usual: Usual) ->
 def _posterior(complaints: int, exposure: float, moods: float, usual: Usual) -> float:
     """Return the odds that the item's rate is more than `factor` times the usual one."""
     shape, high = usual.baseline.prior.shape, usual.rate * usual.factor
-    weight = 1 / (1 + high * exposure / moods)
+    weight = 1 / (1 + usual.rate * exposure / moods)
     events, among = weight * complaints, weight * exposure
     if shape + events <= high * (shape / usual.rate + among):
         return 0.0  # a gamma law lies above its mean with less than one half
