@@ -129,6 +129,7 @@ CREATE TABLE signals (
     judged_by    uuid,                          -- the case that judged it: it never counts again
     judged_at    timestamptz,
     judged_usual boolean,                       -- and found to be nothing unusual: rules learn of it
+    marks        bytea,                         -- keyed hashes of what it shares with others
     PRIMARY KEY (sku, occurred_at, source, id)
 ) PARTITION BY RANGE (occurred_at);
 
@@ -241,7 +242,8 @@ CREATE TABLE crossings (
         'shadow',      -- the rule only records
         'historical',  -- further back than the window
         'suppressed',
-        'covered'      -- a hold covered the scope already
+        'covered',     -- a hold covered the scope already
+        'pattern'      -- many complaints, but few voices: a person is to look
     )),
     case_id      uuid,
     reason       jsonb NOT NULL

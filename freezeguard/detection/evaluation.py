@@ -1,16 +1,19 @@
 """From signals to crossings. The same code serves live, shadow, preview and backtest."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from freezeguard.detection.daybook import UNLEARNED, Background, DayCount, Priors
-from freezeguard.detection.explain import sentence
+from freezeguard.detection.explain import one_day, one_hand, sentence, with_echoes
 from freezeguard.detection.exposure import UnitsByDay
 from freezeguard.detection.families import (
     ALWAYS,
     NONE_TO_SPARE,
+    NOTHING,
     Finding,
+    Load,
     Sample,
     Spare,
     Tracker,
@@ -21,6 +24,7 @@ from freezeguard.detection.families import (
     needs_at_least,
     track,
 )
+from freezeguard.detection.patterns import Crowd, Echoes, Hands, echoes, is_wary, tally
 from freezeguard.detection.windows import Exposure, Observed, Shipment, by_scope, in_order
 from freezeguard.domain.reasons import Crossing, Reason
 from freezeguard.domain.rules import Rule
@@ -113,7 +117,10 @@ def crossings(
     after: datetime | None = None,
     spares: Spares | None = None,
 ) -> list[Crossing]:
-    """Return the first crossing of each scope: of the bound, or else of the look-bound.
+    """Return the first crossing of each scope: of the bound, or else what a person is to look at.
+
+    That is a crossing of the look-bound, or a pattern: many complaints and few voices, which stop
+    nothing (see `freezeguard.detection.patterns`).
 
     With `after`, only crossings by complaints made later than that moment are looked for. The
     result does not depend on the order in which signals are given. `spares` is told how far every
@@ -145,22 +152,125 @@ def _first(
 ) -> Crossing | None:
     tracker = _tracker(rule, evidence, scope)
     bounds = list(_bounds(rule, evidence.factor))
+    crowd = Crowd(rule)
     looked: Crossing | None = None
-    for signal in signals:
+    loaded: Load | None = None
+    for place, signal in enumerate(signals):
         sample = tracker.take(signal)
-        if not sample.sufficient or (after is not None and signal.occurred_at <= after):
+        is_echo = signal.marks is not None and crowd.take(signal)
+        if after is not None and signal.occurred_at <= after:
             continue
-        for kind, bound in bounds:
-            if sample.value < bound:
-                continue
-            if kind == "freeze":
-                spares.take(NONE_TO_SPARE)
-                return _crossing(rule, evidence, scope, tracker.finding(), sample, kind, bound)
-            looked = looked or _crossing(
-                rule, evidence, scope, tracker.finding(), sample, kind, bound
-            )
+        loaded = loaded or tracker.load()
+        if not sample.sufficient:
+            continue
+        kind, bound = next(((k, b) for k, b in bounds if sample.value >= b), ("", 0.0))
+        if not kind or (looked and _says_nothing_new(looked, kind, is_echo=is_echo)):
+            continue
+        seen = _Seen(scope, tracker.finding(), sample, kind, bound)
+        if kind == "freeze":
+            seen = _listened(rule, evidence, seen, signals[: place + 1])
+        if seen.kind == "freeze":
+            spares.take(NONE_TO_SPARE)
+            return _crossing(rule, evidence, seen)
+        if looked is None or (seen.kind, looked.bound_kind) == ("pattern", "look"):
+            looked = _crossing(rule, evidence, seen)
     spares.take(tracker.spare())
+    if looked is None and is_wary(rule):
+        looked = _of_one_hand(rule, scope, signals, after, spares)
+        if looked is None and loaded is not None:
+            looked = _of_one_day(rule, scope, loaded)
     return looked
+
+
+def _says_nothing_new(looked: Crossing, kind: str, *, is_echo: bool) -> bool:
+    return kind == "look" or (is_echo and looked.bound_kind == "pattern")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A bound that was reached: `set_aside` are the echoes among what counted."""
+
+    scope: Scope
+    finding: Finding
+    sample: Sample
+    kind: str
+    bound: float
+    set_aside: Echoes = field(default_factory=dict)
+
+
+def _listened(
+    rule: Rule, evidence: Evidence, seen: _Seen, signals: Sequence[Observed]
+) -> _Seen:
+    """Ask whether what was seen is enough without its echoes; it is a mere pattern where not."""
+    found = echoes(seen.finding.signals) if is_wary(rule) else {}
+    if not found:
+        return seen
+    pattern = replace(seen, kind="pattern", set_aside=found)
+    if signals[-1].key in found:
+        return pattern
+    tracker = _tracker(rule, evidence, seen.scope)
+    sample = NOTHING
+    for one in signals:
+        if one.key not in found:
+            sample = tracker.take(one)
+    if sample.sufficient and sample.value >= seen.bound:
+        return replace(seen, finding=tracker.finding(), sample=sample, set_aside=found)
+    return pattern
+
+
+def _of_one_hand(
+    rule: Rule,
+    scope: Scope,
+    signals: Sequence[Observed],
+    after: datetime | None,
+    spares: Spares,
+) -> Crossing | None:
+    """Return the first moment at which too many complaints are of one hand."""
+    hands = Hands(rule)
+    if len(signals) < hands.fewest:  # nearly always
+        spares.take(Spare(hands.fewest - 1 - len(signals), 0, ALWAYS))
+        return None
+    for one in signals:
+        hand = hands.take(one)
+        if hand is not None and (after is None or one.occurred_at > after):
+            spares.take(NONE_TO_SPARE)
+            said, details = one_hand(rule, hand), {"of_one_hand": hand.alike or "customer"}
+            return _pattern(rule, scope, hand.signals, hand.bound, said, details)
+    spares.take(Spare(max(0, hands.room), 0, ALWAYS))
+    return None
+
+
+def _of_one_day(rule: Rule, scope: Scope, load: Load) -> Crossing:
+    details = {"surplus": load.surplus}
+    return _pattern(rule, scope, load.signals, load.limit, one_day(load), details)
+
+
+def _pattern(
+    rule: Rule,
+    scope: Scope,
+    signals: Sequence[Observed],
+    bound: int,
+    said: str,
+    details: Mapping[str, Any],
+) -> Crossing:
+    """Return a crossing that stops nothing: so many complaints for a reason of their own."""
+    reason = Reason(
+        family=rule.family.value,
+        rule_id=rule.id,
+        rule_version=rule.version,
+        window=rule.window,
+        observed=float(len(signals)),
+        bound=float(bound),
+        customers=len({one.customer or b"" for one in signals}),
+        exposure=None,
+        counted=tuple(one.key for one in signals),
+        sentence=said,
+        details=details,
+    )
+    newest = signals[-1]
+    return Crossing(
+        scope, rule.id, rule.version, rule.lane, rule.mode, "pattern", newest.key, reason
+    )
 
 
 def samples(rule: Rule, evidence: Evidence) -> Iterator[tuple[Observed, Sample]]:
@@ -241,31 +351,28 @@ def _bounds(rule: Rule, factor: float) -> Iterator[tuple[str, float]]:
         yield "look", effective_bound(rule, rule.look, factor)
 
 
-def _crossing(
-    rule: Rule,
-    evidence: Evidence,
-    scope: Scope,
-    finding: Finding,
-    sample: Sample,
-    kind: str,
-    bound: float,
-) -> Crossing:
-    tightened = evidence.factor < 1
+def _crossing(rule: Rule, evidence: Evidence, seen: _Seen) -> Crossing:
+    tightened, finding = evidence.factor < 1, seen.finding
     newest = finding.signals[-1]
+    said = sentence(rule, finding, seen.sample, seen.bound, tightened=tightened)
+    details = dict(finding.details)
+    if seen.set_aside:
+        said = with_echoes(said, seen.set_aside, is_enough=seen.kind == "freeze")
+        details["set_aside"] = tally(seen.set_aside)
     reason = Reason(
         family=rule.family.value,
         rule_id=rule.id,
         rule_version=rule.version,
         window=rule.window,
-        observed=sample.value,
-        bound=bound,
+        observed=seen.sample.value,
+        bound=seen.bound,
         customers=finding.customers,
         exposure=finding.exposure,
         counted=tuple(one.key for one in finding.signals),
-        sentence=sentence(rule, finding, sample, bound, tightened=tightened),
+        sentence=said,
         tightened=tightened,
-        details=finding.details,
+        details=details,
     )
     return Crossing(
-        scope, rule.id, rule.version, rule.lane, rule.mode, kind, newest.key, reason
+        seen.scope, rule.id, rule.version, rule.lane, rule.mode, seen.kind, newest.key, reason
     )

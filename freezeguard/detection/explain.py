@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from freezeguard.detection.families.tracker import Finding, Sample
+from freezeguard.detection.families.tracker import Finding, Load, Sample
+from freezeguard.detection.patterns import ONE_HAND, Echoes, Hand, in_words
 from freezeguard.domain.rules import Family, Rule
 from freezeguard.domain.signals import Kind
 
@@ -102,6 +103,33 @@ def _odds(value: float) -> str:
         return f"{value:.2g}"
     digits = max(0, len(f"{value:.0f}") - 2)
     return f"{round(value, -digits):,.0f}"
+
+
+def with_echoes(said: str, set_aside: Echoes, *, is_enough: bool) -> str:
+    """Add what was set aside, and what became of it."""
+    alike = f"{_number(len(set_aside), 'complaint')} more are alike ({in_words(set_aside)})"
+    if is_enough:
+        return f"{said[:-1]}; {alike} and were not counted."
+    alike = f"{len(set_aside)} of them are alike ({in_words(set_aside)})"
+    return f"{said[:-1]}; but {alike}, and without these it is not enough: a person is to look."
+
+
+def one_hand(rule: Rule, hand: Hand) -> str:
+    """Say that one customer complained again and again, or many complaints are alike."""
+    number, period = len(hand.signals), duration_in_words(rule.window)
+    if hand.alike is None:
+        said = f"One customer made {number} complaints within {period}"
+    else:
+        said = f"{number} complaints within {period} are alike ({ONE_HAND[hand.alike]})"
+    return f"{said} (shown from {hand.bound} on); one voice stops nothing: a person is to look."
+
+
+def one_day(load: Load) -> str:
+    """Say that far more complaints came on one day than a defect would bring."""
+    return (
+        f"{len(load.signals)} complaints were made on one day, where even a defect would bring "
+        f"{load.limit} at most: that looks like a load, and stops nothing: a person is to look."
+    )
 
 
 def _number(count: int, noun: str) -> str:

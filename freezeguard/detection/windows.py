@@ -17,7 +17,10 @@ _ANONYMOUS = b""
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One stored signal as detection reads it. Names no customer: `customer` is a keyed hash."""
+    """One stored signal as detection reads it. Names no customer: `customer` is a keyed hash.
+
+    `marks` are what it may have in common with others: see `freezeguard.domain.likeness`.
+    """
 
     scope: Scope
     occurred_at: datetime
@@ -31,6 +34,7 @@ class Observed:
     customer: bytes | None = None
     may_assert_safety: bool = False
     acts_on_history: bool = False
+    marks: bytes | None = None
 
     @property
     def key(self) -> SignalKey:

@@ -65,7 +65,8 @@ class Reason:
 class Crossing:
     """A bound that was crossed: by which signal, for which scope, and why.
 
-    `bound_kind` is `freeze`, or `look` where only the lower bound was reached.
+    `bound_kind` is `freeze`, `look` where only the lower bound was reached, or `pattern` where
+    many complaints turned out to be few voices.
     """
 
     scope: Scope

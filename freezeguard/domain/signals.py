@@ -49,8 +49,9 @@ class Signal:
     """One signal as accepted: validated, its customer hashed, its text masked.
 
     `occurred_at` is the moment the complaint was made; `observed_at` the moment the fault first
-    showed (for diagnosis only). `customer` is a keyed hash. `may_assert_safety` is True where the
-    sender may assert safety. `acts_on_history` asks that a crossing far in the past acts too.
+    showed (for diagnosis only). `customer` is a keyed hash, `marks` are those of
+    `freezeguard.domain.likeness`. `may_assert_safety` is True where the sender may assert safety.
+    `acts_on_history` asks that a crossing far in the past acts too.
     """
 
     source: str
@@ -73,6 +74,7 @@ class Signal:
     extra: Mapping[str, Any] = field(default_factory=dict)
     may_assert_safety: bool = False
     acts_on_history: bool = False
+    marks: bytes | None = None
 
     @property
     def scope(self) -> Scope:

@@ -28,7 +28,7 @@ _IDENTITY_COLUMNS = ("source", "id", "fingerprint", "sku", "occurred_at")
 _SIGNAL_COLUMNS = (
     "sku", "occurred_at", "source", "id", "received_at", "observed_at", "kind", "intent",
     "severity", "result", "customer", "lot", "seller", "channel", "country", "contact_cost",
-    "may_assert_safety", "acts_on_history",
+    "may_assert_safety", "acts_on_history", "marks",
 )  # fmt: skip
 _TEXT_COLUMNS = ("source", "id", "sku", "text", "order_ref", "extra")
 _KINDS = {kind.value: kind for kind in Kind}
@@ -308,6 +308,7 @@ def _signal_row(one: Signal, now: datetime) -> tuple[Any, ...]:
         None if one.observed_at is None else max(one.observed_at, _EARLIEST), one.kind, one.intent,
         one.severity, one.result, one.customer, one.lot, one.seller, one.channel, one.country,
         one.contact_cost, one.may_assert_safety, one.acts_on_history,
+        one.marks,
     )  # fmt: skip
 
 
@@ -322,4 +323,5 @@ def observed_of(row: asyncpg.Record) -> Observed:
         scope_of(row), row["occurred_at"], row["source"], row["id"], row["seq"],
         _KINDS[row["kind"]], row["intent"], _SEVERITIES[row["severity"]], row["result"],
         row["customer"], row["may_assert_safety"], row["acts_on_history"],
+        row["marks"],
     )  # fmt: skip

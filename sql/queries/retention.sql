@@ -101,7 +101,7 @@ WITH page AS MATERIALIZED (
      GROUP BY sku, customer
     HAVING max(occurred_at) <= $2
 ), replaced AS (
-    UPDATE signals SET customer = pseudonym
+    UPDATE signals SET customer = pseudonym, marks = NULL
       FROM due
      WHERE signals.sku = due.sku AND signals.customer = due.customer
     RETURNING signals.source, signals.id

@@ -16,14 +16,14 @@ WITH identity AS (
     -- taken from `tally`, so that seq is drawn under the lock
     INSERT INTO signals (sku, occurred_at, source, id, received_at, observed_at, kind, intent,
                          severity, result, customer, lot, seller, channel, country, contact_cost,
-                         may_assert_safety, acts_on_history)
-    SELECT sku, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
+                         may_assert_safety, acts_on_history, marks)
+    SELECT sku, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20
       FROM tally
     RETURNING seq
 ), written AS (
     INSERT INTO signal_texts (source, id, sku, text, order_ref, extra)
-    SELECT $4, $5, sku, $20, $21, $22 FROM tally
-     WHERE num_nonnulls($20::text, $21::text, $22::jsonb) > 0
+    SELECT $4, $5, sku, $21, $22, $23 FROM tally
+     WHERE num_nonnulls($21::text, $22::text, $23::jsonb) > 0
 )
 SELECT tally.signals, stored.seq FROM tally, stored;
 
@@ -64,11 +64,12 @@ SELECT sku, signals, (SELECT nextval('signal_seq')) AS first FROM raised;
 -- Store some signals whose SKUs are locked.
 INSERT INTO signals (sku, occurred_at, source, id, received_at, observed_at, kind, intent,
                      severity, result, customer, lot, seller, channel, country, contact_cost,
-                     may_assert_safety, acts_on_history)
+                     may_assert_safety, acts_on_history, marks)
 SELECT * FROM unnest(
     $1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
     $7::text[], $8::text[], $9::smallint[], $10::text[], $11::bytea[], $12::text[], $13::text[],
-    $14::text[], $15::text[], $16::numeric[], $17::boolean[], $18::boolean[]);
+    $14::text[], $15::text[], $16::numeric[], $17::boolean[], $18::boolean[],
+    $19::bytea[]);
 
 -- name: store_texts
 -- Store the texts, order references and unknown fields of some signals.
@@ -226,7 +227,7 @@ SELECT count(*) FROM pending_evaluations;
 -- that this case has judged, or had as its evidence before another case judged them; with $4, those
 -- that were judged later.
 SELECT sku, occurred_at, source, id, seq, kind, intent, severity, result, customer, lot, seller,
-       channel, country, may_assert_safety, acts_on_history
+       channel, country, may_assert_safety, acts_on_history, marks
   FROM signals
  WHERE sku = $1 AND occurred_at >= coalesce($2::timestamptz + interval '1 microsecond', '-infinity')
    AND (judged_by IS NULL OR judged_by = $3 OR judged_at > $4 OR EXISTS (

@@ -40,7 +40,8 @@ UPDATE signal_identities SET fingerprint = ''
 WITH pseudonym AS MATERIALIZED (
     SELECT '\x00'::bytea || uuid_send(gen_random_uuid()) AS pseudonym
 ), replaced AS (
-    UPDATE signals SET customer = pseudonym FROM pseudonym WHERE sku = $1 AND customer = $2
+    UPDATE signals SET customer = pseudonym, marks = NULL FROM pseudonym
+     WHERE sku = $1 AND customer = $2
     RETURNING source
 ), known AS (
     UPDATE cases

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ from freezeguard.domain.rules import read_rule
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
-from tests.rig import Rig, shop_with_service
+from tests.rig import Rig, shop_with_service, until
 
 SHADOWS: tuple[dict[str, Any], ...] = (
     {"id": "risen", "family": "likelihood", "bound": 60, "min_customers": 2},
@@ -77,6 +78,69 @@ async def recorded(rig: Rig, sku: str) -> list[dict[str, Any]]:
     return sorted((dict(one) for one in rows), key=lambda one: one["crossed_at"])
 
 
+def as_sent(rig: Rig, sku: str, complaints: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return complaints as a feed sends them, in order."""
+    return [
+        rig.complaint(
+            sku, one["customer"], id=f"{sku}-{n}", occurred_at=one["at"].isoformat(),
+            intent="defect", severity="major",
+        )
+        for n, one in enumerate(complaints)
+    ]  # fmt: skip
+
+
+def as_it_happens(chance: Random, sent: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the same in the batches of a bad feed: up to seven days late, some of it twice."""
+    lateness = [chance.uniform(0, 7) * DAY for _ in sent]
+    arrival = sorted(
+        range(len(sent)), key=lambda n: datetime.fromisoformat(sent[n]["occurred_at"]) + lateness[n]
+    )
+    batches: list[list[dict[str, Any]]] = []
+    while arrival:
+        size = chance.choice([1, 1, 2, 5, 20])
+        batches.append([sent[n] for n in arrival[:size]])
+        batches[-1] += chance.sample(batches[-1], chance.choice([0, 0, 1]))
+        del arrival[:size]
+        if chance.random() < 0.2:
+            batches.append(chance.choice(batches))
+    return batches
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_however_it_arrives_it_comes_to_the_same(rig: Rig, seed: int) -> None:
+    """Late by up to a week, in any batches, some of it twice: the same complaint crosses first."""
+    chance, now = Random(1000 + seed), datetime.now(UTC).replace(microsecond=0)
+    found = set[str]()
+    for sku in (await rig.shop.sellable())[:6]:
+        complaints, units = random_past(chance, now)
+        await ship(rig, sku, units, now)
+        for batch in as_it_happens(chance, as_sent(rig, sku, complaints)):
+            answer = await rig.call("POST", "/v1/signals", "source", json=batch)
+            assert answer.status == 202, answer.body
+        await until(partial(nothing_pending, rig), "all is evaluated")
+        past = Item(sku, observed(sku, complaints), [
+            Shipment(Scope(sku), now - day * DAY, number) for day, number in enumerate(units)
+        ])  # fmt: skip
+        records = await recorded(rig, sku)
+        for shadow in SHADOWS:
+            first = next(iter(freezes(read_rule(shadow, 1), past)), None)
+            live = [one for one in records if one["reason"]["rule_id"] == shadow["id"]]
+            if first is None:
+                assert live == []
+            elif first.crossed_at > now - 58 * DAY:
+                found.add(shadow["id"])
+                wanted = (first.crossed_by.id, first.reason.observed, first.reason.sentence)
+                assert wanted in [of(one["reason"]) for one in live]
+                assert live[0]["crossed_at"] == first.crossed_at.isoformat()
+    assert len(found) > 2, found
+
+
+async def nothing_pending(rig: Rig) -> bool:
+    """Say whether everything was evaluated that was stored."""
+    assert rig.service is not None
+    return await rig.service.database.run(lambda tx: tx.signals.count_pending()) == 0
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_one_engine_says_one_thing(rig: Rig, seed: int) -> None:
     """The first crossing of the last weeks is the same complaint, for the same figures."""
@@ -85,11 +149,7 @@ async def test_one_engine_says_one_thing(rig: Rig, seed: int) -> None:
     for sku in (await rig.shop.sellable())[:6]:
         complaints, units = random_past(chance, now)
         await ship(rig, sku, units, now)
-        for n, one in enumerate(complaints):
-            sent = rig.complaint(
-                sku, one["customer"], id=f"{sku}-{n}", occurred_at=one["at"].isoformat(),
-                intent="defect", severity="major",
-            )
+        for sent in as_sent(rig, sku, complaints):
             answer = await rig.call("POST", "/v1/signals", "source", json=sent)
             assert answer.status == 202, answer.body
         since = now - 58 * DAY

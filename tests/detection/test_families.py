@@ -252,7 +252,7 @@ def test_each_family_explains_itself():
     )
     assert said["posterior"] == (
         "6 complaints from 6 different customers were made within 7 days among 70 units shipped, "
-        "where 0.04 would be usual: 2.1 to 1 that its defect rate is more than 3 times the usual "
+        "where 0.04 would be usual: 2.5 to 1 that its defect rate is more than 3 times the usual "
         "one (threshold 2); one complaint fewer would not have been enough."
     )
     assert said["cusum"] == (

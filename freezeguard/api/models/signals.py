@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from freezeguard.api.models.fields import Country, Label, Moment, Money, Name, Sku, Text
+from freezeguard.domain.likeness import is_new_account, marks
 from freezeguard.domain.masking import mask_own
 from freezeguard.domain.signals import (
     DEFAULT_INTENT,
@@ -90,6 +91,17 @@ class SignalIn(BaseModel):
         "and the signal's own `customer` and `order`."
     )
     contact_cost: Money | None = Field(None, description="What the contact cost the shop.")
+    customer_since: Moment | None = Field(
+        None, description="When the customer's account was opened. Accounts that were opened "
+        "within the day before their complaint, and name no `order`, speak with one voice."
+    )
+    device: Name | None = Field(
+        None, description="What the complaint was made from: a reference that two customers share "
+        "where they use one device. Only a keyed hash is stored."
+    )
+    address: Name | None = Field(
+        None, description="Where the customer lives, or a reference to that; as `device`."
+    )
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -119,8 +131,15 @@ class SignalIn(BaseModel):
                 self.text,
                 self.contact_cost,
             ),
-            self.__pydantic_extra__,
+            self.extra | self._likeness,
         )
+
+    @property
+    def _likeness(self) -> dict[str, Any]:
+        """Return the fields that were kept as unknown ones before they got a meaning."""
+        since = None if self.customer_since is None else self.customer_since.isoformat()
+        fields = {"customer_since": since, "device": self.device, "address": self.address}
+        return {name: value for name, value in fields.items() if value is not None}
 
     @property
     def lacks_result(self) -> bool:
@@ -139,6 +158,7 @@ class SignalIn(BaseModel):
         acts_on_history: bool = False,
     ) -> Signal:
         """Return the signal as it is stored: customer hashed, text masked."""
+        text = self._masked(mask)
         return Signal(
             source=self.source,
             id=self.id,
@@ -155,9 +175,17 @@ class SignalIn(BaseModel):
             seller=self.seller,
             channel=self.channel,
             country=self.country,
-            text=self._masked(mask),
+            text=text,
             contact_cost=None if self.contact_cost is None else Decimal(self.contact_cost),
             extra=self.extra,
             may_assert_safety=may_assert_safety,
             acts_on_history=acts_on_history,
+            marks=self.marks(hash_customer, text),
+        )
+
+    def marks(self, hashed: Callable[[str], bytes], text: str | None) -> bytes | None:
+        """Return what the signal may have in common with others; `text` is the masked one."""
+        return marks(
+            hashed, text=text, device=self.device, address=self.address,
+            is_new_account=is_new_account(self.customer_since, self.occurred_at, self.order),
         )

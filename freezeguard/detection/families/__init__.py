@@ -14,7 +14,9 @@ from freezeguard.detection.families.spans import SpansTracker
 from freezeguard.detection.families.tracker import (
     ALWAYS,
     NONE_TO_SPARE,
+    NOTHING,
     Finding,
+    Load,
     Sample,
     Spare,
     Tracker,
@@ -23,7 +25,7 @@ from freezeguard.detection.windows import Exposure, Observed
 from freezeguard.domain.rules import ABOVE_ONE, LEARNING, Family, Rule
 from freezeguard.domain.signals import MEASURED, Kind, Severity, counts_against_the_item
 
-__all__ = ["ALWAYS", "NONE_TO_SPARE", "Finding", "Sample", "Spare", "Tracker"]
+__all__ = ["ALWAYS", "NONE_TO_SPARE", "NOTHING", "Finding", "Load", "Sample", "Spare", "Tracker"]
 
 
 TRACKERS: Mapping[Family, Callable[[Rule, Background, float], Tracker]] = {

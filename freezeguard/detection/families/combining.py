@@ -13,6 +13,7 @@ from freezeguard.detection.families.tracker import (
     NONE_TO_SPARE,
     NOTHING,
     Finding,
+    Load,
     Met,
     Sample,
     Spare,
@@ -79,6 +80,11 @@ class CombinedTracker:
         }
         customers = len({one.customer or b"" for one in ordered})
         return Finding(ordered, customers, max(exposures, default=None), details, met)
+
+    def load(self) -> Load | None:
+        if self._is_strict:
+            return None  # of what all have to agree on, one alone shows nothing
+        return next(filter(None, (one.tracker.load() for one in self._parts)), None)
 
     def spare(self) -> Spare | None:
         """Return how many more signals surely cross nothing.

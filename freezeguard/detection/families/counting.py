@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from freezeguard.detection.families.tracker import Finding, Sample, Spare
+from freezeguard.detection.families.tracker import Finding, Load, Sample, Spare
 from freezeguard.detection.statistics.gamma import gamma_point
 from freezeguard.detection.windows import Exposure, Observed, SlidingWindow, moment_before
 from freezeguard.domain.rules import Family, Rule
@@ -24,6 +24,9 @@ class WindowTracker:
         self._window.add(signal)
         self._last = self._measure(self._rule, self._window, signal, self._exposure)
         return self._last
+
+    def load(self) -> Load | None:
+        return None  # a shop that counts has said how many are enough, on however few days
 
     def spare(self) -> Spare | None:
         return None  # the moments of signals tell: see `freezeguard.detection.watch`

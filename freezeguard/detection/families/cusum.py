@@ -7,7 +7,7 @@ the window does: history, from which the usual rate is learned, ends there.
 """
 
 from collections.abc import Mapping
-from math import log
+from math import ceil, log
 from typing import Any, NamedTuple
 
 from freezeguard.detection.daybook import BLOCK, Background
@@ -29,6 +29,7 @@ class CusumTracker(DailyTracker):
 
     def __init__(self, rule: Rule, background: Background, worth_it: float) -> None:
         super().__init__(rule, background, worth_it, rule.factor)
+        self._least = max(self._least, ceil(worth_it))
         self._slope = (rule.factor - 1) / log(rule.factor)
         self._blocks: dict[int, int] = {}
         self._past = _Sum(0.0, 0, 0, 0.0)

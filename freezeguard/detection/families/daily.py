@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from freezeguard.detection.daybook import Background, Baseline, DayBook, Prior
-from freezeguard.detection.families.tracker import NOTHING, Finding, Sample, Spare
+from freezeguard.detection.families.tracker import (
+    LOAD,
+    NOTHING,
+    Finding,
+    Load,
+    Sample,
+    Spare,
+)
 from freezeguard.detection.statistics.likelihood import (
     LARGEST_ODDS,
     LEAST_LIMIT,
@@ -46,6 +53,7 @@ class DailyTracker(ABC):
 
     def __init__(self, rule: Rule, background: Background, worth_it: float, limit: float) -> None:
         self._rule, self._worth_it, self._limit = rule, worth_it, limit
+        self._least = max(1, rule.min_customers)
         self._book = DayBook(background, rule.window, limit)
         self._baseline = Baseline(1, 1, "days", 0, Prior(1, 1))
         self._rate = 0.0
@@ -108,8 +116,16 @@ class DailyTracker(ABC):
         customers = len({one.customer or b"" for one in signals})
         return Finding(signals, customers, units, details)
 
+    def load(self) -> Load | None:
+        book = self._book
+        number = book.counts.get(book.today, 0)
+        if number <= LOAD or number < self._makes_a_load():
+            return None
+        today = tuple(one for one in book.signals if one.occurred_at.toordinal() == book.today)
+        return Load(today, self._limit_of(book.today))
+
     def spare(self) -> Spare:
-        """Return how many more signals, made today, can't reach what is worth it.
+        """Return how many more signals, made today, can't reach what is worth it, or be a load.
 
         One more is one complaint more at the most, and no day before it changes. It is reckoned
         with units that are reported later.
@@ -117,7 +133,17 @@ class DailyTracker(ABC):
         book, fits = self._book, 0
         while fits < _MOST_SPARED and self._value(fits + 1, EASE) < self._worth_it:
             fits += 1
+        number = book.counts.get(book.today, 0)
+        if number + fits > LOAD:
+            fits = max(0, min(fits, self._makes_a_load() - 1 - number))
         return Spare(fits, book.today, book.today + 1)
+
+    def _makes_a_load(self) -> int:
+        """Return how many complaints of today are shown as a load; no fewer than a rule asks for.
+
+        With fewer, nobody looks: see `freezeguard.detection.families.needs_at_least`.
+        """
+        return max(self._limit_of(self._book.today) + LOAD, self._least)
 
     def _value(self, more: int = 0, ease: float = 1.0) -> float:
         seen = self._look(more, ease)
@@ -141,9 +167,10 @@ class DailyTracker(ABC):
     def _counted(self, day: int) -> int:
         """Return how many complaints of a day count."""
         complaints = self._book.counts.get(day, 0)
-        if complaints <= LEAST_LIMIT:
-            return complaints
-        return min(complaints, daily_limit(self._rate * self._load(day, day), self._limit))
+        return complaints if complaints <= LEAST_LIMIT else min(complaints, self._limit_of(day))
+
+    def _limit_of(self, day: int) -> int:
+        return daily_limit(self._rate * self._load(day, day), self._limit)
 
     def _load(self, first: int, last: int) -> float:
         """Return what an item was exposed to from one day to another: one unit at least."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from freezeguard.detection.daybook import Background, Baseline
 from freezeguard.detection.families.daily import EASE, DailyTracker, Seen, once_in
-from freezeguard.detection.families.tracker import Sample, Spare
+from freezeguard.detection.families.tracker import Load, Sample, Spare
 from freezeguard.detection.statistics.maxsprt import (
     log_ratio,
     maxsprt_critical_value,
@@ -54,7 +54,6 @@ class LaunchTracker(DailyTracker):
 
     def __init__(self, rule: Rule, background: Background, worth_it: float) -> None:
         super().__init__(rule, background, worth_it, DEFAULT_FACTOR)
-        self._least = max(1, rule.min_customers)
         self._critical = critical_value(worth_it, self._least)
         self._priors = background.priors
         self._units = background.units
@@ -66,6 +65,9 @@ class LaunchTracker(DailyTracker):
         if self._heard_of is None:
             self._heard_of = signal.occurred_at.toordinal()
         return super().take(signal)
+
+    def load(self) -> Load | None:
+        return None if self._is_over(1.0) else super().load()
 
     def spare(self) -> Spare:
         """Return as others do; when the watch is over, any number of signals can be spared."""

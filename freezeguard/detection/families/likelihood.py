@@ -8,7 +8,14 @@ from math import ceil, inf, log, sqrt
 from typing import NamedTuple
 
 from freezeguard.detection.daybook import BLOCK, Background, Baseline, DayBook, Prior
-from freezeguard.detection.families.tracker import NOTHING, Finding, Sample, Spare
+from freezeguard.detection.families.tracker import (
+    LOAD,
+    NOTHING,
+    Finding,
+    Load,
+    Sample,
+    Spare,
+)
 from freezeguard.detection.statistics.likelihood import (
     LEAST_LIMIT,
     cautious_rate,
@@ -108,6 +115,22 @@ class LikelihoodTracker:
         customers = len({one.customer or b"" for one in signals})
         return Finding(signals, customers, units, details)
 
+    def load(self) -> Load | None:
+        book = self._book
+        if book.counts.get(book.today, 0) <= LOAD:
+            return None
+        limit = self._limit_of_today()
+        if book.counts[book.today] < limit + LOAD:
+            return None
+        return Load(tuple(
+            one for one in book.signals if one.occurred_at.toordinal() == book.today
+        ), limit)  # fmt: skip
+
+    def _limit_of_today(self) -> int:
+        self._learn()
+        today = self._book.today
+        return daily_limit(self._rate * self._book.exposure.load(today, today), self._factor)
+
     def spare(self) -> Spare:
         """Return how many more signals can't reach what is wanted, until the day ends.
 
@@ -120,7 +143,11 @@ class LikelihoodTracker:
         too_few = self._least - len(book.visits) - 1
         room = self._wanted - self._ceiling - MARGIN
         quiet = ceil(room / log(2 * self._factor)) - 1 if room > 0 else 0
-        return Spare(max(0, too_few, quiet), book.today, book.today + 1)
+        spared = max(0, too_few, quiet)
+        if book.counts.get(book.today, 0) + spared > LOAD:  # a load may be on its way
+            room = self._limit_of_today() + LOAD - 1 - book.counts.get(book.today, 0)
+            spared = max(0, min(spared, room))
+        return Spare(spared, book.today, book.today + 1)
 
     def _one_fewer(self) -> float:
         """Return the log odds at the same moment without the newest complaint that counts."""

@@ -69,7 +69,7 @@ class SpansTracker(DailyTracker):
         customers = book.counts.get(book.today, 0) + more
         usual = Usual(self._baseline, self._rate, self._rule.factor, self._worth_it)
         for span in self._spans:
-            if span.customers + customers < max(1, self._rule.min_customers):
+            if span.customers + customers < self._least:
                 continue
             complaints, exposure = span.counted + counted, span.exposure / ease
             moods = DISPERSION * (book.today - span.first + 1) / BLOCK

@@ -46,6 +46,23 @@ class Met:
     finding: Finding
 
 
+LOAD = 20
+"""So many more complaints on one day than a defect would bring are shown to a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The complaints of a day of which `surplus` are more than the `limit` that a family counts."""
+
+    signals: tuple[Observed, ...]
+    limit: int
+
+    @property
+    def surplus(self) -> int:
+        """Return how many do not count."""
+        return len(self.signals) - self.limit
+
+
 @dataclass(frozen=True, slots=True)
 class Spare:
     """How many more signals surely cross nothing, if made on the days from `first` to before `end`.
@@ -78,6 +95,10 @@ class Tracker(Protocol):
 
     def finding(self) -> Finding:
         """Return what the last sample rests on."""
+        ...
+
+    def load(self) -> Load | None:
+        """Return the complaints of today, where far more came than a defect would bring."""
         ...
 
     def spare(self) -> Spare | None:

@@ -266,6 +266,8 @@ class Evaluation:
             await self._covered(look, case, crossing)
         elif self._suppressed(look, rule):
             await self._note(look, crossing, "suppressed", None)
+        elif crossing.bound_kind == "pattern":
+            await self._show(look, rule, crossing, case)
         elif case is not None and await look.tx.cases.pullers(case.id):
             await self._second(look, rule, crossing, case)
         elif crossing.bound_kind == "look":
@@ -280,6 +282,15 @@ class Evaluation:
             rule, master.sku, master.vendor, master.category, look.now
         )
         return found is not None
+
+    async def _show(
+        self, look: _Look, rule: Rule, crossing: Crossing, case: Case | None
+    ) -> None:
+        """Let a person see a pattern; a case that tells of one already is told no more."""
+        if case is None:
+            await self._suspect(look, rule, crossing, "pattern")
+        elif not _tells_of_a_pattern(case):
+            await self._note(look, crossing, "pattern", case)
 
     async def _covered(self, look: _Look, case: Case, crossing: Crossing) -> None:
         await self._note(look, crossing, "covered", case)
@@ -484,6 +495,11 @@ class Evaluation:
 def may_freeze_again(case: Case) -> bool:
     """Say whether a further stop takes up a case that is open: what is delisted is stopped."""
     return case.state in REFREEZABLE and not case.keeps_its_hold
+
+
+def _tells_of_a_pattern(case: Case) -> bool:
+    details = case.reason.get("details") or {}
+    return not details.keys().isdisjoint({"set_aside", "of_one_hand", "surplus"})
 
 
 def _still_to_say(rules: Sequence[Rule], cases: Sequence[Case]) -> tuple[Rule, ...]:

@@ -1,0 +1,86 @@
+"""What two complaints may have in common beside their subject."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+
+import pytest
+
+from freezeguard.domain.likeness import SIZE, each_mark, is_new_account, marks
+
+COMPLAINT = (
+    "The handle of the kettle came off while I was pouring boiling water and the whole thing fell "
+    "on the floor, I have had it for two weeks only and always used it as the manual says."
+)
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def hashed(reference: str) -> bytes:
+    return blake2b(reference.encode(), key=b"shop", digest_size=16).digest()
+
+
+def marks_of(text: str) -> set[bytes]:
+    return set(each_mark(marks(hashed, text=text) or b""))
+
+
+def changed(text: str, share: float, seed: int) -> str:
+    """Return a text in which a share of the words is another one."""
+    dice, words = random.Random(seed), text.split()
+    for place in dice.sample(range(len(words)), round(share * len(words))):
+        words[place] = f"other{'abcdefghij'[dice.randrange(10)]}{'klmnopqrst'[dice.randrange(10)]}"
+    return " ".join(words)
+
+
+def test_a_copy_shares_its_marks_whatever_its_spelling() -> None:
+    """Letter case, punctuation, numbers and line breaks make no difference."""
+    shouted = COMPLAINT.upper().replace(",", "!\n")
+    assert marks_of(shouted) == marks_of(COMPLAINT) != set()
+    assert marks_of("1) " + COMPLAINT + " 24.12.") == marks_of(COMPLAINT)
+
+
+def test_most_copies_with_a_few_words_changed_share_a_mark() -> None:
+    """Of copies with one word in twenty changed, three in four are recognised."""
+    found = sum(
+        bool(marks_of(changed(COMPLAINT, 0.05, n)) & marks_of(COMPLAINT)) for n in range(200)
+    )
+    assert found >= 150
+
+
+def test_texts_of_ones_own_share_none() -> None:
+    """Half of the words in common, at the same places, is not a copy."""
+    found = sum(
+        bool(marks_of(changed(COMPLAINT, 0.5, n)) & marks_of(COMPLAINT)) for n in range(200)
+    )
+    assert found <= 2
+
+
+@pytest.mark.parametrize("text", ["", "broken", "It arrived broken.", "1234 5678 " * 40])
+def test_short_texts_are_alike_by_chance_and_have_no_marks(text: str) -> None:
+    """Two people who say "arrived broken" are two people."""
+    assert marks(hashed, text=text) is None
+
+
+def test_marks_say_of_what_they_are_and_nothing_without_the_key() -> None:
+    """Text, device, address and a new account are told apart; the same name for two is no match."""
+    several = marks(hashed, text=COMPLAINT, device="x", address="x", is_new_account=True)
+    assert several is not None
+    assert [one[:1] for one in each_mark(several)] == [*[b"t"] * 4, b"d", b"a", b"n"]
+    assert {len(one) for one in each_mark(several)} == {SIZE}
+    other = marks(lambda one: blake2b(one.encode(), key=b"else").digest(), text=COMPLAINT)
+    assert other is not None
+    assert not marks_of(COMPLAINT) & set(each_mark(other))
+    device, address = list(each_mark(several))[4:6]
+    assert device[1:] != address[1:]
+
+
+def test_an_account_is_new_on_its_first_day_and_without_an_order() -> None:
+    """Whoever opened an account and complained within a day, without naming an order."""
+
+    def new(hours: float, order: str | None = None) -> bool:
+        return is_new_account(NOON - timedelta(hours=hours), NOON, order)
+
+    assert new(0)
+    assert new(23.9)
+    assert not new(24)
+    assert not new(1, order="A-1")
+    assert not is_new_account(None, NOON, None)
