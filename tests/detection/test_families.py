@@ -1,6 +1,7 @@
 """Families that know what is usual, and rules of parts: their definitions, and their promises."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import log, sqrt
 
@@ -488,3 +489,21 @@ def test_confidence_never_makes_a_rate_higher(number, confidence):
 
     assert values == sorted(values)
     assert values[-1] <= seen(read_rule(plain, 1), stream, Background(), units)[-1]
+
+
+# ----------------------------------------------------------------------------- of one intent
+
+
+@SCORED
+def test_a_rule_for_one_intent_knows_what_is_usual_of_it(name):
+    """Many complaints of another fault are neither evidence nor history of the one it is for."""
+    often = [on(-n, f"o{n}") for n in range(0, 400, 2)]
+    smoke = [replace(on(-n, f"s{n}", 13), intent="smoke") for n in range(6)]
+    past = Evidence([*often, *smoke], shipped(10, -500, 0), priors=PRIORS)
+    by = rule(name)
+    lately = datetime.fromordinal(TODAY - 6).replace(tzinfo=UTC)
+
+    assert not crossings(replace(by, bound=50 * by.bound), past, after=lately)
+    [found] = crossings(replace(by, intents=frozenset({"smoke"})), past)
+    assert {key.id for key in found.reason.counted} <= {one.id for one in smoke}
+    assert found.reason.details["usual"]["complaints"] == 0
