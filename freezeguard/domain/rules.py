@@ -263,7 +263,7 @@ DEFAULTS: Mapping[Family, Mapping[str, Any]] = {
     Family.LIKELIHOOD: {**PLAIN, "window": "60d", "bound": 10_000, "min_customers": 3},
     Family.PREDICTIVE: {**PLAIN, "windows": _WINDOWS, "bound": 100_000, "min_customers": 3},
     Family.POSTERIOR: {
-        **PLAIN, "windows": _WINDOWS, "bound": 20, "min_customers": 3, "factor": 3.0,
+        **PLAIN, "windows": _WINDOWS, "bound": 10, "min_customers": 3, "factor": 2.0,
     },
     Family.CUSUM: {**PLAIN, "window": "90d", "bound": 8, "min_customers": 3, "factor": 5.0},
     Family.LAUNCH: {**PLAIN, "window": "90d", "bound": 1_000, "min_customers": 4, "factor": 2.0},

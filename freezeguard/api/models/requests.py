@@ -166,6 +166,7 @@ class RuleScopeIn(Input):
 class MeasureBody(Input):
     """What is measured, and how much of it is enough. `bound` is in the unit of the family."""
 
+    family: str
     window: Window | None = Field(
         None,
         description="Up to ten years. 30d where left out; 60d for `likelihood`, 90d for `cusum` "
@@ -179,7 +180,7 @@ class MeasureBody(Input):
     bound: Bound | None = Field(
         None,
         description="1 where left out; 10,000 for `likelihood`, 100,000 for `predictive`, "
-        "20 for `posterior`, 8 for `cusum`, 1,000 for `launch`.",
+        "10 for `posterior`, 8 for `cusum`, 1,000 for `launch`.",
     )
     min_units: Annotated[int, Whole(0, 1_000_000_000)] | None = None
     min_customers: Annotated[int, Whole(0, 1_000_000)] | None = Field(
@@ -187,7 +188,7 @@ class MeasureBody(Input):
     )
     factor: Annotated[float, Field(gt=1, le=1000, strict=True)] | None = Field(
         None,
-        description="How many times the usual rate a defect brings: 7; 3 for `posterior`, 5 for "
+        description="How many times the usual rate a defect brings: 7; 2 for `posterior`, 5 for "
         "`cusum`. For `launch`, how many times that of its category is let pass: 2.",
     )
     confidence: Annotated[float, Field(ge=0.5, lt=1, strict=True)] | None = Field(
