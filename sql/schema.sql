@@ -86,7 +86,35 @@ CREATE TABLE sources (
     name        text NOT NULL,
     trust       real NOT NULL DEFAULT 1,
     false_alarms integer NOT NULL DEFAULT 0,
-    updated_at  timestamptz NOT NULL
+    updated_at  timestamptz NOT NULL,
+    max_silence interval,                       -- longer is an alarm; null: what chance allows
+    first_heard_at timestamptz,
+    last_heard_at timestamptz,
+    silent_since timestamptz                    -- last heard then, and alarmed; null: not silent
+);
+
+-- How many new signals each feed sent in each hour, by the time of receipt.
+CREATE TABLE source_hours (
+    source       text COLLATE "C" NOT NULL,
+    hour         timestamptz NOT NULL,
+    signals      bigint NOT NULL,
+    PRIMARY KEY (source, hour)
+);
+
+-- Since when some replica has been there to hear, without a gap: one row.
+CREATE TABLE listening (
+    only_row     boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    since        timestamptz NOT NULL,
+    seen_at      timestamptz NOT NULL
+);
+
+-- What became of the cases that a source's signals opened: by that, it is trusted more or less.
+CREATE TABLE source_verdicts (
+    source       text COLLATE "C" NOT NULL,
+    case_id      uuid NOT NULL,
+    at           timestamptz NOT NULL,
+    was_right    boolean NOT NULL,
+    PRIMARY KEY (source, case_id)
 );
 
 -- --------------------------------------------------------------------------------------- signals
@@ -209,6 +237,25 @@ CREATE TABLE rules (
     PRIMARY KEY (id, version)
 );
 
+-- Changes of rules that loosen them, until a second person agrees. One of a rule that got another
+-- version meanwhile is void; so is one that has expired.
+CREATE TABLE rule_proposals (
+    id           uuid PRIMARY KEY,
+    rule_id      text COLLATE "C" NOT NULL,
+    base_version integer NOT NULL,              -- that the proposer saw; 0: there was none
+    body         jsonb NOT NULL,
+    loosens      text[] NOT NULL,               -- in which ways
+    proposed_by  text COLLATE "C" NOT NULL REFERENCES people (id),
+    proposed_at  timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    decided_at   timestamptz,
+    decided_by   text,
+    outcome      text CHECK (outcome IN ('approved', 'rejected', 'withdrawn')),
+    CHECK ((decided_at IS NULL) = (outcome IS NULL)),
+    CHECK ((decided_at IS NULL) = (decided_by IS NULL))
+);
+CREATE INDEX rule_proposals_open ON rule_proposals (expires_at) WHERE decided_at IS NULL;
+
 CREATE TABLE suppressions (
     id           uuid PRIMARY KEY,
     sku          text COLLATE "C",              -- null: every SKU of `vendor` or `category`
@@ -220,9 +267,35 @@ CREATE TABLE suppressions (
     created_at   timestamptz NOT NULL,
     expires_at   timestamptz NOT NULL,
     ended_at     timestamptz,
+    warned_at    timestamptz,                   -- its author was told that it ends soon
+    end_told_at  timestamptz,                   -- and that it has ended
     CHECK (sku IS NOT NULL OR vendor IS NOT NULL OR category IS NOT NULL),
     CHECK (expires_at > created_at)
 );
+
+-- What items usually do, learned from the shop's own past: the newest revision of a category and unit
+-- counts. Append-only: reasons name what they rest on.
+CREATE TABLE learned_priors (
+    category     text COLLATE "C" NOT NULL,     -- empty: of all items
+    unit         text NOT NULL CHECK (unit IN ('units', 'days')),  -- what exposure is counted in
+    revision     bigint NOT NULL,               -- of the rules: what is learned changes them, too
+    shape        double precision CHECK (shape > 0),     -- null: too few items by now
+    exposure     double precision CHECK (exposure > 0),
+    items        integer NOT NULL,              -- that taught it
+    learned_at   timestamptz NOT NULL,
+    CHECK ((shape IS NULL) = (exposure IS NULL)),
+    PRIMARY KEY (category, unit, revision)
+);
+
+-- One row: when the priors were last learned, and which replica is at it.
+CREATE TABLE prior_learning (
+    singleton    boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    begun_at     timestamptz,
+    finished_at  timestamptz,                   -- the last time that all of the past was read
+    holder       uuid,                          -- null: nobody is at it
+    lease_until  timestamptz                    -- by the database's clock; then somebody else may
+);
+INSERT INTO prior_learning DEFAULT VALUES;
 
 -- Every crossing that was found, whatever came of it.
 CREATE TABLE crossings (
@@ -249,6 +322,8 @@ CREATE TABLE crossings (
     reason       jsonb NOT NULL
 );
 CREATE INDEX crossings_by_sku ON crossings (sku, rule_id, known_at);
+CREATE INDEX crossings_of_shadows ON crossings (rule_id, known_at) WHERE outcome = 'shadow';
+CREATE INDEX crossings_suppressed ON crossings (known_at) WHERE outcome = 'suppressed';
 -- The same complaint crosses the same bound once. The scope as a hash: with the longest names in
 -- it a row would not fit into the index, and the freeze would fail with it.
 CREATE UNIQUE INDEX crossings_once ON crossings
@@ -894,18 +969,20 @@ END
 $$;
 GRANT USAGE ON SCHEMA public TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-    pending_evaluations, idempotency_keys, catalogue_objects, waivers
+    pending_evaluations, idempotency_keys, catalogue_objects, waivers, source_hours
     TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON
     people, credentials, instance, vendors, skus, sources, signals, signal_texts, sku_tallies,
     suppressions, alerts, cases, approvals, clocks, held_set, holds, manual_tasks, notices,
-    vendor_promises
+    vendor_promises, listening, source_verdicts
     TO freezeguard_runtime;
 GRANT SELECT, INSERT ON
     signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,
     case_events, case_signals, hold_changes, reviews
     TO freezeguard_runtime;
-GRANT SELECT, INSERT, UPDATE ON notice_digests TO freezeguard_runtime;
+GRANT SELECT, INSERT ON learned_priors TO freezeguard_runtime;
+GRANT SELECT, UPDATE ON prior_learning TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON notice_digests, rule_proposals TO freezeguard_runtime;
 GRANT SELECT, INSERT ON mails_received TO freezeguard_runtime;
 GRANT SELECT ON signals_unplanned TO freezeguard_runtime;  -- `doctor` looks
 GRANT USAGE ON SEQUENCE signal_seq TO freezeguard_runtime;

@@ -249,9 +249,11 @@ def fast_settings(
         "pace": {"first_retry": 0.05, "longest_retry": 0.5, "verify_every": 0.3,
                  "relist_every": 0.5},
         "budget": {"per_source": 1000, "per_category": 1000, "per_vendor": 1000, "shop": 1000},
-        "policy": {"probation_time": "1s", "probation_units": 0, "probation_check": "1s"},
+        "policy": {"probation_time": "1s", "probation_units": 0, "probation_check": "1s",
+                   "trust_limit": 0},
         "limits": {"drain_seconds": 2.0},
         "default_policy": False,
+        "detection": {"learn_priors": False},
     }
     for name, value in overrides.items():
         both = isinstance(value, dict) and isinstance(settings.get(name), dict)

@@ -23,6 +23,9 @@ from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.detecting.ingestion import Ingestion
 from freezeguard.services.detecting.preview import Preview
 from freezeguard.services.detecting.rulebook import RuleBook
+from freezeguard.services.detecting.rulereview import RuleReview
+from freezeguard.services.detecting.shadows import Shadows
+from freezeguard.services.detecting.trust import Trust
 from freezeguard.services.enforcing.heldset import HeldSet
 from freezeguard.services.masterdata.access import Access
 from freezeguard.services.records.auditchain import AuditReading
@@ -55,7 +58,10 @@ class Context:
     evidence: EvidenceFiles
     held: HeldSet
     rules: RuleBook
+    trust: Trust
     preview: Preview
+    review: RuleReview
+    shadows: Shadows
     access: Access
     calendars: Calendars
     languages: Languages

@@ -27,8 +27,9 @@ from freezeguard.notices.languages import WordedLanguages
 from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import Now
 from freezeguard.ports.notices import Languages
-from freezeguard.ports.rows import Credential, Vendor
+from freezeguard.ports.rows import Credential, Json, Vendor
 from freezeguard.ports.storage import Database, Transaction
+from freezeguard.services.detecting.rulereview import approve_alone
 from freezeguard.services.masterdata.access import Access, Issued
 from freezeguard.services.masterdata.registering import MAY_OWN, register_vendor
 from freezeguard.storage.database import PostgresDatabase
@@ -196,6 +197,18 @@ class Administration:
     async def promises(self, vendor: str) -> Promises:
         """Return how many of its own dates a vendor kept and broke."""
         return await self.database.run(lambda tx: tx.cases.promises(vendor))
+
+    async def approve_rule(self, proposal_id: str) -> Json:
+        """Approve a change of a rule where nobody else could; return the stored rule.
+
+        Raises NotFound and GuardFailed.
+        """
+        wanted = _uuid_text(proposal_id)
+        if not wanted:
+            raise NotFound(f"There is no proposal {proposal_id}.")
+        return await self.database.run(
+            lambda tx: approve_alone(tx, UUID(wanted), self.by, self.now())
+        )
 
     async def review_scores(self) -> dict[str, tuple[int, int, int]]:
         """Return, by person, how many of their pulls reviews found right, wrong, undecided."""

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
@@ -60,9 +61,15 @@ from freezeguard.services.delivering.digests import Digests
 from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.delivering.posting import Posting
 from freezeguard.services.detecting.evaluation import Evaluation
+from freezeguard.services.detecting.feeds import Feeds
 from freezeguard.services.detecting.ingestion import Ingestion
+from freezeguard.services.detecting.learning import PriorLearning
 from freezeguard.services.detecting.preview import Preview
 from freezeguard.services.detecting.rulebook import RuleBook
+from freezeguard.services.detecting.rulereview import RuleReview
+from freezeguard.services.detecting.shadows import Shadows
+from freezeguard.services.detecting.suppressionnews import SuppressionNews
+from freezeguard.services.detecting.trust import Trust
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.enforcement import Enforcement
 from freezeguard.services.enforcing.heldset import HeldSet
@@ -98,6 +105,7 @@ log = structlog.get_logger()
 
 PARTITIONS_AHEAD_CHECK = 3600.0
 FORGET_EVERY = 600.0
+LEARN_EVERY = 600.0
 EVIDENCE_SWEEP_EVERY = 3600.0
 STALE_AFTER = 10.0
 WARM_SECONDS = 3.0
@@ -126,11 +134,15 @@ class Service:
     aftercare: Aftercare
     sweeper: Sweeper
     wanted_sweep: WantedSweep
+    feeds: Feeds
+    trust: Trust
+    ending: SuppressionNews
     ownership: Ownership
     read_ahead: ReadAhead
     delivery: Delivery
     posting: Posting
     timers: Timers
+    learning: PriorLearning
     retention: Retention
     chaining: Chaining
     anchoring: Anchoring
@@ -148,6 +160,7 @@ class Service:
         await self.database.run(lambda tx: tx.signals.ensure_partitions(self.now()))
         await self.access.refresh()
         await self.rules.refresh()
+        await self.trust.refresh()
         await self.held.load()
         await self.known.follow()
         await asyncio.gather(*(_warm(name, one) for name, one in self.catalogues.items()))
@@ -166,6 +179,10 @@ class Service:
         step("access", _idle(self.access.refresh), TOPIC_ACCESS, poll=every.poll)
         step("rules", _idle(self.rules.refresh), TOPIC_RULES, poll=every.poll)
         step("suppressions", _idle(self.rules.revive), TOPIC_RULES, poll=every.poll)
+        step("ending suppressions", _idle(self.ending.tell), poll=every.sweep * 30)
+        step("feeds heard", _idle(self.feeds.note), poll=every.poll * 5)
+        step("silent feeds", _idle(self.feeds.watch), poll=every.sweep * 60)
+        step("trust", _idle(self.trust.refresh), poll=every.poll * 5)
         step("known skus", _idle(self.known.follow), TOPIC_OBJECTS, poll=every.poll * 5)
         step("sweep evaluations", self.sweeper.sweep_evaluations, poll=every.sweep)
         step("sweep cases", _idle(self.sweeper.sweep_cases), poll=every.sweep)
@@ -183,8 +200,11 @@ class Service:
         step("evidence files", _idle(self.context.evidence.sweep), poll=EVIDENCE_SWEEP_EVERY)
         step("audit chain", self.chaining.step, poll=every.poll)
         step("audit anchors", _idle(self.anchoring.step), poll=every.poll)
+        step("shadow digest", _idle(self.context.shadows.tell_weekly), poll=every.sweep * 3600)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
         step("retention", self.retention.step, poll=FORGET_EVERY)
+        if self.settings.detection.learn_priors:
+            step("learning", _idle(self._learn), poll=LEARN_EVERY)
         for name in self.directory.outlets:
             step(f"read ahead {name}", partial(self.read_ahead.catch_up, name), poll=every.poll * 5)
             step(f"catalogue {name}", partial(self._work_due, name), TOPIC_OBJECTS, poll=0.25)
@@ -194,6 +214,10 @@ class Service:
 
     async def _partitions(self) -> int:
         return await self.database.run(lambda tx: tx.signals.ensure_partitions(self.now()))
+
+    async def _learn(self) -> int:
+        zone = ZoneInfo(self.settings.calendar.zone)
+        return await self.learning.step(self.settings.detection.learn_at, zone)
 
     async def _forget_answers(self) -> int:
         return await PostgresIdempotency(self.database).forget(self.now())
@@ -211,8 +235,16 @@ class Service:
             yield self
         finally:
             await self.crew.dismiss()
+            await self._note_feeds()
             await self.enforcement.drain(self.settings.limits.drain_seconds)
             await self.posting.drain(self.settings.limits.drain_seconds)
+
+    async def _note_feeds(self) -> None:
+        """Write what was heard last; nothing that happens here keeps the rest from ending well."""
+        try:
+            await self.feeds.note()
+        except Exception:
+            log.exception("feeds_not_noted")
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Service"]:
@@ -394,8 +426,12 @@ def build(
     calendars = calendars_of(settings)
     places = Places(calendars, legal_clocks_of(settings), settings.calendar.zone)
     casework = Casework(directory, telling, places, settings.to_policy(), now, new_id)
-    rules = RuleBook(database, now)
-    evaluation = Evaluation(rules, casework, telling, now, new_id)
+    learns = settings.detection.learn_priors
+    rules = RuleBook(database, now, uses_learned=learns)
+    learning = PriorLearning(database, now, new_id)
+    trust = Trust(database, now, casework.policy.trust_limit)
+    evaluation = Evaluation(rules, casework, telling, trust, now, new_id)
+    feeds = Feeds(database, telling, now)
     reconciliation = Reconciliation(directory, casework, now)
     journal = FileJournal(settings.data_dir / "journal.ndjson")
     enforcement = Enforcement(
@@ -404,7 +440,7 @@ def build(
     )
     aftercare = Aftercare(database, enforcement, reconciliation, metrics)
     ingestion = Ingestion(
-        database, rules, evaluation, Watch(()), now, aftercare.take, metrics
+        database, rules, evaluation, Watch(()), now, aftercare.take, metrics, feeds.heard
     )
     access = Access(database, now, new_id, new_secret)
     held, known = HeldSet(database, now), KnownSkus(database, hash, now)
@@ -431,7 +467,10 @@ def build(
         evidence=_evidence(settings, database, commands, now, new_id),
         held=held,
         rules=rules,
+        trust=trust,
         preview=Preview(database, rules, now),
+        review=RuleReview(database, rules, telling, now, new_id),
+        shadows=Shadows(database, telling, now),
         access=access,
         calendars=calendars,
         languages=WordedLanguages(),
@@ -463,6 +502,9 @@ def build(
     metrics.follow("held_set_revision", lambda: held.revision)
     metrics.follow("held_set_age_seconds", lambda: _age(held, now))
     metrics.follow("clock_skew_seconds", lambda: clock.skew)
+    if learns:
+        metrics.follow("learned_priors_age_seconds", learning.age)
+    metrics.follow("silent_feeds", lambda: feeds.silent)
     built = Service(
         settings=settings, database=database, clock=clock, now=now,
         directory=directory, catalogues=catalogues,
@@ -471,6 +513,7 @@ def build(
         reconciliation=reconciliation, aftercare=aftercare,
         sweeper=Sweeper(database, ingestion, aftercare, journal, now),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
+        feeds=feeds, trust=trust, ending=SuppressionNews(database, telling, now),
         ownership=Ownership(database, casework),
         read_ahead=ReadAhead(database, directory, enforcement, now),
         delivery=Delivery(
@@ -485,6 +528,7 @@ def build(
             moment=moment,
         ),
         timers=Timers(database, casework, telling, new_id, moment),
+        learning=learning,
         retention=Retention(database, settings.retention.periods(), now),
         chaining=Chaining(database, random_bytes, metrics, now), anchoring=anchoring,
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108

@@ -216,6 +216,9 @@ class PolicySettings(_Table):
     review_every: int = Field(
         10, ge=0, description="One freeze in so many by the detector is looked at later; 0: none."
     )
+    trust_limit: float = Field(
+        0.5, ge=0, le=1, description="What only sources trusted less say is suspected; 0: never."
+    )
     task_within: Duration = Field(
         timedelta(minutes=5), description="For a manual task; then the next one is told."
     )
@@ -314,6 +317,19 @@ class LegalClockSettings(_Table):
     def clock(self) -> LegalClock:
         """Return the clock as the domain knows it."""
         return LegalClock(**self.model_dump())
+
+
+class DetectionSettings(_Table):
+    """What detection learns from the shop's own past; docs/detection.md."""
+
+    learn_priors: bool = Field(
+        default=True,
+        description="Learn every night what is usual for items at large; else what is built in "
+        "counts, and what was learned before does not.",
+    )
+    learn_at: TimeOfDay = Field(
+        time(3), description="From when on, in the shop's zone: an hour at which little happens."
+    )
 
 
 class AuditSettings(_Table):
@@ -439,6 +455,7 @@ class Settings(BaseSettings):
     legal_clocks: tuple[LegalClockSettings, ...] = Field(
         (), description="Further periods of laws, or shipped ones changed; docs/people.md."
     )
+    detection: DetectionSettings = DetectionSettings()
     retention: RetentionSettings = RetentionSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     audit: AuditSettings = AuditSettings()

@@ -19,9 +19,11 @@ from freezeguard.cli import (
     imports,
     inbound,
     keys,
+    learning,
     mail,
     migrate,
     people,
+    rulereview,
     rules,
     serve,
     signals,
@@ -81,6 +83,10 @@ cases.app.command("evidence", help=evidence.EVIDENCE, short_help="List or fetch 
 )
 app.add_typer(rules.app, name="rules", help="When complaints are enough.")
 rules.app.command("tune", help=tuning.HELP, short_help="Find a bound for a budget.")(tuning.tune)
+rules.app.command(
+    "learn-priors", help=learning.HELP, short_help="Learn what is usual from the past."
+)(learning.learn_priors)
+rules.app.registered_commands += rulereview.app.registered_commands
 app.command("backtest", help=backtest.HELP, short_help="What rules would have done.")(
     backtest.backtest
 )

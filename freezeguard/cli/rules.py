@@ -76,7 +76,8 @@ def _scope(scope: dict[str, str] | None) -> str:
         text="Store a new version of a rule; the earlier ones are kept. What is not given has its "
         "default, whatever an earlier version said. Families: count, distinct_customers, rate, "
         "safety, likelihood, predictive, posterior, cusum, launch; and any_of and all_of, whose "
-        "parts are in the file. Modes: armed, shadow (only records what it would have done), off.",
+        "parts are in the file. Modes: armed, shadow (only records what it would have done), off. "
+        "What may freeze less than before waits for a second person (rules approve).",
     ),
 )
 def set_rule(
@@ -126,7 +127,21 @@ def set_rule(
         if as_json:
             print_json(stored)
         else:
-            print(f"{stored['id']} is {stored['mode']}, version {stored['version']}.")
+            say_what_became(stored)
+
+
+def say_what_became(stored: dict[str, Any]) -> None:
+    """Say that a version of a rule is in force, or that it waits for a second person."""
+    if stored.get("status") == "proposed":
+        print(f"{stored['rule']} stays as it is: it would freeze less than before.")
+        for one in stored["loosens"]:
+            print(f"  {one}")
+        print(
+            f"Until {moment(stored['expires_at'])} another person may agree: "
+            f"freezeguard rules approve {stored['id']}"
+        )
+    else:
+        print(f"{stored['id']} is {stored['mode']}, version {stored['version']}.")
 
 
 @app.command(

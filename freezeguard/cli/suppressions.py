@@ -20,7 +20,8 @@ PATH = "/v1/suppressions"
     short_help="List suppressions in force.",
     help=examples(
         "freezeguard suppressions list", "freezeguard suppressions list --json",
-        text="List the suppressions in force: what they hold back, why, by whom, until when.",
+        text="List the suppressions in force: what they hold back, why, by whom, until when, and "
+        "how many SKUs have crossed a threshold meanwhile.",
     ),
 )
 def list_suppressions(*, as_json: AsJson = False) -> None:
@@ -31,9 +32,9 @@ def list_suppressions(*, as_json: AsJson = False) -> None:
             print_json(answer)
             return
         print_table(
-            ("id", "holds back", "until", "by", "cause"),
-            [(one["id"], _held_back(one), moment(one["expires_at"]), one["author"], one["cause"])
-             for one in answer["items"]],
+            ("id", "holds back", "until", "by", "cause", "SKUs held back"),
+            [(one["id"], _held_back(one), moment(one["expires_at"]), one["author"], one["cause"],
+              str(one["held_back"]["skus"])) for one in answer["items"]],
             whole=("id", "until"), beneath={"until": "id", "by": "holds back"},
             empty="no suppressions in force",
         )

@@ -8,8 +8,9 @@ in history once a day for each kind of thing.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from math import sqrt
 
 from freezeguard.detection.exposure import DailyExposure, PlainDays, Unit, UnitsByDay
 from freezeguard.detection.statistics.likelihood import LEAST_LIMIT, limit_of
@@ -17,9 +18,11 @@ from freezeguard.detection.windows import Observed
 
 BLOCK = 5
 """Days of a block: complaints of a few days share a mood, and a mood is not remembered."""
+_BLOCK = timedelta(days=BLOCK)
 HISTORY = 730
 """Days before the window from which the usual rate is learned."""
 _ANONYMOUS = b""
+_NEVER = PlainDays(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,23 @@ class Prior:
     """What items of a category usually do: a gamma law of the rate per unit, or per day.
 
     `shape` is about how many complaints the prior is worth, `exposure` among how many units or
-    days.
+    days. `revision` says with which change of the rules a shop learned it, 0 that it is built in:
+    reasons name it, and it makes no other prior of it.
     """
 
     shape: float
     exposure: float
+    revision: int = field(default=0, compare=False)
+
+    @property
+    def rate(self) -> float:
+        """Return the mean rate, per unit or per day."""
+        return self.shape / self.exposure
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the prior in JSON types, as reasons name it."""
+        of_revision = {"revision": self.revision} if self.revision else {}
+        return {"shape": self.shape, "exposure": self.exposure, **of_revision}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +60,9 @@ class Priors:
         """Return the prior for what exposure is counted in."""
         return self.units if unit == "units" else self.days
 
-    def replaced(self, per: Unit, shape: float, exposure: float) -> "Priors":
+    def replaced(self, per: Unit, shape: float, exposure: float, revision: int = 0) -> "Priors":
         """Return these with another prior for what is counted in a unit."""
-        return replace(self, **{per: Prior(shape, exposure)})
+        return replace(self, **{per: Prior(shape, exposure, revision)})
 
 
 UNLEARNED = Priors()
@@ -137,14 +152,14 @@ class DayBook:
     """Takes an item's signals in order, and keeps window and history apart.
 
     `length` is the window: so long, and up to the last block's five days more. `counts` are the
-    customers of the window by the day on which they first complained in it, `visits` the days on
-    which each of them did; `returned` is the number of those whom the last new block made count on
-    a later day. `measured_anew` says that it brought another kind of exposure.
+    `customers` of the window by the day on which they first complained in it; `returned` is the
+    number of those whom the last new block made count on a later day. `measured_anew` says that
+    it brought another kind of exposure.
     """
 
     def __init__(self, background: Background, length: timedelta, factor: float) -> None:
         self._background, self._factor = background, factor
-        self._blocks = -(-length // timedelta(days=BLOCK))
+        self._blocks = -(-length // _BLOCK)
         self.block = -1
         self.start = 0
         self.today = 0
@@ -152,13 +167,18 @@ class DayBook:
         self.measured_anew = False
         self.signals: deque[Observed] = deque()
         self.counts: dict[int, int] = {}
-        self.exposure: DailyExposure = PlainDays(0)
+        self.exposure: DailyExposure = _NEVER
         self._was_unknown = True
         self._loads: dict[int, float] = {}
-        self.visits: dict[bytes, list[int]] = {}
+        self.customers: set[bytes] = set()
+        self._again: dict[bytes, list[int]] = {}
         self._past = _Past()
         self._to_learn = deque(background.history)
         self._first_day = background.heard_of
+
+    def start_at(self, day: int) -> int:
+        """Return the first day of the window on a day."""
+        return (day // BLOCK - self._blocks) * BLOCK
 
     def take(self, signal: Observed) -> bool:
         """Take in the next signal; say whether a new block began, with another history."""
@@ -169,12 +189,13 @@ class DayBook:
             self._enter(day)
         self.signals.append(signal)
         customer = signal.customer or _ANONYMOUS
-        visits = self.visits.get(customer)
-        if visits is None:
-            self.visits[customer] = [day]
+        if customer not in self.customers:
+            self.customers.add(customer)
             self.counts[day] = self.counts.get(day, 0) + 1
+        elif customer in self._again:
+            self._again[customer].append(day)
         else:
-            visits.append(day)
+            self._again[customer] = [day]
         return is_new
 
     def baseline(self) -> Baseline:
@@ -201,8 +222,11 @@ class DayBook:
             if of_day is None:
                 of_day = loads[day] = load(day, day)
             under_defect = defect_rate * of_day
-            # nearly all days of a busy item: no need to work the limit out
-            total += count if count <= under_defect else min(count, limit_of(under_defect))
+            # nearly all days: no need to work the limit out
+            if count <= under_defect or count <= under_defect + sqrt(under_defect):
+                total += count
+            else:
+                total += min(count, limit_of(under_defect))
         return total - LEAST_LIMIT * len(self._past.big)
 
     def _begins_to_ship(self, day: int) -> bool:
@@ -215,7 +239,7 @@ class DayBook:
 
     def _enter(self, day: int) -> None:
         self.block = day // BLOCK
-        self.start = (self.block - self._blocks) * BLOCK
+        self.start = self.start_at(day)
         if self._first_day is None:
             self._first_day = day
         self._move_on()
@@ -244,29 +268,32 @@ class DayBook:
             return {}
         by_day: dict[int, list[Observed]] = {}
         while signals and (day := signals[0].occurred_at.toordinal()) < start:
-            one = signals.popleft()
-            self._drop_visit(one.customer or _ANONYMOUS)
             if day in by_day:
-                by_day[day].append(one)
+                by_day[day].append(signals.popleft())
             else:
-                by_day[day] = [one]
-        for day in by_day:
+                by_day[day] = [signals.popleft()]
+        return {day: self._told_on(day, several) for day, several in by_day.items()}
+
+    def _told_on(self, day: int, signals: Sequence[Observed]) -> int:
+        """Take a day out of the window; return how many customers complained of what on it."""
+        customers = [one.customer or _ANONYMOUS for one in signals]
+        if self._again.keys().isdisjoint(customers):  # each was there once, on this day
+            self.customers.difference_update(customers)
             self.counts.pop(day, None)
-        return {day: _told(several) for day, several in by_day.items()}
+            return len(signals)
+        for customer in customers:
+            self._drop_visit(customer)
+        self.counts.pop(day, None)
+        return len({(who, one.kind, one.intent, one.result, one.scope)
+                    for who, one in zip(customers, signals, strict=True)})  # fmt: skip
 
     def _drop_visit(self, customer: bytes) -> None:
-        visits = self.visits[customer]
-        if len(visits) == 1:
-            del self.visits[customer]
+        again = self._again.get(customer)
+        if again is None:
+            self.customers.remove(customer)
             return
-        del visits[0]  # who complained again counts from then on
-        self.counts[visits[0]] = self.counts.get(visits[0], 0) + 1
+        day = again.pop(0)  # who complained again counts from then on
+        if not again:
+            del self._again[customer]
+        self.counts[day] = self.counts.get(day, 0) + 1
         self.returned += 1
-
-
-def _told(signals: Sequence[Observed]) -> int:
-    """Return how many customers complained of what on a day, as the database sums it up."""
-    if len(signals) == 1:
-        return 1
-    return len({(one.customer or b"", one.kind, one.intent, one.result, one.scope)
-                for one in signals})  # fmt: skip

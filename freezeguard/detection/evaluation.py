@@ -85,6 +85,7 @@ def after_the_fix(
     signals: Sequence[Observed],
     shipments: Sequence[Shipment],
     fix: Fix,
+    priors: Priors,
 ) -> tuple[Rule, Evidence]:
     """Return a rule and its evidence as they count on probation, for the scope of the case.
 
@@ -95,7 +96,8 @@ def after_the_fix(
     hold_scope = ("sku", *(name for name in NARROWING if name in narrowed))
     post_fix = [one for one in signals if scope.covers(one.scope) and one.scope.lot not in fix.lots]
     shipped = [one for one in shipments if one.scope.lot not in fix.lots]
-    return replace(rule, hold_scope=hold_scope), Evidence(post_fix, shipped, fix.since, fix.factor)
+    evidence = Evidence(post_fix, shipped, fix.since, fix.factor, priors=priors)
+    return replace(rule, hold_scope=hold_scope), evidence
 
 
 class Spares:
@@ -132,11 +134,10 @@ def crossings(
         if counts(rule, one) and (evidence.since is None or one.occurred_at > evidence.since)
     ]
     found = []
-    told = spares or Spares()
-    if learns(rule):  # a scope of which nothing was heard yet
-        told.take(Spare(needs_at_least(rule) - 1, 0, ALWAYS))
+    if learns(rule) and spares is not None:  # a scope of which nothing was heard yet
+        spares.take(Spare(needs_at_least(rule) - 1, 0, ALWAYS))
     for scope, signals in by_scope(counted, rule.hold_scope):
-        crossing = _first(rule, evidence, scope, signals, after, told)
+        crossing = _first(rule, evidence, scope, signals, after, spares)
         if crossing is not None:
             found.append(crossing)
     return found
@@ -148,7 +149,7 @@ def _first(
     scope: Scope,
     signals: Sequence[Observed],
     after: datetime | None,
-    spares: Spares,
+    spares: Spares | None,
 ) -> Crossing | None:
     tracker = _tracker(rule, evidence, scope)
     bounds = list(_bounds(rule, evidence.factor))
@@ -170,16 +171,13 @@ def _first(
         if kind == "freeze":
             seen = _listened(rule, evidence, seen, signals[: place + 1])
         if seen.kind == "freeze":
-            spares.take(NONE_TO_SPARE)
+            _spare(spares, NONE_TO_SPARE)
             return _crossing(rule, evidence, seen)
         if looked is None or (seen.kind, looked.bound_kind) == ("pattern", "look"):
             looked = _crossing(rule, evidence, seen)
-    spares.take(tracker.spare())
-    if looked is None and is_wary(rule):
-        looked = _of_one_hand(rule, scope, signals, after, spares)
-        if looked is None and loaded is not None:
-            looked = _of_one_day(rule, scope, loaded)
-    return looked
+    if spares is not None:  # not for nothing: a tracker may have left things undone
+        spares.take(tracker.spare())
+    return looked or _few_voices(rule, scope, signals, after, spares, loaded)
 
 
 def _says_nothing_new(looked: Crossing, kind: str, *, is_echo: bool) -> bool:
@@ -218,26 +216,46 @@ def _listened(
     return pattern
 
 
+def _few_voices(
+    rule: Rule,
+    scope: Scope,
+    signals: Sequence[Observed],
+    after: datetime | None,
+    spares: Spares | None,
+    loaded: Load | None,
+) -> Crossing | None:
+    """Return a pattern that no bound was needed to see."""
+    if not is_wary(rule):
+        return None
+    found = _of_one_hand(rule, scope, signals, after, spares)
+    return found or (None if loaded is None else _of_one_day(rule, scope, loaded))
+
+
 def _of_one_hand(
     rule: Rule,
     scope: Scope,
     signals: Sequence[Observed],
     after: datetime | None,
-    spares: Spares,
+    spares: Spares | None,
 ) -> Crossing | None:
     """Return the first moment at which too many complaints are of one hand."""
     hands = Hands(rule)
     if len(signals) < hands.fewest:  # nearly always
-        spares.take(Spare(hands.fewest - 1 - len(signals), 0, ALWAYS))
+        _spare(spares, Spare(hands.fewest - 1 - len(signals), 0, ALWAYS))
         return None
     for one in signals:
         hand = hands.take(one)
         if hand is not None and (after is None or one.occurred_at > after):
-            spares.take(NONE_TO_SPARE)
+            _spare(spares, NONE_TO_SPARE)
             said, details = one_hand(rule, hand), {"of_one_hand": hand.alike or "customer"}
             return _pattern(rule, scope, hand.signals, hand.bound, said, details)
-    spares.take(Spare(max(0, hands.room), 0, ALWAYS))
+    _spare(spares, Spare(max(0, hands.room), 0, ALWAYS))
     return None
+
+
+def _spare(spares: Spares | None, spare: Spare) -> None:
+    if spares is not None:
+        spares.take(spare)
 
 
 def _of_one_day(rule: Rule, scope: Scope, load: Load) -> Crossing:

@@ -189,6 +189,13 @@ class ScoreFalseAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeSources:
+    """Note whether the sources of what counted were right: by that, they are trusted."""
+
+    were_right: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OpenTask:
     """Ask a person to do by hand what a catalogue would not."""
 
@@ -244,6 +251,7 @@ Effect = (
     | VoidVotes
     | JudgeSignals
     | ScoreFalseAlarm
+    | JudgeSources
     | OpenTask
     | CloseTask
     | CloseTasks

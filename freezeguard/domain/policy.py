@@ -24,7 +24,8 @@ class Policy:
     whatever its own history: with fewer than 150 units even zero defects can't show less than 2 %.
     `news_customers` is how many new customers void an approval where no rule's bound says so.
     Hours are working hours where the clock counts them, days working days: `domain/clocks.py`.
-    Of the detector's freezes one in `review_every` is looked at later; 0: none.
+    What only sources with less than `trust_limit` of trust say opens a suspicion and no stop; 0: it
+    is never asked. Of the detector's freezes one in `review_every` is looked at later; 0: none.
     """
 
     soft_hold: bool = True
@@ -55,6 +56,7 @@ class Policy:
     safety_update_rhythm: timedelta = timedelta(days=1)
     hold_review_after: timedelta = timedelta(days=30)
     review_every: int = 10
+    trust_limit: float = 0.5
     task_within: timedelta = timedelta(minutes=5)
     task_again: timedelta = timedelta(minutes=15)
     escalate_after: timedelta = timedelta(hours=4)

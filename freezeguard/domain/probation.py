@@ -70,6 +70,11 @@ def unmet(case: Case, record: ProbationRecord, policy: Policy, now: datetime) ->
         missing.append(
             f"the defect rate may be as high as {bound:.2%} of units; it must be under {limit:.2%}"
         )
+    if record.silent:
+        missing.append(
+            f"nothing is heard from {', '.join(record.silent)}, where the complaints came from: "
+            "that there are none proves nothing"
+        )
     return tuple(missing)
 
 

@@ -176,12 +176,14 @@ class ProbationRecord:
     """What happened since the reinstatement, and before the freeze.
 
     Units are units shipped; `baseline_units` is None where no shipment before the freeze is known.
+    `silent` are the sources of the case's complaints where not one of them speaks any more.
     """
 
     complaints: int = 0
     units: int = 0
     baseline_complaints: int = 0
     baseline_units: int | None = None
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ Mode = Literal["armed", "shadow", "off"]
 Lane = Literal["quality", "safety", "authority"]
 
 
+DEFAULT_KINDS = (Kind.COMPLAINT, Kind.RETURN)
+"""What a rule counts that names no kinds."""
 DEFAULT_FACTOR = 7.0
 """How many times the usual rate a defect is taken to bring: see docs/decisions/0030."""
 
@@ -101,7 +103,7 @@ class Rule:
     lane: Lane = "quality"
     mode: Mode = "shadow"
     scope: RuleScope = RuleScope()
-    kinds: frozenset[Kind] = frozenset({Kind.COMPLAINT, Kind.RETURN})
+    kinds: frozenset[Kind] = frozenset(DEFAULT_KINDS)
     intents: frozenset[str] = frozenset()
     look: float | None = None
     min_units: int = 0
@@ -278,7 +280,7 @@ def read_rule(body: Mapping[str, Any], version: int) -> Rule:
     """
     family = Family(body["family"])
     usual = DEFAULTS.get(family, PLAIN)
-    parts = tuple(_read_part(body, n, version) for n in range(len(body.get("parts") or ())))
+    parts = tuple(_read_part(one, n) for n, one in enumerate(body.get("parts") or ()))
     *shorter, window = _read_windows(body, usual, parts)
     return Rule(
         id=body["id"],
@@ -317,11 +319,11 @@ _OF_A_PART = (
 )
 
 
-def _read_part(whole: Mapping[str, Any], n: int, version: int) -> Rule:
-    part = whole["parts"][n]
+def _read_part(part: Mapping[str, Any], n: int) -> Rule:
+    """Read a part; it has no name of its own, so that equal parts of two versions are equal."""
     body = {name: part[name] for name in _OF_A_PART if name in part}
     try:
-        return read_rule({**body, "id": whole["id"]}, version)
+        return read_rule({**body, "id": part["family"]}, 0)
     except InvalidInput as error:
         raise InvalidInput(error.detail, pointer=f"/parts/{n}{error.pointer}") from None
 
@@ -363,7 +365,7 @@ def _measure_body(rule: Rule) -> dict[str, Any]:
 
 
 def _default_kinds(family: Family) -> tuple[Kind, ...]:
-    return tuple(Kind) if family is Family.SAFETY else (Kind.COMPLAINT, Kind.RETURN)
+    return tuple(Kind) if family is Family.SAFETY else DEFAULT_KINDS
 
 
 def applicable(

@@ -35,6 +35,8 @@ def _within_room(lines: list[Link]) -> list[Link]:
 
 def _line(place: int, one: DigestEntryFacts, say: Wording) -> Link:
     news, case, scope = say.word("subject", one["kind"]), one.get("case"), one.get("scope")
+    if (feed := one.get("feed")) and say.knows("subject", one["kind"]):
+        news = say.say(f"subject.{one['kind']}", name=clip(feed, 60))
     if case:
         sku = clip(scope["sku"] if scope else "", 60)
         news = say.say("digest.line", case=clip(case, 40), news=news, sku=sku)

@@ -11,6 +11,13 @@ from freezeguard.notices.approvals import (
     remedy_proposed,
     remedy_returned,
 )
+from freezeguard.notices.detecting import (
+    feed_silent,
+    feed_speaks,
+    suppressed,
+    suppression_ended,
+    suppression_ending,
+)
 from freezeguard.notices.digest import digest
 from freezeguard.notices.endpoints import webhook_disabled, webhook_failing
 from freezeguard.notices.letter import Block, Body, Letter, Paragraph, Section
@@ -21,6 +28,7 @@ from freezeguard.notices.news import (
     order_registered,
     revocation_registered,
 )
+from freezeguard.notices.rules import rule_proposed, shadow_digest
 from freezeguard.notices.sections import (
     about,
     by_hand,
@@ -56,12 +64,14 @@ from freezeguard.ports.notice_facts import (
     DismissedFacts,
     ExpiredFacts,
     FalseAlarmFacts,
+    FeedNoticeFacts,
     FrozenConfirmedFacts,
     ManualTaskFacts,
     NoticeFacts,
     ReasonFacts,
     ReleasedFacts,
     ReleaseRefusedFacts,
+    SuppressionNoticeFacts,
     SuspectedFacts,
     WaitingFacts,
 )
@@ -73,6 +83,11 @@ _SUBJECT = 300
 LAST_WORDS = frozenset({"delisted", "closed", "false_alarm", "appeal_upheld", "expired",
                         "dismissed", "outcome", "merged"})
 """Notices of a case that has ended: it takes no answers any more, so none are invited."""
+
+
+ABOUT_RULES = frozenset({"rule_proposed", "shadow_digest"})
+PAGES = {"entries": "cases", "proposal": "proposals", "rules": "shadows"}
+"""Where to look, by a fact that only notices of this sort have."""
 
 
 def letter_of(kind: str, facts: Mapping[str, Any], say: Wording) -> Letter:
@@ -118,6 +133,15 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
         return clip(say.count("digest.subject", number, shop=clip(facts["shop"], 60)), _SUBJECT)
     if "url" in facts:
         return clip(say.say(f"subject.{kind}", url=clip(facts["url"], 200)), _SUBJECT)
+    if kind in ABOUT_RULES:
+        rule = clip(facts.get("rule", ""), 100)
+        return clip(say.say(f"subject.{kind}", rule=rule), _SUBJECT)
+    if "feed" in facts:
+        name = clip(cast("FeedNoticeFacts", facts)["feed"]["name"], _SHORT)
+        return clip(say.say(f"subject.{kind}", name=name), _SUBJECT)
+    if "suppression" in facts:
+        what = suppressed(cast("SuppressionNoticeFacts", facts)["suppression"], say)
+        return clip(say.say(f"subject.{kind}", what=what), _SUBJECT)
     if "case" not in facts:
         budget = cast("BudgetSpentFacts", facts)["budget"]
         return clip(
@@ -158,8 +182,12 @@ def _access(facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
     """
     if "url" in facts:
         return links([(say.say("frame.open_webhooks"), facts["link"])])
+    if "feed" in facts or "suppression" in facts:
+        page = "feeds" if "feed" in facts else "suppressions"
+        typed = Paragraph(say.say(f"frame.show_{page}"))
+        return (typed, *links([(say.say("frame.open_docs"), facts["link"])]))
     if "case" not in facts:
-        page = "cases" if "entries" in facts else "queue"
+        page = next((name for fact, name in PAGES.items() if fact in facts), "queue")
         typed = Paragraph(say.say(f"frame.show_{page}"))
         return (typed, *links([(say.say(f"frame.open_{page}"), facts["link"])]))
     case = clip(facts["case"], _SHORT)
@@ -206,6 +234,10 @@ def suspected(facts: SuspectedFacts, say: Wording) -> Body:
     opening = [intro(facts, say, "suspected.intro")]
     if facts.get("budget_spent"):
         opening.append(Paragraph(say.say("suspected.budget")))
+    if doubted := facts["reason"].get("doubted"):
+        names = ", ".join(clip(one["source"], 80) for one in doubted[:10])
+        most = say.percent(max(one["trust"] for one in doubted))
+        opening.append(Paragraph(say.say("suspected.doubted", source=names, trust=most)))
     opening.append(Paragraph(say.say(pause, time=expires)))
     asked = ", ".join(clip(name, 80) for name in (facts.get("asked") or [])[:10])
     waiting = section(say, "todo", rows(say, [("expires", expires), ("asked", asked)]))
@@ -467,6 +499,12 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "revocation_registered": revocation_registered,
     "digest": digest,
     **{kind: news_of(kind) for kind in NEWS},
+    "rule_proposed": rule_proposed,
+    "shadow_digest": shadow_digest,
+    "feed_silent": feed_silent,
+    "feed_speaks": feed_speaks,
+    "suppression_ending": suppression_ending,
+    "suppression_ended": suppression_ended,
     "webhook_failing": webhook_failing,
     "webhook_disabled": webhook_disabled,
 }

@@ -94,6 +94,15 @@ class RiseFacts(TypedDict, total=False):
     rate: float
 
 
+class DoubtedFacts(TypedDict):
+    """A source that is trusted too little to stop a sale by itself, with its recent cases."""
+
+    source: str
+    trust: float
+    confirmed: float
+    false_alarms: float
+
+
 class ReasonFacts(TypedDict):
     """A case's reason: `sentence` says why; the rest are the figures or the pull behind it.
 
@@ -114,6 +123,7 @@ class ReasonFacts(TypedDict):
     exposure: NotRequired[int | None]
     tightened: NotRequired[bool | None]
     details: NotRequired[RiseFacts | None]
+    doubted: NotRequired[list[DoubtedFacts] | None]
     reason_code: NotRequired[str | None]
     comment: NotRequired[str | None]
 
@@ -463,6 +473,48 @@ class BudgetSpentFacts(NoticeFacts):
     resumes_at: NotRequired[str | None]
 
 
+class FeedFacts(TypedDict):
+    """A feed: when it was last heard, how many signals a day are usual, how long it may be silent.
+
+    `max_silence` is in seconds, absent where chance decides.
+    """
+
+    source: str
+    name: str
+    heard: NotRequired[str | None]
+    silent_since: NotRequired[str | None]
+    usual_per_day: NotRequired[float | None]
+    max_silence: NotRequired[float | None]
+
+
+class FeedNoticeFacts(NoticeFacts):
+    """`feed_silent`, `feed_speaks`, to the default owner and admins."""
+
+    feed: FeedFacts
+
+
+class SuppressionFacts(TypedDict):
+    """A suppression: of what, why, by whom, until when; how much it held back, and which SKUs."""
+
+    id: str
+    cause: str
+    author: str
+    until: str
+    crossings: int
+    skus: int
+    named: list[str]
+    sku: NotRequired[str | None]
+    vendor: NotRequired[str | None]
+    category: NotRequired[str | None]
+    rule: NotRequired[str | None]
+
+
+class SuppressionNoticeFacts(NoticeFacts):
+    """`suppression_ending`, `suppression_ended`: to its author and who answers for its SKUs."""
+
+    suppression: SuppressionFacts
+
+
 class VendorReminderFacts(CaseNoticeFacts):
     """`vendor_reminder`, to the vendor or its second contact: nothing was heard `silent_since`.
 
@@ -734,7 +786,7 @@ class LegalClockFacts(CaseNoticeFacts):
 class DigestEntryFacts(TypedDict):
     """One notice of a digest: its kind, and what its line says; `due` is by when it asks.
 
-    Entries without a case are about the shop as a whole.
+    Entries without a case are about the shop as a whole, or about the `feed` of that name.
     """
 
     kind: str
@@ -743,12 +795,49 @@ class DigestEntryFacts(TypedDict):
     case: NotRequired[str | None]
     scope: NotRequired[ScopeFacts | None]
     due: NotRequired[str | None]
+    feed: NotRequired[str | None]
 
 
 class DigestFacts(NoticeFacts):
     """`digest`: what would have been many mails in a short time, in order, as one."""
 
     entries: list[DigestEntryFacts]
+
+
+class RuleProposedFacts(NoticeFacts):
+    """`rule_proposed`, to who may agree: a change that loosens a rule, in which ways, until when.
+
+    `by` is the name of who proposed it; `loosens` are the lines of `domain.rulechanges`.
+    """
+
+    rule: str
+    proposal: str
+    by: str
+    loosens: list[str]
+    expires_at: str
+
+
+class ShadowFiguresFacts(TypedDict):
+    """One shadow rule in numbers, as `domain.shadowing.Comparison` has them."""
+
+    rule: str
+    version: int
+    since: str
+    would_freeze: int
+    by_rules: int
+    by_pulls: int
+    only_here: int
+    missed: int
+    days_earlier: float | None
+    false_alarms: int
+    confirmed: int
+
+
+class ShadowDigestFacts(NoticeFacts):
+    """`shadow_digest`, to analysts once a week: every shadow rule over the last `days`."""
+
+    days: int
+    rules: list[ShadowFiguresFacts]
 
 
 class WebhookFacts(NoticeFacts):
@@ -821,6 +910,12 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "review_due": ReviewDueFacts,
         "legal_clock": LegalClockFacts,
         "digest": DigestFacts,
+        "rule_proposed": RuleProposedFacts,
+        "shadow_digest": ShadowDigestFacts,
+        "feed_silent": FeedNoticeFacts,
+        "feed_speaks": FeedNoticeFacts,
+        "suppression_ending": SuppressionNoticeFacts,
+        "suppression_ended": SuppressionNoticeFacts,
         "webhook_failing": WebhookFacts,
         "webhook_disabled": WebhookFacts,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -98,6 +98,44 @@ class Vendor:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardHour:
+    """How many new signals a source sent in an hour, by the time of receipt, the last `last_at`."""
+
+    source: str
+    hour: datetime
+    signals: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A source as it stands: when it was heard, and since when it is silent beyond chance.
+
+    `trust` is what an admin gave it; `max_silence` the longest silence that is no alarm, None for
+    what chance allows. A source that never sent a signal was never heard.
+    """
+
+    source: str
+    name: str
+    trust: float = 1.0
+    false_alarms: int = 0
+    max_silence: timedelta | None = None
+    first_heard_at: datetime | None = None
+    last_heard_at: datetime | None = None
+    silent_since: datetime | None = None
+    usual_per_day: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What a suppression has held back: crossings, and SKUs, some of them by name."""
+
+    crossings: int = 0
+    skus: int = 0
+    named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """Detection is held back for a cause, by an author, until a moment; never for safety."""
 
@@ -111,6 +149,26 @@ class Suppression:
     category: str | None = None
     rule_id: str | None = None
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change of a rule that loosens what is frozen, and waits for a second person.
+
+    `base_version` is that of the rule that the proposer saw, 0 where there was none; `loosens` says
+    in which ways less would be frozen. `outcome` is None until somebody decides.
+    """
+
+    id: UUID
+    rule_id: str
+    base_version: int
+    body: Json
+    loosens: tuple[str, ...]
+    proposed_by: str
+    proposed_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None = None
+    outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,12 @@ from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.record import Case, ProbationRecord, Promises, Vote
 from freezeguard.domain.rules import Rule, RuleScope
 from freezeguard.domain.scope import Scope
+from freezeguard.domain.shadowing import Sighting
 from freezeguard.domain.signals import Signal
+from freezeguard.domain.trust import Verdict
 from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.evidence import StoredEvidence
+from freezeguard.ports.learning import Learning
 from freezeguard.ports.privacy import Retention, Subjects
 from freezeguard.ports.rows import (
     Announced,
@@ -34,6 +37,9 @@ from freezeguard.ports.rows import (
     Clock,
     Credential,
     Digest,
+    Feed,
+    HeardHour,
+    HeldBack,
     Hold,
     HoldChange,
     Json,
@@ -41,6 +47,7 @@ from freezeguard.ports.rows import (
     Notice,
     Pending,
     Prelude,
+    Proposal,
     RejectedSignal,
     Sku,
     Slot,
@@ -568,6 +575,24 @@ class Detection(Protocol):
         """Store a new version; return its number. Raises the revision of all rules."""
         ...
 
+    async def lock_rules(self) -> None:
+        """Take the lock that orders changes of rules; what is read afterwards stays as it is."""
+        ...
+
+    async def add_proposal(self, proposal: Proposal) -> None:
+        """Store a proposal; an earlier one of this person for the same rule is withdrawn."""
+        ...
+
+    async def proposals(self, now: datetime) -> list[Proposal]:
+        """Return the proposals that wait for a second person and may still be approved."""
+        ...
+
+    async def proposal(self, proposal_id: UUID) -> Proposal | None: ...
+
+    async def decide_proposal(
+        self, proposal_id: UUID, outcome: str, by: str, now: datetime
+    ) -> None: ...
+
     async def marked_revision(self) -> int:
         """Return up to which revision of the rules all that they concern was asked for."""
         ...
@@ -582,6 +607,23 @@ class Detection(Protocol):
 
     async def add_suppression(self, suppression: Suppression) -> None: ...
 
+    async def ending_suppressions(
+        self, now: datetime, before: timedelta
+    ) -> list[Suppression]:
+        """Return, each only once, the suppressions that end soon.
+
+        So long before the end, or in the last fifth of a shorter one.
+        """
+        ...
+
+    async def suppressions_over(self, now: datetime) -> list[Suppression]:
+        """Return, each only once, the suppressions that are over."""
+        ...
+
+    async def held_back(self, suppression: Suppression, until: datetime) -> HeldBack:
+        """Return what a suppression has held back until a moment."""
+        ...
+
     async def end_suppression(self, suppression_id: UUID, now: datetime) -> bool: ...
 
     async def add_crossing(
@@ -590,6 +632,13 @@ class Detection(Protocol):
     ) -> None: ...
 
     async def crossings(self, sku: str) -> list[Json]: ...
+
+    async def sightings(self, rule: Rule, bound: float, since: datetime) -> list[Sighting]:
+        """Return what a shadow rule would have frozen since then, beside what was stopped.
+
+        One entry a SKU, in their order; `bound` is what a crossing that freezes names as its bound.
+        """
+        ...
 
     async def spent_by_key(self, credential: str, since: datetime) -> int: ...
 
@@ -818,9 +867,9 @@ class MasterData(Protocol):
         """Return those of some categories that no SKU has; none where there is no SKU at all."""
         ...
 
-    async def put_source(self, source: str, name: str, trust: float, now: datetime) -> None: ...
-
-    async def source(self, source: str) -> Json | None: ...
+    async def put_source(self, feed: Feed, now: datetime) -> None:
+        """Store what an admin says of a source: name, trust, how long it may be silent."""
+        ...
 
 
 class Record(Protocol):
@@ -834,6 +883,62 @@ class Record(Protocol):
     async def entries(
         self, subject: str | None, before: int | None, limit: int
     ) -> list[Json]: ...
+
+
+class Sources(Protocol):
+    """Feeds: when they speak, whether they fell silent, and what became of their cases."""
+
+    async def note_heard(self, heard: Sequence[HeardHour], keep: timedelta) -> None:
+        """Add to what was heard; hours that lie further back than `keep` are forgotten."""
+        ...
+
+    async def listen(
+        self, now: datetime, longest_gap: timedelta, every: timedelta
+    ) -> datetime | None:
+        """Note that a replica is there to hear; return since when one is, without a longer gap.
+
+        None where another one has looked a shorter time ago than `every`.
+        """
+        ...
+
+    async def quiet(
+        self, since: datetime, now: datetime, learned: timedelta
+    ) -> list[tuple[Feed, Sequence[datetime]]]:
+        """Return sources not heard since a moment, or for longer than they may be silent.
+
+        Each with the hours in which it spoke, so far back from when it was last heard.
+        """
+        ...
+
+    async def mark_silent(self, source: str, last_heard_at: datetime) -> bool:
+        """Note that a source is silent; False where it was heard, or noted, meanwhile."""
+        ...
+
+    async def speaking_again(self) -> list[Feed]:
+        """Note of the silent sources that were heard since that they speak; return them."""
+        ...
+
+    async def silent(self) -> int:
+        """Return how many sources are silent."""
+        ...
+
+    async def listed(self, source: str | None = None) -> list[Feed]:
+        """Return every source that is registered or was heard, or the one that is named."""
+        ...
+
+    async def silent_of_case(self, case_id: UUID) -> dict[str, datetime]:
+        """Return the sources of a case's complaints, where all of them are silent, since when."""
+        ...
+
+    async def judge(self, case_id: UUID, now: datetime, *, were_right: bool) -> None:
+        """Note for the sources of what counted for a case whether they were right."""
+        ...
+
+    async def verdicts(
+        self, since: datetime
+    ) -> Mapping[str, tuple[float, Sequence[Verdict]]]:
+        """Return each source's given trust, and what became of its cases since a moment."""
+        ...
 
 
 class Transaction(Protocol):
@@ -852,9 +957,11 @@ class Transaction(Protocol):
     record: Record
     subjects: Subjects
     retention: Retention
+    learning: Learning
     evidence: StoredEvidence
     chain: AuditChain
     webhooks: Webhooks
+    sources: Sources
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

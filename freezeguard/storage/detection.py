@@ -1,12 +1,17 @@
 """Rules, suppressions, crossings, and the governor's ledger."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
+import asyncpg
+
+from freezeguard.domain.people import System
 from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.record import Case
 from freezeguard.domain.rules import Rule, read_rule
-from freezeguard.ports.rows import Json, Suppression
+from freezeguard.domain.shadowing import ENDINGS, Sighting, Stop
+from freezeguard.ports.rows import HeldBack, Json, Proposal, Suppression
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
@@ -45,6 +50,28 @@ class PostgresDetection:
         )
         return int(version)
 
+    async def lock_rules(self) -> None:
+        await self._connection.execute(SQL["lock_rules"])
+
+    async def add_proposal(self, proposal: Proposal) -> None:
+        one = proposal
+        await self._connection.execute(
+            SQL["add_proposal"], one.id, one.rule_id, one.base_version, one.body, one.loosens,
+            one.proposed_by, one.proposed_at, one.expires_at,
+        )  # fmt: skip
+
+    async def proposals(self, now: datetime) -> list[Proposal]:
+        return [_proposal(row) for row in await self._connection.fetch(SQL["proposals"], now)]
+
+    async def proposal(self, proposal_id: UUID) -> Proposal | None:
+        row = await self._connection.fetchrow(SQL["proposal"], proposal_id)
+        return None if row is None else _proposal(row)
+
+    async def decide_proposal(
+        self, proposal_id: UUID, outcome: str, by: str, now: datetime
+    ) -> None:
+        await self._connection.execute(SQL["decide_proposal"], proposal_id, now, by, outcome)
+
     async def marked_revision(self) -> int:
         return int(await self._connection.fetchval(SQL["marked_revision"]) or 0)
 
@@ -72,6 +99,25 @@ class PostgresDetection:
         status = await self._connection.execute(SQL["end_suppression"], suppression_id, now)
         return affected(status) == 1
 
+    async def ending_suppressions(
+        self, now: datetime, before: timedelta
+    ) -> list[Suppression]:
+        rows = await self._connection.fetch(SQL["ending_suppressions"], now, before)
+        return [Suppression(*row) for row in rows]
+
+    async def suppressions_over(self, now: datetime) -> list[Suppression]:
+        rows = await self._connection.fetch(SQL["suppressions_over"], now)
+        return [Suppression(*row) for row in rows]
+
+    async def held_back(self, suppression: Suppression, until: datetime) -> HeldBack:
+        await self._writes.before_reading("crossings")
+        one = suppression
+        row = await self._connection.fetchrow(
+            SQL["held_back"], one.sku, one.vendor, one.category, one.rule_id, one.created_at, until
+        )
+        assert row is not None  # noqa: S101 - an aggregate without groups is one row
+        return HeldBack(row["crossings"], row["skus"], tuple(row["named"] or ()))
+
     async def add_crossing(
         self, crossing_id: UUID, crossing: Crossing, known_at: datetime, outcome: str,
         case_id: UUID | None,
@@ -88,6 +134,14 @@ class PostgresDetection:
         await self._writes.before_reading("crossings")
         return [in_json_types(row) for row in await self._connection.fetch(SQL["crossings"], sku)]
 
+    async def sightings(self, rule: Rule, bound: float, since: datetime) -> list[Sighting]:
+        scope = rule.scope
+        rows = await self._connection.fetch(
+            SQL["sightings"], rule.id, rule.version, bound, since, scope.category, scope.vendor,
+            scope.sku,
+        )  # fmt: skip
+        return [Sighting(row["sku"], row["said_at"], _stop(row)) for row in rows]
+
     async def spent_by_key(self, credential: str, since: datetime) -> int:
         await self._writes.before_reading("automatic_freezes")
         return int(await self._connection.fetchval(SQL["spent_by_key"], credential, since))
@@ -102,3 +156,14 @@ class PostgresDetection:
 
     async def alert_once(self, name: str, now: datetime, every: timedelta) -> bool:
         return bool(await self._connection.fetchval(SQL["alert_once"], name, now, every))
+
+
+def _proposal(row: asyncpg.Record) -> Proposal:
+    return Proposal(**{**row, "loosens": tuple(row["loosens"])})
+
+
+def _stop(row: asyncpg.Record) -> Stop | None:
+    if row["stopped_at"] is None:
+        return None
+    by: Literal["rule", "pull"] = "rule" if row["actor"] == System.DETECTOR else "pull"
+    return Stop(row["stopped_at"], by, row["lane"], row["number"], ENDINGS.get(row["state"]))

@@ -7,7 +7,7 @@ from decimal import Decimal
 import asyncpg
 
 from freezeguard.domain.record import Case
-from freezeguard.ports.rows import Json, Pending, Prelude, Sku, Surroundings, Vendor
+from freezeguard.ports.rows import Feed, Pending, Prelude, Sku, Surroundings, Vendor
 from freezeguard.storage.cases import case_of
 from freezeguard.storage.connection import Connection, Statements
 from freezeguard.storage.deferred import DeferredWrites
@@ -16,7 +16,7 @@ from freezeguard.storage.holds import hold_of
 from freezeguard.storage.objects import object_of, waiver_of
 from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
-from freezeguard.storage.rows import in_json_types, money
+from freezeguard.storage.rows import money
 from freezeguard.storage.signals import observed_of
 
 SQL = queries("masterdata")
@@ -147,12 +147,10 @@ class PostgresMasterData:
         rows = await self._connection.fetch(SQL["categories_without_skus"], sorted(categories))
         return [row["asked"] for row in rows]
 
-    async def put_source(self, source: str, name: str, trust: float, now: datetime) -> None:
-        await self._connection.execute(SQL["put_source"], source, name, trust, now)
-
-    async def source(self, source: str) -> Json | None:
-        row = await self._connection.fetchrow(SQL["source"], source)
-        return None if row is None else in_json_types(row)
+    async def put_source(self, feed: Feed, now: datetime) -> None:
+        await self._connection.execute(
+            SQL["put_source"], feed.source, feed.name, feed.trust, feed.max_silence, now
+        )
 
 
 def _sku(row: asyncpg.Record) -> Sku:

@@ -11,6 +11,7 @@ from freezeguard.storage.detection import PostgresDetection
 from freezeguard.storage.digests import PostgresDigests
 from freezeguard.storage.evidence import PostgresEvidence
 from freezeguard.storage.holds import PostgresHolds
+from freezeguard.storage.learning import PostgresLearning
 from freezeguard.storage.mails import PostgresMails
 from freezeguard.storage.masterdata import PostgresMasterData
 from freezeguard.storage.notices import PostgresNotices
@@ -20,6 +21,7 @@ from freezeguard.storage.queries import queries
 from freezeguard.storage.record import PostgresRecord
 from freezeguard.storage.retention import PostgresRetention
 from freezeguard.storage.signals import PostgresSignals
+from freezeguard.storage.sources import PostgresSources
 from freezeguard.storage.subjects import PostgresSubjects
 from freezeguard.storage.violations import reraise
 from freezeguard.storage.webhooks import PostgresWebhooks
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from freezeguard.ports import privacy
     from freezeguard.ports import storage as port
     from freezeguard.ports.auditchain import AuditChain
+    from freezeguard.ports.learning import Learning
     from freezeguard.ports.webhooks import Webhooks
 
 SQL = queries("transaction")
@@ -58,8 +61,10 @@ class PostgresTransaction:
         self.record: port.Record = PostgresRecord(statements, writes)
         self.subjects: privacy.Subjects = PostgresSubjects(statements, writes)
         self.retention: privacy.Retention = PostgresRetention(statements)
+        self.learning: Learning = PostgresLearning(statements)
         self.evidence: evidence_port.StoredEvidence = PostgresEvidence(statements)
         self.chain: AuditChain = PostgresAuditChain(statements, writes)
+        self.sources: port.Sources = PostgresSources(statements, writes)
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
 
     async def notify(self, topic: str) -> None:

@@ -68,16 +68,13 @@ SELECT asked
  ORDER BY asked;
 
 -- name: put_source
--- Store a source; its false alarms stay counted.
-INSERT INTO sources (source, name, trust, updated_at) VALUES ($1, $2, $3, $4)
+-- Store a source; its false alarms stay counted, and what was heard of it.
+INSERT INTO sources (source, name, trust, max_silence, updated_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (source) DO UPDATE SET
     name = excluded.name,
     trust = excluded.trust,
+    max_silence = excluded.max_silence,
     updated_at = excluded.updated_at;
-
--- name: source
--- Return a source.
-SELECT source, name, trust, false_alarms, updated_at FROM sources WHERE source = $1;
 
 -- name: prelude
 -- Return what every evaluation of a SKU starts from, and take its request for one. Where a reach

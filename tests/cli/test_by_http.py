@@ -79,6 +79,9 @@ async def test_feeds_and_holds_are_shown(rig: Rig, tmp_path: Path) -> None:
     await root.run("sources", "put", "forum", "--title", "The forum")
     changed = await root.run("sources", "put", "forum", "--trust", "0.5", "--json")
     shown = await owen.run("sources", "show", "forum")
+    allowed = await root.run("sources", "put", "forum", "--max-silence", "6h", "--json")
+    learned = await root.run("sources", "put", "forum", "--max-silence", "none", "--json")
+    listed = await owen.run("sources", "list")
     empty = await owen.run("holds")
     await rig.complain("SKU-000001")
     case = await rig.in_state("SKU-000001", "frozen")
@@ -89,6 +92,9 @@ async def test_feeds_and_holds_are_shown(rig: Rig, tmp_path: Path) -> None:
     assert 4 == unknown.code
     assert ("The forum", 0.5) == (changed.document["name"], changed.document["trust"])
     assert "The forum" in shown.out
+    assert ("6h", 0.5) == (allowed.document["max_silence"], allowed.document["trust"])
+    assert ("The forum", None) == (learned.document["name"], learned.document["max_silence"])
+    assert "forum" in listed.out
     assert "everything may be sold" in empty.err
     assert "SKU-000001" in held.out
     assert case["id"] in held.out

@@ -222,6 +222,33 @@ def test_no_crossing_is_missed_for_speed(drawn, units, bound):
     _no_crossing_is_missed(_stream(drawn), units, bound)
 
 
+@given(DAYS, UNITS, st.floats(1.5, 1e6), st.integers(1, 7))
+@example([(day, name, 1) for day in (-300, -70, -40, -3, -1) for name in "abc"], None, 50.0, 1)
+def test_signals_that_are_read_late_say_the_same(drawn, units, bound, least):
+    """Too few to cross anything, they wait; whoever is read at once says the same, to the bit."""
+    by = rule(bound=bound, min_customers=least)
+    background = Background(PRIORS, UnitsByDay.of(units or ()))
+    waiting, prompt = (LikelihoodTracker(by, background, bound) for _ in range(2))
+
+    for one in _stream(drawn):
+        seen = waiting.take(one)
+        assert seen == prompt.take(one)
+        prompt.spare()  # what can be spared is told from all signals: it reads those that wait
+        if seen.sufficient:
+            assert waiting.finding() == prompt.finding()
+
+    assert waiting.spare() == prompt.spare()
+
+
+@pytest.mark.parametrize(("first", "is_read"), [(-60, True), (-61, False)])
+def test_a_window_that_just_holds_enough_is_read(first, is_read):
+    """Signals wait only while the window, up to its very first day, can't hold enough customers."""
+    tracker = LikelihoodTracker(rule(min_customers=5), Background(PRIORS), 0.0)
+    stream = complaints(-500, -400, -300, -200, first, -3, -2, -1, 0)
+
+    assert [tracker.take(one).sufficient for one in stream] == [*[False] * 8, is_read]
+
+
 def test_customers_who_return_are_beginnings_of_their_own():
     """After a flood of units a sum is next to nothing; what comes back is not times nothing."""
     first = [on(day, name) for day in range(3) for name in "abcdef"]

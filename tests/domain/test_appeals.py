@@ -53,7 +53,8 @@ def test_two_delist_for_good(state):
     )
     assert {"until": until, "decided_at": NOW.isoformat()} == after.appeal
     assert [
-        fx.VoidVotes("used"), fx.JudgeSignals(), fx.SettlePromise("withdrawn")
+        fx.VoidVotes("used"), fx.JudgeSignals(), fx.JudgeSources(were_right=True),
+        fx.SettlePromise("withdrawn"),
     ] == beside_clocks(second)
     told = {"why": "it burns", "appeal_until": until}
     assert [

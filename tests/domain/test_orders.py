@@ -155,6 +155,7 @@ def test_compliance_and_a_manager_lift_a_revoked_order(state, first, second):
         lifted.case.state, lifted.case.lane, lifted.case.decided_by
     )
     assert fx.ReleaseHold() in lifted.effects
+    assert not [one for one in lifted.effects if isinstance(one, fx.JudgeSources)]
 
 
 @pytest.mark.parametrize(("first", "second"), [(COL, COLLEAGUE), (MIA, TOM), (TOM, MIA)])

@@ -214,7 +214,7 @@ def test_one_approver_reinstates_an_ordinary_case():
     )
     assert [
         fx.VoidVotes("used"), fx.JudgeSignals(), fx.SettlePromise("kept"), fx.ReleaseHold(),
-        fx.CloseTasks("stop"),
+        fx.CloseTasks("stop"), fx.JudgeSources(were_right=True),
     ] == without_clocks(approved)
     assert ("mia",) == after.decided_by
 
@@ -286,6 +286,18 @@ def test_complaints_that_were_not_about_the_item_teach_nothing(code):
     declared = give(case_in("frozen"), Command.DECLARE_FALSE_ALARM, OWEN, {"reason_code": code})
 
     assert fx.JudgeSignals(usual=False) in declared.effects
+
+
+@pytest.mark.parametrize(
+    ("code", "against"),
+    [("wrong_item", True), ("abuse", True), ("duplicate_evidence", True),
+     ("delivery_fault", False), ("rule_error", False)],
+)
+def test_what_speaks_against_the_source(code, against):
+    """Abuse, doubles and the wrong item are the source's; a carrier or a rule is not its fault."""
+    declared = give(case_in("frozen"), Command.DECLARE_FALSE_ALARM, OWEN, {"reason_code": code})
+
+    assert against is (fx.JudgeSources(were_right=False) in declared.effects)
 
 
 @pytest.mark.parametrize(

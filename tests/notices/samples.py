@@ -105,6 +105,21 @@ REMEDY = {
     "preventive_action": "Pressure sensor stops the line.",
 }
 VERIFICATION = {"result": "50 of 50 reworked units held 80 N for 60 s."}
+SHOP: dict[str, Any] = {
+    "audience": "staff",
+    "recipient": "Maria Keller",
+    "shop": "Example Shop",
+    "link": "https://freezeguard.example/docs",
+    "at": "2025-11-22T13:05:00+00:00",
+    "contact": {"name": "Quality desk", "address": "quality@shop.example"},
+    "steps": [],
+}
+SUPPRESSION = {
+    "id": "0199f0a2-7c1e-7000-8000-0123456789ab", "sku": SKU, "vendor": "northwind",
+    "category": "kitchen", "rule": "five-customers", "cause": "A wrong photo, mended today.",
+    "author": "Quin Analyst", "until": "2025-11-23T13:05:00+00:00", "crossings": 7, "skus": 2,
+    "named": [SKU, "MUG-1"],
+}
 OBJECT = {
     "catalogue": "shop-fr",
     "remote_id": "gid://1234567890",
@@ -251,6 +266,23 @@ SAMPLES: dict[str, dict[str, Any]] = {
             {"case": "FG-1044", "sku": "MUG-2", "sentence": "6 complaints within 1 day."},
         ],
     },
+    "feed_silent": {
+        **SHOP,
+        "feed": {
+            "source": "helpdesk", "name": "Help desk, all languages",
+            "heard": "2025-11-22T09:12:00+00:00", "usual_per_day": 41.5, "max_silence": 7200.0,
+        },
+    },
+    "feed_speaks": {
+        **SHOP,
+        "feed": {
+            "source": "helpdesk", "name": "Help desk, all languages",
+            "heard": "2025-11-22T18:30:00+00:00", "silent_since": "2025-11-22T09:12:00+00:00",
+            "usual_per_day": 41.5,
+        },
+    },
+    "suppression_ending": {**SHOP, "suppression": SUPPRESSION},
+    "suppression_ended": {**SHOP, "suppression": SUPPRESSION},
     "evidence_attached": {
         **STAFF,
         "name": "tear-test-L8.pdf",
@@ -355,6 +387,26 @@ SAMPLES: dict[str, dict[str, Any]] = {
             for place, kind in enumerate(("statement_of_reasons", "frozen_confirmed", "update"))
         ],
     },
+    "rule_proposed": {
+        **{key: CASE[key] for key in ("shop", "at", "contact")},
+        "audience": "staff", "recipient": "Maria Keller", "steps": [],
+        "link": "https://freezeguard.example/v1/rules/proposals", "rule": "five-customers",
+        "proposal": "01936a1e-0000-7000-8000-000000000001", "by": "Sam Roe",
+        "loosens": ["bound: 5 → 8", "window: 30d → 7d"], "expires_at": SOON,
+    },
+    "shadow_digest": {
+        **{key: CASE[key] for key in ("shop", "at", "contact")},
+        "audience": "staff", "recipient": "Maria Keller", "steps": [],
+        "link": "https://freezeguard.example/v1/rules/shadow", "days": 30,
+        "rules": [
+            {
+                "rule": f"calm-{place}", "version": 2, "since": TOLD, "would_freeze": 1_220,
+                "by_rules": 9, "by_pulls": 2, "only_here": 1_209, "missed": 3,
+                "days_earlier": days, "false_alarms": 1, "confirmed": 4,
+            }
+            for place, days in enumerate((2.25, -1.0, None))
+        ],
+    },
     "webhook_failing": {
         **WEBHOOK,
         "failing_since": "2025-11-21T13:00:00+00:00",
@@ -365,6 +417,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{kind: (kind, facts) for kind, facts in SAMPLES.items()},
+    "shadow digest: many rules": (
+        "shadow_digest",
+        {**SAMPLES["shadow_digest"], "rules": SAMPLES["shadow_digest"]["rules"] * 8},
+    ),
     "statement: risen": (
         "statement_of_reasons",
         {
@@ -570,6 +626,23 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         {**SAMPLES["frozen_confirmed"], "catalogues": [{"name": "shop-de"} for _ in range(11)]},
     ),
     "degraded: no instruction": ("degraded", {**SAMPLES["degraded"], "instruction": None}),
+    "suspected: doubted": (
+        "suspected",
+        {**SAMPLES["suspected"], "reason": {**RULE_REASON, "doubted": [
+            {"source": "forum", "trust": 0.42, "confirmed": 0.5, "false_alarms": 3.2},
+        ]}},
+    ),
+    "feed_silent: by chance": (
+        "feed_silent",
+        {**SAMPLES["feed_silent"], "feed": {"source": "helpdesk", "name": "helpdesk"}},
+    ),
+    "suppression_ending: nothing": (
+        "suppression_ending",
+        {**SHOP, "suppression": {**SUPPRESSION, "crossings": 0, "skus": 0, "named": []}},
+    ),
+    "suppression_ended: one": (
+        "suppression_ended", {**SHOP, "suppression": {**SUPPRESSION, "skus": 1, "named": [SKU]}}
+    ),
     "budget_spent: quiet": (
         "budget_spent",
         {
@@ -614,6 +687,13 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "digest: one": (
         "digest", {**SAMPLES["digest"], "entries": SAMPLES["digest"]["entries"][:1]}
+    ),
+    "digest: feeds": (
+        "digest",
+        {**SAMPLES["digest"], "entries": [
+            {"kind": "feed_silent", "at": TOLD, "link": "https://freezeguard.example/docs",
+             "feed": "Help desk"},
+        ]},
     ),
     "digest: for the vendor": ("digest", {**SAMPLES["digest"], "audience": "vendor"}),
     **{

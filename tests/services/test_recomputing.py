@@ -69,7 +69,9 @@ async def test_a_rate_is_recomputed_with_the_units_known_then(rig: Rig) -> None:
     case = await rig.in_state(SKU, "frozen")
     await ship(rig, "u-2", SKU, 10_000)
     body = {name: value for name, value in RATE.items() if name != "id"} | {"bound": 0.5}
-    await rig.call("PUT", "/v1/rules/rate", "quin", json=body)
+    proposed = await rig.call("PUT", "/v1/rules/rate", "quin", json=body)
+    agreed = f"/v1/rules/proposals/{proposed.body['id']}/approve"
+    assert 200 == (await rig.call("POST", agreed, "mara")).status
     found = await recomputed(rig, case)
 
     assert [("rate", 1, True)] == [

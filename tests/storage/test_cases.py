@@ -14,7 +14,7 @@ from freezeguard.domain.record import Case, ProbationRecord, Vote
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity
 from freezeguard.domain.transitions import State
-from freezeguard.ports.rows import CaseFilter, UnitsShipped
+from freezeguard.ports.rows import CaseFilter, Feed, UnitsShipped
 from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from tests.storage.makers import (
@@ -426,7 +426,7 @@ async def test_a_case_without_signals_has_empty_aggregates(database: PostgresDat
 async def test_a_false_alarm_is_scored_once_per_source(database: PostgresDatabase) -> None:
     """Sources whose signals made the crossing are scored; those that were only attached are not."""
     of = await open_case(database)
-    await database.run(lambda tx: tx.master.put_source("shop", "The shop", 0.5, NOW))
+    await database.run(lambda tx: tx.master.put_source(Feed("shop", "The shop", 0.5), NOW))
     await store(database, signal(one_id="1"), signal(one_id="2"), signal(one_id="3", source="mail"),
                 signal(one_id="4", source="idle"))  # fmt: skip
     await attach_all(database, of, {"1", "2", "3"})
@@ -434,9 +434,9 @@ async def test_a_false_alarm_is_scored_once_per_source(database: PostgresDatabas
     await database.run(lambda tx: tx.cases.score_false_alarm(of.id, NOW))
 
     for source, alarms, name in (("shop", 1, "The shop"), ("mail", 1, "mail")):
-        found = await database.run(lambda tx, s=source: tx.master.source(s))
-        assert (alarms, name) == (found["false_alarms"], found["name"])
-    assert await database.run(lambda tx: tx.master.source("idle")) is None
+        [found] = await database.run(lambda tx, s=source: tx.sources.listed(s))
+        assert (alarms, name) == (found.false_alarms, found.name)
+    assert [] == await database.run(lambda tx: tx.sources.listed("idle"))
 
 
 async def test_probation_is_judged_by_what_came_after_the_fix(database: PostgresDatabase) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.people import MachineKey, Person, Right, Role, System
-from freezeguard.ports.rows import Credential, Pending, Prelude, Sku, Vendor
+from freezeguard.ports.rows import Credential, Feed, Pending, Prelude, Sku, Vendor
 from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
 from tests.conftest import CUSTOMER_KEY
@@ -188,14 +188,13 @@ async def test_vendors_and_sources_are_kept(database: PostgresDatabase) -> None:
     for one in (Vendor("acme", "Old"), acme):
         await database.run(lambda tx, one=one: tx.master.put_vendor(one, NOW))
     for trust in (1.0, 0.25):
-        await database.run(lambda tx, t=trust: tx.master.put_source("shop", "Shop", t, NOW))
+        await database.run(lambda tx, t=trust: tx.master.put_source(Feed("shop", "Shop", t), NOW))
 
     assert acme == await database.run(lambda tx: tx.master.vendor("acme"))
     assert await database.run(lambda tx: tx.master.vendor("other")) is None
-    assert {"source": "shop", "name": "Shop", "trust": 0.25, "false_alarms": 0,
-            "updated_at": NOW.isoformat()} == await database.run(
-        lambda tx: tx.master.source("shop")
-    )  # fmt: skip
+    assert [Feed("shop", "Shop", 0.25)] == await database.run(
+        lambda tx: tx.sources.listed("shop")
+    )
 
 
 async def test_an_evaluation_starts_from_one_look(database: PostgresDatabase) -> None:

@@ -217,6 +217,9 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("webhooks", "deliveries", 3, {"webhook_deliveries_by_endpoint",
                                    "webhook_attempts_by_delivery"}),
     ("webhooks", "sent", 3, {"webhook_deliveries_pkey"}),
+    # of its signals this plan shows nothing: where no time is given, no month is looked at
+    ("learning", "heard", 6, {"sku_tallies_pkey", "shipments_by_sku", "skus_pkey",
+                              "cases_open_by_sku"}),
     ("detection", "crossings", 1, {"crossings_once"}),
     ("audit_chain", "head", 0, {"audit_chain_pkey"}),
     ("audit_chain", "highest_seq", 0, {"audit_chain_audit_seq_key"}),

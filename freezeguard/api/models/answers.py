@@ -398,6 +398,80 @@ class RuleOut(Output):
     body: dict[str, Any]
 
 
+class ProposalOut(Output):
+    """A change of a rule that waits for a second person; `loosens` says what would be less."""
+
+    model_config = ConfigDict(title="RuleProposal")
+
+    status: Literal["proposed"] = "proposed"
+    id: str
+    rule: str
+    base_version: int = Field(description="The version that it changes; 0: there is none yet.")
+    body: dict[str, Any]
+    loosens: list[str]
+    proposed_by: str
+    proposed_at: datetime
+    expires_at: datetime
+
+
+class ProposalList(Output):
+    """Every proposal that waits and may still be approved, oldest first."""
+
+    items: list[ProposalOut]
+    next: str | None
+
+
+class ShadowFigures(Output):
+    """What a shadow rule would have done since a moment, in SKUs, beside what was done.
+
+    Of those that it would have frozen, `by_rules` were also stopped by an armed rule, `by_pulls` by
+    a person or a catalogue, `only_here` by nobody. `missed` were stopped by an armed rule of the
+    same lane when this one had said nothing. `days_earlier` is the median of how far it was
+    ahead; below 0 it was behind. `false_alarms` and `confirmed` say how those also stopped ended.
+    """
+
+    rule: str
+    version: int
+    since: datetime
+    until: datetime
+    would_freeze: int
+    by_rules: int
+    by_pulls: int
+    only_here: int
+    missed: int
+    days_earlier: float | None
+    false_alarms: int
+    confirmed: int
+
+
+class ShadowList(Output):
+    """Every shadow rule."""
+
+    items: list[ShadowFigures]
+    next: str | None
+
+
+class SightingOut(Output):
+    """One SKU: when the rule would first have frozen it, and how it was stopped, if it was."""
+
+    model_config = ConfigDict(title="Sighting")
+
+    sku: str
+    would_freeze_at: datetime | None
+    stopped_at: datetime | None
+    stopped_by: Literal["rule", "pull"] | None
+    case: int | None
+    ended: Literal["false_alarm", "confirmed"] | None
+    days_earlier: float | None
+
+
+class ShadowOut(ShadowFigures):
+    """One shadow rule, with the SKUs behind its figures."""
+
+    items: list[SightingOut]
+    next: str | None
+
+
 class RuleList(Output):
     """Every rule."""
 
@@ -442,6 +516,16 @@ class ReviewScores(Output):
     next: str | None
 
 
+class HeldBackOut(Output):
+    """What a suppression has held back until now."""
+
+    model_config = ConfigDict(title="HeldBack")
+
+    crossings: int
+    skus: int
+    named: list[str] = Field(description="Up to ten of the SKUs.")
+
+
 class SuppressionOut(Output):
     """One suppression."""
 
@@ -456,6 +540,7 @@ class SuppressionOut(Output):
     author: str
     created_at: datetime
     expires_at: datetime
+    held_back: HeldBackOut
 
 
 class SuppressionList(Output):
@@ -552,6 +637,18 @@ class KeyList(Output):
     next: str | None
 
 
+class StandingOut(Output):
+    """How far a feed is trusted, by what became of the cases that its signals opened."""
+
+    model_config = ConfigDict(title="Standing")
+
+    trust: float = Field(description="0 to 1: the given trust, weighed with its cases.")
+    confirmed: float = Field(description="Cases that proved right; one 90 days old counts half.")
+    false_alarms: float = Field(
+        description="Those by abuse, doubles or a wrong item, counted in the same way."
+    )
+
+
 class SourceOut(Output):
     """A feed."""
 
@@ -559,8 +656,24 @@ class SourceOut(Output):
 
     source: str
     name: str
-    trust: float
-    false_alarms: int
+    trust: float = Field(description="As an admin gave it.")
+    false_alarms: int = Field(description="All that were ever declared, whatever the cause.")
+    standing: StandingOut
+    max_silence: str | None
+    last_heard_at: datetime | None = Field(description="When it last sent a new signal.")
+    usual_per_day: float | None = Field(
+        description="New signals a day, in the 28 days before it was last heard."
+    )
+    silent_since: datetime | None = Field(
+        description="Silent for longer than chance allows, or than `max_silence`; null: it is not."
+    )
+
+
+class SourceList(Output):
+    """Every feed that is registered or was heard."""
+
+    items: list[SourceOut]
+    next: str | None
 
 
 class AuditEntry(Output):

@@ -22,6 +22,7 @@ from typing_extensions import TypeAliasType
 
 from freezeguard.api.models.fields import (
     GTIN_PATTERN,
+    WINDOW_PATTERN,
     CalendarCode,
     Email,
     FreezeBudget,
@@ -227,5 +228,11 @@ class SourceIn(Input):
 
     title: Title | None = None
     trust: float = Field(
-        1, ge=0, le=1, strict=True, description="0 to 1; kept for weighing evidence."
+        1, ge=0, le=1, strict=True,
+        description="0 to 1. What became of its cases is weighed with it; what only sources below "
+        "`policy.trust_limit` say opens a suspicion and no stop.",
+    )
+    max_silence: str | None = Field(
+        None, pattern=WINDOW_PATTERN, examples=["6h"],
+        description="A longer silence is an alarm; absent: one that chance does not allow.",
     )

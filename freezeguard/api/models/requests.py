@@ -242,6 +242,19 @@ class PreviewIn(Input):
     after: Sku | None = Field(None, description="`next` of the answer before this one.")
 
 
+class PeriodQuery(Input):
+    """How far back."""
+
+    days: int = Field(30, ge=1, le=366)
+
+
+class ShadowQuery(PeriodQuery):
+    """How far back, and which page of the SKUs."""
+
+    limit: int = Field(50, ge=1, le=200)
+    after: Sku | None = Field(None, description="`next` of the answer before this one.")
+
+
 class RuleIn(RuleBody):
     """A new rule, with its id."""
 

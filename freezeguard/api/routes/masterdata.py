@@ -1,16 +1,26 @@
 """SKUs, vendors and sources."""
 
+from datetime import timedelta
+
 from freezeguard.api import batches
 from freezeguard.api.access import Access
 from freezeguard.api.batches import Parsed
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import Accepted, SkuOut, SourceOut, VendorOut
+from freezeguard.api.models.answers import (
+    Accepted,
+    SkuOut,
+    SourceList,
+    SourceOut,
+    StandingOut,
+    VendorOut,
+)
 from freezeguard.api.models.masterdata import SkuIn, SkuRow, SourceIn, VendorIn
 from freezeguard.api.routes.signals import answer
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
-from freezeguard.domain.errors import NotFound, UnknownSku
+from freezeguard.domain.errors import InvalidInput, NotFound, UnknownSku
 from freezeguard.domain.people import Role, actor_name
-from freezeguard.ports.rows import Sku, Vendor
+from freezeguard.domain.rules import format_window, parse_window
+from freezeguard.ports.rows import Feed, Sku, Vendor
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.masterdata.knownskus import known_or_near
 from freezeguard.services.masterdata.registering import (
@@ -89,20 +99,49 @@ class MasterData:
         """Register a feed."""
         sent, now, source = call.body, self._context.now(), call.path["source"]
 
-        async def work(tx: Transaction) -> SourceOut:
-            await tx.master.put_source(source, sent.title or source, sent.trust, now)
-            await tx.record.write(now, actor_name(call.who), "put_source", f"source:{source}")
-            return SourceOut.model_validate(await tx.master.source(source))
+        longest = None if sent.max_silence is None else _silence(sent.max_silence)
+        given = Feed(source, sent.title or source, sent.trust, max_silence=longest)
 
-        return Reply(await self._context.database.run(work))
+        async def work(tx: Transaction) -> Feed:
+            await tx.master.put_source(given, now)
+            await tx.record.write(now, actor_name(call.who), "put_source", f"source:{source}")
+            [stored] = await tx.sources.listed(source)
+            return stored
+
+        stored = await self._context.database.run(work)
+        await self._context.trust.refresh()
+        return Reply(self._source(stored))
+
+    async def sources(self, call: Call[None]) -> Reply:
+        """List feeds."""
+        del call
+        found = await self._context.database.run(lambda tx: tx.sources.listed())
+        return Reply(SourceList(items=[self._source(one) for one in found], next=None))
 
     async def get_source(self, call: Call[None]) -> Reply:
         """Return what is known of a feed."""
         wanted = call.path["source"]
-        found = await self._context.database.run(lambda tx: tx.master.source(wanted))
-        if found is None:
-            raise NotFound(f"Source {wanted} is not registered.")
-        return Reply(SourceOut.model_validate(found))
+        found = await self._context.database.run(lambda tx: tx.sources.listed(wanted))
+        if not found:
+            raise NotFound(f"Source {wanted} is not registered, and nothing was heard of it.")
+        return Reply(self._source(found[0]))
+
+    def _source(self, one: Feed) -> SourceOut:
+        standing = self._context.trust.of(one.source, self._context.now())
+        return SourceOut(
+            source=one.source, name=one.name, trust=one.trust, false_alarms=one.false_alarms,
+            standing=StandingOut(**standing.as_dict()),
+            max_silence=None if one.max_silence is None else format_window(one.max_silence),
+            last_heard_at=one.last_heard_at, usual_per_day=one.usual_per_day,
+            silent_since=one.silent_since,
+        )
+
+
+def _silence(text: str) -> timedelta:
+    try:
+        return parse_window(text)
+    except InvalidInput as error:
+        raise InvalidInput(error.detail, pointer="/max_silence") from None
 
 
 def _sku(one: Sku) -> SkuOut:
@@ -168,6 +207,12 @@ def routes(context: Context) -> list[AnyRoute]:
             method="PUT", path="/v1/sources/{source}", handler=data.put_source,
             tag="Master data", summary="Register a feed", who=ADMIN, body=SourceIn,
             result=SourceOut,
+        ),
+        Route(
+            method="GET", path="/v1/sources", handler=data.sources, tag="Master data",
+            summary="List feeds", who=Access.staff(), result=SourceList,
+            description="When each was last heard, whether it is silent for longer than chance "
+            "allows, and how far it is trusted.",
         ),
         Route(
             method="GET", path="/v1/sources/{source}", handler=data.get_source,

@@ -1,6 +1,7 @@
 """Rules and suppressions."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,26 +9,44 @@ from uuid import UUID
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
 from freezeguard.api.models.answers import (
+    HeldBackOut,
     PreviewOut,
+    ProposalList,
+    ProposalOut,
     RuleList,
     RuleOut,
+    ShadowFigures,
+    ShadowList,
+    ShadowOut,
+    SightingOut,
     SuppressionList,
     SuppressionOut,
     WouldCross,
 )
 from freezeguard.api.models.fields import Label
-from freezeguard.api.models.requests import PreviewIn, RuleBody, RuleIn, SuppressionIn
+from freezeguard.api.models.requests import (
+    PeriodQuery,
+    PreviewIn,
+    RuleBody,
+    RuleIn,
+    ShadowQuery,
+    SuppressionIn,
+)
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import InvalidInput, NotFound
-from freezeguard.domain.people import Actor, Role, actor_name
+from freezeguard.domain.people import Actor, actor_name
 from freezeguard.domain.reasons import Crossing
+from freezeguard.domain.rulechanges import APPROVERS, PROPOSERS
 from freezeguard.domain.rules import read_rule
-from freezeguard.ports.rows import Suppression
+from freezeguard.domain.shadowing import Sighting
+from freezeguard.ports.rows import HeldBack, Proposal, Suppression
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.days import end_of_day
+from freezeguard.services.detecting.shadows import Shadow
 from freezeguard.services.topics import TOPIC_RULES
 
-EDITORS = Access.staff(Role.ANALYST, Role.ADMIN)
+EDITORS = Access.staff(*PROPOSERS)
+AGREEING = Access.staff(*APPROVERS)
 LONGEST = timedelta(days=366)
 PATIENCE = 8.0
 """Seconds after which a preview answers with what it has."""
@@ -47,29 +66,50 @@ class Rules:
 
     async def post(self, call: Call[None, RuleIn]) -> Reply:
         """Create a rule, or a new version of it."""
-        return await self._put(call.body.id, call.body, actor_name(call.who), 201)
+        return await self._put(call.body.id, call.body, call.who, 201)
 
     async def put(self, call: Call[None, RuleBody]) -> Reply:
         """Store a new version of a rule."""
-        return await self._put(call.path["id"], call.body, actor_name(call.who), 200)
+        return await self._put(call.path["id"], call.body, call.who, 200)
 
-    async def _put(self, rule_id: str, sent: RuleBody, by: str, status: int) -> Reply:
-        context, now = self._context, self._context.now()
-        body: dict[str, Any] = {
-            **sent.model_dump(mode="json", exclude_none=True), "id": rule_id,
-        }
-        read_rule(body, 1)
+    async def _put(self, rule_id: str, sent: RuleBody, who: Actor, status: int) -> Reply:
+        body = {**sent.model_dump(mode="json", exclude_none=True), "id": rule_id}
+        stored = await self._context.review.put(who, body)
+        if isinstance(stored, Proposal):
+            return Reply(_proposal(stored), 202)
+        return Reply(_rule(stored), status)
 
-        async def work(tx: Transaction) -> RuleOut:
-            await tx.detection.put_rule(body, by, now)
-            await tx.record.write(now, by, "put_rule", f"rule:{rule_id}", details=body)
-            await tx.notify(TOPIC_RULES)
-            stored = await tx.detection.rule_bodies(rule_id)
-            return _rule(stored[0])
+    async def proposals(self, call: Call[None]) -> Reply:
+        """List the changes of rules that wait for a second person."""
+        del call
+        found = await self._context.review.proposals()
+        return Reply(ProposalList(items=[_proposal(one) for one in found], next=None))
 
-        rule = await context.database.run(work)
-        await context.rules.refresh()
-        return Reply(rule, status)
+    async def approve(self, call: Call[None]) -> Reply:
+        """Agree to a change of a rule that somebody else proposed."""
+        stored = await self._context.review.approve(call.who, _proposal_id(call.path["id"]))
+        return Reply(_rule(stored))
+
+    async def reject(self, call: Call[None]) -> Reply:
+        """Turn a change of a rule down."""
+        await self._context.review.reject(call.who, _proposal_id(call.path["id"]))
+        return Reply(None, 204)
+
+    async def shadows(self, call: Call[PeriodQuery]) -> Reply:
+        """Say what every shadow rule would have done, in numbers."""
+        found = await self._context.shadows.all(call.query.days)
+        return Reply(ShadowList(items=[ShadowFigures(**_figures(one)) for one in found], next=None))
+
+    async def shadow(self, call: Call[ShadowQuery]) -> Reply:
+        """Say what one shadow rule would have done, SKU by SKU."""
+        query = call.query
+        found = await self._context.shadows.one(call.path["id"], query.days)
+        later = [one for one in found.sightings if query.after is None or one.sku > query.after]
+        page = later[: query.limit]
+        return Reply(ShadowOut(
+            **_figures(found), items=[_sighting(one) for one in page],
+            next=page[-1].sku if len(later) > len(page) else None,
+        ))
 
     async def preview(self, call: Call[None, PreviewIn]) -> Reply:
         """Say what a rule would have done to the stored signals of the last days."""
@@ -89,8 +129,13 @@ class Rules:
         """List the suppressions in force."""
         del call
         now = self._context.now()
-        found = await self._context.database.run(lambda tx: tx.detection.suppressions(now))
-        return Reply(SuppressionList(items=[_suppression(one) for one in found], next=None))
+
+        async def work(tx: Transaction) -> list[SuppressionOut]:
+            found = await tx.detection.suppressions(now)
+            return [_suppression(one, await tx.detection.held_back(one, now)) for one in found]
+
+        items = await self._context.database.run(work)
+        return Reply(SuppressionList(items=items, next=None))
 
     async def suppress(self, call: Call[None, SuppressionIn]) -> Reply:
         """Hold detection back for a cause and a time."""
@@ -118,7 +163,7 @@ class Rules:
 
         await context.database.run(work)
         await context.rules.refresh()
-        return Reply(_suppression(suppression), 201)
+        return Reply(_suppression(suppression, HeldBack()), 201)
 
     async def _moment(self, named: date, actor: Actor) -> datetime:
         """Return a moment as it is, a day as its end where the actor is."""
@@ -158,6 +203,37 @@ def _rule(stored: Mapping[str, Any]) -> RuleOut:
     )
 
 
+def _proposal_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"There is no proposal {text}.") from None
+
+
+def _proposal(one: Proposal) -> ProposalOut:
+    return ProposalOut(
+        id=str(one.id), rule=one.rule_id, base_version=one.base_version, body=dict(one.body),
+        loosens=list(one.loosens), proposed_by=one.proposed_by, proposed_at=one.proposed_at,
+        expires_at=one.expires_at,
+    )
+
+
+def _figures(one: Shadow) -> dict[str, Any]:
+    return {
+        "rule": one.rule.id, "version": one.rule.version, "since": one.since, "until": one.until,
+        **asdict(one.comparison),
+    }
+
+
+def _sighting(one: Sighting) -> SightingOut:
+    stop = one.stop
+    return SightingOut(
+        sku=one.sku, would_freeze_at=one.said_at, days_earlier=one.days_earlier,
+        stopped_at=stop and stop.at, stopped_by=stop and stop.by, case=stop and stop.case,
+        ended=stop and stop.ending,
+    )
+
+
 def _would_cross(one: Crossing) -> WouldCross:
     return WouldCross(
         sku=one.scope.sku, scope=one.scope.as_dict(), at=one.crossed_at,
@@ -166,16 +242,24 @@ def _would_cross(one: Crossing) -> WouldCross:
     )
 
 
-def _suppression(one: Suppression) -> SuppressionOut:
+def _suppression(one: Suppression, held_back: HeldBack) -> SuppressionOut:
     return SuppressionOut(
         id=str(one.id), sku=one.sku, vendor=one.vendor, category=one.category, rule=one.rule_id,
         cause=one.cause, author=one.author, created_at=one.created_at, expires_at=one.expires_at,
+        held_back=HeldBackOut(
+            crossings=held_back.crossings, skus=held_back.skus, named=list(held_back.named)
+        ),
     )
 
 
 def routes(context: Context) -> list[AnyRoute]:
     """Return the routes of rules and suppressions."""
     rules = Rules(context)
+    reviewed = (
+        "What may freeze less than before, or later, waits for a second person: then the answer is "
+        "202 with the proposal, and the rule stays as it is."
+    )
+    proposed = {202: "It loosens, and waits for a second person; or it is in force: see `status`."}
     example = {
         "id": "five-customers", "family": "distinct_customers", "window": "30d", "bound": 5,
         "mode": "armed",
@@ -194,7 +278,8 @@ def routes(context: Context) -> list[AnyRoute]:
         ),
         Route(
             method="POST", path="/v1/rules", handler=rules.post, tag="Rules",
-            summary="Create a rule", who=EDITORS, body=RuleIn, result=RuleOut, status=201,
+            summary="Create a rule", who=EDITORS, body=RuleIn, result=RuleOut | ProposalOut,
+            status=201, others=proposed, description=reviewed,
             examples={
                 "five customers in 30 days": example,
                 "five customers and 2 % of units": contract,
@@ -202,9 +287,42 @@ def routes(context: Context) -> list[AnyRoute]:
         ),
         Route(
             method="PUT", path="/v1/rules/{id}", handler=rules.put, tag="Rules",
-            summary="Store a new version of a rule", who=EDITORS, body=RuleBody, result=RuleOut,
-            parts={"id": Label},
-            description="SKUs that the rule may concern are evaluated again, in the background.",
+            summary="Store a new version of a rule", who=EDITORS, body=RuleBody,
+            result=RuleOut | ProposalOut, others=proposed, parts={"id": Label},
+            description="SKUs that the rule may concern are evaluated again, in the background. "
+            + reviewed,
+        ),
+        Route(
+            method="GET", path="/v1/rules/proposals", handler=rules.proposals, tag="Rules",
+            summary="List changes of rules that wait for a second person", who=Access.staff(),
+            result=ProposalList,
+            description="A proposal lapses after a day, and where its rule gets another version.",
+        ),
+        Route(
+            method="POST", path="/v1/rules/proposals/{id}/approve", handler=rules.approve,
+            tag="Rules", summary="Agree to a change of a rule",
+            description="Not by whoever proposed it, with whichever token; an admin is not exempt.",
+            who=AGREEING, result=RuleOut, errors=("not_found", "guard_failed"),
+        ),
+        Route(
+            method="POST", path="/v1/rules/proposals/{id}/reject", handler=rules.reject,
+            tag="Rules", summary="Turn a change of a rule down",
+            description="Whoever proposed it withdraws it so.",
+            who=AGREEING, status=204, errors=("not_found", "guard_failed"),
+        ),
+        Route(
+            method="GET", path="/v1/rules/shadow", handler=rules.shadows, tag="Rules",
+            summary="Compare shadow rules with what was stopped",
+            description="Per rule, since its present version is stored and for so many days at "
+            "most. A SKU that is stopped is not evaluated further: what a rule would have frozen "
+            "later than an armed one counts as missed.",
+            who=Access.staff(), query=PeriodQuery, result=ShadowList,
+        ),
+        Route(
+            method="GET", path="/v1/rules/{id}/shadow", handler=rules.shadow, tag="Rules",
+            summary="Compare one shadow rule with what was stopped, SKU by SKU",
+            who=Access.staff(), query=ShadowQuery, result=ShadowOut, parts={"id": Label},
+            errors=("not_found",),
         ),
         Route(
             method="POST", path="/v1/rules/preview", handler=rules.preview, tag="Rules",

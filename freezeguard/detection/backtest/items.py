@@ -1,19 +1,22 @@
 """The past of a shop, item by item, and what its items usually do."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from freezeguard.detection.daybook import UNLEARNED, Prior, Priors
-from freezeguard.detection.statistics.priors import fit_gamma_prior, without_loud_days
+from freezeguard.detection.daybook import Priors
+from freezeguard.detection.evaluation import by_days
+from freezeguard.detection.learning import (
+    TAIL,
+    Heard,
+    Lessons,
+    Shipped,
+    lesson_of,
+    priors_for,
+    teaches,
+)
 from freezeguard.detection.windows import Observed, Shipment
 
-TAIL = timedelta(days=365)
-"""How long after it was last heard of an item is taken to be on sale still."""
-ENOUGH_ITEMS = 200
-"""So many items of a category make a prior of its own."""
-DAY = timedelta(days=1)
 YEAR = timedelta(days=365.25)
 
 
@@ -44,41 +47,34 @@ class Item:
         return max(0.0, (min(self.last + TAIL, end) - self.first) / YEAR)
 
 
-def learn_priors(items: Sequence[Item], end: datetime) -> dict[str | None, Priors]:
-    """Fit priors to items: one for all, and one for each category that has enough of them.
+def learn_priors(items: Iterable[Item], end: datetime) -> dict[str | None, Priors]:
+    """Learn priors as the live service does: one for all, and one for each category with enough.
 
-    By units shipped where any were, and by days for the rest; the complaint from which days are
-    counted tells nothing, and is left out.
+    Here all of the past teaches, up to its end. Items with a known defect are the caller's to leave
+    out.
     """
-    groups: dict[str | None, list[Item]] = {None: list(items)}
+    lessons = Lessons()
     for item in items:
-        if item.category is not None:
-            groups.setdefault(item.category, []).append(item)
-    of_all = _fit(groups.pop(None), end, UNLEARNED)
-    return {None: of_all} | {
-        category: _fit(members, end, of_all)
-        for category, members in groups.items()
-        if len(members) >= ENOUGH_ITEMS
-    }
+        lesson = lesson_of(_heard(item), end)
+        if lesson is not None:
+            lessons.add(item.category, lesson)
+    told = lessons.learned().items()
+    learned = {group: one.prior for group, one in told if one.prior is not None}
+    categories = {None, *(category for category, _ in learned)}
+    return {category: priors_for(category, learned) for category in categories}
 
 
-def _fit(items: Sequence[Item], end: datetime, otherwise: Priors) -> Priors:
-    by_units = [one for one in items if one.shipments]
-    by_days = [one for one in items if not one.shipments and one.signals]
-    units = [sum(shipment.units for shipment in one.shipments) for one in by_units]
-    days = [one.years(end) * (YEAR / DAY) for one in by_days]
-    return Priors(
-        _fitted([_told(one, end) for one in by_units], units, otherwise.units),
-        _fitted([_told(one, end) - 1 for one in by_days], days, otherwise.days),
-    )
+def _heard(item: Item) -> Heard:
+    by_day: dict[int, int] = {}
+    for one in by_days(item.signals):
+        if teaches(one.kind, one.intent, one.result):
+            by_day[one.day] = by_day.get(one.day, 0) + one.customers
+    moments = [one.occurred_at for one in item.signals]
+    first, last = min(moments, default=None), max(moments, default=None)
+    return Heard(item.sku, item.category, by_day, first, last, _shipped(item.shipments))
 
 
-def _told(item: Item, end: datetime) -> int:
-    by_day = Counter(one.occurred_at.toordinal() for one in item.signals)
-    return without_loud_days(by_day.values(), max(1.0, item.years(end) * (YEAR / DAY)))
-
-
-def _fitted(counts: Sequence[int], exposures: Sequence[float], otherwise: Prior) -> Prior:
-    told = [n for n, among in zip(counts, exposures, strict=True) if among > 0]
-    enough = len(told) >= ENOUGH_ITEMS and any(told)
-    return Prior(*fit_gamma_prior(counts, exposures)) if enough else otherwise
+def _shipped(shipments: Sequence[Shipment]) -> Shipped | None:
+    days = [one.shipped_at.toordinal() for one in shipments if one.units]
+    units = sum(one.units for one in shipments)
+    return Shipped(units, min(days), max(days)) if days else None

@@ -62,7 +62,7 @@ class CombinedTracker:
             one.occurred_at, one.source, one.id)))  # fmt: skip
         exposures = [one.finding.exposure for one in met if one.finding.exposure is not None]
         priors = [
-            {"per": unit, "shape": prior.shape, "exposure": prior.exposure}
+            {"per": unit, **prior.as_dict()}
             for unit, prior in (("units", self._priors.units), ("days", self._priors.days))
         ]
         details = {

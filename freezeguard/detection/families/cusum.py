@@ -61,7 +61,7 @@ class CusumTracker(DailyTracker):
 
     def _look(self, more: int = 0, ease: float = 1.0) -> Seen | None:
         book = self._book
-        if len(book.visits) + more < self._rule.min_customers:
+        if len(book.customers) + more < self._rule.min_customers:
             return None
         past = self._past if ease == 1 else self._add_up(ease)
         complaints = self._blocks.get(book.block, 0) + self._counted(book.today) + more

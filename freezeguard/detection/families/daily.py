@@ -98,7 +98,7 @@ class DailyTracker(ABC):
     def finding(self) -> Finding:
         book, baseline, seen = self._book, self._baseline, self._seen
         signals = tuple(one for one in book.signals if one.occurred_at.toordinal() >= seen.since)
-        prior, unit = baseline.prior, baseline.unit
+        unit = baseline.unit
         details = {
             "one_fewer": self._one_fewer(),
             "factor": self._rule.factor,
@@ -109,7 +109,7 @@ class DailyTracker(ABC):
             "expected": seen.expected,
             "rate": self._rate,
             "usual": {"complaints": baseline.complaints, "exposure": baseline.among},
-            "prior": {"per": unit, "shape": prior.shape, "exposure": prior.exposure},
+            "prior": {"per": unit, **baseline.prior.as_dict()},
             **self._details(),
         }
         units = round(seen.exposure) if unit == "units" else None

@@ -5,7 +5,6 @@ The formula is that of `freezeguard.detection.statistics.likelihood`; what it is
 """
 
 from math import ceil, inf, log, sqrt
-from typing import NamedTuple
 
 from freezeguard.detection.daybook import BLOCK, Background, Baseline, DayBook, Prior
 from freezeguard.detection.families.tracker import (
@@ -44,20 +43,11 @@ def least_complaints(wanted: float, factor: float) -> int:
     return max(1, ceil(log(wanted * (factor - 1) / factor) / log(factor)))
 
 
-class _Hit(NamedTuple):
-    """A day with complaints: how many, the exposure of the day, and that up to its block's end."""
-
-    day: int
-    complaints: int
-    of_day: float
-    until_end: float
-
-
-class _Block(NamedTuple):
-    """A block of days that is over: its exposure, and its days with complaints, newest first."""
-
-    exposure: float
-    hits: list[_Hit]
+_Hit = tuple[int, int, float, float]
+"""A day with complaints: how many, the exposure of the day, and that up to its block's end."""
+_Block = tuple[float, list[_Hit]]
+"""A block of days: its exposure, and its days with complaints, newest first."""
+_NOT_LEARNED = Baseline(1, 1, "days", 0, Prior(1, 1))
 
 
 class LikelihoodTracker:
@@ -71,8 +61,9 @@ class LikelihoodTracker:
         self._wanted = log(worth_it) if worth_it > 1 else -inf
         self._least = max(rule.min_customers, least_complaints(worth_it, rule.factor))
         self._book = DayBook(background, rule.window, rule.factor)
+        self._unread: list[Observed] = []
         self._blocks: dict[int, _Block] = {}
-        self._baseline = Baseline(1, 1, "days", 0, Prior(1, 1))
+        self._baseline = _NOT_LEARNED
         self._rate = 0.0
         self._of_past = -inf
         self._learned = self._added_up = self._carried_to = -1
@@ -80,16 +71,43 @@ class LikelihoodTracker:
 
     def take(self, signal: Observed) -> Sample:
         book = self._book
-        before = len(book.visits)
-        if book.take(signal):
-            self._begin_block()
-        elif len(book.visits) > before:
-            self._ceiling += self._gain
-        if self._ceiling < self._wanted or len(book.visits) < self._least:
+        if len(book.customers) < self._least:
+            if self._are_too_few(signal):
+                self._unread.append(signal)
+                return NOTHING
+            self._catch_up()
+        self._read(signal)
+        if self._ceiling < self._wanted or len(book.customers) < self._least:
             return NOTHING
         if self._added_up != book.block and self._at_most() < self._wanted:
             return NOTHING
         return Sample(odds(self._log_odds()))
+
+    def _are_too_few(self, signal: Observed) -> bool:
+        """Say whether with this signal the window can't hold enough, as most items' never does.
+
+        Such signals are kept, and read once it can, or when somebody asks for more than a sample.
+        """
+        book, unread, others = self._book, self._unread, self._least - 1
+        if len(book.customers) + len(unread) < others:
+            return True
+        if len(unread) < others or not others:
+            return False
+        start = book.start_at(signal.occurred_at.toordinal())
+        return unread[-others].occurred_at.toordinal() < start
+
+    def _catch_up(self) -> None:
+        for one in self._unread:
+            self._read(one)
+        self._unread.clear()
+
+    def _read(self, signal: Observed) -> None:
+        book = self._book
+        before = len(book.customers)
+        if book.take(signal):
+            self._begin_block()
+        elif len(book.customers) > before:
+            self._ceiling += self._gain
 
     def finding(self) -> Finding:
         """Return what speaks: the complaints since the likeliest beginning."""
@@ -97,7 +115,6 @@ class LikelihoodTracker:
         total, since = self._log_odds(), self._likeliest()
         signals = tuple(one for one in book.signals if one.occurred_at.toordinal() >= since)
         exposure = book.exposure.load(since, book.today)
-        prior = baseline.prior
         details = {
             "log_odds": total,
             "one_fewer": odds(self._one_fewer()),
@@ -109,7 +126,7 @@ class LikelihoodTracker:
             "expected": self._rate * exposure,
             "rate": self._rate,
             "usual": {"complaints": baseline.complaints, "exposure": baseline.among},
-            "prior": {"per": baseline.unit, "shape": prior.shape, "exposure": prior.exposure},
+            "prior": {"per": baseline.unit, **baseline.prior.as_dict()},
         }
         units = round(exposure) if baseline.unit == "units" else None
         customers = len({one.customer or b"" for one in signals})
@@ -117,7 +134,7 @@ class LikelihoodTracker:
 
     def load(self) -> Load | None:
         book = self._book
-        if book.counts.get(book.today, 0) <= LOAD:
+        if self._unread or book.counts.get(book.today, 0) <= LOAD:
             return None
         limit = self._limit_of_today()
         if book.counts[book.today] < limit + LOAD:
@@ -139,8 +156,9 @@ class LikelihoodTracker:
         likely as the next: twice the factor, in all. A further half is left for units that are
         reported later and make the usual rate lower.
         """
+        self._catch_up()
         book = self._book
-        too_few = self._least - len(book.visits) - 1
+        too_few = self._least - len(book.customers) - 1
         room = self._wanted - self._ceiling - MARGIN
         quiet = ceil(room / log(2 * self._factor)) - 1 if room > 0 else 0
         spared = max(0, too_few, quiet)
@@ -175,7 +193,7 @@ class LikelihoodTracker:
         self._added_up = -1
         if book.returned or book.measured_anew:
             self._blocks.clear()
-        if len(book.visits) < self._least:
+        if len(book.customers) < self._least:
             self._carried = self._ceiling = inf
             return
         carried = self._carried_over()
@@ -183,7 +201,7 @@ class LikelihoodTracker:
         root = sqrt(self._factor)
         blocks = (book.today - book.start) // BLOCK + 1
         fall = log(before / self._rate) if before > self._rate else 0.0
-        steepness = (blocks * DISPERSION + len(book.visits)) * (root - 1) / (root + 1)
+        steepness = (blocks * DISPERSION + len(book.customers)) * (root - 1) / (root + 1)
         if book.returned:  # each is perhaps a beginning by itself
             carried = self._above(carried) + book.returned * log(2 * self._factor)
         carried += fall * steepness
@@ -253,6 +271,10 @@ class LikelihoodTracker:
 
     def _add_block(self, block: _Block, since: float, total: float) -> tuple[float, float]:
         """Add a block before all later ones, whose log ratio is `since` and whose sum `total`."""
+        exposure, hits = block
+        if not hits:
+            quiet = log_block_ratio(0, self._rate * exposure, self._factor, DISPERSION)
+            return since + quiet, total
         whole, beginnings = self._ratios(block, since)
         if len(beginnings) == 1:
             return whole, log_add(total, beginnings[0][0])
@@ -262,14 +284,15 @@ class LikelihoodTracker:
         """Return the log ratio from the start of a block on, and those from its beginnings on."""
         counted, rate, factor = 0, self._rate, self._factor
         beginnings = []
-        for day, complaints, of_day, until_end in block.hits:
+        exposure, hits = block
+        for day, complaints, of_day, until_end in hits:
             if complaints > LEAST_LIMIT:
                 counted += min(complaints, daily_limit(rate * of_day, factor))
             else:
                 counted += complaints
             ratio = log_block_ratio(counted, rate * until_end, factor, DISPERSION)
             beginnings.append((since + ratio, day))
-        whole = log_block_ratio(counted, rate * block.exposure, factor, DISPERSION)
+        whole = log_block_ratio(counted, rate * exposure, factor, DISPERSION)
         return since + whole, beginnings
 
     def _past_block(self, first: int) -> _Block:
@@ -281,12 +304,12 @@ class LikelihoodTracker:
     def _read_block(self, first: int, last: int) -> _Block:
         counts, load = self._book.counts, self._book.exposure.load
         hits = []
-        for day in range(last, first - 1, -1):
-            complaints = counts.get(day)
-            if complaints:  # what a day was exposed to only limits days with more than a few
-                of_day = load(day, day) if complaints > LEAST_LIMIT else 0.0
-                hits.append(_Hit(day, complaints, of_day, load(day, last)))
-        return _Block(load(first, last), hits)
+        for day in [one for one in range(last, first - 1, -1) if counts.get(one)]:
+            complaints = counts[day]
+            # what a day was exposed to only limits days with more than a few
+            of_day = load(day, day) if complaints > LEAST_LIMIT else 0.0
+            hits.append((day, complaints, of_day, load(day, last)))
+        return load(first, last), hits
 
     def _likeliest(self) -> int:
         """Return the day on which a defect began most likely."""

@@ -42,7 +42,7 @@ def log_add(one: float, other: float) -> float:
 def log_sum(logs: Sequence[float]) -> float:
     """Return the log of the sum of e^log; there is at least one."""
     highest = max(logs)
-    return highest if highest == -inf else highest + log(sum(exp(one - highest) for one in logs))
+    return highest if highest == -inf else highest + log(sum([exp(one - highest) for one in logs]))
 
 
 def odds(log_odds: float) -> float:

@@ -7,7 +7,7 @@ one equation.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import exp, lgamma, log, sqrt
 
 from freezeguard.detection.statistics.likelihood import daily_limit
@@ -21,21 +21,33 @@ _PRECISE = 1e-4
 def fit_gamma_prior(counts: Sequence[int], exposures: Sequence[float]) -> tuple[float, float]:
     """Return shape and rate (in the unit of the exposures) of the law that fits best.
 
-    Items without exposure tell nothing and are left out. Raises ValueError where nothing is left,
-    or no item has a count.
+    Raises ValueError: see `fit_gamma_law`.
     """
-    items = [(n, among) for n, among in zip(counts, exposures, strict=True) if among > 0]
-    if not items or not any(n for n, _ in items):
+    return fit_gamma_law((n, among, 1) for n, among in zip(counts, exposures, strict=True))
+
+
+def fit_gamma_law(alike: Iterable[tuple[int, float, int]]) -> tuple[float, float]:
+    """Return the same for items of which several are alike: count, exposure, and how many items.
+
+    Items without exposure tell nothing and are left out. The order of the others makes no
+    difference, not even in the last digit. Raises ValueError where nothing is left, or no item has
+    a count.
+    """
+    items = sorted((n, among, times) for n, among, times in alike if among > 0)
+    if not any(n for n, _, _ in items):
         raise ValueError("a prior needs items with exposure, and at least one count")
-    of_counts = Counter(n for n, _ in items)
+    number = sum(times for _, _, times in items)
+    of_counts: Counter[int] = Counter()
+    for n, _, times in items:
+        of_counts[n] += times
 
     def fit(log_shape: float) -> float:
         shape = exp(log_shape)
         rate = _best_rate(shape, items)
         of_events = sum(times * lgamma(n + shape) for n, times in of_counts.items())
         return (
-            of_events - len(items) * (lgamma(shape) - shape * log(rate))
-            - sum((n + shape) * log(rate + among) for n, among in items)
+            of_events - number * (lgamma(shape) - shape * log(rate))
+            - sum(times * (n + shape) * log(rate + among) for n, among, times in items)
         )  # fmt: skip
 
     shape = exp(_highest(fit, *_SHAPES))
@@ -52,20 +64,22 @@ def without_loud_days(by_day: Collection[int], days: float) -> int:
     return sum(min(count, limit) for count in by_day)
 
 
-def _best_rate(shape: float, items: Sequence[tuple[int, float]]) -> float:
+def _best_rate(shape: float, items: Sequence[tuple[int, float, int]]) -> float:
     """Return where the likelihood of a shape is flat in the rate: its only maximum.
 
     The derivative by log rate is the sum of shape - rate (n + shape) / (rate + exposure), which
     falls; Newton's steps on it are bounded, so that none is lost far out.
     """
-    total, among = sum(n for n, _ in items), sum(one for _, one in items)
+    total = sum(times * n for n, _, times in items)
+    among = sum(times * one for _, one, times in items)
     guess = log(shape * among / total)
     for _ in range(60):
         rate, slope, bend = exp(guess), 0.0, 0.0
-        for n, exposure in items:
+        for n, exposure, times in items:
             part = rate / (rate + exposure)
-            slope += shape - (n + shape) * part
-            bend -= (n + shape) * part * (1 - part)
+            weight = times * (n + shape) * part
+            slope += times * shape - weight
+            bend -= weight * (1 - part)
         step = max(-2.0, min(2.0, -slope / bend)) if bend else 0.0
         guess += step
         if abs(step) < _PRECISE:

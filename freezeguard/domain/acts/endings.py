@@ -20,6 +20,7 @@ from freezeguard.domain.effects import (
     Effect,
     EndHold,
     JudgeSignals,
+    JudgeSources,
     Notify,
     OpenTask,
     Reader,
@@ -33,6 +34,7 @@ from freezeguard.domain.guards import Guard, Move, is_last_vote, live_votes
 from freezeguard.domain.record import Case
 from freezeguard.domain.signals import Severity
 from freezeguard.domain.transitions import Command, State
+from freezeguard.domain.trust import AT_FAULT
 
 NEW_FACTS = "`new_facts`: what was not known when it was decided"
 
@@ -63,8 +65,10 @@ def _approve(move: Move) -> Outcome:
         "reinstated_at": move.now, "release_tries": 0, "narrowing": None,
         "decided_by": _voters(move), **no_approval(),
     }
-    if move.case.lane == "authority":
+    if move.case.lane == "authority":  # an order proves no complaint
         changes["lane"] = _lane_after_the_order(move.case)
+    else:
+        released.append(JudgeSources(were_right=True))
     return changes, released
 
 
@@ -86,6 +90,8 @@ def _declare_false_alarm(move: Move) -> Outcome:
         ReleaseHold(),
         CloseTasks("stop"),
     ]
+    if move.arguments["reason_code"] in AT_FAULT:
+        released.append(JudgeSources(were_right=False))
     changes = {
         "outcome": "false_alarm",
         "reinstated_at": move.now,
@@ -161,7 +167,8 @@ def _delist(move: Move) -> Outcome:
         "appeal": {"until": until, "decided_at": move.now.isoformat()}, **no_approval(),
     }
     effects = [
-        VoidVotes("used"), JudgeSignals(), SettlePromise("withdrawn"),
+        VoidVotes("used"), JudgeSignals(), JudgeSources(were_right=True),
+        SettlePromise("withdrawn"),
         Notify("delisted", "vendor", told), Notify("delisted", "owner", told),
         Notify("outcome", "pullers", {"outcome": State.DELISTED.value}),
     ]

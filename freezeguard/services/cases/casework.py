@@ -173,7 +173,9 @@ class Casework:
         )
         if case.state is not State.PROBATION:
             return facts
-        return replace(facts, probation=await tx.cases.probation_record(case, now))
+        record = await tx.cases.probation_record(case, now)
+        silent = tuple(await tx.sources.silent_of_case(case.id))
+        return replace(facts, probation=replace(record, silent=silent))
 
     def jurisdictions(self, named: object) -> tuple[str, ...]:
         """Return the jurisdictions to which the one of an order belongs, itself first."""
@@ -405,7 +407,8 @@ class Casework:
         tx: Transaction,
         case: Case,
         effect: fx.CastVote | fx.VoidVotes | fx.JudgeSignals | fx.ScoreFalseAlarm
-        | fx.MakePromise | fx.SettlePromise | fx.MarkVendorNotices | fx.RecordReview,
+        | fx.JudgeSources | fx.MakePromise | fx.SettlePromise | fx.MarkVendorNotices
+        | fx.RecordReview,
     ) -> None:
         """Carry out what touches only the case's own rows: votes, judgements, promises."""
         now = self._now()
@@ -421,6 +424,8 @@ class Casework:
                 await tx.cases.judge_attached(case.id, now, usual=effect.usual)
             case fx.ScoreFalseAlarm():
                 await tx.cases.score_false_alarm(case.id, now)
+            case fx.JudgeSources():
+                await tx.sources.judge(case.id, now, were_right=effect.were_right)
             case fx.MakePromise():
                 await tx.cases.make_promise(self._new_id(), case, now, effect.by, effect.due_at)
             case fx.SettlePromise():

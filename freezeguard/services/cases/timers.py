@@ -228,6 +228,10 @@ class Timers:
     # ------------------------------------------------------------------- clocks that act
 
     async def _expire(self, due: _Due) -> None:
+        """Let a suspicion lapse; not while nobody could have said more, with its feeds silent."""
+        if await due.tx.sources.silent_of_case(due.case.id):
+            await self._restart(due, due.now + self._casework.policy.probation_check)
+            return
         await self._system(due, Command.EXPIRE)
 
     async def _probation(self, due: _Due) -> None:

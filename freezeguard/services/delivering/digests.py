@@ -17,10 +17,11 @@ from freezeguard.ports.storage import Transaction
 DIGEST = "digest"
 URGENT_LANES = frozenset({"safety", "authority"})
 URGENT_KINDS = frozenset({
-    "budget_spent", "legal_clock", "order_registered", "revocation_registered",
+    "budget_spent", "suppression_ending", "suppression_ended", "legal_clock", "order_registered",
+    "revocation_registered",
     "delist_requested", "delisted", "appealed", "appeal_upheld", "appeal_reopened",
     "contest_received", "contest_answered", "narrow_requested", "approval_requested",
-    "approval_rejected",
+    "approval_rejected", "rule_proposed",
 })
 """What nobody may miss between the lines: alarms, and what a person decides or must decide about
 one case. Machines make storms; people don't."""
@@ -124,8 +125,9 @@ def as_notice(digest: Digest, members: Sequence[Notice], link: str) -> Notice:
 
 def _entry(one: Notice) -> dict[str, object]:
     facts = one.facts
+    feed = {"feed": facts["feed"]["name"]} if "feed" in facts else {}
     return {
-        "kind": one.kind, "at": facts.get("at"), "link": facts.get("link"),
+        **feed, "kind": one.kind, "at": facts.get("at"), "link": facts.get("link"),
         "case": facts.get("case"), "scope": facts.get("scope"), "due": _asked_by(one),
     }
 

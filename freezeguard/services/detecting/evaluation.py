@@ -4,7 +4,7 @@ Runs inside a transaction that holds the lock of the SKU, on what the database s
 lock was taken: two complaints that complete a threshold together can't both see "one short".
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil, floor
@@ -34,6 +34,7 @@ from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.detecting.gathering import Gathered, fixed_since, gather
 from freezeguard.services.detecting.rulebook import RuleBook
+from freezeguard.services.detecting.trust import Trust
 from freezeguard.services.telling.telling import EXCERPTS, Telling
 
 log = structlog.get_logger()
@@ -47,7 +48,7 @@ class Evaluated:
     """What an evaluation brought about.
 
     `moments` (whole seconds), `floor` and `spare` are what the watch may remember once this is
-    committed.
+    committed, as long as the rules are those of the `revision`.
     """
 
     sku: str
@@ -55,6 +56,7 @@ class Evaluated:
     moments: tuple[int, ...] = ()
     floor: int = 0
     total: int = 0
+    revision: int = -1
     spares: Spares = field(default_factory=Spares)
 
 
@@ -95,10 +97,11 @@ class Evaluation:
     """Evaluates one SKU at a time."""
 
     def __init__(
-        self, rules: RuleBook, casework: Casework, telling: Telling, now: Now, new_id: NewId
+        self, rules: RuleBook, casework: Casework, telling: Telling, trust: Trust, now: Now,
+        new_id: NewId,
     ) -> None:
         self._rules, self._casework, self._telling = rules, casework, telling
-        self._now, self._new_id = now, new_id
+        self._trust, self._now, self._new_id = trust, now, new_id
 
     async def evaluate(
         self, tx: Transaction, prelude: Prelude, pending: Pending, total: int
@@ -111,13 +114,13 @@ class Evaluation:
         cases = list(prelude.cases)
         rules = self._rules.for_sku(pending.sku, master.vendor, master.category)
         every, rules = rules, _still_to_say(rules, cases)
-        priors = self._rules.priors(master.category)
+        priors, revision = self._rules.priors(master.category), self._rules.revision
         gathered = await gather(tx, prelude, pending, rules, fixed_since(cases), priors)
         known_from = floor(gathered.start.timestamp()) + 1
         moments = tuple(floor(one.occurred_at.timestamp()) for one in gathered.signals)
         look = _Look(
             tx, pending, self._now(), master, prelude, cases, gathered,
-            Evaluated(pending.sku, moments=moments, floor=known_from, total=total),
+            Evaluated(pending.sku, [], moments, known_from, total, revision),
         )
         # of a rule that was not asked nobody knows how many signals it can spare
         if len(rules) < len(every):
@@ -222,7 +225,8 @@ class Evaluation:
             factor = self._casework.policy.probation_bound_factor
             fix = Fix(case.reinstated_at, lots, factor)
             shipped = look.gathered.shipped(rule)
-            found = crossings(*after_the_fix(rule, case.scope, look.signals, shipped, fix))
+            priors = look.gathered.priors
+            found = crossings(*after_the_fix(rule, case.scope, look.signals, shipped, fix, priors))
         for crossing in found:
             if crossing.bound_kind == "freeze" and case.covers(crossing.scope):
                 await self._freeze_again(look, case, crossing)
@@ -257,7 +261,7 @@ class Evaluation:
     async def _act(self, look: _Look, rule: Rule, crossing: Crossing) -> None:
         case = _concerned(look.cases, crossing.scope)
         if crossing.mode == "shadow":
-            await self._note(look, crossing, "shadow", None)
+            await self._note_in_shadow(look, crossing)
         elif case is None and _is_held_for_good(look, crossing.scope):
             await self._note(look, crossing, "covered", None)
         elif case is not None and may_freeze_again(case):
@@ -275,6 +279,11 @@ class Evaluation:
                 await self._suspect(look, rule, crossing, "suspect")
         else:
             await self._freeze(look, rule, crossing, case)
+
+    async def _note_in_shadow(self, look: _Look, crossing: Crossing) -> None:
+        """Record what a rule would have done; a pattern says something of complaints, not of it."""
+        if crossing.bound_kind != "pattern":
+            await self._note(look, crossing, "shadow", None)
 
     def _suppressed(self, look: _Look, rule: Rule) -> bool:
         master = look.master
@@ -304,6 +313,10 @@ class Evaluation:
     async def _freeze(
         self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None
     ) -> None:
+        doubted = self._doubted(look, crossing)
+        if doubted:
+            await self._doubt(look, rule, crossing, suspected, doubted)
+            return
         charge = charge_for(crossing.lane, self._counted(look, crossing))
         slot = await self._take_slot(look, crossing, charge, suspected)
         budget = self._casework.policy.budget
@@ -320,6 +333,29 @@ class Evaluation:
         else:
             aftermath = await self._freeze_in(look, suspected, crossing)
         await self._spend(look, aftermath.case, charge)
+
+    def _doubted(self, look: _Look, crossing: Crossing) -> list[dict[str, Any]]:
+        """Return who alone speaks for a crossing, where nobody of them is trusted enough.
+
+        Safety is not weighed: who may assert it is an admin's to say, and has its own budget.
+        """
+        if crossing.lane != "quality":
+            return []
+        sources = (one.source for one in crossing.reason.counted)
+        found = self._trust.doubted(sources, look.now)
+        return [{"source": name, **one.as_dict()} for name, one in found.items()]
+
+    async def _doubt(
+        self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None,
+        doubted: Sequence[dict[str, Any]],
+    ) -> None:
+        """What only doubted sources say is suspected: a person looks before a sale is stopped."""
+        log.warning("sources_doubted", sku=look.master.sku, rule_id=rule.id,
+                    sources=[one["source"] for one in doubted])
+        if suspected is None:
+            await self._suspect(look, rule, crossing, "suspect", more={"doubted": doubted})
+        else:
+            await self._note(look, crossing, "suspect", suspected)
 
     async def _propose_merge(self, look: _Look, case: Case, beside: Sequence[Case]) -> None:
         """A case that overlaps with a new one: the owner may merge the two, or widen one."""
@@ -410,9 +446,12 @@ class Evaluation:
             await self._telling.tell_shop(look.tx, "budget_spent", facts, look.now)
 
     async def _suspect(
-        self, look: _Look, rule: Rule, crossing: Crossing, outcome: str, slot: Slot | None = None
+        self, look: _Look, rule: Rule, crossing: Crossing, outcome: str, slot: Slot | None = None,
+        *, more: Mapping[str, Any] | None = None,
     ) -> Case:
+        """Open a suspicion; `more` stands in its reason beside what the rule says."""
         arguments = self._arguments(crossing, self._counted(look, crossing))
+        arguments["reason"] |= more or {}
         arguments["quiet_after"] = (look.now + rule.window).isoformat()
         aftermath = await self._open(look, Command.SUSPECT, crossing, arguments, slot)
         await self._note(look, crossing, outcome, aftermath.case)

@@ -6,7 +6,8 @@ the bulk lane, which leaves a note in `pending_evaluations` and evaluates right 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import floor
@@ -145,7 +146,8 @@ class _Lane:
 class Ingestion:
     """Stores signals and finds what they cross.
 
-    `on_frozen` is called right after a commit with what must now be stopped.
+    `on_frozen` is called right after a commit with what must now be stopped, `on_heard` with how
+    many new signals came from each source.
     """
 
     def __init__(
@@ -157,10 +159,11 @@ class Ingestion:
         now: Now,
         on_frozen: Callable[[Iterable[Aftermath]], None],
         metrics: Metrics,
+        on_heard: Callable[[Mapping[str, int]], None],
     ) -> None:
         self._database, self._rules, self._evaluation = database, rules, evaluation
         self._watch, self._now, self._on_frozen = watch, now, on_frozen
-        self._metrics = metrics
+        self._metrics, self._on_heard = metrics, on_heard
         self._quick, self._bulk = _Lane(QUICK_GROUP), _Lane(BULK_GROUP)
         self._order = _Order()
         self.courtesy = Courtesy()
@@ -254,6 +257,7 @@ class Ingestion:
             if evaluate:
                 self.courtesy.end()
         self._after_commit(outcome)
+        self._on_heard(Counter(signals[position].source for position in outcome.batch.accepted))
         _answer(group, outcome.batch)
         self._measure(outcome.batch, "quick" if evaluate else "bulk", begun)
 
@@ -298,6 +302,9 @@ class Ingestion:
 
     def _settle(self, evaluated: Evaluated) -> None:
         self._on_frozen(evaluated.aftermaths)
+        if evaluated.revision != self._rules.revision:  # what it spares rests on what was before
+            self._watch.forget(evaluated.sku)
+            return
         self._watch.learn(
             evaluated.sku, evaluated.moments, evaluated.floor, evaluated.total,
             evaluated.spares.least,

@@ -133,7 +133,10 @@ async def _recompute_one(
     before: Sequence[CaseEvent],
     event: CaseEvent,
 ) -> RecomputedFreeze:
-    stored: Mapping[str, Any] = event.arguments["reason"]
+    stored: Mapping[str, Any] = {
+        # who was doubted is no figure of the rule: it says why a crossing was suspected only
+        name: value for name, value in event.arguments["reason"].items() if name != "doubted"
+    }
     rule = await _rule(tx, event.arguments["rule_id"], event.arguments["rule_version"])
     signals = await tx.signals.observed(
         case.scope.sku, None, also_judged_by=case.id, judged_after=event.at
@@ -142,15 +145,15 @@ async def _recompute_one(
     known = [one for one in signals if known_seq is not None and one.seq <= known_seq]
     shipments = await tx.signals.shipments(case.scope.sku, None, known_at=event.at)
     history = await tx.signals.judged_usual(case.scope.sku, event.at) if learns(rule) else ()
-    evidence = Evidence(known, shipments, history=history, priors=_priors(stored))
+    priors = _priors(stored)
+    evidence = Evidence(known, shipments, history=history, priors=priors)
     if stored.get("tightened"):
         scope = Scope.of(case.scope.sku, event.arguments.get("scope") or case.scope.as_dict())
-        rule, evidence = after_the_fix(rule, scope, known, shipments, _fix(before))
+        rule, evidence = after_the_fix(rule, scope, known, shipments, _fix(before), priors)
     crossing = _at(rule, evidence, stored["counted"][-1])
     recomputed = None if crossing is None else _plain(crossing.reason.as_dict())
-    return RecomputedFreeze(
-        event.at, rule.id, rule.version, stored, recomputed, _differences(stored, recomputed)
-    )
+    differences = _differences(stored, recomputed) + await _unheard_of(tx, stored, event.at)
+    return RecomputedFreeze(event.at, rule.id, rule.version, stored, recomputed, differences)
 
 
 def _fix(before: Sequence[CaseEvent]) -> Fix:
@@ -182,6 +185,17 @@ def _priors(stored: Mapping[str, Any]) -> Priors:
     for named in details.get("priors") or filter(None, [details.get("prior")]):
         priors = priors.replaced(**named)
     return priors
+
+
+async def _unheard_of(tx: Transaction, stored: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
+    """Say so where a reason names a prior that the shop had not learned by then."""
+    named = (stored.get("details") or {}).get("prior")
+    if named is None:
+        return ()
+    prior = _priors(stored).of(named["per"])
+    if not prior.revision or await tx.learning.was_learned(named["per"], prior, at):
+        return ()
+    return (f"prior: revision {prior.revision} did not learn what the reason names",)
 
 
 def _plain(reason: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from freezeguard.detection.daybook import UNLEARNED, Priors
+from freezeguard.detection.daybook import Prior, Priors
 from freezeguard.detection.families import learns, reach
+from freezeguard.detection.learning import Group, priors_for
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.rules import Family, Rule, RuleScope, applicable
 from freezeguard.ports.clock import Now
@@ -16,6 +17,8 @@ from freezeguard.ports.storage import Database, Transaction
 
 PAGE = 500
 PAGE_DEADLINE = 30.0
+MANY = 8
+"""Categories; each is looked for among all SKUs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class _Found:
 
     revision: int
     rules: Sequence[Rule]
+    priors: dict[Group, Prior]
     suppressions: list[Suppression]
     marked_revision: int
 
@@ -38,7 +42,10 @@ class _Marking:
 
 
 class RuleBook:
-    """Every rule's current version and every suppression.
+    """Every rule's current version, every suppression, and what is usual for items.
+
+    What was learned to be usual counts where `uses_learned`, else what is built in. It changes with
+    a revision of the rules, as they do: whoever follows the rules hears of it.
 
     A replica that still evaluates by older rules can do no lasting harm: whoever has read the new
     ones asks for an evaluation of all SKUs that a changed rule may concern. There may be millions
@@ -46,10 +53,11 @@ class RuleBook:
     noted that it was finished.
     """
 
-    def __init__(self, database: Database, now: Now) -> None:
-        self._database, self._now = database, now
+    def __init__(self, database: Database, now: Now, *, uses_learned: bool = True) -> None:
+        self._database, self._now, self._uses_learned = database, now, uses_learned
         self._revision = -1
         self._rules: dict[str, Rule] = {}
+        self._priors: dict[Group, Prior] = {}
         self._suppressions: list[Suppression] = []
         self._followers: list[Callable[[Sequence[Rule]], None]] = []
         self._looked_at: datetime | None = None
@@ -85,20 +93,36 @@ class RuleBook:
         revision, rules = await tx.detection.rules()
         if revision == self._revision:
             return None
+        learned = await tx.learning.priors() if self._uses_learned else ()
+        priors = {one.group: one.prior for one in learned if one.prior is not None}
         suppressions = await tx.detection.suppressions(self._now())
-        return _Found(revision, rules, suppressions, await tx.detection.marked_revision())
+        marked_revision = await tx.detection.marked_revision()
+        return _Found(revision, rules, priors, suppressions, marked_revision)
 
     def _take_over(self, found: _Found) -> None:
         changed = [one for one in found.rules if self._rules.get(one.id) != one]
+        unlike = {group for group, _ in self._priors.items() ^ found.priors.items()}
         is_first, self._revision = self._revision < 0, found.revision
         self._rules = {one.id: one for one in found.rules}
+        self._priors = found.priors
         self._suppressions = found.suppressions
         if not is_first:
             self._markings += [_Marking(one.scope, reach(one)) for one in changed]
+            self._markings += self._of_categories({category for category, _ in unlike})
         elif found.marked_revision < found.revision:  # whoever was to do it may have been killed
             self._markings.append(_Marking(RuleScope(), self.longest_window()))
         for follower in self._followers:
             follower(self.rules)
+
+    def _of_categories(self, categories: set[str | None]) -> list[_Marking]:
+        """Return what to evaluate again where something else is usual now; in one go, of many."""
+        lengths = [reach(one) for one in self.rules if learns(one) and one.mode != "off"]
+        if not lengths or not categories:
+            return []
+        if None in categories or len(categories) > MANY:
+            return [_Marking(RuleScope(), max(lengths))]
+        scopes = [RuleScope(category=one) for one in sorted(filter(None, categories))]
+        return [_Marking(scope, max(lengths)) for scope in scopes]
 
     async def revive(self) -> int:
         """Ask for an evaluation of what an ended suppression held back or a changed rule concerns.
@@ -174,8 +198,7 @@ class RuleBook:
 
     def priors(self, category: str | None) -> Priors:
         """Return what items of a category usually do."""
-        del category
-        return UNLEARNED
+        return priors_for(category, self._priors)
 
     def longest_window(self) -> timedelta:
         """Return how far back any rule looks at single signals."""

@@ -87,7 +87,7 @@ async def further_readers(tx: Transaction, case: Case, notify: Notify) -> list[R
             found = await _by_role(tx, lambda one: Role.COMPLIANCE in one.roles)
             return [one for one in found if not _knows_as_owner(one, case, notify)]
         case "admins":
-            return await _by_role(tx, lambda one: Role.ADMIN in one.roles)
+            return await those_with_role(tx, Role.ADMIN)
         case _:
             return []
 
@@ -118,6 +118,11 @@ async def _deputy(tx: Transaction, case: Case) -> list[Reader]:
 async def _person(tx: Transaction, person_id: str) -> list[Reader]:
     found = await tx.people.person(person_id)
     return [reader_of(found[0])] if found is not None and found[1] else []
+
+
+async def those_with_role(tx: Transaction, role: Role) -> list[Reader]:
+    """Return who has a role and may sign in; where nobody has it, the default owner."""
+    return await _by_role(tx, lambda one: role in one.roles)
 
 
 async def _by_role(tx: Transaction, wanted: Any) -> list[Reader]:

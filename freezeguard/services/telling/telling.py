@@ -163,8 +163,15 @@ class Telling:
         readers = [
             reader_of(one) for one in people if Role.ADMIN in one.roles or one.id == default
         ]
-        body = {**self._common(now, f"{self._house.url}/docs"), **facts}
-        for reader in {one.name: one for one in (*readers, *also)}.values():
+        await self.tell_staff(tx, kind, facts, (*readers, *also), now)
+
+    async def tell_staff(
+        self, tx: Transaction, kind: str, facts: Mapping[str, Any], readers: Iterable[Reader],
+        now: datetime, *, page: str = "/docs",
+    ) -> None:
+        """Write a notice about no case to some readers, to each once; `page` is where to look."""
+        body = {**self._common(now, f"{self._house.url}{page}"), **facts}
+        for reader in {one.name: one for one in readers}.values():
             await tx.notices.add(self._notice(None, reader, kind, body), now)
 
     async def _vendor_unreachable(
