@@ -277,9 +277,7 @@ def rules_of(files: Sequence[Path] | None) -> "tuple[Rule, ...]":
 
 def need_units(rules: "Sequence[Rule]", units: Path | None) -> None:
     """Raise wrong usage where a rule measures rates and nobody says what was shipped."""
-    from freezeguard.domain.rules import Family
-
-    if units is None and any(one.family is Family.RATE for one in rules):
+    if units is None and any(one.needs_units for one in rules):
         raise Failure(Exit.USAGE, "no_units", "A rate rule needs units shipped: give --units.")
 
 
@@ -385,7 +383,6 @@ class Run:
     def page(self) -> str:
         """Return the report as one HTML page."""
         from freezeguard.detection.backtest.curves import trade_off
-        from freezeguard.domain.rules import Family
         from freezeguard.reports.backtest import BacktestReport, render
 
         curves = {
@@ -394,7 +391,7 @@ class Run:
                 stopped=self.stopped, since=self.since, horizon=self.horizon,
             )
             for one in self.rules
-            if self.counted and one.family is not Family.SAFETY
+            if self.counted and one.has_a_bound
         }
         return render(
             BacktestReport(

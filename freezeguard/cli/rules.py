@@ -72,10 +72,11 @@ def _scope(scope: dict[str, str] | None) -> str:
         "--mode shadow",
         "freezeguard rules set returns --family rate --bound 0.05 --min-units 200 --window 90d",
         "freezeguard rules set risen --family likelihood --bound 10000 --mode shadow",
-        "freezeguard rules set five --file rule.toml",
+        "freezeguard rules set contract --file contract.toml",
         text="Store a new version of a rule; the earlier ones are kept. What is not given has its "
         "default, whatever an earlier version said. Families: count, distinct_customers, rate, "
-        "safety, likelihood. Modes: armed, shadow (only records what it would have done), off. "
+        "safety, likelihood, predictive, posterior, cusum, launch; and any_of and all_of, whose "
+        "parts are in the file. Modes: armed, shadow (only records what it would have done), off. "
         "What may freeze less than before waits for a second person (rules approve).",
     ),
 )
@@ -95,7 +96,10 @@ def set_rule(
     min_units: Annotated[int | None, typer.Option(help="For rates: least units shipped.")] = None,
     min_customers: Annotated[int | None, typer.Option(help="Least different customers.")] = None,
     factor: Annotated[
-        float | None, typer.Option(help="For likelihood: how many times the usual rate.")
+        float | None, typer.Option(help="How many times the usual rate a defect brings.")
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option(help="For rates: as in 0.95; the lowest rate then counts.")
     ] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Kinds that count; repeat it.")] = None,
     intent: Annotated[list[str] | None, typer.Option(help="Intents that count; repeat it.")] = None,
@@ -113,7 +117,8 @@ def set_rule(
         given = {
             "family": family, "window": window, "bound": bound, "look": look, "mode": mode,
             "lane": lane, "min_units": min_units, "min_customers": min_customers, "factor": factor,
-            "kinds": kind, "intents": intent, "hold_scope": ["sku", *hold] if hold else None,
+            "confidence": confidence, "kinds": kind, "intents": intent,
+            "hold_scope": ["sku", *hold] if hold else None,
             "scope": _without_nothing(scope) or None,
         }
         body = {**_read(file), **_without_nothing(given)}

@@ -95,12 +95,11 @@ def tune(
 
 def _one_of(rules: "Sequence[Rule]") -> "Rule":
     """Return the rule that is to be tuned; what names none, or several, is wrong usage."""
-    from freezeguard.domain.rules import Family
-
-    tunable = [one for one in rules if one.family is not Family.SAFETY]
+    tunable = [one for one in rules if one.has_a_bound]
     if len(tunable) != 1:
         raise Failure(
-            Exit.USAGE, "invalid_rule", "Name a file with one rule; a safety rule has no bound."
+            Exit.USAGE, "invalid_rule",
+            "Name a file with one rule; neither a safety rule nor a rule of parts has one bound.",
         )
     return tunable[0]
 

@@ -31,7 +31,7 @@ from freezeguard.domain.rules import Rule
 from freezeguard.domain.scope import NARROWING, Scope
 from freezeguard.domain.signals import Kind
 
-_LOWEST = 1.000001
+_LOWEST = 2.0
 """A bound that keeps a rule which learns from sparing itself the work."""
 EARLIER = 0
 """The day that stands for all those before a history begins."""
@@ -57,7 +57,8 @@ class Evidence:
     """All that a rule may look at for one SKU: signals that still count, and units shipped.
 
     `since` drops everything up to a moment (the baseline after a reinstatement); `factor` tightens
-    bounds (0.5 on probation). `history` and `priors` are for rules that learn what is usual.
+    bounds (0.5 on probation). `history` and `priors` are for rules that learn what is usual, and
+    so are units `shipped_by_day`, further back, where `shipments` are of the windows alone.
     """
 
     signals: Sequence[Observed]
@@ -66,6 +67,7 @@ class Evidence:
     factor: float = 1.0
     history: Sequence[PastDay] = ()
     priors: Priors = UNLEARNED
+    shipped_by_day: Sequence[Shipment] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +298,8 @@ def samples(
 
     A rule that learns is spared the work where it can't see as much as is `worth_it`.
     """
-    lowest = replace(rule, bound=worth_it, look=None) if learns(rule) else rule
+    can_spare = learns(rule) and rule.has_a_bound
+    lowest = replace(rule, bound=worth_it, look=None) if can_spare else rule
     counted = [one for one in in_order(evidence.signals) if counts(rule, one)]
     for scope, signals in by_scope(counted, rule.hold_scope):
         tracker = _tracker(lowest, evidence, scope)
@@ -308,20 +311,33 @@ def samples(
 
 def _tracker(rule: Rule, evidence: Evidence, scope: Scope) -> Tracker:
     since = evidence.since
-    shipments = [one for one in evidence.shipments if scope.overlaps(one.scope)]
-    if learns(rule):  # by days: what left on the day of a fix may have been made before it
-        after = 0 if since is None else since.toordinal()
-        shipments = [one for one in shipments if one.shipped_at.toordinal() > after]
-    else:
-        shipments = [one for one in shipments if since is None or one.shipped_at > since]
-        return track(rule, Exposure(shipments), Background(), evidence.factor)
+    shipped = evidence.shipments if rule.measures_units else ()
+    exposure = Exposure(
+        [
+            one
+            for one in shipped
+            if scope.overlaps(one.scope) and (since is None or one.shipped_at > since)
+        ]
+    )
+    background = _background(rule, evidence, scope) if learns(rule) else Background()
+    return track(rule, exposure, background, evidence.factor)
+
+
+def _background(rule: Rule, evidence: Evidence, scope: Scope) -> Background:
+    shipped, since = evidence.shipped_by_day, evidence.since
+    if shipped is None:
+        shipped = evidence.shipments
+    # by days: what left on the day of a fix may have been made before it
+    after = 0 if since is None else since.toordinal()
+    units = UnitsByDay.of(
+        one
+        for one in shipped
+        if scope.overlaps(one.scope) and one.shipped_at.toordinal() > after
+    )
     if since is not None:
-        background = Background(evidence.priors, UnitsByDay.of(shipments))
-    else:
-        past = _past(rule, scope, evidence.history)
-        units, heard_of = UnitsByDay.of(shipments), _heard_of(evidence)
-        background = Background(evidence.priors, units, past, heard_of)
-    return track(rule, Exposure(()), background, evidence.factor)
+        return Background(evidence.priors, units)
+    past = _past(rule, scope, evidence.history)
+    return Background(evidence.priors, units, past, _heard_of(evidence))
 
 
 def _heard_of(evidence: Evidence) -> int | None:

@@ -12,49 +12,82 @@ from freezeguard.domain.signals import Kind
 
 def sentence(rule: Rule, finding: Finding, sample: Sample, bound: float, *, tightened: bool) -> str:
     """Say in one sentence what was seen, against what bound."""
-    period = duration_in_words(rule.window)
-    what = _what(rule, finding, sample, bound, period)
+    if finding.parts:
+        what = ", and ".join(
+            _what(one.part, one.finding, one.sample, one.bound) for one in finding.parts
+        )
+    else:
+        what = _what(rule, finding, sample, bound)
     if tightened:
         what += ", tightened because the sale was reinstated a short time ago"
     return what + "."
 
 
-def _what(rule: Rule, finding: Finding, sample: Sample, bound: float, period: str) -> str:
+def _what(rule: Rule, finding: Finding, sample: Sample, bound: float) -> str:
+    period = duration_in_words(rule.window)
     complaints = _number(len(finding.signals), "complaint")
     several = finding.customers > 1
     customers = _number(finding.customers, "different customer" if several else "customer")
     made = "was made" if len(finding.signals) == 1 else "were made"
-    match rule.family:
-        case Family.COUNT:
-            return f"{complaints} from {customers} {made} within {period} (threshold {bound:g})"
-        case Family.DISTINCT_CUSTOMERS:
-            return f"{customers} complained within {period} (threshold {bound:g})"
-        case Family.RATE:
-            return (
-                f"{complaints} from {customers} {made} within {period} among "
-                f"{sample.exposure} units shipped: {sample.value:.2%} of units "
-                f"(threshold {bound:.2%})"
-            )
-        case Family.SAFETY:
-            if finding.signals[-1].kind is Kind.RECALL:
-                return "A trusted source reported a recall; one report is enough"
-            return "A trusted source reported a safety defect; one report is enough"
-        case Family.LIKELIHOOD:
-            rise = _rise(finding.details, sample, bound)
-            return f"{complaints} from {customers} {made} {rise}"
+    if rule.family is Family.DISTINCT_CUSTOMERS:
+        return f"{customers} complained within {period} (threshold {bound:g})"
+    if rule.family is Family.SAFETY:
+        report = "recall" if finding.signals[-1].kind is Kind.RECALL else "safety defect"
+        return f"A trusted source reported a {report}; one report is enough"
+    if rule.family is Family.COUNT:
+        said = f"within {period} (threshold {bound:g})"
+    elif rule.family is Family.RATE:
+        said = _rate(finding, sample, bound, period)
+    else:
+        said = _against_the_usual(rule, finding.details, sample, bound)
+    return f"{complaints} from {customers} {made} {said}"
 
 
-def _rise(details: Mapping[str, Any], sample: Sample, bound: float) -> str:
+def _rate(finding: Finding, sample: Sample, bound: float, period: str) -> str:
+    among, details = f"within {period} among {finding.exposure} units shipped", finding.details
+    if not details:
+        return f"{among}: {sample.value:.2%} of units (threshold {bound:.2%})"
+    return (
+        f"{among}: {details['rate']:.2%} of units, and with {details['confidence']:.0%} confidence "
+        f"at least {sample.value:.2%} (threshold {bound:.2%})"
+        f"{_one_fewer(details, bound)}"
+    )
+
+
+def _against_the_usual(
+    rule: Rule, details: Mapping[str, Any], sample: Sample, bound: float
+) -> str:
     days = _number(details["days"], "day")
+    when = f"in its first {days}" if rule.family is Family.LAUNCH else f"within {days}"
     units = round(details["exposure"])
     among = f" among {units:,} units shipped" if details["per"] == "units" else ""
-    said = (
-        f"within {days}{among}, where {_expected(details['expected'])} would be usual: "
-        f"{_odds(sample.value)} to 1 that its defect rate has risen (threshold {_odds(bound)})"
+    return (
+        f"{when}{among}, where {_expected(details['expected'])} would be usual"
+        f"{_how_bad(rule, details, sample.value, bound)}{_one_fewer(details, bound)}"
     )
-    if details["one_fewer"] < bound:
-        said += "; one complaint fewer would not have been enough"
-    return said
+
+
+def _how_bad(rule: Rule, details: Mapping[str, Any], value: float, bound: float) -> str:
+    seen, threshold = _odds(value), f"(threshold {_odds(bound)})"
+    match rule.family:
+        case Family.PREDICTIVE:
+            return f": a sound item does that once in {seen} {threshold}"
+        case Family.POSTERIOR:
+            times = f"more than {rule.factor:g} times the usual one"
+            return f": {seen} to 1 that its defect rate is {times} {threshold}"
+        case Family.CUSUM:
+            let_pass = _expected(details["let_pass"])
+            return f" and {let_pass} are let pass: {value:.1f} too many (threshold {bound:g})"
+        case Family.LAUNCH:
+            such = f"a sound item with up to {rule.factor:g} times that"
+            return f": {such} does so in one launch out of {seen} {threshold}"
+        case _:
+            return f": {seen} to 1 that its defect rate has risen {threshold}"
+
+
+def _one_fewer(details: Mapping[str, Any], bound: float) -> str:
+    enough = details["one_fewer"] >= bound
+    return "" if enough else "; one complaint fewer would not have been enough"
 
 
 def _expected(mean: float) -> str:
@@ -66,6 +99,8 @@ def _odds(value: float) -> str:
     """Write odds with two digits that matter, in full figures up to a million million."""
     if value >= 1e12:
         return "more than 1,000,000,000,000"
+    if value < 10:
+        return f"{value:.2g}"
     digits = max(0, len(f"{value:.0f}") - 2)
     return f"{round(value, -digits):,.0f}"
 

@@ -47,6 +47,10 @@ def _looks_no_higher(new: float | None, old: float | None) -> bool:
     return old is None or (new is not None and new <= old)
 
 
+def _no_surer(new: float | None, old: float | None) -> bool:
+    return new is None or (old is not None and new <= old)
+
+
 _BOUNDS: Mapping[str, Weaker] = {
     "bound": _no_higher, "look": _looks_no_higher, "min_customers": _no_higher,
 }
@@ -60,10 +64,16 @@ HARMLESS: Mapping[Family, Mapping[str, Weaker]] = {
     Family.SAFETY: _COUNTING,
     # a longer window, and lots taken together, hold more defects among more units: less, it may be
     Family.RATE: {
-        **_BOUNDS, "min_units": _no_higher, "kinds": _no_fewer, "intents": _no_less_named,
+        **_BOUNDS, "min_units": _no_higher, "confidence": _no_surer, "kinds": _no_fewer,
+        "intents": _no_less_named,
     },
     # what counts is also what is learned as usual
     Family.LIKELIHOOD: _BOUNDS,
+    Family.PREDICTIVE: _BOUNDS,
+    Family.POSTERIOR: _BOUNDS,
+    Family.CUSUM: _BOUNDS,
+    # with fewer customers at least, a launch asks for more of each
+    Family.LAUNCH: {"bound": _no_higher, "look": _looks_no_higher},
 }
 """Fields of each family that may differ, and when: then what was frozen is frozen no later."""
 _NO_MATTER = frozenset({"id", "version", "mode", "scope"})
@@ -145,10 +155,15 @@ def _in_words(rule: Rule, name: str) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{one} {what}" for one, what in value.items())
     if isinstance(value, list):
-        return ", ".join(value)
+        return ", ".join(one if isinstance(one, str) else _part_in_words(one) for one in value)
     if value is None:
         return "everywhere" if name == "scope" else "none"
     return f"{value:,.15g}" if isinstance(value, int | float) else str(value)
+
+
+def _part_in_words(part: Mapping[str, Any]) -> str:
+    window = part.get("window") or "/".join(part["windows"])
+    return f"{part['family']} {part['bound']:,.15g} in {window}"
 
 
 def _same_group(one: Rule, other: Rule) -> bool:

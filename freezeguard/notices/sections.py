@@ -17,6 +17,7 @@ from freezeguard.ports.notice_facts import (
     OrderFacts,
     ReasonFacts,
     RemedyFacts,
+    RiseFacts,
     ScopeFacts,
     StepFacts,
     TallyFacts,
@@ -212,11 +213,13 @@ def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
     if observed is None or bound is None or not window or not say.knows("reason", family):
         return None
     bound_words = _figure(bound, family, say) or ""
-    if family == "likelihood":
-        made = _risen(reason, say, _figure(observed, family, say) or "", bound_words)
+    details = reason.get("details") or RiseFacts()
+    if family in _AGAINST_THE_USUAL:
+        made = _against_the_usual(reason, say, _figure(observed, family, say) or "", bound_words)
     elif family == "rate":
+        seen = details.get("rate", observed)  # with a confidence, what was observed is its limit
         made = say.say(
-            "reason.rate", seen=_figure(observed, family, say) or "", bound=bound_words,
+            "reason.rate", seen=_figure(seen, family, say) or "", bound=bound_words,
             window=say.duration(window), exposure=reason.get("exposure") or 0,
         )
     else:
@@ -226,16 +229,20 @@ def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
     return f"{made} {say.say('reason.tightened')}" if made and reason.get("tightened") else made
 
 
-def _risen(reason: ReasonFacts, say: Wording, seen: str, bound: str) -> str | None:
+def _against_the_usual(reason: ReasonFacts, say: Wording, seen: str, bound: str) -> str | None:
     details = reason.get("details")
-    if not details:
+    if not details or "per" not in details:
         return None
     by_units = details["per"] == "units"
-    return say.count(
-        "reason.likelihood_units" if by_units else "reason.likelihood", details["complaints"],
-        days=say.count("duration.days", details["days"]), seen=seen, bound=bound,
+    usual = say.count(
+        "reason.usual_units" if by_units else "reason.usual", details["complaints"],
+        days=say.count("duration.days", details["days"]),
         expected=_few_digits(details["expected"], say),
         **({"exposure": say.number(round(details["exposure"]))} if by_units else {}),
+    )
+    return say.say(
+        f"reason.{reason['family']}", usual=usual, seen=seen, bound=bound,
+        factor=say.number(details.get("factor", 1)),
     )
 
 
@@ -244,6 +251,8 @@ def _few_digits(value: float, say: Wording) -> str:
 
 
 _DISTINCT = "distinct_customers"
+_AGAINST_THE_USUAL = frozenset({"likelihood", "predictive", "posterior", "cusum", "launch"})
+_SHARES = frozenset({"rate", "all_of", "any_of"})
 
 
 def _rule_name(reason: ReasonFacts) -> str | None:
@@ -260,9 +269,9 @@ def _duration(seconds: float | None, say: Wording) -> str | None:
 def _figure(value: float | None, family: str, say: Wording) -> str | None:
     if value is None:
         return None
-    if family == "likelihood":
+    if family in _AGAINST_THE_USUAL:
         return say.number(min(float(f"{value:.2g}"), 1e12))
-    return say.percent(value) if family == "rate" else say.number(value)
+    return say.percent(value) if family in _SHARES else say.number(value)
 
 
 def _count(value: int | None, say: Wording, *, hide: bool = False) -> str | None:

@@ -77,10 +77,12 @@ class CaseNoticeFacts(NoticeFacts):
     since: NotRequired[str | None]
 
 
-class RiseFacts(TypedDict):
+class RiseFacts(TypedDict, total=False):
     """What a rise of the defect rate rests on: complaints in the days since its likely beginning.
 
-    `expected` are the complaints that would be usual; `exposure` is what `per` says, units or days.
+    `expected` are the complaints that would be usual; `exposure` is what `per` says, units or days;
+    `factor` how many times the usual rate was looked for. Where a rate has a confidence, it is just
+    the `rate` itself.
     """
 
     complaints: int
@@ -88,6 +90,8 @@ class RiseFacts(TypedDict):
     per: str
     exposure: float
     expected: float
+    factor: float
+    rate: float
 
 
 class DoubtedFacts(TypedDict):

@@ -18,14 +18,31 @@ from freezeguard.domain.signals import Kind, Severity
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.rig import Rig, shop_with_service, until
 
-SHADOW = {"id": "risen", "family": "likelihood", "bound": 60, "mode": "shadow", "min_customers": 2}
+SHADOWS: tuple[dict[str, Any], ...] = (
+    {"id": "risen", "family": "likelihood", "bound": 60, "min_customers": 2},
+    {"id": "rare", "family": "predictive", "bound": 500, "min_customers": 2},
+    {"id": "sure", "family": "posterior", "bound": 1.5, "min_customers": 2},
+    {"id": "leak", "family": "cusum", "bound": 2.5, "min_customers": 2},
+    {"id": "new", "family": "launch", "bound": 20, "window": "300d", "min_customers": 2},
+    {"id": "both", "family": "all_of", "parts": [
+        {"family": "cusum", "bound": 1.5, "min_customers": 2},
+        {"family": "distinct_customers", "window": "20d", "bound": 3},
+        {"family": "rate", "window": "30d", "bound": 0.005, "min_units": 5, "confidence": 0.8},
+    ]},
+    {"id": "either", "family": "any_of", "parts": [
+        {"family": "posterior", "bound": 2, "window": "20d"},
+        {"family": "rate", "window": "30d", "bound": 0.1, "min_units": 20},
+        {"family": "count", "window": "7d", "bound": 5},
+    ]},
+)  # fmt: skip
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
 async def rig(dsns: OwnerAndRuntimeDsns, tmp_path: Path) -> AsyncIterator[Rig]:
-    """Run a shop with one rule in shadow mode, which stops nothing."""
-    async with shop_with_service(dsns, tmp_path, rules=(SHADOW,)) as running:
+    """Run a shop with a rule of each family in shadow mode, which stops nothing."""
+    rules = [{**one, "mode": "shadow"} for one in SHADOWS]
+    async with shop_with_service(dsns, tmp_path, rules=rules) as running:
         yield running
 
 
@@ -93,7 +110,7 @@ def as_it_happens(chance: Random, sent: Sequence[dict[str, Any]]) -> list[list[d
 async def test_however_it_arrives_it_comes_to_the_same(rig: Rig, seed: int) -> None:
     """Late by up to a week, in any batches, some of it twice: the same complaint crosses first."""
     chance, now = Random(1000 + seed), datetime.now(UTC).replace(microsecond=0)
-    found = 0
+    found = set[str]()
     for sku in (await rig.shop.sellable())[:6]:
         complaints, units = random_past(chance, now)
         await ship(rig, sku, units, now)
@@ -104,16 +121,18 @@ async def test_however_it_arrives_it_comes_to_the_same(rig: Rig, seed: int) -> N
         past = Item(sku, observed(sku, complaints), [
             Shipment(Scope(sku), now - day * DAY, number) for day, number in enumerate(units)
         ])  # fmt: skip
-        first = next(iter(freezes(read_rule(SHADOW, 1), past)), None)
-        live = [one for one in await recorded(rig, sku) if one["outcome"] == "shadow"]
-        if first is None:
-            assert live == []
-        elif first.crossed_at > now - 58 * DAY:
-            found += 1
-            wanted = (first.crossed_by.id, first.reason.observed, first.reason.sentence)
-            assert wanted in [of(one["reason"]) for one in live]
-            assert live[0]["crossed_at"] == first.crossed_at.isoformat()
-    assert found
+        records = await recorded(rig, sku)
+        for shadow in SHADOWS:
+            first = next(iter(freezes(read_rule(shadow, 1), past)), None)
+            live = [one for one in records if one["reason"]["rule_id"] == shadow["id"]]
+            if first is None:
+                assert live == []
+            elif first.crossed_at > now - 58 * DAY:
+                found.add(shadow["id"])
+                wanted = (first.crossed_by.id, first.reason.observed, first.reason.sentence)
+                assert wanted in [of(one["reason"]) for one in live]
+                assert live[0]["crossed_at"] == first.crossed_at.isoformat()
+    assert len(found) > 2, found
 
 
 async def nothing_pending(rig: Rig) -> bool:
@@ -126,7 +145,7 @@ async def nothing_pending(rig: Rig) -> bool:
 async def test_one_engine_says_one_thing(rig: Rig, seed: int) -> None:
     """The first crossing of the last weeks is the same complaint, for the same figures."""
     chance, now = Random(seed), datetime.now(UTC).replace(microsecond=0)
-    found = 0
+    found = set[str]()
     for sku in (await rig.shop.sellable())[:6]:
         complaints, units = random_past(chance, now)
         await ship(rig, sku, units, now)
@@ -137,16 +156,19 @@ async def test_one_engine_says_one_thing(rig: Rig, seed: int) -> None:
         past = Item(sku, observed(sku, complaints), [
             Shipment(Scope(sku), now - day * DAY, number) for day, number in enumerate(units)
         ])  # fmt: skip
-        first = next(iter(freezes(read_rule(SHADOW, 1), past)), None)
-        preview = await previewed(rig, sku)
-        live = [one for one in await recorded(rig, sku) if one["outcome"] == "shadow"]
-        if first is None:
-            assert (preview, live) == ([], [])
-        elif first.crossed_at > since:
-            found += 1
-            wanted = (first.crossed_by.id, first.reason.observed, first.reason.sentence)
-            assert wanted == of(live[0]["reason"]) == of(preview[0]["reason"])
-    assert found
+        records = await recorded(rig, sku)  # those further back than a window are historical
+        assert {one["outcome"] for one in records} <= {"shadow", "historical"}
+        for shadow in SHADOWS:
+            live = [one for one in records if one["reason"]["rule_id"] == shadow["id"]]
+            preview = await previewed(rig, sku, shadow)
+            first = next(iter(freezes(read_rule(shadow, 1), past)), None)
+            if first is None:
+                assert (preview, live) == ([], [])
+            elif first.crossed_at > since:
+                found.add(shadow["id"])
+                wanted = (first.crossed_by.id, first.reason.observed, first.reason.sentence)
+                assert wanted == of(live[0]["reason"]) == of(preview[0]["reason"])
+    assert len(found) > 2, found
 
 
 def of(reason: dict[str, Any]) -> tuple[str, float, str]:
@@ -166,9 +188,9 @@ async def ship(rig: Rig, sku: str, units: Sequence[int], now: datetime) -> None:
         assert answer.status == 202, answer.body
 
 
-async def previewed(rig: Rig, sku: str) -> list[dict[str, Any]]:
-    """Return what a preview of the rule says of a SKU."""
-    rule = {name: value for name, value in SHADOW.items() if name != "id"}
+async def previewed(rig: Rig, sku: str, shadow: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a preview of a rule says of a SKU."""
+    rule = {name: value for name, value in shadow.items() if name != "id"}
     body = {"rule": {**rule, "scope": {"sku": sku}}, "days": 58}
     answer = await rig.call("POST", "/v1/rules/preview", "quin", json=body)
     assert answer.status == 200, answer.body

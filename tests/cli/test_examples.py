@@ -10,7 +10,8 @@ from tests.cli.examples import mentioned, of_docs, of_help, words_of
 
 FILES = (
     "calls.ndjson", "events.csv.gz", "events.csv", "caers.toml", "shipments.csv", "shipped.csv.gz",
-    "skus.csv", "skus.ndjson", "rule.toml", "five.toml", "risen.toml", "recalls.csv", "shipped.csv",
+    "skus.csv", "skus.ndjson", "rule.toml", "five.toml", "risen.toml", "contract.toml",
+    "recalls.csv", "shipped.csv",
     "complaints.csv.gz", "complaints.ndjson",
     "ticket.json", "remedy.json", "tear-test.pdf", "crack.jpg", "complaint.json",
 )

@@ -42,6 +42,8 @@ CONTENTS = {
                           "sku": "LAMP-9", "occurred_at": AT, "severity": "minor"},
     "ticket.json": {"ticket": 1},
     "five.toml": 'family = "distinct_customers"\nbound = 5\n',
+    "contract.toml": 'family = "all_of"\n[[parts]]\nfamily = "distinct_customers"\nbound = 5\n'
+                     '[[parts]]\nfamily = "rate"\nbound = 0.02\nmin_units = 200\n',
     "risen.toml": 'family = "likelihood"\n',
     "recalls.csv": "sku,alert_date\nLAMP-9,2026-11-25\n",
     "shipped.csv": f"id,source,sku,units,shipped_at\nu-3,warehouse,LAMP-9,5,{AT}\n",

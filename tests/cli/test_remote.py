@@ -95,7 +95,7 @@ async def test_rules_are_stored_in_versions_and_listed(rig: Rig, tmp_path: Path)
     several = await quin.run("rules", "set", "r", "--family", "counts", "--window", "a month")
     listed = (await quin.run("rules", "list", "--json")).document["items"]
 
-    assert "family: one of count, distinct_customers, rate, safety, likelihood\n" in several.err
+    assert "family: one of count, distinct_customers, rate, safety, likelihood, " in several.err
     assert "  - window: a whole number and s, m, h, d or w: 30d\n" in several.err
     assert (1, "shadow") == (stored.document["version"], stored.document["mode"])
     assert (4, "invalid_input") == (wrong.code, wrong.document["error"]["code"])

@@ -8,14 +8,22 @@ from math import comb, erfc, exp, gamma, inf, isclose, log, sqrt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import betainc
+from scipy.stats import gamma as gamma_law
 
 from freezeguard.detection import (
     cusum_average_run_length,
     gamma_posterior_tail,
     maxsprt_critical_value,
 )
-from freezeguard.detection.statistics.gamma import lower_tail, upper_tail
+from freezeguard.detection.statistics.gamma import (
+    gamma_point,
+    gamma_posterior_odds,
+    lower_tail,
+    upper_tail,
+)
 from freezeguard.detection.statistics.maxsprt import log_ratio, maxsprt_performance
+from freezeguard.detection.statistics.predictive import predictive_chance, predictive_tail
 
 # ------------------------------------------------------------------------------- gamma tails
 
@@ -95,6 +103,72 @@ def test_more_events_never_make_a_rate_less_likely(
     more = gamma_posterior_tail(shape, rate, events + 1, exposure, multiple)
     longer = gamma_posterior_tail(shape, rate, events, exposure + 1, multiple)
     assert longer * (1 - 1e-12) <= now <= more * (1 + 1e-12)
+
+
+@given(
+    st.floats(0.1, 1e3), st.floats(0.1, 1e6), st.integers(0, 400), st.floats(0, 1e6),
+    st.floats(0.1, 20),
+)
+def test_odds_are_those_of_the_tail(
+    shape: float, rate: float, events: int, exposure: float, multiple: float
+) -> None:
+    """The chance against what is left to one: both exact, so that certainty keeps its degrees."""
+    above = gamma_posterior_tail(shape, rate, events, exposure, multiple)
+    law = gamma_law(shape + events, scale=1 / (rate + exposure))
+    below = float(law.cdf(multiple * shape / rate))
+    found = gamma_posterior_odds(shape, rate, events, exposure, multiple)
+
+    if below > 1e-250 and above > 1e-250:
+        assert isclose(above / below, found, rel_tol=1e-8)
+    if below == 0:
+        assert found > 1e200
+
+
+def test_certainty_has_endless_odds() -> None:
+    """Where nothing is left on the other side."""
+    assert gamma_posterior_odds(1.0, 1e9, 5_000, 1.0, 1.0) == inf
+
+
+@given(st.floats(0.2, 2_000), st.floats(0.001, 0.999))
+def test_a_point_is_exceeded_as_often_as_was_asked(shape: float, above: float) -> None:
+    """The inverse of the upper tail, by scipy."""
+    assert isclose(gamma_law.isf(above, shape), gamma_point(shape, above), rel_tol=1e-9)
+
+
+# ------------------------------------------------------------------------- predictive tails
+
+
+@given(st.floats(0.1, 1e4), st.floats(0.1, 1e6), st.integers(1, 5_000), st.floats(1e-3, 1e6))
+def test_a_predictive_tail_is_an_incomplete_beta_function(
+    shape: float, rate: float, events: int, exposure: float
+) -> None:
+    """To nine digits over wide ranges, however small it is; by scipy."""
+    exact = float(betainc(events, shape, exposure / (rate + exposure)))
+    found = predictive_tail(shape, rate, events, exposure)
+
+    assert isclose(exact, found, rel_tol=1e-9, abs_tol=1e-250)
+
+
+@given(st.floats(0.2, 50), st.floats(1, 1e4), st.integers(1, 60), st.floats(1e-2, 1e4))
+def test_a_chance_is_what_tails_differ_by(
+    shape: float, rate: float, events: int, exposure: float
+) -> None:
+    """Exactly so many is at least so many, less at least one more; and tails begin at 1."""
+    tail = predictive_tail(shape, rate, events, exposure)
+    further = predictive_tail(shape, rate, events + 1, exposure)
+    chance = predictive_chance(shape, rate, events, exposure)
+
+    assert predictive_tail(shape, rate, 0, exposure) == 1
+    assert isclose(chance, tail - further, rel_tol=1e-6, abs_tol=1e-12)
+    assert chance <= tail * (1 + 1e-9)
+
+
+def test_without_exposure_nothing_comes() -> None:
+    """No units, no complaint; and a law without meaning is refused."""
+    assert predictive_tail(2.0, 600.0, 1, 0.0) == 0
+    for numbers in ((0.0, 1.0, 1, 1.0), (1.0, 0.0, 1, 1.0), (1.0, 1.0, -1, 1.0)):
+        with pytest.raises(ValueError, match="above 0"):
+            predictive_tail(*numbers)
 
 
 def test_a_prior_without_meaning_is_refused() -> None:

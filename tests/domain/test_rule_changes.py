@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from freezeguard.domain.rulechanges import HARMLESS, concerns_safety, loosenings
-from freezeguard.domain.rules import Family, Rule, RuleScope
+from freezeguard.domain.rules import Family, Rule, RuleScope, read_rule
 from freezeguard.domain.signals import Kind
 
 DAY = timedelta(days=1)
@@ -18,6 +18,11 @@ SAFE = Rule(
     "safe", 1, Family.SAFETY, 30 * DAY, 1, lane="safety", mode="armed", kinds=frozenset(Kind)
 )
 EVERY = (FIVE, RATE, RISEN, SAFE)
+RARE = read_rule({"id": "rare", "family": "predictive", "mode": "armed"}, 1)
+CONTRACT = read_rule(
+    {"id": "contract", "family": "all_of", "mode": "armed", "parts": [
+        {"family": "count", "bound": 4}, {"family": "rate", "bound": 0.1, "min_units": 9}]}, 1,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -29,6 +34,9 @@ EVERY = (FIVE, RATE, RISEN, SAFE)
         (replace(FIVE, intents=frozenset({"smell"})), {"intents": frozenset({"smell", "noise"})}),
         (RATE, {"bound": 0.02}), (RATE, {"min_units": 100}), (RATE, {"min_customers": 0}),
         (RATE, {"kinds": frozenset(Kind)}),
+        (replace(RATE, confidence=0.9), {"confidence": None}),
+        (replace(RATE, confidence=0.9), {"confidence": 0.8}),
+        (RARE, {"bound": 10.0}), (CONTRACT, {"version": 2}),
         (RISEN, {"bound": 5_000.0}), (RISEN, {"min_customers": 2}), (RISEN, {"look": 100.0}),
         (replace(FIVE, scope=RuleScope(category="garden")), {"scope": RuleScope()}),
     ],
@@ -63,6 +71,10 @@ def test_more_is_frozen_by_one_person(old: Rule, change: dict[str, Any]) -> None
         (RISEN, {"factor": 10.0}, "factor: 7 → 10"),
         (RISEN, {"bound": 20_000.0}, "bound: 10,000 → 20,000"),
         (SAFE, {"mode": "shadow"}, "mode: armed → shadow"),
+        (RATE, {"confidence": 0.9}, "confidence: none → 0.9"),
+        (RARE, {"windows": ()}, "windows: 7d, 30d, 90d → none"),
+        (CONTRACT, {"parts": (*CONTRACT.parts, FIVE)},
+         "parts: count 4 in 30d, rate 0.1 in 30d → count 4 in 30d, rate 0.1 in 30d, distinct_c"),
     ],
 )
 def test_less_is_frozen_by_two(old: Rule, change: dict[str, Any], named: str) -> None:
@@ -83,7 +95,8 @@ def test_a_field_that_is_not_known_to_be_harmless_loosens(old: Rule) -> None:
     }
     others["lane"] = "quality" if old.lane == "safety" else "safety"
     others["family"] = Family.COUNT if old.family is not Family.COUNT else Family.SAFETY
-    unknown = {one.name for one in fields(Rule)} - known
+    of_other_families = {"windows", "parts", "confidence"}
+    unknown = {one.name for one in fields(Rule)} - known - of_other_families
 
     assert unknown <= others.keys(), "a new field: think of it in HARMLESS, and name it here"
     for name in unknown:

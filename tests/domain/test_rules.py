@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.rules import (
+    COMBINING,
     Family,
     Rule,
     RuleScope,
@@ -16,6 +17,7 @@ from freezeguard.domain.rules import (
     format_window,
     parse_window,
     read_rule,
+    rule_body,
 )
 from freezeguard.domain.signals import Kind
 
@@ -31,6 +33,10 @@ def _rule(name: str = "r", **changes: Any) -> Rule:
     }
     return Rule(**(body | changes))
 
+
+PART = _rule()
+WEEK = _rule(window=timedelta(days=7))
+SAFETY = _rule(family=Family.SAFETY, bound=1.0)
 
 # --------------------------------------------------------------------------------- windows
 
@@ -84,6 +90,23 @@ def test_windows_are_written_in_the_largest_unit():
         ({"hold_scope": ("lot",)}, "/hold_scope"),
         ({"hold_scope": ("sku", "colour")}, "/hold_scope"),
         ({"lane": "authority"}, "/lane"),
+        ({"family": Family.PREDICTIVE, "bound": 1.0}, "/bound"),
+        ({"family": Family.LAUNCH, "bound": 9.0, "look": 1.0}, "/look"),
+        ({"family": Family.LAUNCH, "bound": 9.0, "min_customers": 101}, "/min_customers"),
+        ({"windows": (timedelta(days=7),)}, "/windows"),
+        ({"family": Family.POSTERIOR, "windows": (MONTH,)}, "/windows"),
+        ({"confidence": 0.9}, "/confidence"),
+        ({"family": Family.RATE, "bound": 0.5, "min_units": 9, "confidence": 1.0}, "/confidence"),
+        ({"family": Family.ALL_OF, "bound": 1.0}, "/parts"),
+        ({"parts": (PART, PART)}, "/parts"),
+        ({"family": Family.ALL_OF, "parts": (PART, PART)}, "/bound"),
+        ({"family": Family.ALL_OF, "bound": 1.0, "look": 0.5, "parts": (PART, PART)}, "/look"),
+        ({"family": Family.ANY_OF, "bound": 1.0, "parts": (WEEK, WEEK)}, "/window"),
+        (
+            {"family": Family.ANY_OF, "bound": 1.0, "min_customers": 2, "parts": (PART, PART)},
+            "/min_customers",
+        ),
+        ({"family": Family.ANY_OF, "bound": 1.0, "parts": (PART, SAFETY)}, "/parts/1/family"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(changes, pointer):
@@ -121,6 +144,70 @@ def test_the_defaults_of_a_rule():
         plain.window, plain.lane, plain.mode, plain.kinds
     )
     assert (1.0, "safety", frozenset(Kind)) == (safety.bound, safety.lane, safety.kinds)
+
+
+def test_several_windows_and_parts_are_read():
+    """The longest window is the rule's; parts have what they measure, all else is the whole's."""
+    several = read_rule({"id": "p", "family": "predictive"}, 1)
+    one = read_rule({"id": "p", "family": "predictive", "window": "14d"}, 1)
+    both = read_rule(
+        {"id": "p", "family": "posterior", "window": "14d", "windows": ["7d", "60d"]}, 1
+    )
+    whole = read_rule(CONTRACT, 1)
+
+    assert [90, 14, 60, 60] == [rule.window.days for rule in (several, one, both, whole)]
+    assert [(7, 30), (), (7, 14), ()] == [
+        tuple(window.days for window in rule.windows) for rule in (several, one, both, whole)
+    ]
+    assert [(Family.DISTINCT_CUSTOMERS, 5), (Family.RATE, 0.02)] == [
+        (part.family, part.bound) for part in whole.parts
+    ]
+    assert (1, 5, True) == (whole.bound, whole.needs_customers, whole.needs_units)
+    assert [False, True] == [rule.has_a_bound for rule in (whole, several)]
+
+
+CONTRACT = {
+    "id": "contract", "family": "all_of", "parts": [
+        {"family": "distinct_customers", "bound": 5},
+        {"family": "rate", "window": "60d", "bound": 0.02, "min_units": 200, "confidence": 0.9},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        CONTRACT, {**CONTRACT, "family": "any_of", "intents": ["smell"]},
+        *({"family": family, "id": "r"} for family in Family if family not in COMBINING
+          and family is not Family.RATE),
+        {"id": "r", "family": "posterior", "windows": ["6h", "30d"], "look": 1.5},
+    ],
+)  # fmt: skip
+def test_a_rule_survives_being_written(body):
+    """What is written reads the same again: a tuned rule is stored as it was tuned."""
+    rule = read_rule(body, 3)
+
+    assert rule == read_rule(rule_body(rule), 3)
+
+
+def test_what_is_wrong_with_a_part_is_named_in_its_place():
+    """The answer points into the parts."""
+    body = {**CONTRACT, "parts": [{"family": "count"}, {"family": "rate", "bound": 0.1}]}
+    with pytest.raises(InvalidInput) as refused:
+        read_rule(body, 1)
+    assert "/parts/1/min_units" == refused.value.pointer
+
+
+@pytest.mark.parametrize(("family", "asked"), [("any_of", 2), ("all_of", 5)])
+def test_how_many_customers_parts_ask_for(family, asked):
+    """All of them the most that any part does, any of them the least."""
+    parts = [
+        {"family": "distinct_customers", "bound": 5},
+        {"family": "cusum", "min_customers": 2},
+    ]
+    rule = read_rule({"id": "r", "family": family, "parts": parts}, 1)
+
+    assert (asked, False) == (rule.needs_customers, rule.needs_units)
 
 
 # ----------------------------------------------------------------------------- nearest wins

@@ -445,6 +445,32 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
             },
         },
     ),
+    **{
+        f"statement: {family}": (
+            "statement_of_reasons",
+            {
+                **STATEMENT,
+                "reason": {
+                    **RULE_REASON, "family": family, "observed": seen, "bound": bound,
+                    "window": 7_776_000.0, "exposure": 1_220,
+                    "details": {"complaints": 5, "days": 30, "per": "units", "exposure": 1_220.0,
+                                "expected": 0.617, "factor": 3.0},
+                },
+            },
+        )
+        for family, seen, bound in (
+            ("predictive", 123_456.7, 100_000), ("posterior", 31.4, 20), ("cusum", 8.21, 8),
+            ("launch", 1_234.5, 1_000),
+        )
+    },
+    "statement: all of": (
+        "statement_of_reasons",
+        {
+            **STATEMENT,
+            "reason": {**RULE_REASON, "family": "all_of", "observed": 1.25, "bound": 1,
+                       "details": {"parts": []}},
+        },
+    ),
     "statement: person": (
         "statement_of_reasons",
         {

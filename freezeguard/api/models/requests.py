@@ -21,6 +21,14 @@ from freezeguard.api.models.fields import (
     Title,
     Whole,
 )
+from freezeguard.domain.rules import (
+    ABOVE_ONE,
+    COMBINING,
+    MOST_AT_LAUNCH,
+    MOST_PARTS,
+    MOST_WINDOWS,
+    SEVERAL_WINDOWS,
+)
 from freezeguard.domain.scope import NARROWING
 from freezeguard.domain.signals import Kind
 from freezeguard.domain.transitions import Command, State
@@ -34,12 +42,7 @@ ReasonCode = Literal[
     "authority_order",
     "other",
 ]
-Window = Field(
-    None, pattern=WINDOW_PATTERN, examples=["30d"],
-    description="Up to ten years. 30d where left out; 60d for `likelihood`.",
-)
-
-
+Window = Annotated[str, Field(pattern=WINDOW_PATTERN, examples=["30d"])]
 Bound = Annotated[float, Field(gt=0, le=1e15, strict=True)]
 
 
@@ -91,21 +94,48 @@ class CartIn(Input):
     skus: list[Sku] = Field(min_length=1, max_length=1000)
 
 
-def _bounds_by_family(schema: dict[str, Any]) -> None:
-    """Say what a bound may be: a rate is defects per unit, a likelihood's bound is odds."""
+def _by_family(schema: dict[str, Any]) -> None:
+    """Say what a measure may be: a rate is defects per unit, other bounds are so many to one."""
     schema["allOf"] = [
         _if_family(
-            "rate", required=["min_units"], bound={"maximum": 1},
+            ["rate"], required=["min_units"], bound={"maximum": 1},
             min_units={"type": "integer", "minimum": 1},
         ),
-        _if_family("likelihood", bound={"exclusiveMinimum": 1}),
+        _if_family(
+            sorted(ABOVE_ONE), bound={"exclusiveMinimum": 1}, look={"exclusiveMinimum": 1}
+        ),
+        _if_family(["launch"], min_customers={"maximum": MOST_AT_LAUNCH}),
+        _unless_family(["rate"], confidence={"type": "null"}),
+        _unless_family(sorted(SEVERAL_WINDOWS), windows={"type": "null"}),
     ]
 
 
-def _if_family(family: str, *, required: Sequence[str] = (), **properties: Any) -> dict[str, Any]:
+def _by_family_of_the_whole(schema: dict[str, Any]) -> None:
+    """Say the same, and that what is made of parts has nothing but them."""
+    _by_family(schema)
+    schema["allOf"] += [
+        _if_family(
+            sorted(COMBINING), required=["parts"], parts={"type": "array"},
+            bound={"enum": [None, 1]}, look={"type": "null"},
+            min_units={"enum": [None, 0]}, min_customers={"enum": [None, 0]},
+        ),
+        _unless_family(sorted(COMBINING), parts={"type": "null"}),
+    ]
+
+
+def _if_family(
+    families: Sequence[str], *, required: Sequence[str] = (), **properties: Any
+) -> dict[str, Any]:
     return {
-        "if": {"properties": {"family": {"const": family}}, "required": ["family"]},
+        "if": {"properties": {"family": {"enum": families}}, "required": ["family"]},
         "then": {"properties": properties, "required": list(required)},
+    }
+
+
+def _unless_family(families: Sequence[str], **properties: Any) -> dict[str, Any]:
+    return {
+        "if": {"properties": {"family": {"enum": families}}, "required": ["family"]},
+        "else": {"properties": properties},
     }
 
 
@@ -133,26 +163,67 @@ class RuleScopeIn(Input):
     sku: Sku | None = None
 
 
-class RuleBody(Input):
+class MeasureBody(Input):
+    """What is measured, and how much of it is enough. `bound` is in the unit of the family."""
+
+    family: str
+    window: Window | None = Field(
+        None,
+        description="Up to ten years. 30d where left out; 60d for `likelihood`, 90d for `cusum` "
+        "and `launch`; a rule of parts has their longest.",
+    )
+    windows: list[Window] | None = Field(
+        None, min_length=1, max_length=MOST_WINDOWS,
+        description="For `predictive` and `posterior`: several, of which the worst speaks; "
+        "7d, 30d and 90d where neither this nor `window` is given.",
+    )
+    bound: Bound | None = Field(
+        None,
+        description="1 where left out; 10,000 for `likelihood`, 100,000 for `predictive`, "
+        "10 for `posterior`, 8 for `cusum`, 1,000 for `launch`.",
+    )
+    min_units: Annotated[int, Whole(0, 1_000_000_000)] | None = None
+    min_customers: Annotated[int, Whole(0, 1_000_000)] | None = Field(
+        None, description="0 where left out; 4 for `launch`, 3 for others that know the usual."
+    )
+    factor: Annotated[float, Field(gt=1, le=1000, strict=True)] | None = Field(
+        None,
+        description="How many times the usual rate a defect brings: 7; 2 for `posterior`, 5 for "
+        "`cusum`. For `launch`, how many times that of its category is let pass: 2.",
+    )
+    confidence: Annotated[float, Field(ge=0.5, lt=1, strict=True)] | None = Field(
+        None, examples=[0.95],
+        description="For `rate`: what is compared is the lowest rate that it allows.",
+    )
+
+
+class RulePart(MeasureBody):
+    """A part of a rule. All else is said by the whole."""
+
+    model_config = ConfigDict(title="RulePart", json_schema_extra=_by_family)
+
+    family: Literal[
+        "count", "distinct_customers", "rate", "likelihood", "predictive", "posterior", "cusum",
+        "launch",
+    ]
+
+
+class RuleBody(MeasureBody):
     """When signals are enough. `bound` is in the unit of the family."""
 
-    model_config = ConfigDict(title="RuleBody", json_schema_extra=_bounds_by_family)
+    model_config = ConfigDict(title="RuleBody", json_schema_extra=_by_family_of_the_whole)
 
-    family: Literal["count", "distinct_customers", "rate", "safety", "likelihood"]
+    family: Literal[
+        "count", "distinct_customers", "rate", "safety", "likelihood", "predictive", "posterior",
+        "cusum", "launch", "any_of", "all_of",
+    ]
     scope: RuleScopeIn | None = None
     kinds: list[Kind] | None = Field(None, max_length=5)
     intents: list[Label] | None = Field(None, max_length=50)
-    window: str | None = Window
-    bound: Bound | None = Field(
-        None, description="1 where left out; 10,000 to one for `likelihood`."
-    )
     look: Bound | None = Field(None, description="Less than `bound`.")
-    min_units: Annotated[int, Whole(0, 1_000_000_000)] | None = None
-    min_customers: Annotated[int, Whole(0, 1_000_000)] | None = Field(
-        None, description="0 where left out; 3 for `likelihood`."
-    )
-    factor: Annotated[float, Field(gt=1, le=1000, strict=True)] | None = Field(
-        None, description="For `likelihood`: how many times the usual rate a defect brings; 7."
+    parts: list[RulePart] | None = Field(
+        None, min_length=2, max_length=MOST_PARTS,
+        description="For `any_of` and `all_of`: what one of, or all of, has to be reached.",
     )
     hold_scope: list[Literal["sku", "seller", "channel", "country", "lot"]] | None = Field(
         None, min_length=1, max_length=5, json_schema_extra=_sku_comes_first

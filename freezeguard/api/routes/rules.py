@@ -264,6 +264,13 @@ def routes(context: Context) -> list[AnyRoute]:
         "id": "five-customers", "family": "distinct_customers", "window": "30d", "bound": 5,
         "mode": "armed",
     }
+    contract = {
+        "id": "contract", "family": "all_of", "mode": "shadow", "parts": [
+            {"family": "distinct_customers", "window": "30d", "bound": 5},
+            {"family": "rate", "window": "30d", "bound": 0.02, "min_units": 200,
+             "confidence": 0.9},
+        ],
+    }  # fmt: skip
     return [
         Route(
             method="GET", path="/v1/rules", handler=rules.listed, tag="Rules",
@@ -273,7 +280,10 @@ def routes(context: Context) -> list[AnyRoute]:
             method="POST", path="/v1/rules", handler=rules.post, tag="Rules",
             summary="Create a rule", who=EDITORS, body=RuleIn, result=RuleOut | ProposalOut,
             status=201, others=proposed, description=reviewed,
-            examples={"five customers in 30 days": example},
+            examples={
+                "five customers in 30 days": example,
+                "five customers and 2 % of units": contract,
+            },
         ),
         Route(
             method="PUT", path="/v1/rules/{id}", handler=rules.put, tag="Rules",

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.backtest.replay import STOPPED, PriorsByCategory, backtest
 from freezeguard.detection.backtest.results import EARLY
-from freezeguard.domain.rules import Family, Rule
+from freezeguard.detection.backtest.tuning import RANGES
+from freezeguard.domain.rules import ABOVE_ONE, Rule
 
+PARTS = (0.4, 0.6, 0.8, 1.0, 1.5, 2.0)
 FACTORS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)
 """By how much odds are raised and lowered."""
 
@@ -24,11 +26,11 @@ class Point:
 
 def bounds_around(rule: Rule) -> list[float]:
     """Return bounds below and above a rule's own, which is one of them."""
-    if rule.family is Family.LIKELIHOOD:
-        return [rule.bound * factor for factor in FACTORS if rule.bound * factor > 10]
-    if rule.family is Family.RATE:
-        parts = (0.4, 0.6, 0.8, 1.0, 1.5, 2.0)
-        return [rule.bound * part for part in parts if rule.bound * part <= 1]
+    if rule.family in RANGES:
+        lowest, highest = RANGES[rule.family]
+        factors = FACTORS if rule.family in ABOVE_ONE else PARTS
+        bounds = [rule.bound * factor for factor in factors]
+        return [one for one in bounds if lowest <= one <= highest or one == rule.bound]
     first = max(1, round(rule.bound / 2))
     return [float(n) for n in range(first, round(rule.bound * 2) + 1)]
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import inf, sqrt
+from math import inf
 from statistics import median
 
-from freezeguard.detection.statistics.gamma import upper_tail
+from freezeguard.detection.statistics.gamma import gamma_point
 from freezeguard.domain.rules import Rule
 
 EARLY = timedelta(days=365)
@@ -113,17 +113,5 @@ class RuleResult:
 def poisson_interval(count: int, level: float = 0.9) -> tuple[float, float]:
     """Return the exact interval for the mean of a Poisson count (Garwood, Biometrika 28, 1936)."""
     each = (1 - level) / 2
-    low = 0.0 if count == 0 else _gamma_point(count, 1 - each)
-    return low, _gamma_point(count + 1, each)
-
-
-def _gamma_point(shape: int, above: float) -> float:
-    """Return the value that a gamma variable of rate 1 exceeds with this chance."""
-    low, high = 0.0, shape + 12 * sqrt(shape) + 12
-    while high - low > 1e-9 * high:
-        middle = (low + high) / 2
-        if upper_tail(shape, middle) > above:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    low = 0.0 if count == 0 else gamma_point(count, 1 - each)
+    return low, gamma_point(count + 1, each)

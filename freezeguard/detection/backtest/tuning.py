@@ -5,7 +5,7 @@ rule does to the past of the very shop means a lot. How much is said by cross-va
 of the items is judged by the bound that the others asked for.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import heappush, heappushpop
@@ -25,8 +25,17 @@ from freezeguard.domain.rules import Family, Rule
 
 FOLDS = 5
 _STEPS = 40
-_HIGHEST = {Family.RATE: 1.0, Family.LIKELIHOOD: LARGEST_ODDS}
-_LOWEST = {Family.RATE: 1e-4, Family.LIKELIHOOD: 10.0}
+RANGES: Mapping[Family, tuple[float, float]] = {
+    Family.RATE: (1e-4, 1.0),
+    Family.LIKELIHOOD: (10.0, LARGEST_ODDS),
+    Family.PREDICTIVE: (10.0, LARGEST_ODDS),
+    Family.POSTERIOR: (1.1, LARGEST_ODDS),
+    Family.LAUNCH: (2.0, LARGEST_ODDS),
+    Family.CUSUM: (0.5, 1e6),
+}
+"""Between what bounds is looked, where they need not be whole numbers."""
+WHOLE = (1.0, 1e6)
+"""Where they must be."""
 
 Progress = Callable[[float], None]
 
@@ -134,7 +143,7 @@ def _candidates(
     then all are of interest.
     """
     enough = int(allowed) + 1 if past.since is None else len(past.items)
-    lowest = _LOWEST.get(rule.family, 1.0)
+    lowest, _ = RANGES.get(rule.family, WHOLE)
     floors, tops = [lowest] * FOLDS, [list[float]() for _ in range(FOLDS)]
     found = []
     for n, item in enumerate(past.items):
@@ -163,7 +172,7 @@ class _Search:
 
     def __init__(self, rule: Rule, past: _Past, budget: float) -> None:
         self._rule, self._past, self._budget = rule, past, budget
-        self._is_whole = rule.family not in _HIGHEST
+        self._is_whole = rule.family not in RANGES
 
     def number(self, bound: float, candidates: Iterable[_Candidate]) -> int:
         """Return how often items are frozen at a bound."""
@@ -183,8 +192,7 @@ class _Search:
         """
         allowed = self._budget * years / 1000
         broken = self._surely_broken(candidates, allowed)
-        low = _LOWEST.get(self._rule.family, 1.0)
-        high = _HIGHEST.get(self._rule.family, 1e6)
+        low, high = RANGES.get(self._rule.family, WHOLE)
         for _ in range(_STEPS):
             middle = self._between(low, high)
             if middle is None:

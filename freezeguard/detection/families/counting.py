@@ -1,8 +1,10 @@
 """Families that count what lies in a window: signals, customers, defects per unit, one report."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from freezeguard.detection.families.tracker import Finding, Load, Sample, Spare
+from freezeguard.detection.statistics.gamma import gamma_point
 from freezeguard.detection.windows import Exposure, Observed, SlidingWindow, moment_before
 from freezeguard.domain.rules import Family, Rule
 
@@ -30,8 +32,16 @@ class WindowTracker:
         return None  # the moments of signals tell: see `freezeguard.detection.watch`
 
     def finding(self) -> Finding:
-        view = self._window.view()
-        return Finding(view.signals, view.customers, self._last.exposure)
+        view, units = self._window.view(), self._last.exposure
+        confidence = self._rule.confidence
+        details = {}
+        if confidence is not None and units:
+            details = {
+                "rate": self._window.count / units,
+                "confidence": confidence,
+                "one_fewer": lowest_mean(self._window.count - 1, confidence) / units,
+            }
+        return Finding(view.signals, view.customers, units, details)
 
 
 def _count(_: Rule, window: SlidingWindow, __: Observed, ___: Exposure) -> Sample:
@@ -43,12 +53,28 @@ def _distinct_customers(_: Rule, window: SlidingWindow, __: Observed, ___: Expos
 
 
 def _rate(rule: Rule, window: SlidingWindow, newest: Observed, exposure: Exposure) -> Sample:
-    """Defects per unit shipped in the same window; silent below the minimum of units."""
+    """Defects per unit shipped in the same window; silent below the minimum of units.
+
+    With a confidence, the lowest such rate that it allows, if complaints come by a Poisson law.
+    """
     units = exposure.between(
         moment_before(newest.occurred_at, rule.window), newest.occurred_at
     )
     enough = units >= rule.min_units > 0 and window.customers >= rule.min_customers
-    return Sample(window.count / units if units else 0.0, units, enough)
+    count: float = window.count
+    if enough and rule.confidence is not None:
+        count = lowest_mean(window.count, rule.confidence)
+    return Sample(count / units if units else 0.0, units, enough)
+
+
+@lru_cache(maxsize=4096)
+def lowest_mean(count: int, confidence: float) -> float:
+    """Return above what a Poisson mean lies with this confidence, after one count of it.
+
+    The lower limit of Garwood (Biometrika 28 (1936) 437-442), one-sided: the mean at which as many
+    or more come with a chance of 1 - confidence.
+    """
+    return 0.0 if count <= 0 else gamma_point(count, confidence)
 
 
 def _safety(_: Rule, window: SlidingWindow, __: Observed, ___: Exposure) -> Sample:

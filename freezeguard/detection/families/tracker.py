@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from freezeguard.detection.windows import Observed
+from freezeguard.domain.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,25 @@ class Finding:
     """What a sample rests on, asked for only where a bound was reached.
 
     `signals` are those that counted, in order, the newest last; `details` are the figures that the
-    family's sentence is made of, in JSON types.
+    family's sentence is made of, in JSON types. `parts` are what the parts of a rule rest on, of
+    those that reached their bounds.
     """
 
     signals: tuple[Observed, ...]
     customers: int
     exposure: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple["Met", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A part of a rule that reached its bound."""
+
+    part: Rule
+    bound: float
+    sample: Sample
+    finding: Finding
 
 
 LOAD = 20

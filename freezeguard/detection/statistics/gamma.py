@@ -40,7 +40,7 @@ def lower_tail(shape: float, value: float) -> float:
 
 
 def gamma_posterior_tail(
-    shape: float, rate: float, events: int, exposure: float, multiple: float
+    shape: float, rate: float, events: float, exposure: float, multiple: float
 ) -> float:
     """Return the chance that a rate is above so many times its prior mean, given what was seen.
 
@@ -52,6 +52,30 @@ def gamma_posterior_tail(
     if min(shape, rate, multiple) <= 0 or min(events, exposure) < 0:
         raise ValueError("shape, rate and multiple are above 0, events and exposure at least 0")
     return upper_tail(shape + events, (rate + exposure) * multiple * (shape / rate))
+
+
+def gamma_posterior_odds(
+    shape: float, rate: float, events: float, exposure: float, multiple: float
+) -> float:
+    """Return the same chance as odds, as exact near certainty; infinite where nothing is left.
+
+    Raises ValueError as `gamma_posterior_tail` does.
+    """
+    above = gamma_posterior_tail(shape, rate, events, exposure, multiple)
+    below = lower_tail(shape + events, (rate + exposure) * multiple * (shape / rate))
+    return above / below if below > 0 else inf
+
+
+def gamma_point(shape: float, above: float) -> float:
+    """Return the value that a gamma variable of rate 1 exceeds with this chance."""
+    low, high = 0.0, shape + 12 * sqrt(shape) + 12
+    while high - low > 1e-12 * high:
+        middle = (low + high) / 2
+        if upper_tail(shape, middle) > above:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
 
 
 def _series(shape: float, value: float) -> float:

@@ -36,11 +36,14 @@ class Gathered:
         if not learns(rule):
             return Evidence(self.signals, self.shipments)
         whole = [one for one in self.signals if one.occurred_at >= self.whole_days]
-        return Evidence(whole, self.shipped_by_day, history=self.history, priors=self.priors)
+        return Evidence(
+            whole, self.shipments, history=self.history, priors=self.priors,
+            shipped_by_day=self.shipped_by_day,
+        )
 
     def shipped(self, rule: Rule) -> Sequence[Shipment]:
-        """Return the units shipped, in the form in which a rule wants them."""
-        return self.shipped_by_day if learns(rule) else self.shipments
+        """Return the units shipped since the cases that may freeze again count anew."""
+        return self.shipments if rule.measures_units or not learns(rule) else self.shipped_by_day
 
 
 async def gather(
@@ -60,7 +63,7 @@ async def gather(
     if learning:
         start = min([start, *fixed_since])
     signals = await _window(tx, prelude, pending.sku, start)
-    exposed = any(one.family is Family.RATE for one in rules)
+    exposed = any(one.measures_units for one in rules)
     gathered = Gathered(
         signals, start, _next_midnight(start),
         await tx.signals.shipments(pending.sku, start) if exposed else (), priors=priors,

@@ -181,19 +181,25 @@ def _at(rule: Rule, evidence: Evidence, crossed_by: Mapping[str, Any]) -> Crossi
 
 def _priors(stored: Mapping[str, Any]) -> Priors:
     """Return the priors that a reason names: shops learn them anew from time to time."""
-    named = (stored.get("details") or {}).get("prior")
-    return UNLEARNED if named is None else UNLEARNED.replaced(**named)
+    priors = UNLEARNED
+    for named in _named_priors(stored):
+        priors = priors.replaced(**named)
+    return priors
+
+
+def _named_priors(stored: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the priors that a reason names: one, or both where a rule has parts."""
+    details = stored.get("details") or {}
+    return details.get("priors") or [one for one in (details.get("prior"),) if one]
 
 
 async def _unheard_of(tx: Transaction, stored: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
     """Say so where a reason names a prior that the shop had not learned by then."""
-    named = (stored.get("details") or {}).get("prior")
-    if named is None:
-        return ()
-    prior = _priors(stored).of(named["per"])
-    if not prior.revision or await tx.learning.was_learned(named["per"], prior, at):
-        return ()
-    return (f"prior: revision {prior.revision} did not learn what the reason names",)
+    for named in _named_priors(stored):
+        prior = _priors(stored).of(named["per"])
+        if prior.revision and not await tx.learning.was_learned(named["per"], prior, at):
+            return (f"prior: revision {prior.revision} did not learn what the reason names",)
+    return ()
 
 
 def _plain(reason: Mapping[str, Any]) -> dict[str, Any]:

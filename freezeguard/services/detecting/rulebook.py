@@ -190,7 +190,7 @@ class RuleBook:
 
     def needs_exposure(self) -> bool:
         """Say whether a rule may speak that was silent for want of units shipped."""
-        return any(one.family is Family.RATE and one.mode != "off" for one in self.rules)
+        return any(one.measures_units and one.mode != "off" for one in self.rules)
 
     def learns(self) -> bool:
         """Say whether a rule learns from units shipped what is usual."""
