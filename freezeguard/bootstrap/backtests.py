@@ -19,7 +19,7 @@ from freezeguard.api.models.requests import RuleIn
 from freezeguard.api.models.signals import SignalIn
 from freezeguard.api.models.units import UnitsIn
 from freezeguard.bootstrap.imports.files import PARQUET, Entry, Format, open_file
-from freezeguard.bootstrap.pastrows import PastSignal, PastUnits, customer_mark
+from freezeguard.bootstrap.pastrows import PastSignal, PastUnits, customer_mark, reference_mark
 from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.errors import FreezeguardError, InvalidInput
@@ -199,6 +199,7 @@ def _past_signal(
         scopes.setdefault(scope, scope), one.occurred_at, intern(one.source), one.id, 0,
         Kind(one.kind), intern(one.intent), _SEVERITIES[one.severity], one.result,
         None if one.customer is None else customer_mark(one.customer), may_assert_safety,
+        marks=one.marks(reference_mark, one.text),
     )  # fmt: skip
     return observed, one.extra.get("vendor"), one.extra.get("category")
 

@@ -15,6 +15,7 @@ from freezeguard.api.models.signals import SignalIn
 from freezeguard.bootstrap.imports.files import Row
 from freezeguard.bootstrap.imports.mapping import ColumnMapping
 from freezeguard.detection.windows import Observed, Shipment
+from freezeguard.domain.likeness import marks
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import DEFAULT_INTENT, MEASURED, Kind, Severity
 from freezeguard.domain.spelling import folded
@@ -205,6 +206,7 @@ class SignalRows:
             self._scopes.of(sku, (seller, channel, country, lot)),
             self._moments.read(occurred_at), traits[0], _name(id_), 0, *traits[1:],
             customer_mark(_name(customer)) if customer else None, self._may_assert_safety,
+            marks=marks(reference_mark, text=rest[3]),
         )
         return observed, vendor or None, category or None
 
@@ -235,6 +237,11 @@ def _traits(
         raise _Doubtful
     label = _name(intent, _LONGEST_LABEL) if intent else DEFAULT_INTENT
     return _name(source), _KINDS[kind], label, _SEVERITIES[severity], result or None
+
+
+def reference_mark(reference: str) -> bytes:
+    """Return what tells a reference, or a piece of a text, from others within this process."""
+    return hash(reference).to_bytes(8, "big", signed=True)
 
 
 def customer_mark(customer: str) -> bytes:

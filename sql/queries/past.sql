@@ -4,7 +4,7 @@
 -- Return the next signals after a place in the order of SKUs and moments; of judged ones, when
 -- that was. Where nobody noted when, they never counted.
 SELECT sku, occurred_at, source, id, seq, kind, intent, severity, result, customer, lot, seller,
-       channel, country, may_assert_safety, acts_on_history,
+       channel, country, may_assert_safety, acts_on_history, marks,
        CASE WHEN judged_by IS NOT NULL THEN coalesce(judged_at, occurred_at) END AS judged_at,
        coalesce(judged_usual, false) AS judged_usual
   FROM signals

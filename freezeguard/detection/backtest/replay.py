@@ -16,7 +16,8 @@ from freezeguard.detection.backtest.results import EARLY, RuleResult, WouldHaveF
 from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, by_days, crossings, samples
 from freezeguard.detection.families import needs_at_least
-from freezeguard.detection.windows import Observed
+from freezeguard.detection.patterns import echoes
+from freezeguard.detection.windows import Observed, in_order
 from freezeguard.domain.reasons import Crossing, SignalKey
 from freezeguard.domain.rules import Rule, applicable
 
@@ -85,9 +86,9 @@ def highest(rule: Rule, item: Item, priors: Priors, worth_it: float) -> float:
     """Return the highest value that a rule sees of an item; 0 where that is below `worth_it`.
 
     A bound freezes the item at least once if it is no higher than that, and else never. What was
-    judged meanwhile makes that hard to say: then it is as high as can be.
+    judged meanwhile, or only repeats others, makes that hard to say: then it is as high as can be.
     """
-    if item.judgements:
+    if item.judgements or echoes(in_order(item.signals)):
         return inf
     if len(item.signals) < needs_at_least(replace(rule, bound=worth_it, look=None)):
         return 0.0
