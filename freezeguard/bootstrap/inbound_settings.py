@@ -95,6 +95,9 @@ class InboundMap(_Table):
         None, description="Masked on entry; cut at 20,000 characters."
     )
     contact_cost: MaybeSource = Field(None, description="A decimal number.")
+    customer_since: MaybeSource = Field(None, description="When the account was opened.")
+    device: MaybeSource = Field(None, description="What it came from; stored as a keyed hash.")
+    address: MaybeSource = Field(None, description="Where the customer lives; as `device`.")
     extra: dict[str, SourceOf] = Field({}, description="Further fields to keep, by name.")
     values: dict[str, Words] = Field(
         {},

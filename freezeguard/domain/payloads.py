@@ -21,7 +21,7 @@ from freezeguard.domain.errors import FreezeguardError
 from freezeguard.domain.jsonpath import Condition, DoesNotFitError, JsonPath, kind
 
 NEEDED = ("id", "sku", "occurred_at")
-MOMENTS = frozenset({"occurred_at", "observed_at"})
+MOMENTS = frozenset({"occurred_at", "observed_at", "customer_since"})
 OTHERWISE = "*"
 """The word of a table of values that stands for every other one, absence included."""
 MOST = 1_000
