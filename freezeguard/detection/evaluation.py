@@ -134,7 +134,8 @@ def crossings(
         if counts(rule, one) and (evidence.since is None or one.occurred_at > evidence.since)
     ]
     found = []
-    if learns(rule) and spares is not None:  # a scope of which nothing was heard yet
+    if learns(rule) and spares is not None and (rule.hold_scope != ("sku",) or not counted):
+        # a scope of which nothing was heard yet
         spares.take(Spare(needs_at_least(rule) - 1, 0, ALWAYS))
     for scope, signals in by_scope(counted, rule.hold_scope):
         crossing = _first(rule, evidence, scope, signals, after, spares)
