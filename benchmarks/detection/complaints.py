@@ -27,13 +27,21 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "caers"
 END = datetime(2017, 6, 30, tzinfo=UTC)
 RULES = {
     "risen": {"family": "likelihood"},
+    "predictive": {"family": "predictive"},
+    "posterior": {"family": "posterior"},
     "count-7": {"family": "count", "window": "7d"},
     "count-30": {"family": "count", "window": "30d"},
     "count-90": {"family": "count", "window": "90d"},
 }
 BOUNDS: dict[int, dict[str, float]] = {
-    10: {"risen": 2_550, "count-7": 5, "count-30": 8, "count-90": 11},
-    1: {"risen": 1.25e9, "count-7": 14, "count-30": 24, "count-90": 34},
+    10: {
+        "risen": 2_550, "predictive": 534_000, "posterior": 191,
+        "count-7": 5, "count-30": 8, "count-90": 11,
+    },
+    1: {
+        "risen": 1.25e9, "predictive": 2.7e11, "posterior": 2.44e8,
+        "count-7": 14, "count-30": 24, "count-90": 34,
+    },
 }
 """By budget: wrong freezes per 1,000 product-years."""
 
