@@ -1,24 +1,31 @@
 """Reads a shop's past from the service's own database, for a backtest; nothing is changed there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from freezeguard.bootstrap.backtests import Past
 from freezeguard.bootstrap.database import check_role, reach_database, require_database
 from freezeguard.bootstrap.settings import Settings
+from freezeguard.detection.daybook import Priors
+from freezeguard.detection.learning import priors_for
 from freezeguard.domain.rules import Rule
+from freezeguard.ports.learning import LearnedPrior
 from freezeguard.services.detecting.past import read_items
 from freezeguard.storage.database import PostgresDatabase
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A shop's past as it is stored, its rules that are not off, and its own confirmed defects."""
+    """A shop's past as it is stored, its rules that are not off, and its own confirmed defects.
+
+    `priors` are those that are in force, by category, and under None that of all items.
+    """
 
     past: Past
     rules: tuple[Rule, ...]
     defects: dict[str, datetime]
+    priors: dict[str | None, Priors]
 
 
 async def read_stored(
@@ -42,6 +49,16 @@ async def read_stored(
             past.end = max(past.end, now)
             _, rules = await database.run(lambda tx: tx.detection.rules())
             defects = await database.run(lambda tx: tx.past.confirmed_defects())
+            uses_learned = settings.detection.learn_priors
+            learned = await database.run(lambda tx: tx.learning.priors()) if uses_learned else []
         finally:
             await database.close()
-    return Stored(past, tuple(one for one in rules if one.mode != "off"), defects)
+    in_force = tuple(one for one in rules if one.mode != "off")
+    return Stored(past, in_force, defects, _by_category(past, learned))
+
+
+def _by_category(past: Past, learned: Sequence[LearnedPrior]) -> dict[str | None, Priors]:
+    """Return what counts for the items of each category, as an evaluation would take it."""
+    known = {one.group: one.prior for one in learned if one.prior is not None}
+    categories = {one.category for one in past.items.values()} | {None}
+    return {category: priors_for(category, known) for category in categories}

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import isinf
 from pathlib import Path
@@ -103,7 +103,8 @@ Learned = Annotated[
     bool,
     typer.Option(
         "--learn-priors",
-        help="Learn from the file what items of a category usually do; live does not, so far.",
+        help="Learn from this past what items of a category usually do, as the service does "
+        "every night.",
     ),
 ]
 Stopped = Annotated[
@@ -158,12 +159,16 @@ def backtest(
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A past that was read: what it is called, the rules to replay over it, and known defects."""
+    """A past that was read: what it is called, the rules to replay over it, and known defects.
+
+    `priors` are those that the service has learned, where it is its own past.
+    """
 
     name: str
     past: "Past"
     rules: "Sequence[Rule]"
     alerts: dict[str, datetime]
+    priors: "PriorsByCategory" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +252,8 @@ class Source:
                 Exit.BAD, "no_rules", "The service has no rule that is not off: name one by --rule."
             )
         known = found.defects if self.cases_as_truth else alerts
-        return Read("the stored signals", found.past, rules or found.rules, known)
+        taken = rules or found.rules
+        return Read("the stored signals", found.past, taken, known, found.priors)
 
 
 def _nothing(past: "Past") -> str:
@@ -364,7 +370,7 @@ class Run:
             sku: at for sku, at in self.alerts.items() if self.since is None or at > self.since
         }
         sound = [one for one in self.items if one.sku not in self.alerts]
-        self.priors: PriorsByCategory = learn_priors(sound, past.end) if learned else {}
+        self.priors = learn_priors(sound, past.end) if learned else read.priors
         self.results: list[RuleResult] = []
 
     def replay(self) -> None:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 HELP = examples(
     "freezeguard rules learn-priors", "freezeguard rules learn-priors --json",
     text="Learn now, and not only at night, how often items are complained of: in all, and by "
-    "category where 200 items or more can tell. Rules of the family `likelihood` take that for "
-    "usual where an item's own past says little. Shows what was usual before and is from now on; "
-    "every change is recorded. Straight in the database, beside a running service.",
+    "category where 200 items or more can tell. Rules that compare an item with what is usual "
+    "take that for usual where an item's own past says little. Shows what was usual before and is "
+    "from now on; every change is recorded. Straight in the database, beside a running service.",
 )
 
 

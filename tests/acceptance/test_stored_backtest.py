@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from freezeguard.detection.daybook import Prior
+from freezeguard.ports.learning import LearnedPrior
 from freezeguard.services.detecting import past as pages
 from freezeguard.services.detecting.past import read_items
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
@@ -81,6 +83,22 @@ async def test_what_was_recorded_is_what_is_replayed(rig: Rig, shell: Shell) -> 
     assert {"five-customers", "risen", "whole"} == set(found)
     assert (9, 2) == (found["whole"]["signals"], found["whole"]["skus"])
     assert (299, 1) == (found["whole"]["units"], found["whole"]["skus_without_units"])
+
+
+async def test_what_the_service_has_learned_is_usual_here_too(rig: Rig, shell: Shell) -> None:
+    """Where eighty complaints a year are usual, five in a week say nothing."""
+    sku = (await rig.shop.sellable())[0]
+    await complain_on(rig, sku, [9, 8, 7, 6.5, 3])
+    before = await backtest(shell)
+    assert rig.service is not None
+    often = LearnedPrior((None, "days"), Prior(40, 180), 500)
+    now = datetime.now(UTC)
+    await rig.service.database.run(lambda tx: tx.learning.put_priors([often], now))
+
+    after = await backtest(shell)
+
+    assert [sku] == [one["sku"] for one in before["risen"]["freezes"]]
+    assert [] == after["risen"]["freezes"]
 
 
 async def test_judged_complaints_count_until_they_were_judged(rig: Rig, shell: Shell) -> None:
