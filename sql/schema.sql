@@ -957,6 +957,14 @@ BEGIN
 END
 $$;
 
+-- What of the marks stays when a person is erased: that a text was like another says nothing of them.
+CREATE FUNCTION impersonal(marks bytea) RETURNS bytea
+    LANGUAGE sql IMMUTABLE STRICT SET search_path = public, pg_temp AS $$
+    SELECT string_agg(substr(marks, 1 + 8 * n, 8), ''::bytea ORDER BY n)
+      FROM generate_series(0, octet_length(marks) / 8 - 1) AS n
+     WHERE chr(get_byte(marks, 8 * n)) NOT IN ('d', 'a')
+$$;
+
 -- ---------------------------------------------------------------------------------------- rights
 
 -- The service runs as a member of this role. It owns nothing, and history is append-only for it.
@@ -992,6 +1000,8 @@ REVOKE ALL ON FUNCTION take_slot(timestamptz, text, text, text, text) FROM PUBLI
 GRANT EXECUTE ON FUNCTION take_slot(timestamptz, text, text, text, text) TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION beginnings(text[], text[], integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION beginnings(text[], text[], integer) TO freezeguard_runtime;
+REVOKE ALL ON FUNCTION impersonal(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION impersonal(bytea) TO freezeguard_runtime;
 GRANT USAGE ON SEQUENCE cases_number_seq TO freezeguard_runtime;
 -- Erasing: the columns that may hold a person's data, and no others of history.
 GRANT SELECT, INSERT, UPDATE ON retention_runs TO freezeguard_runtime;

@@ -23,6 +23,7 @@ from freezeguard.bootstrap.pastrows import PastSignal, PastUnits, customer_mark,
 from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.errors import FreezeguardError, InvalidInput
+from freezeguard.domain.masking import mask
 from freezeguard.domain.rules import Rule, read_rule
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity
@@ -199,7 +200,7 @@ def _past_signal(
         scopes.setdefault(scope, scope), one.occurred_at, intern(one.source), one.id, 0,
         Kind(one.kind), intern(one.intent), _SEVERITIES[one.severity], one.result,
         None if one.customer is None else customer_mark(one.customer), may_assert_safety,
-        marks=one.marks(reference_mark, one.text),
+        marks=one.marks(reference_mark, one.masked_text(mask)),
     )  # fmt: skip
     return observed, one.extra.get("vendor"), one.extra.get("category")
 

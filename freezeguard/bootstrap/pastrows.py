@@ -16,6 +16,7 @@ from freezeguard.bootstrap.imports.files import Row
 from freezeguard.bootstrap.imports.mapping import ColumnMapping
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.likeness import marks
+from freezeguard.domain.masking import mask, mask_own
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import DEFAULT_INTENT, MEASURED, Kind, Severity
 from freezeguard.domain.spelling import folded
@@ -206,7 +207,7 @@ class SignalRows:
             self._scopes.of(sku, (seller, channel, country, lot)),
             self._moments.read(occurred_at), traits[0], _name(id_), 0, *traits[1:],
             customer_mark(_name(customer)) if customer else None, self._may_assert_safety,
-            marks=marks(reference_mark, text=rest[3]),
+            marks=_marks(customer, rest),
         )
         return observed, vendor or None, category or None
 
@@ -237,6 +238,12 @@ def _traits(
         raise _Doubtful
     label = _name(intent, _LONGEST_LABEL) if intent else DEFAULT_INTENT
     return _name(source), _KINDS[kind], label, _SEVERITIES[severity], result or None
+
+
+def _marks(customer: str, rest: Sequence[str]) -> bytes | None:
+    """Return the marks of a text as live would: without what names a person."""
+    order, _, _, text, *_ = rest
+    return marks(reference_mark, text=mask_own(mask(text), customer, order)) if text else None
 
 
 def reference_mark(reference: str) -> bytes:

@@ -35,7 +35,7 @@ HELP = examples(
     "freezeguard rules tune complaints.csv.gz --budget 10 --set source=crm \\",
     "    --set kind=complaint --map id=ticket --map occurred_at=created --units shipped.csv",
     "freezeguard rules tune complaints.ndjson --budget 5 --rule five.toml --shadow five-calm",
-    "freezeguard rules tune --stored --cases-as-truth --budget 10",
+    "freezeguard rules tune --stored --cases-as-truth --budget 10 --rule five.toml",
     text="Find the lowest bound at which a rule freezes at most so many sound items wrongly, per "
     "1,000 SKU-years, by replaying a file of signals. Items of --truth have known defects and "
     "are left out. How sure that is, cross-validation says: what the bounds do to items that "

@@ -26,7 +26,7 @@ from freezeguard.detection.families import (
 )
 from freezeguard.detection.patterns import Crowd, Echoes, Hands, echoes, is_wary, tally
 from freezeguard.detection.windows import Exposure, Observed, Shipment, by_scope, in_order
-from freezeguard.domain.reasons import Crossing, Reason
+from freezeguard.domain.reasons import Crossing, Reason, SignalKey
 from freezeguard.domain.rules import Rule
 from freezeguard.domain.scope import NARROWING, Scope
 from freezeguard.domain.signals import Kind
@@ -169,12 +169,12 @@ def _first(
         if not kind or (looked and _says_nothing_new(looked, kind, is_echo=is_echo)):
             continue
         seen = _Seen(scope, tracker.finding(), sample, kind, bound)
-        if kind == "freeze":
+        if is_wary(rule):
             seen = _listened(rule, evidence, seen, signals[: place + 1])
         if seen.kind == "freeze":
             _spare(spares, NONE_TO_SPARE)
             return _crossing(rule, evidence, seen)
-        if looked is None or (seen.kind, looked.bound_kind) == ("pattern", "look"):
+        if looked is None or (seen.set_aside and not _tells_of_echoes(looked)):
             looked = _crossing(rule, evidence, seen)
     if spares is not None:  # not for nothing: a tracker may have left things undone
         spares.take(tracker.spare())
@@ -182,7 +182,11 @@ def _first(
 
 
 def _says_nothing_new(looked: Crossing, kind: str, *, is_echo: bool) -> bool:
-    return kind == "look" or (is_echo and looked.bound_kind == "pattern")
+    return kind == "look" or (is_echo and _tells_of_echoes(looked))
+
+
+def _tells_of_echoes(looked: Crossing) -> bool:
+    return "set_aside" in looked.reason.details
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,21 +204,32 @@ class _Seen:
 def _listened(
     rule: Rule, evidence: Evidence, seen: _Seen, signals: Sequence[Observed]
 ) -> _Seen:
-    """Ask whether what was seen is enough without its echoes; it is a mere pattern where not."""
-    found = echoes(seen.finding.signals) if is_wary(rule) else {}
-    if not found:
-        return seen
-    pattern = replace(seen, kind="pattern", set_aside=found)
-    if signals[-1].key in found:
-        return pattern
-    tracker = _tracker(rule, evidence, seen.scope)
-    sample = NOTHING
-    for one in signals:
-        if one.key not in found:
-            sample = tracker.take(one)
-    if sample.sufficient and sample.value >= seen.bound:
-        return replace(seen, finding=tracker.finding(), sample=sample, set_aside=found)
-    return pattern
+    """Ask what is left of what was seen without its echoes: as much, less, or a mere pattern.
+
+    Without the echoes of one window another one may speak, with echoes of its own: they are asked
+    for until there are no more.
+    """
+    left, set_aside = seen, dict[SignalKey, str]()
+    while more := _unknown_echoes(left.finding, set_aside):
+        set_aside |= more
+        pattern = replace(seen, kind="pattern", set_aside=set_aside)
+        if signals[-1].key in set_aside:
+            return pattern
+        tracker, sample = _tracker(rule, evidence, seen.scope), NOTHING
+        for one in signals:
+            if one.key not in set_aside:
+                sample = tracker.take(one)
+        bounds = _bounds(rule, evidence.factor) if sample.sufficient else ()
+        kind, bound = next(((k, b) for k, b in bounds if sample.value >= b), ("", 0.0))
+        if not kind:
+            return pattern
+        left = _Seen(seen.scope, tracker.finding(), sample, kind, bound, set_aside)
+    return left
+
+
+def _unknown_echoes(finding: Finding, known: Mapping[SignalKey, str]) -> dict[SignalKey, str]:
+    found = echoes(finding.signals)
+    return {key: kind for key, kind in found.items() if key not in known}
 
 
 def _few_voices(
@@ -381,7 +396,7 @@ def _crossing(rule: Rule, evidence: Evidence, seen: _Seen) -> Crossing:
     said = sentence(rule, finding, seen.sample, seen.bound, tightened=tightened)
     details = dict(finding.details)
     if seen.set_aside:
-        said = with_echoes(said, seen.set_aside, is_enough=seen.kind == "freeze")
+        said = with_echoes(said, seen.set_aside, is_enough=seen.kind != "pattern")
         details["set_aside"] = tally(seen.set_aside)
     reason = Reason(
         family=rule.family.value,

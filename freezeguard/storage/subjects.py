@@ -79,6 +79,7 @@ class PostgresSubjects:
         keys = [one.source for one in own], [one.id for one in own]
         emptied = affected(await self._connection.execute(SQL["empty_texts"], *keys))
         await self._connection.execute(SQL["forget_bodies"], *keys)
+        await self._connection.execute(SQL["forget_marks"], sku, *keys)
         # one after another: each of several spellings was counted as a customer of its own
         replaced = [
             int(await self._connection.fetchval(SQL["replace_customer"], sku, one))

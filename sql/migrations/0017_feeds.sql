@@ -41,6 +41,3 @@ ALTER TABLE suppressions
     ADD COLUMN end_told_at timestamptz;         -- and that it has ended
 UPDATE suppressions SET end_told_at = least(expires_at, ended_at)
  WHERE least(expires_at, ended_at) <= now();
-
--- What a suppression has held back, of a whole vendor or category too.
-CREATE INDEX crossings_suppressed ON crossings (known_at) WHERE outcome = 'suppressed';

@@ -101,7 +101,7 @@ WITH page AS MATERIALIZED (
      GROUP BY sku, customer
     HAVING max(occurred_at) <= $2
 ), replaced AS (
-    UPDATE signals SET customer = pseudonym, marks = NULL
+    UPDATE signals SET customer = pseudonym, marks = impersonal(marks)
       FROM due
      WHERE signals.sku = due.sku AND signals.customer = due.customer
     RETURNING signals.source, signals.id
@@ -109,6 +109,11 @@ WITH page AS MATERIALIZED (
     UPDATE signal_identities SET fingerprint = ''
       FROM replaced
      WHERE signal_identities.source = replaced.source AND signal_identities.id = replaced.id
+), nameless AS (
+    UPDATE signals SET marks = impersonal(marks)
+      FROM quiet
+     WHERE signals.sku = quiet.sku AND customer IS NULL AND occurred_at <= $2
+       AND marks IS DISTINCT FROM impersonal(marks)
 ), outgrown AS (
     UPDATE cases SET known_evidence = known_evidence - 'new_customers'
       FROM quiet

@@ -29,6 +29,12 @@ UPDATE signal_texts SET text = NULL, order_ref = NULL, extra = NULL
  WHERE signal_texts.source = own.source AND signal_texts.id = own.id
    AND num_nonnulls(text, order_ref, extra) > 0;
 
+-- name: forget_marks
+-- Forget from what device and address signals of a SKU came.
+UPDATE signals SET marks = impersonal(marks)
+  FROM unnest($2::text[], $3::text[]) AS own (source, id)
+ WHERE sku = $1 AND signals.source = own.source AND signals.id = own.id AND marks IS NOT NULL;
+
 -- name: forget_bodies
 -- Forget what tells a repeat of a signal from another body: any body under its identity repeats it.
 UPDATE signal_identities SET fingerprint = ''
@@ -40,7 +46,7 @@ UPDATE signal_identities SET fingerprint = ''
 WITH pseudonym AS MATERIALIZED (
     SELECT '\x00'::bytea || uuid_send(gen_random_uuid()) AS pseudonym
 ), replaced AS (
-    UPDATE signals SET customer = pseudonym, marks = NULL FROM pseudonym
+    UPDATE signals SET customer = pseudonym, marks = impersonal(marks) FROM pseudonym
      WHERE sku = $1 AND customer = $2
     RETURNING source
 ), known AS (

@@ -182,12 +182,19 @@ def test_a_launch_ends(begun, units, is_watched):
     assert any(values) == is_watched
 
 
-def test_a_launch_without_a_value_to_reach_is_silent():
-    """Where every value above 0 stays below the level, there is none, and nothing is crossed."""
-    by = rule("launch", bound=1.01, window="90d")
+def test_a_lower_bound_of_a_launch_is_never_harder_to_reach():
+    """Where every ratio above 0 is seldom enough, any is; a low look leaves the bound as it is."""
+    assert maxsprt_critical_value(1 / 1.01, 20.0, 20) is None
+    stream = complaints(*range(-30, 0))
+    background = Background(PRIORS)
 
-    assert maxsprt_critical_value(1 / 1.01, 20.0, 1) is None
-    assert not any(seen(by, complaints(*[0] * 9), Background(PRIORS)))
+    plain = seen(rule("launch", bound=1_000, min_customers=20), stream, background)
+    looked = seen(rule("launch", bound=1_000, look=1.01, min_customers=20), stream, background)
+    low = seen(rule("launch", bound=1.01, min_customers=20), stream, background)
+
+    assert max(plain) >= 1_000
+    assert max(looked) == max(low) == max(plain)
+    assert all(one >= other for one, other in zip(low, plain, strict=True))
 
 
 def test_all_of_wants_all_at_one_moment():

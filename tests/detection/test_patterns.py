@@ -18,7 +18,7 @@ from freezeguard.detection.windows import Observed
 from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.rules import Family, Rule, read_rule
 from freezeguard.domain.signals import Severity
-from tests.detection.streams import rule, signal
+from tests.detection.streams import rule, shipment, signal
 
 read = partial(read_rule, version=1)
 RISEN = next(one for one in map(read, BODIES) if one.family is Family.LIKELIHOOD)
@@ -60,6 +60,41 @@ def test_customers_of_their_own_freeze_in_spite_of_copies(by: Rule) -> None:
     assert frozen[0].crossed_at <= alone[0].crossed_at
     assert not {one.id for one in frozen[0].reason.counted} & {one.id for one in flood[1:]}
     assert "more are alike (copied text: 49) and were not counted" in frozen[0].reason.sentence
+
+
+def test_copies_reach_no_look_bound_either() -> None:
+    """Three copies are one voice for a suspicion too, which one pull would make a stop of."""
+    by = replace(FIVE, bound=8.0, look=3.0)
+    assert [one.bound_kind for one in found(by, [said(n, f"c{n}", COPY) for n in range(3)])] == [
+        "pattern"
+    ]
+
+
+def test_what_is_left_without_copies_may_still_be_worth_a_look() -> None:
+    """Five for themselves and eight copies: no stop, but more than a pattern."""
+    by = replace(FIVE, bound=8.0, look=3.0)
+    signals = [said(n, f"copy{n}", COPY) for n in range(8)]
+    signals += [said(9 + n, f"own{n}") for n in range(5)]
+
+    [only] = crossings(by, Evidence(signals), after=signals[-2].occurred_at)
+
+    assert (only.bound_kind, only.reason.bound) == ("look", 3.0)
+    assert only.reason.details["set_aside"] == {"text": 7}
+
+
+@pytest.mark.parametrize("family", ["predictive", "posterior"])
+def test_without_the_copies_of_one_window_another_does_not_speak_by_its_own(family: str) -> None:
+    """Two templates, weeks apart: whichever window looks worst, there are two voices."""
+    by = read_rule({"id": "r", "family": family, "mode": "armed", "bound": 50.0}, 1)
+    signals = [said(13 * n, f"a{n}", b"tfirst!!") for n in range(28)]
+    signals += [said(35 * 24 + 5 * n, f"b{n}", b"tsecond!") for n in range(10)]
+    shipped = [shipment(86_400.0 * day, 100) for day in range(-300, 60)]
+
+    crossed = crossings(by, Evidence(signals, shipped))
+
+    believed = [replace(one, marks=None) for one in signals]
+    assert ["freeze"] == [one.bound_kind for one in crossings(by, Evidence(believed, shipped))]
+    assert ["pattern"] == [one.bound_kind for one in crossed]
 
 
 def test_where_somebody_may_get_hurt_nobody_asks_who_speaks() -> None:

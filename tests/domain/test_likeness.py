@@ -54,6 +54,13 @@ def test_texts_of_ones_own_share_none() -> None:
     assert found <= 2
 
 
+def test_lists_of_codes_are_alike_by_nature_and_have_no_marks() -> None:
+    """Who enters symptoms from a list copies nobody; a sentence with a few commas is a text."""
+    codes = "NAUSEA, VOMITING, ABDOMINAL PAIN, HEADACHE, FEELING HOT, RASH, BACK PAIN, CHILLS"
+    assert marks(hashed, text=codes) is None
+    assert marks_of("Well, it broke, and then, after two days, the second one broke as well.")
+
+
 @pytest.mark.parametrize("text", ["", "broken", "It arrived broken.", "1234 5678 " * 40])
 def test_short_texts_are_alike_by_chance_and_have_no_marks(text: str) -> None:
     """Two people who say "arrived broken" are two people."""
@@ -82,5 +89,6 @@ def test_an_account_is_new_on_its_first_day_and_without_an_order() -> None:
     assert new(0)
     assert new(23.9)
     assert not new(24)
+    assert not new(-24)  # all accounts were moved to another system, the day after
     assert not new(1, order="A-1")
     assert not is_new_account(None, NOON, None)

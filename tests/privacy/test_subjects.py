@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from freezeguard.domain.likeness import each_mark
 from freezeguard.domain.people import Person, Role
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.records.subjects import Asked, Subjects
@@ -250,6 +251,34 @@ async def test_signals_of_the_moment_and_a_second_erasure(
     assert [] == halves
     assert set() == await leftovers(dsns.owner, traced.needles)
     assert 0 == sum((await traced.erase()).values())
+
+
+@pytest.mark.parametrize("by", ["customer", "order"])
+async def test_where_a_person_complained_from_is_forgotten(
+    traced: Traced, dsns: OwnerAndRuntimeDsns, by: str
+) -> None:
+    """Hashes of device and address go; that a text was like others stays, and says nothing of it.
+
+    By the order too, where the signal names no customer.
+    """
+    rig = traced.rig
+    sent = rig.complaint(
+        UNFROZEN, REFERENCE, order=ORDER, device="phone-1", address="Elm Street 1",
+        text="One word after the other, until there are enough of them here.",
+    )
+    if by == "order":
+        del sent["customer"]
+    answer = await rig.call("POST", "/v1/signals", "source", json=sent)
+    assert answer.status == 202, answer.body
+    read = "SELECT marks FROM signals WHERE source = $1 AND id = $2"
+    [(before,)] = await sql(dsns, read, sent["source"], sent["id"])
+
+    await (traced.erase(ORDER, kind="order") if by == "order" else traced.erase())
+
+    [(after,)] = await sql(dsns, read, sent["source"], sent["id"])
+    kinds = [bytes(one[:1]) for one in each_mark(before)]
+    assert [*[b"t"] * 4, b"d", b"a"] == kinds
+    assert before[:32] == after
 
 
 class Killed(Exception):

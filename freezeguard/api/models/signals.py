@@ -146,7 +146,8 @@ class SignalIn(BaseModel):
         """Say whether a result is missing without which the signal says nothing."""
         return self.result is None and self.kind in NEED_A_RESULT
 
-    def _masked(self, mask: Callable[[str], str]) -> str | None:
+    def masked_text(self, mask: Callable[[str], str]) -> str | None:
+        """Return the text without what names a person."""
         return self.text and mask_own(mask(self.text), self.customer, self.order)
 
     def to_domain(
@@ -158,7 +159,7 @@ class SignalIn(BaseModel):
         acts_on_history: bool = False,
     ) -> Signal:
         """Return the signal as it is stored: customer hashed, text masked."""
-        text = self._masked(mask)
+        text = self.masked_text(mask)
         return Signal(
             source=self.source,
             id=self.id,

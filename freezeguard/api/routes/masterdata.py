@@ -104,7 +104,10 @@ class MasterData:
 
         async def work(tx: Transaction) -> Feed:
             await tx.master.put_source(given, now)
-            await tx.record.write(now, actor_name(call.who), "put_source", f"source:{source}")
+            await tx.record.write(
+                now, actor_name(call.who), "put_source", f"source:{source}",
+                details={"trust": sent.trust, "max_silence": sent.max_silence},
+            )
             [stored] = await tx.sources.listed(source)
             return stored
 

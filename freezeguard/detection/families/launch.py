@@ -32,12 +32,15 @@ _FOR_LONG = 3660
 
 
 @lru_cache(maxsize=256)
-def critical_value(once: float, min_events: int) -> float | None:
-    """Return the log ratio that a sound launch reaches once in so many; None where there is none.
+def critical_value(once: float, min_events: int) -> float:
+    """Return the log ratio that a sound launch reaches once in so many.
 
-    With a minimum of events not every level can be reached; then it is the largest one below.
+    With a minimum of events not every level can be reached; then it is the largest one below. It
+    is 0 where any ratio above 0 is seldom enough.
     """
-    return maxsprt_critical_value(1 / once, MOST_EXPECTED, min_events)
+    if once <= 1:
+        return 0.0
+    return maxsprt_critical_value(1 / once, MOST_EXPECTED, min_events) or 0.0
 
 
 @lru_cache(maxsize=4096)
@@ -96,11 +99,11 @@ class LaunchTracker(DailyTracker):
 
     def _look(self, more: int = 0, ease: float = 1.0) -> Seen | None:
         complaints = self._before + self._counted(self._book.today) + more
-        if self._critical is None or complaints < self._least or self._is_over(ease):
+        if complaints < self._least or self._is_over(ease):
             return None
         expected = self._rate * self._exposure / ease
         ratio = log_ratio(complaints, self._rule.factor * expected)
-        if ratio < self._critical * _SLACK:
+        if ratio <= 0 or ratio < self._critical * _SLACK:
             return None
         value = once_in_launches(ratio, self._least)
         return Seen(value, self._begun, complaints, self._exposure, expected)

@@ -122,6 +122,7 @@ class Evaluation:
             tx, pending, self._now(), master, prelude, cases, gathered,
             Evaluated(pending.sku, [], moments, known_from, total, revision),
         )
+        look.result.spares.take(gathered.most_to_spare)
         # of a rule that was not asked nobody knows how many signals it can spare
         if len(rules) < len(every):
             look.result.spares.take(NONE_TO_SPARE)

@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, PastDay
 from freezeguard.detection.exposure import USUAL
-from freezeguard.detection.families import history_reach, learns, needs_at_least, reach
+from freezeguard.detection.families import (
+    ALWAYS,
+    Spare,
+    history_reach,
+    learns,
+    needs_at_least,
+    reach,
+)
 from freezeguard.detection.windows import Observed, Shipment, moment_before
 from freezeguard.domain.record import Case
 from freezeguard.domain.rules import Family, Rule
@@ -21,6 +28,7 @@ class Gathered:
 
     `whole_days` is the midnight from which on the days of `signals` are complete: rules that learn
     what is usual are given these one by one, and what lies before as `history`, by day.
+    `most_to_spare` bounds what rules say of further signals.
     """
 
     signals: Sequence[Observed]
@@ -30,6 +38,7 @@ class Gathered:
     shipped_by_day: Sequence[Shipment] = ()
     history: Sequence[PastDay] = ()
     priors: Priors = UNLEARNED
+    most_to_spare: Spare | None = None
 
     def evidence(self, rule: Rule) -> Evidence:
         """Return what a rule may look at."""
@@ -76,9 +85,14 @@ async def gather(
 async def _learn(
     tx: Transaction, gathered: Gathered, pending: Pending, learning: Sequence[Rule], least: int
 ) -> Gathered:
-    """Read history where there are enough complaints for any rule to speak."""
-    if not learning or len(gathered.signals) < least:
+    """Read history where there are enough complaints for any rule to speak.
+
+    Where it was not read, nobody can say how many more than too few can be spared.
+    """
+    if not learning:
         return gathered
+    if len(gathered.signals) < least:
+        return replace(gathered, most_to_spare=Spare(least - 1 - len(gathered.signals), 0, ALWAYS))
     longest = max(history_reach(one) for one in learning)
     since = _next_midnight(moment_before(gathered.whole_days, longest + timedelta(days=USUAL)))
     return replace(
