@@ -1,6 +1,5 @@
 """What two complaints may have in common beside their subject."""
 
-import random
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
@@ -23,14 +22,6 @@ def marks_of(text: str) -> set[bytes]:
     return set(each_mark(marks(hashed, text=text) or b""))
 
 
-def changed(text: str, share: float, seed: int) -> str:
-    """Return a text in which a share of the words is another one."""
-    dice, words = random.Random(seed), text.split()
-    for place in dice.sample(range(len(words)), round(share * len(words))):
-        words[place] = f"other{'abcdefghij'[dice.randrange(10)]}{'klmnopqrst'[dice.randrange(10)]}"
-    return " ".join(words)
-
-
 def test_a_copy_shares_its_marks_whatever_its_spelling() -> None:
     """Letter case, punctuation, numbers and line breaks make no difference."""
     shouted = COMPLAINT.upper().replace(",", "!\n")
@@ -38,20 +29,10 @@ def test_a_copy_shares_its_marks_whatever_its_spelling() -> None:
     assert marks_of("1) " + COMPLAINT + " 24.12.") == marks_of(COMPLAINT)
 
 
-def test_most_copies_with_a_few_words_changed_share_a_mark() -> None:
-    """Of copies with one word in twenty changed, three in four are recognised."""
-    found = sum(
-        bool(marks_of(changed(COMPLAINT, 0.05, n)) & marks_of(COMPLAINT)) for n in range(200)
-    )
-    assert found >= 150
-
-
-def test_texts_of_ones_own_share_none() -> None:
-    """Half of the words in common, at the same places, is not a copy."""
-    found = sum(
-        bool(marks_of(changed(COMPLAINT, 0.5, n)) & marks_of(COMPLAINT)) for n in range(200)
-    )
-    assert found <= 2
+def test_a_text_of_ones_own_shares_none() -> None:
+    """One word more or less is another text: what is alike must be beyond doubt."""
+    assert not marks_of(COMPLAINT + " Shame on you.") & marks_of(COMPLAINT)
+    assert not marks_of(COMPLAINT.replace("kettle", "pot")) & marks_of(COMPLAINT)
 
 
 def test_lists_of_codes_are_alike_by_nature_and_have_no_marks() -> None:
@@ -71,12 +52,12 @@ def test_marks_say_of_what_they_are_and_nothing_without_the_key() -> None:
     """Text, device, address and a new account are told apart; the same name for two is no match."""
     several = marks(hashed, text=COMPLAINT, device="x", address="x", is_new_account=True)
     assert several is not None
-    assert [one[:1] for one in each_mark(several)] == [*[b"t"] * 4, b"d", b"a", b"n"]
+    assert [one[:1] for one in each_mark(several)] == [b"t", b"d", b"a", b"n"]
     assert {len(one) for one in each_mark(several)} == {SIZE}
     other = marks(lambda one: blake2b(one.encode(), key=b"else").digest(), text=COMPLAINT)
     assert other is not None
     assert not marks_of(COMPLAINT) & set(each_mark(other))
-    device, address = list(each_mark(several))[4:6]
+    device, address = list(each_mark(several))[1:3]
     assert device[1:] != address[1:]
 
 
