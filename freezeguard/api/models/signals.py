@@ -131,15 +131,19 @@ class SignalIn(BaseModel):
                 self.text,
                 self.contact_cost,
             ),
-            self.extra | self._likeness,
+            self.__pydantic_extra__ if self._names_nothing_shared else self._with_shared,
         )
 
     @property
-    def _likeness(self) -> dict[str, Any]:
-        """Return the fields that were kept as unknown ones before they got a meaning."""
+    def _names_nothing_shared(self) -> bool:
+        return self.customer_since is None and self.device is None and self.address is None
+
+    @property
+    def _with_shared(self) -> dict[str, Any]:
+        """Return the further fields, and those that were such before they got a meaning."""
         since = None if self.customer_since is None else self.customer_since.isoformat()
         fields = {"customer_since": since, "device": self.device, "address": self.address}
-        return {name: value for name, value in fields.items() if value is not None}
+        return self.extra | {name: value for name, value in fields.items() if value is not None}
 
     @property
     def lacks_result(self) -> bool:
@@ -186,6 +190,8 @@ class SignalIn(BaseModel):
 
     def marks(self, hashed: Callable[[str], bytes], text: str | None) -> bytes | None:
         """Return what the signal may have in common with others; `text` is the masked one."""
+        if self._names_nothing_shared:  # as nearly all signals do
+            return marks(hashed, text=text)
         return marks(
             hashed, text=text, device=self.device, address=self.address,
             is_new_account=is_new_account(self.customer_since, self.occurred_at, self.order),
