@@ -50,10 +50,10 @@ WITH RECURSIVE shipped AS (
        AND NOT EXISTS (SELECT FROM holds
                         WHERE holds.sku = page.sku AND state IN ('active', 'releasing'))
 )
-SELECT page.sku, category, free.sku IS NULL AS is_held, heard.first, heard.last,
+SELECT page.sku, (SELECT category FROM skus WHERE skus.sku = page.sku) AS category,
+       free.sku IS NULL AS is_held, heard.first, heard.last,
        sent.units, sent.first_day, sent.last_day, told.days, told.customers
   FROM page
-  LEFT JOIN skus ON skus.sku = page.sku
   LEFT JOIN free ON free.sku = page.sku
   LEFT JOIN LATERAL (
        SELECT (SELECT occurred_at FROM signals WHERE signals.sku = free.sku AND occurred_at < $4
