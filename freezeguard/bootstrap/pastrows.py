@@ -247,7 +247,7 @@ def _marks(customer: str, rest: Sequence[str]) -> bytes | None:
 
 
 def reference_mark(reference: str) -> bytes:
-    """Return what tells a reference, or a piece of a text, from others within this process."""
+    """Return what tells a reference, or the letters of a text, from others within this process."""
     return hash(reference).to_bytes(8, "big", signed=True)
 
 

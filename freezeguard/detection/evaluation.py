@@ -396,8 +396,9 @@ def _crossing(rule: Rule, evidence: Evidence, seen: _Seen) -> Crossing:
     said = sentence(rule, finding, seen.sample, seen.bound, tightened=tightened)
     details = dict(finding.details)
     if seen.set_aside:
-        said = with_echoes(said, seen.set_aside, is_enough=seen.kind != "pattern")
-        details["set_aside"] = tally(seen.set_aside)
+        is_enough = seen.kind != "pattern"
+        said = with_echoes(said, seen.set_aside, is_enough=is_enough)
+        details |= {"set_aside": tally(seen.set_aside), "rest_is_enough": is_enough}
     reason = Reason(
         family=rule.family.value,
         rule_id=rule.id,

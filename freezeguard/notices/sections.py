@@ -214,6 +214,8 @@ def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
         return None
     bound_words = _figure(bound, family, say) or ""
     details = reason.get("details") or RiseFacts()
+    if pattern := _few_voices(details, int(observed), int(bound), say):
+        return pattern
     if family in _AGAINST_THE_USUAL:
         made = _against_the_usual(reason, say, _figure(observed, family, say) or "", bound_words)
     elif family == "rate":
@@ -226,7 +228,22 @@ def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
         made = say.count(
             f"reason.{family}", int(observed), bound=bound_words, window=say.duration(window)
         )
-    return f"{made} {say.say('reason.tightened')}" if made and reason.get("tightened") else made
+    if not made:
+        return None
+    if aside := sum(details.get("set_aside", {}).values()):
+        key = "set_aside" if details.get("rest_is_enough") else "not_enough"
+        made = f"{made} {say.count(f'reason.{key}', aside)}"
+    return f"{made} {say.say('reason.tightened')}" if reason.get("tightened") else made
+
+
+def _few_voices(details: RiseFacts, number: int, bound: int, say: Wording) -> str | None:
+    """Return what a pattern is that no bound of a rule was needed to see, None for another."""
+    if "surplus" in details:
+        return say.say("reason.of_one_day", number=say.number(number), bound=say.number(bound))
+    if hand := details.get("of_one_hand"):
+        key = "of_one_customer" if hand == "customer" else "alike"
+        return say.say(f"reason.{key}", number=say.number(number), bound=say.number(bound))
+    return None
 
 
 def _against_the_usual(reason: ReasonFacts, say: Wording, seen: str, bound: str) -> str | None:

@@ -82,7 +82,8 @@ class RiseFacts(TypedDict, total=False):
 
     `expected` are the complaints that would be usual; `exposure` is what `per` says, units or days;
     `factor` how many times the usual rate was looked for. Where a rate has a confidence, it is just
-    the `rate` itself.
+    the `rate` itself. `set_aside` are complaints that only repeat others, by what they share with
+    them; `of_one_hand` says whose hand is seen, `surplus` how many more came on a day than count.
     """
 
     complaints: int
@@ -92,6 +93,10 @@ class RiseFacts(TypedDict, total=False):
     expected: float
     factor: float
     rate: float
+    set_aside: dict[str, int]
+    rest_is_enough: bool
+    of_one_hand: str
+    surplus: int
 
 
 class DoubtedFacts(TypedDict):

@@ -79,7 +79,7 @@ def test_what_is_left_without_copies_may_still_be_worth_a_look() -> None:
     [only] = crossings(by, Evidence(signals), after=signals[-2].occurred_at)
 
     assert (only.bound_kind, only.reason.bound) == ("look", 3.0)
-    assert only.reason.details["set_aside"] == {"text": 7}
+    assert only.reason.details == {"set_aside": {"text": 7}, "rest_is_enough": True}
 
 
 @pytest.mark.parametrize("family", ["predictive", "posterior"])

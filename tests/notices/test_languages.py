@@ -115,6 +115,27 @@ def test_templates_have_no_words() -> None:
         ({**RULE_REASON, "family": "safety"}, "eine Meldung genügt."),
         (PULL_REASON, "Der Artikel wurde als gefährlich gemeldet."),
         ({**RULE_REASON, "family": "maxsprt"}, "5 different customers complained"),
+        (
+            {**RULE_REASON, "observed": 20, "bound": 20, "details": {"of_one_hand": "customer"}},
+            "Ein einziger Kunde hat sich 20-mal beschwert (gezeigt ab 20).",
+        ),
+        (
+            {**RULE_REASON, "observed": 10, "bound": 10, "details": {"of_one_hand": "text"}},
+            "10 Beschwerden gleichen sich",
+        ),
+        (
+            {**RULE_REASON, "family": "likelihood", "observed": 22, "bound": 2,
+             "details": {"surplus": 20}},
+            "An einem einzigen Tag gab es 22 Beschwerden, wo selbst ein Fehler höchstens 2",
+        ),
+        (
+            {**RULE_REASON, "details": {"set_aside": {"text": 3}, "rest_is_enough": False}},
+            "Aber 3 davon gleichen anderen, und ohne sie reicht es nicht",
+        ),
+        (
+            {**RULE_REASON, "details": {"set_aside": {"text": 3}, "rest_is_enough": True}},
+            "3 weitere gleichen ihnen und wurden nicht gezählt.",
+        ),
         ({**PULL_REASON, "reason_code": "mouldy"}, "was reported as a safety hazard."),
     ],
 )

@@ -106,7 +106,7 @@ class _Overtaken(Exception):
 
 
 class PriorLearning:
-    """Learns the priors of the likelihood family."""
+    """Learns the priors of the rules that compare an item with what is usual."""
 
     def __init__(self, database: Database, now: Now, new_id: NewId) -> None:
         self._database, self._now, self._new_id = database, now, new_id
