@@ -421,6 +421,18 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         "shadow_digest",
         {**SAMPLES["shadow_digest"], "rules": SAMPLES["shadow_digest"]["rules"] * 8},
     ),
+    **{
+        f"suspected: {name}": (
+            "suspected", {**SAMPLES["suspected"], "reason": {**RULE_REASON, "details": details}},
+        )
+        for name, details in {
+            "one customer": {"of_one_hand": "customer"},
+            "copies": {"of_one_hand": "text"},
+            "a load": {"surplus": 20},
+            "copies among them": {"set_aside": {"text": 3}, "rest_is_enough": False},
+            "copies beside them": {"set_aside": {"text": 3}, "rest_is_enough": True},
+        }.items()
+    },
     "statement: risen": (
         "statement_of_reasons",
         {
