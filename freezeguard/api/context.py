@@ -6,6 +6,7 @@ from datetime import datetime
 
 from freezeguard.api.inbound import Endpoint
 from freezeguard.domain.errors import Unavailable
+from freezeguard.domain.likeness import Hash
 from freezeguard.domain.people import Actor
 from freezeguard.domain.record import Case
 from freezeguard.ports.calendars import Calendars
@@ -70,6 +71,7 @@ class Context:
     aftercare: Callable[[Iterable[Aftermath]], None]
     known_skus: Callable[[str], bool]
     hash_customer: Callable[[str], bytes]
+    hash_mark: Hash
     mask: Callable[[str], str]
     checks: Callable[[], dict[str, CheckResult]]
     metrics: Callable[[], bytes]

@@ -15,7 +15,7 @@ from freezeguard.api.models.signals import SignalIn
 from freezeguard.bootstrap.imports.files import Row
 from freezeguard.bootstrap.imports.mapping import ColumnMapping
 from freezeguard.detection.windows import Observed, Shipment
-from freezeguard.domain.likeness import marks
+from freezeguard.domain.likeness import MARKED, mark_of_text
 from freezeguard.domain.masking import mask, mask_own
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import DEFAULT_INTENT, MEASURED, Kind, Severity
@@ -243,12 +243,13 @@ def _traits(
 def _marks(customer: str, rest: Sequence[str]) -> bytes | None:
     """Return the marks of a text as live would: without what names a person."""
     order, _, _, text, *_ = rest
-    return marks(reference_mark, text=mask_own(mask(text), customer, order)) if text else None
+    own = text and mask_own(mask(text), customer, order)
+    return mark_of_text(reference_mark, own) if own else None
 
 
-def reference_mark(reference: str) -> bytes:
-    """Return what tells a reference, or the letters of a text, from others within this process."""
-    return hash(reference).to_bytes(8, "big", signed=True)
+def reference_mark(value: bytes) -> bytes:
+    """Return what tells the letters of a text, or a reference, from others within this process."""
+    return hash(value).to_bytes(8, "big", signed=True)[-MARKED:]
 
 
 def customer_mark(customer: str) -> bytes:

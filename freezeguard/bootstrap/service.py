@@ -75,7 +75,7 @@ from freezeguard.services.enforcing.enforcement import Enforcement
 from freezeguard.services.enforcing.heldset import HeldSet
 from freezeguard.services.enforcing.pace import Pace
 from freezeguard.services.enforcing.reconciliation import Reconciliation
-from freezeguard.services.masterdata.access import Access, hash_customer, hash_spelling
+from freezeguard.services.masterdata.access import Access, hash_customer, hash_mark, hash_spelling
 from freezeguard.services.masterdata.knownskus import KnownSkus
 from freezeguard.services.records.auditchain import Anchoring, AuditReading, Chaining
 from freezeguard.services.records.retention import Retention
@@ -481,6 +481,7 @@ def build(
         aftercare=aftercare.take,
         known_skus=known.__contains__,
         hash_customer=partial(hash_customer, customer_key),
+        hash_mark=partial(hash_mark, customer_key),
         mask=mask,
         checks=lambda: service[0].checks(),  # noqa: PLW0108 - it is built below
         metrics=metrics.text,

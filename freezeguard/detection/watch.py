@@ -80,6 +80,8 @@ class Watch:
     @staticmethod
     def _is_spared(entry: "array[int]", moments: Sequence[int]) -> bool:
         """Use up what an evaluation has said; say whether these moments cross nothing for sure."""
+        if not entry[_SPARE]:
+            return False
         number = len(moments)
         in_time = entry[_FIRST] <= min(moments) and max(moments) < entry[_END]
         spared = in_time and number <= entry[_SPARE]
@@ -88,7 +90,7 @@ class Watch:
 
     def _entry_before(self, sku: str, moments: Sequence[int], total: int) -> "array[int] | None":
         """Return what was known before these moments, None where that is not everything."""
-        if any(moment > _LAST for moment in moments):
+        if max(moments) > _LAST:
             return None
         known = self._entries.get(sku)
         if known is not None:

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from string import digits, punctuation, whitespace
 
-Hash = Callable[[str], bytes]
-"""Turns a reference into bytes that say nothing without the shop's key; eight or more of them."""
+from freezeguard.domain.spelling import folded
+
+Hash = Callable[[bytes], bytes]
+"""Returns MARKED bytes that stand for others, and say nothing without the shop's key."""
 
 SIZE = 8
+MARKED = SIZE - 1
 KINDS = {b"t": "text", b"d": "device", b"a": "address", b"n": "new_account"}
 FRESH = timedelta(hours=24)
 """An account that was opened so shortly before its complaint, and names no order, is new."""
@@ -27,7 +30,10 @@ are alike because somebody chose them from a list."""
 _LEAST_LETTERS = 3 * LEAST_WORDS
 _READ = 2_000
 """Characters of a text that are compared."""
-_NO_LETTERS = dict.fromkeys(map(ord, punctuation + digits + whitespace))
+_NO_LETTERS = punctuation + digits + whitespace
+_NO_LETTERS_OF_MANY = dict.fromkeys(map(ord, _NO_LETTERS))
+_SMALL = bytes(range(256)).lower()
+_NO_ASCII_LETTERS = _NO_LETTERS.encode()
 
 
 def marks(
@@ -39,15 +45,26 @@ def marks(
     is_new_account: bool = False,
 ) -> bytes | None:
     """Return the marks of a signal one after the other, None where it has none."""
-    letters = _letters(text) if text else ""
-    found = [b"t" + hashed(f"text {letters}")[: SIZE - 1]] if letters else []
+    found = (text and mark_of_text(hashed, text)) or b""
     if device is not None:
-        found.append(b"d" + hashed(f"device {device}")[: SIZE - 1])
+        found += b"d" + hashed(b"device " + folded(device).encode())
     if address is not None:
-        found.append(b"a" + hashed(f"address {address}")[: SIZE - 1])
+        found += b"a" + hashed(b"address " + folded(address).encode())
     if is_new_account:
-        found.append(b"n" * SIZE)
-    return b"".join(found) or None
+        found += b"n" * SIZE
+    return found or None
+
+
+def mark_of_text(hashed: Hash, text: str) -> bytes | None:
+    """Return the mark of a text, None where it may be alike by chance.
+
+    Every signal with a text pays for this as it is taken in.
+    """
+    words = text.count(" ") + 1  # about
+    if words < LEAST_WORDS or _is_a_list(text, words):
+        return None
+    letters = _letters(text[:_READ])
+    return b"t" + hashed(b"text " + letters) if len(letters) >= _LEAST_LETTERS else None
 
 
 def is_new_account(
@@ -64,13 +81,11 @@ def each_mark(several: bytes) -> Iterator[bytes]:
     return (several[at : at + SIZE] for at in range(0, len(several), SIZE))
 
 
-def _letters(text: str) -> str:
-    """Return what two texts are compared by; nothing where they may be alike by chance."""
-    words = text.count(" ") + 1  # about
-    if words < LEAST_WORDS or _is_a_list(text, words):
-        return ""
-    letters = text[:_READ].casefold().translate(_NO_LETTERS)
-    return letters if len(letters) >= _LEAST_LETTERS else ""
+def _letters(text: str) -> bytes:
+    """Return what two texts are compared by."""
+    if text.isascii():
+        return text.encode().translate(_SMALL, _NO_ASCII_LETTERS)
+    return text.casefold().translate(_NO_LETTERS_OF_MANY).encode()
 
 
 def _is_a_list(text: str, words: int) -> bool:

@@ -24,7 +24,7 @@ _LOCAL = r"\w.!#$%&*+/=?^`{|}~'’-"
 _AT = r"(?:at|ät|arroba|arobase|chiocciola|apenstaartje)"
 _DOT = r"(?:dot|punkt|point|punto|punt)"
 _DOMAIN = rf"[\w-]++(?:(?:\.|\s?[(\[{{<]\s?{_DOT}\s?[)\]}}>]\s?)[\w-]++)*+"
-_SIGNS = re.compile(r"[0-9@(\[{<]")
+_BESIDE_SIGNS = bytes(set(range(256)) - set(b"0123456789@([{<"))
 _WORTH_A_LOOK = re.compile(rf"[\d@＠﹫]|[(\[{{<]\s?{_AT}\s?[)\]}}>]|\s{_DOT}\s", re.IGNORECASE)
 _EMAIL = re.compile(
     rf"(?P<local>(?<![{_LOCAL}])[{_LOCAL}]++|\"[^\"\n]{{1,64}}\")"
@@ -88,7 +88,7 @@ def _is_worth_a_look(text: str) -> bool:
     In plain ASCII that is decided by signs, and by what every word for a dot holds.
     """
     if text.isascii():
-        if _SIGNS.search(text) is not None:
+        if text.encode().translate(None, _BESIDE_SIGNS):
             return True
         lower = text.lower()
         return "dot" in lower or "unkt" in lower or "oint" in lower or "unt" in lower

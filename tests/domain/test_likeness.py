@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import pytest
 
-from freezeguard.domain.likeness import SIZE, each_mark, is_new_account, marks
+from freezeguard.domain.likeness import MARKED, SIZE, each_mark, is_new_account, marks
 
 COMPLAINT = (
     "The handle of the kettle came off while I was pouring boiling water and the whole thing fell "
@@ -14,8 +14,8 @@ COMPLAINT = (
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
-def hashed(reference: str) -> bytes:
-    return blake2b(reference.encode(), key=b"shop", digest_size=16).digest()
+def hashed(value: bytes) -> bytes:
+    return blake2b(value, key=b"shop", digest_size=MARKED).digest()
 
 
 def marks_of(text: str) -> set[bytes]:
@@ -54,7 +54,9 @@ def test_marks_say_of_what_they_are_and_nothing_without_the_key() -> None:
     assert several is not None
     assert [one[:1] for one in each_mark(several)] == [b"t", b"d", b"a", b"n"]
     assert {len(one) for one in each_mark(several)} == {SIZE}
-    other = marks(lambda one: blake2b(one.encode(), key=b"else").digest(), text=COMPLAINT)
+    other = marks(
+        lambda one: blake2b(one, key=b"else", digest_size=MARKED).digest(), text=COMPLAINT
+    )
     assert other is not None
     assert not marks_of(COMPLAINT) & set(each_mark(other))
     device, address = list(each_mark(several))[1:3]

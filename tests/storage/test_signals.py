@@ -1,7 +1,6 @@
 """Signals on real PostgreSQL: each is stored once, counted once and found in order."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -103,7 +102,7 @@ async def test_repeats_in_a_big_batch_are_told_apart(database: PostgresDatabase)
     """A batch that goes by COPY keeps its good rows too, whatever repeats or contradicts."""
     batch = [signal(f"sku-{n % 7}", f"{n:02}", text="one") for n in range(40)]
     await store(database, *batch[5:9])
-    changed = replace(batch[30], text="two")
+    changed = batch[30]._replace(text="two")
 
     mixed = await store(database, *batch, changed, batch[5])
     again = await store(database, *batch)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from freezeguard.api.models.fields import Country, Label, Moment, Money, Name, Sku, Text
-from freezeguard.domain.likeness import is_new_account, marks
+from freezeguard.domain.likeness import Hash, is_new_account, mark_of_text, marks
 from freezeguard.domain.masking import mask_own
 from freezeguard.domain.signals import (
     DEFAULT_INTENT,
@@ -158,6 +158,7 @@ class SignalIn(BaseModel):
         self,
         *,
         hash_customer: Callable[[str], bytes],
+        hash_mark: Hash,
         mask: Callable[[str], str],
         may_assert_safety: bool,
         acts_on_history: bool = False,
@@ -185,13 +186,13 @@ class SignalIn(BaseModel):
             extra=self.extra,
             may_assert_safety=may_assert_safety,
             acts_on_history=acts_on_history,
-            marks=self.marks(hash_customer, text),
+            marks=self.marks(hash_mark, text),
         )
 
-    def marks(self, hashed: Callable[[str], bytes], text: str | None) -> bytes | None:
+    def marks(self, hashed: Hash, text: str | None) -> bytes | None:
         """Return what the signal may have in common with others; `text` is the masked one."""
         if self._names_nothing_shared:  # as nearly all signals do
-            return marks(hashed, text=text)
+            return None if text is None else mark_of_text(hashed, text)
         return marks(
             hashed, text=text, device=self.device, address=self.address,
             is_new_account=is_new_account(self.customer_since, self.occurred_at, self.order),

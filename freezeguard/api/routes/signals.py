@@ -81,7 +81,8 @@ class Signals:
         signals, prints = [], []
         for place, (_, item) in enumerate(parsed.items, 1):
             signals.append(item.to_domain(
-                hash_customer=context.hash_customer, mask=context.mask, may_assert_safety=may_assert
+                hash_customer=context.hash_customer, hash_mark=context.hash_mark,
+                mask=context.mask, may_assert_safety=may_assert,
             ))
             prints.append(item.fingerprint)
             if place % STRETCH == 0:

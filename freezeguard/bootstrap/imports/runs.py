@@ -115,6 +115,7 @@ class Import:
         items = [
             (index, _Ready(item, item.fingerprint, item.to_domain(
                 hash_customer=context.hash_customer,
+                hash_mark=context.hash_mark,
                 mask=context.mask,
                 may_assert_safety=options.may_assert_safety,
                 acts_on_history=options.acts_on_history,

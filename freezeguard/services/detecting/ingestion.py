@@ -333,11 +333,10 @@ class Ingestion:
         by_sku: dict[str, list[Signal]] = {}
         for signal in accepted:
             by_sku.setdefault(signal.sku, []).append(signal)
-        suspects = {
+        suspects = {one.sku for one in accepted if _is_urgent(one)} | {
             sku
             for sku, mine in by_sku.items()
             if self._watch.might_cross(sku, [_second(one) for one in mine], batch.totals[sku])
-            or any(_is_urgent(one) for one in mine)
         }
         others = sorted(by_sku.keys() - suspects)
         if others:

@@ -7,6 +7,7 @@ from datetime import datetime
 from hashlib import blake2b
 
 from freezeguard.domain.errors import InvalidInput, NotAllowed
+from freezeguard.domain.likeness import MARKED
 from freezeguard.domain.people import Actor, MachineKey, Person, Right
 from freezeguard.domain.spelling import folded
 from freezeguard.ports.clock import NewId, Now
@@ -35,6 +36,11 @@ def hash_customer(key: bytes, customer: str) -> bytes:
 def hash_spelling(key: bytes, spelling: str) -> bytes:
     """Return the hash of a reference exactly as it is spelled: so it was hashed earlier."""
     return blake2b(spelling.encode(), key=key, digest_size=16).digest()
+
+
+def hash_mark(key: bytes, value: bytes) -> bytes:
+    """Return the bytes that stand for a text, a device or an address among a signal's marks."""
+    return blake2b(value, key=key, digest_size=MARKED).digest()
 
 
 @dataclass(frozen=True, slots=True)
