@@ -29,6 +29,7 @@ FIVE = {
 }
 PLENTY = {
     "per_source": 10**6, "per_category": 10**6, "per_vendor": 10**6, "shop": 10**6,
+    "vendor_skus": 0,
 }
 
 

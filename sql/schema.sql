@@ -341,6 +341,7 @@ CREATE TABLE automatic_freezes (
     credential   uuid                           -- set where a machine key with may_freeze asked
 );
 CREATE INDEX automatic_freezes_by_time ON automatic_freezes (at);
+CREATE INDEX automatic_freezes_by_vendor ON automatic_freezes (vendor, at) WHERE vendor IS NOT NULL;
 
 -- When somebody was last alerted of a thing that is not a case, so that nobody is flooded.
 CREATE TABLE alerts (
@@ -957,6 +958,34 @@ BEGIN
 END
 $$;
 
+-- Stops that a machine key ordered, or in which somebody found a defect, are no part of a wave. How
+-- many SKUs the vendor has is counted where that may matter only.
+CREATE FUNCTION take_slot(
+    since_ timestamptz, lane_ text, source_ text, category_ text, vendor_ text, sku_ text,
+    wave_since_ timestamptz, OUT revision bigint, OUT by_source bigint, OUT by_category bigint,
+    OUT by_vendor bigint, OUT by_shop bigint, OUT wave text[], OUT of_vendor bigint)
+    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    SELECT slot.revision, slot.by_source, slot.by_category, slot.by_vendor, slot.by_shop
+      INTO revision, by_source, by_category, by_vendor, by_shop
+      FROM take_slot(since_, lane_, source_, category_, vendor_) AS slot;
+    of_vendor := 0;
+    wave := '{}';
+    IF vendor_ IS NOT NULL AND lane_ = 'quality' THEN
+        SELECT coalesce(array_agg(DISTINCT stopped.sku ORDER BY stopped.sku), '{}') INTO wave
+          FROM automatic_freezes AS stopped
+          JOIN cases ON cases.id = stopped.case_id
+         WHERE stopped.vendor = vendor_ AND stopped.at > wave_since_ AND stopped.lane = 'quality'
+           AND stopped.credential IS NULL AND stopped.sku <> sku_
+           AND cases.state NOT IN ('remedy_proposed', 'awaiting_approval', 'reinstating',
+                                   'probation', 'closed_reinstated', 'delisted');
+    END IF;
+    IF cardinality(wave) > 0 THEN
+        SELECT count(*) INTO of_vendor FROM skus WHERE skus.vendor = vendor_;
+    END IF;
+END
+$$;
+
 -- What of the marks stays when a person is erased: that a text was like another says nothing of them.
 CREATE FUNCTION impersonal(marks bytea) RETURNS bytea
     LANGUAGE sql IMMUTABLE STRICT SET search_path = public, pg_temp AS $$
@@ -998,6 +1027,10 @@ REVOKE ALL ON FUNCTION ensure_signal_partitions(timestamptz, integer) FROM PUBLI
 GRANT EXECUTE ON FUNCTION ensure_signal_partitions(timestamptz, integer) TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION take_slot(timestamptz, text, text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION take_slot(timestamptz, text, text, text, text) TO freezeguard_runtime;
+REVOKE ALL ON FUNCTION take_slot(timestamptz, text, text, text, text, text, timestamptz)
+  FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION take_slot(timestamptz, text, text, text, text, text, timestamptz)
+   TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION beginnings(text[], text[], integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION beginnings(text[], text[], integer) TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION impersonal(bytea) FROM PUBLIC;

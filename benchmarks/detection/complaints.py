@@ -35,11 +35,11 @@ RULES = {
 }
 BOUNDS: dict[int, dict[str, float]] = {
     10: {
-        "risen": 2_550, "predictive": 534_000, "posterior": 191,
+        "risen": 2_490, "predictive": 439_000, "posterior": 177,
         "count-7": 5, "count-30": 8, "count-90": 11,
     },
     1: {
-        "risen": 1.25e9, "predictive": 2.7e11, "posterior": 2.44e8,
+        "risen": 9.2e8, "predictive": 4.46e10, "posterior": 1.1e8,
         "count-7": 14, "count-30": 24, "count-90": 34,
     },
 }

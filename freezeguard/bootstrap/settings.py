@@ -140,6 +140,14 @@ class BudgetSettings(_Table):
     shop: int = Field(60, ge=0, description="Automatic freezes in the whole shop.")
     safety_per_source: int = Field(100, ge=0, description="Safety freezes per source.")
     window: Duration = Field(timedelta(minutes=10), description="Length of the window.")
+    vendor_skus: int = Field(
+        3, ge=0, description="So many SKUs of one vendor (or one in 200 of them, if that is more) "
+        "are frozen automatically within `vendor_window` while nobody has found a defect in them; "
+        "further ones wait for a person. 0: any number."
+    )
+    vendor_window: Duration = Field(
+        timedelta(days=30), description="Length of the window of `vendor_skus`."
+    )
 
     def budget(self) -> Budget:
         """Return the budgets as the governor knows them."""

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import isinf
 from pathlib import Path
@@ -24,6 +24,7 @@ from freezeguard.cli.imports import (
     read_mapping_of,
 )
 from freezeguard.cli.options import AsJson, examples, quiet_logs, read_settings
+from freezeguard.domain.policy import Budget
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -110,6 +111,13 @@ Learned = Annotated[
 Stopped = Annotated[
     int, typer.Option(min=1, max=3650, help="Days for which a freeze stops an item.")
 ]
+VendorSkus = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="SKUs of one vendor that may be frozen within 30 days without a person (or one "
+        "in 200 of them, if that is more); 0: any number. Else as the service has it, or 3.",
+    ),
+]
 Horizon = Annotated[
     int, typer.Option(min=1, max=36_500, help="Days before an alert in which a freeze is about it.")
 ]
@@ -131,6 +139,7 @@ def backtest(
         Path | None, typer.Option(dir_okay=False, help="Write one HTML page with charts.")
     ] = None,
     stopped: Stopped = 90,
+    vendor_skus: VendorSkus = None,
     columns: Map = None,
     constants: Set = None,
     values: Values = None,
@@ -150,7 +159,10 @@ def backtest(
             constants, values, mapping_file, form, delimiter, may_assert_safety,
         )
         read = source.read(rules_of(rule) if rule or not stored else ())
-        run = Run(read, days=days, stopped=stopped, horizon=horizon, learned=learn_priors)
+        run = Run(
+            read, days=days, stopped=stopped, horizon=horizon, learned=learn_priors,
+            vendor_skus=vendor_skus,
+        )
         run.replay()
         if report is not None:
             report.write_text(run.page(), encoding="utf-8")
@@ -161,7 +173,8 @@ def backtest(
 class Read:
     """A past that was read: what it is called, the rules to replay over it, and known defects.
 
-    `priors` are those that the service has learned, where it is its own past.
+    `priors` are those that the service has learned, where it is its own past, and `budget` is what
+    it allows.
     """
 
     name: str
@@ -169,6 +182,7 @@ class Read:
     rules: "Sequence[Rule]"
     alerts: dict[str, datetime]
     priors: "PriorsByCategory" = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +253,11 @@ class Source:
         from freezeguard.cli.output import progress
 
         quiet_logs()
+        settings = read_settings()
         with progress() as bar, _without_looking_for_cycles():
             task = bar.add_task("reading what is stored", total=None, pace="")
             found = run(read_stored(
-                read_settings(), utc_now(),
+                settings, utc_now(),
                 lambda n: bar.update(task, completed=n, pace=f"{n:,} rows"),
             ))  # fmt: skip
         if not found.past.items:
@@ -253,7 +268,8 @@ class Source:
             )
         known = found.defects if self.cases_as_truth else alerts
         taken = rules or found.rules
-        return Read("the stored signals", found.past, taken, known, found.priors)
+        budget = settings.budget.budget()
+        return Read("the stored signals", found.past, taken, known, found.priors, budget)
 
 
 def _nothing(past: "Past") -> str:
@@ -355,12 +371,15 @@ class Run:
     """
 
     def __init__(
-        self, read: Read, *, days: int | None, stopped: int, learned: bool, horizon: int = 365
+        self, read: Read, *, days: int | None, stopped: int, learned: bool, horizon: int = 365,
+        vendor_skus: int | None = None,
     ) -> None:
         from freezeguard.detection.backtest.items import learn_priors
 
         past = read.past
         self.name, self.past, self.rules = read.name, past, read.rules
+        limit = read.budget.vendor_skus if vendor_skus is None else vendor_skus
+        self.budget = replace(read.budget, vendor_skus=limit)
         self.stopped, self.horizon = timedelta(days=stopped), timedelta(days=horizon)
         self.since = None if days is None else past.end - timedelta(days=days)
         self.items = list(past.items.values())
@@ -382,7 +401,7 @@ class Run:
             task = bar.add_task("replaying", total=max(self.past.signals, 1), pace="")
             self.results = replayed(
                 self.items, self.rules, end=self.past.end, priors=self.priors, alerts=self.alerts,
-                stopped=self.stopped, since=self.since, horizon=self.horizon,
+                stopped=self.stopped, since=self.since, horizon=self.horizon, budget=self.budget,
                 progress=lambda n: bar.update(task, advance=n),
             )
 
@@ -394,7 +413,7 @@ class Run:
         curves = {
             one.id: trade_off(
                 one, self.items, end=self.past.end, priors=self.priors, alerts=self.alerts,
-                stopped=self.stopped, since=self.since, horizon=self.horizon,
+                stopped=self.stopped, since=self.since, horizon=self.horizon, budget=self.budget,
             )
             for one in self.rules
             if self.counted and one.has_a_bound
@@ -443,10 +462,13 @@ def _show(run: Run, report: Path | None, *, as_json: bool) -> None:
         print_json(_as_json(run))
         return
     names = ["rule", "bound", "freezes", "wrong per 1,000 SKU-years"]
+    waves = any(one.left_to_people for one in run.results)
+    if waves:
+        names.insert(3, "left to people")
     if run.counted:
         names += ["before the alert", "by 30 days after", "median lead", "contacts spared",
                   "units not shipped"]  # fmt: skip
-    print_table(names, [_row(one, run) for one in run.results])
+    print_table(names, [_row(one, run, waves=waves) for one in run.results])
     say_what_was_read(run.past)
     if run.since is not None:
         say(f"Counted from {run.since:%Y-%m-%d} on; what lies before is history.")
@@ -482,10 +504,11 @@ def _say_rejected(samples: "Sequence[Rejected]", number: int) -> None:
         say(f"… and {number - 5:,} more")
 
 
-def _row(one: "RuleResult", run: Run) -> tuple[str, ...]:
+def _row(one: "RuleResult", run: Run, *, waves: bool) -> tuple[str, ...]:
     low, high = one.wrong_interval
     row: tuple[str, ...] = (
         one.rule.id, f"{one.rule.bound:,g}", f"{len(one.freezes):,}",
+        *([f"{len(one.left_to_people):,}"] if waves else []),
         f"{one.wrong_per_1000:.2f} ({low:.2f} to {high:.2f})",
     )
     if run.counted:
@@ -536,6 +559,9 @@ def _result_as_json(one: "RuleResult") -> dict[str, Any]:
         "contacts_spared": one.contacts_spared,
         "units_not_shipped": one.units_spared,
         "freezes": [_freeze_as_json(each) for each in sorted(one.freezes, key=lambda e: e.at)],
+        "left_to_people": [
+            _freeze_as_json(each) for each in sorted(one.left_to_people, key=lambda e: e.at)
+        ],
     }
 
 

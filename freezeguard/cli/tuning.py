@@ -20,6 +20,7 @@ from freezeguard.cli.backtest import (
     TruthColumn,
     Units,
     UnitsMap,
+    VendorSkus,
     rules_of,
     say_what_was_read,
 )
@@ -67,6 +68,7 @@ def tune(
     truth_column: TruthColumn = None,
     cases_as_truth: CasesAsTruth = False,
     stopped: Stopped = 90,
+    vendor_skus: VendorSkus = None,
     columns: Map = None,
     constants: Set = None,
     values: Values = None,
@@ -87,7 +89,9 @@ def tune(
         wanted = _one_of(read.rules)
         if not as_json:
             say_what_was_read(read.past)
-        run = Run(read, days=days, stopped=stopped, learned=learn_priors)
+        run = Run(
+            read, days=days, stopped=stopped, learned=learn_priors, vendor_skus=vendor_skus
+        )
         found = _tuned(run, wanted, budget)
         into = None if shadow is None else _store(shadow, found)
         _show(found, into, as_json=as_json)
@@ -124,7 +128,7 @@ def _tuned(run: Run, rule: "Rule", budget: float) -> "Tuned":
         task = bar.add_task(f"tuning {rule.id}", total=100, pace="")
         return tuned(
             rule, sound, budget=budget, end=run.past.end, priors=run.priors,
-            stopped=run.stopped, since=run.since,
+            stopped=run.stopped, since=run.since, governor=run.budget,
             progress=lambda share: bar.update(task, completed=round(100 * share)),
         )
 

@@ -2,19 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
+from freezeguard.detection.waves import is_wave
 from freezeguard.detection.windows import Observed
 from freezeguard.domain.policy import Budget
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Automatic freezes inside the governor's window, of the lane asked about."""
+    """Automatic freezes inside the governor's window, of the lane asked about.
+
+    `wave` are the other SKUs of the vendor that were stopped in its longer window, `of_vendor` is
+    how many SKUs it has, counted where there is a wave.
+    """
 
     by_source: int
     by_category: int
     by_vendor: int
     by_shop: int
+    wave: tuple[str, ...] = ()
+    of_vendor: int = 0
 
 
 def exhausted(spent: Spent, budget: Budget, lane: str) -> str | None:
@@ -27,6 +35,8 @@ def exhausted(spent: Spent, budget: Budget, lane: str) -> str | None:
         return None
     if lane == "safety":
         return "safety_per_source" if spent.by_source >= budget.safety_per_source else None
+    if is_wave(len(spent.wave), spent.of_vendor, budget):
+        return "vendor_skus"
     limits = (
         ("per_source", spent.by_source, budget.per_source),
         ("per_category", spent.by_category, budget.per_category),
@@ -34,6 +44,36 @@ def exhausted(spent: Spent, budget: Budget, lane: str) -> str | None:
         ("shop", spent.by_shop, budget.shop),
     )
     return next((name for name, used, limit in limits if used >= limit), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SpentBudget:
+    """A budget that has no room: its name among the settings, and whose it is.
+
+    `of` is source, category, vendor, shop or safety, `whose` the name of that; `limit` stops are
+    allowed within the `window`.
+    """
+
+    name: str
+    of: str
+    whose: str
+    limit: int
+    window: timedelta
+
+
+def spent_budget(
+    name: str, charge: "Charge", category: str | None, vendor: str | None, budget: Budget
+) -> SpentBudget:
+    """Return what is to be said of a budget without room."""
+    of, whose = {
+        "per_source": ("source", charge.source),
+        "per_category": ("category", category),
+        "per_vendor": ("vendor", vendor),
+        "vendor_skus": ("vendor", vendor),
+        "safety_per_source": ("safety", charge.source),
+    }.get(name, ("shop", None))
+    window = budget.vendor_window if name == "vendor_skus" else budget.window
+    return SpentBudget(name, of, whose or "", getattr(budget, name), window)
 
 
 @dataclass(frozen=True, slots=True)

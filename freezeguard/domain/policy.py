@@ -6,7 +6,11 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many automatic freezes may happen in the governor's sliding window."""
+    """How many automatic freezes may happen in the governor's sliding window.
+
+    Of one vendor `vendor_skus` different SKUs may be frozen in the `vendor_window` while nobody has
+    found a defect in them, or one in 200 of its SKUs if that is more; 0: any number.
+    """
 
     per_source: int = 20
     per_category: int = 40
@@ -14,6 +18,8 @@ class Budget:
     shop: int = 60
     safety_per_source: int = 100
     window: timedelta = timedelta(minutes=10)
+    vendor_skus: int = 3
+    vendor_window: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)

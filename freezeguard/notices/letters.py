@@ -1,6 +1,6 @@
 """One function per kind of notice: from facts to a letter. The statement has its own module."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from freezeguard.notices.approvals import (
@@ -232,12 +232,7 @@ def suspected(facts: SuspectedFacts, say: Wording) -> Body:
     expires = say.time(facts["expires_at"])
     pause = "suspected.soft" if facts.get("soft_hold") else "suspected.open"
     opening = [intro(facts, say, "suspected.intro")]
-    if facts.get("budget_spent"):
-        opening.append(Paragraph(say.say("suspected.budget")))
-    if doubted := facts["reason"].get("doubted"):
-        names = ", ".join(clip(one["source"], 80) for one in doubted[:10])
-        most = say.percent(max(one["trust"] for one in doubted))
-        opening.append(Paragraph(say.say("suspected.doubted", source=names, trust=most)))
+    opening += _held_back(facts["reason"], say)
     opening.append(Paragraph(say.say(pause, time=expires)))
     asked = ", ".join(clip(name, 80) for name in (facts.get("asked") or [])[:10])
     waiting = section(say, "todo", rows(say, [("expires", expires), ("asked", asked)]))
@@ -248,6 +243,22 @@ def suspected(facts: SuspectedFacts, say: Wording) -> Body:
         *evidence(facts.get("evidence"), say),
         waiting,
     )
+
+
+def _held_back(reason: ReasonFacts, say: Wording) -> Iterator[Paragraph]:
+    """Say why a crossing did not stop the sale."""
+    if wave := reason.get("wave"):
+        skus = ", ".join(clip(one, 80) for one in wave["skus"][:10])
+        yield Paragraph(say.say(
+            "suspected.wave", number=say.number(wave["number"]), vendor=clip(wave["vendor"], 80),
+            days=say.number(wave["days"]), skus=skus,
+        ))
+    elif reason.get("budget"):
+        yield Paragraph(say.say("suspected.budget"))
+    if doubted := reason.get("doubted"):
+        names = ", ".join(clip(one["source"], 80) for one in doubted[:10])
+        most = say.percent(max(one["trust"] for one in doubted))
+        yield Paragraph(say.say("suspected.doubted", source=names, trust=most))
 
 
 def expired(facts: ExpiredFacts, say: Wording) -> Body:

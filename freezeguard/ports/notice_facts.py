@@ -108,6 +108,15 @@ class DoubtedFacts(TypedDict):
     false_alarms: float
 
 
+class WaveFacts(TypedDict):
+    """Other SKUs of a vendor that were stopped within some days: their number, and the first."""
+
+    vendor: str
+    number: int
+    skus: list[str]
+    days: float
+
+
 class ReasonFacts(TypedDict):
     """A case's reason: `sentence` says why; the rest are the figures or the pull behind it.
 
@@ -129,6 +138,8 @@ class ReasonFacts(TypedDict):
     tightened: NotRequired[bool | None]
     details: NotRequired[RiseFacts | None]
     doubted: NotRequired[list[DoubtedFacts] | None]
+    budget: NotRequired[str | None]
+    wave: NotRequired[WaveFacts | None]
     reason_code: NotRequired[str | None]
     comment: NotRequired[str | None]
 
@@ -229,14 +240,12 @@ class FrozenConfirmedFacts(CaseNoticeFacts):
 class SuspectedFacts(CaseNoticeFacts):
     """`suspected`, to the owner: a second opinion is asked until `expires_at`.
 
-    `soft_hold` says whether the sale is paused meanwhile; `budget_spent` that a crossing could
-    only suspect because the governor's budget was spent; `asked` are names of who was asked.
+    `soft_hold` says whether the sale is paused meanwhile; `asked` are names of who was asked.
     """
 
     reason: ReasonFacts
     expires_at: str
     soft_hold: NotRequired[bool]
-    budget_spent: NotRequired[bool]
     evidence: NotRequired[EvidenceFacts | None]
     asked: NotRequired[list[str]]
 

@@ -384,11 +384,12 @@ class Holds(Protocol):
     """Holds, and the ledger of the held set."""
 
     async def take_slot(
-        self, since: datetime, charge: Charge, category: str | None, vendor: str | None,
+        self, of: Sku, charge: Charge, since: datetime, wave_since: datetime,
         signals: Sequence[Observed] | None, excerpts: int,
     ) -> Slot:
         """Reserve a revision, and count what was spent before: in this order, in one round trip.
 
+        Budgets count from `since` on, other items of the vendor from `wave_since` on.
         With signals, an empty sequence included, a case to be opened on them is announced too.
         """
         ...

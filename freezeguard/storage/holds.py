@@ -9,7 +9,7 @@ import asyncpg
 
 from freezeguard.detection.governor import Charge, Spent
 from freezeguard.detection.windows import Observed
-from freezeguard.ports.rows import Announced, Hold, HoldChange, Slot
+from freezeguard.ports.rows import Announced, Hold, HoldChange, Sku, Slot
 from freezeguard.storage.cases import worst_first
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
@@ -27,18 +27,21 @@ class PostgresHolds:
         self._reserved: int | None = None
 
     async def take_slot(
-        self, since: datetime, charge: Charge, category: str | None, vendor: str | None,
+        self, of: Sku, charge: Charge, since: datetime, wave_since: datetime,
         signals: Sequence[Observed] | None, excerpts: int,
     ) -> Slot:  # fmt: skip
         await self._writes.before_reading("automatic_freezes")
         sources, ids = (None, None) if signals is None else worst_first(signals)
         row = await self._connection.fetchrow(
-            SQL["take_slot"], since, charge.lane, charge.source, category, vendor, sources, ids,
-            excerpts,
+            SQL["take_slot"], since, charge.lane, charge.source, of.category, of.vendor, of.sku,
+            wave_since, sources, ids, excerpts,
         )  # fmt: skip
         assert row is not None  # noqa: S101 - a function has one row
         self._reserved = row["revision"]
-        spent = Spent(row["by_source"], row["by_category"], row["by_vendor"], row["by_shop"])
+        spent = Spent(
+            row["by_source"], row["by_category"], row["by_vendor"], row["by_shop"],
+            tuple(row["wave"]), row["of_vendor"],
+        )  # fmt: skip
         if row["number"] is None:
             return Slot(spent, None)
         return Slot(spent, Announced(row["number"], tuple(row["excerpts"])))

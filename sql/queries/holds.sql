@@ -6,10 +6,10 @@ UPDATE held_set SET revision = revision + 1 RETURNING revision;
 
 -- name: take_slot
 -- Take the lock, and count what is spent of the budgets of an automatic freeze; where a case is to
--- be opened on some signals ($6), draw its number, and return the beginnings of their masked texts.
-SELECT slot.*, CASE WHEN $6::text[] IS NOT NULL THEN nextval('cases_number_seq') END AS number,
-       beginnings($6, $7, $8) AS excerpts
-  FROM take_slot($1, $2, $3, $4, $5) AS slot;
+-- be opened on some signals ($8), draw its number, and return the beginnings of their masked texts.
+SELECT slot.*, CASE WHEN $8::text[] IS NOT NULL THEN nextval('cases_number_seq') END AS number,
+       beginnings($8, $9, $10) AS excerpts
+  FROM take_slot($1, $2, $3, $4, $5, $6, $7) AS slot;
 
 -- name: current_revision
 -- Return the revision of the held set.

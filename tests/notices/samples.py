@@ -599,7 +599,16 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "frozen_confirmed: staff": ("frozen_confirmed", {**SAMPLES["frozen_confirmed"], **STAFF}),
     "suspected: budget": (
         "suspected",
-        {**SAMPLES["suspected"], "reason": RULE_REASON, "soft_hold": False, "budget_spent": True},
+        {**SAMPLES["suspected"], "soft_hold": False,
+         "reason": {**RULE_REASON, "budget": "per_source"}},
+    ),
+    "suspected: wave": (
+        "suspected",
+        {**SAMPLES["suspected"], "soft_hold": False, "reason": {
+            **RULE_REASON, "budget": "vendor_skus",
+            "wave": {"vendor": "acme", "number": 3, "skus": ["MUG-1", "MUG-2", "POT-7"],
+                     "days": 30.0},
+        }},
     ),
     "expired: rule": ("expired", {**STAFF, "reason": RULE_REASON}),
     "approval_requested: first": (

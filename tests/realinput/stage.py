@@ -171,7 +171,10 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """Open a shop that sells these SKUs and nothing else; its governor stops nothing."""
     more: dict[str, Any] = {
-        "budget": dict.fromkeys(("per_source", "per_category", "per_vendor", "shop"), OPEN),
+        "budget": {
+            **dict.fromkeys(("per_source", "per_category", "per_vendor", "shop"), OPEN),
+            "vendor_skus": 0,
+        },
         "pace": {"verify_every": 30, "relist_every": 30},
     }
     async with shop_with_service(

@@ -35,7 +35,10 @@ RECOVERY, SLACK = 10.0, 3
 """Seconds of undisturbed service within which a crossing must have stopped its SKU."""
 SLOWEST_MAIL = 5
 """Notices per second that one replica sends at least."""
-OPEN_BUDGET = {"per_source": 10**6, "per_category": 10**6, "per_vendor": 10**6, "shop": 10**6}
+OPEN_BUDGET = {
+    "per_source": 10**6, "per_category": 10**6, "per_vendor": 10**6, "shop": 10**6,
+    "vendor_skus": 0,
+}
 
 
 @dataclass

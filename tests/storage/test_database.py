@@ -14,6 +14,7 @@ import pytest
 
 from freezeguard.detection.governor import Charge
 from freezeguard.domain.errors import GuardFailed, Unavailable
+from freezeguard.ports.rows import Sku
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import EmbeddedServer, OwnerAndRuntimeDsns, prepare_database
@@ -214,8 +215,9 @@ async def test_a_row_not_sent_yet_is_seen_by_every_look(database: PostgresDataba
             await tx.cases.add_event(of, NOW, "person:ann", command, None, {})
         seen.append(len(await tx.cases.pullers(of.id)))
         await tx.detection.spend(of, NOW, "shop", None)
+        long_ago = of.opened_at.replace(year=2020)
         slot = await tx.holds.take_slot(
-            of.opened_at.replace(year=2020), Charge("quality", "shop"), None, None, None, 0)
+            Sku(of.scope.sku), Charge("quality", "shop"), long_ago, long_ago, None, 0)
         seen.append(slot.spent.by_source)
         await tx.notices.add(notice(of, 9), NOW)
         return [*seen, *(one.n for one in await tx.notices.of_case(of.id))]

@@ -1,7 +1,7 @@
 """Rules, suppressions, crossings and the governor's ledger on real PostgreSQL."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +12,11 @@ from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.reasons import Crossing, Reason, SignalKey
 from freezeguard.domain.rules import Rule, read_rule
 from freezeguard.domain.scope import Scope
-from freezeguard.ports.rows import Suppression
+from freezeguard.domain.transitions import State
+from freezeguard.ports.rows import Sku, Suppression
 from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
-from tests.storage.makers import NOW, ago, case
+from tests.storage.makers import NOW, ago, case, open_case
 
 BODY: dict[str, Any] = {"id": "five", "family": "count", "bound": 5, "window": "30d"}
 
@@ -161,10 +162,11 @@ async def test_the_ledger_counts_what_was_spent(database: PostgresDatabase) -> N
     await database.run(spend)
     since = ago(minutes=10)
 
-    async def spent(lane: str, source: str, *asked: str | None) -> Spent:
-        charge = Charge(lane, source)
-        slot = await database.run(
-            lambda tx: tx.holds.take_slot(since, charge, *asked, None, 0))
+    async def spent(
+        lane: str, source: str, category: str | None, vendor: str | None
+    ) -> Spent:
+        charge, of = Charge(lane, source), Sku("mug", None, vendor, category)
+        slot = await database.run(lambda tx: tx.holds.take_slot(of, charge, since, NOW, None, 0))
         assert slot.announced is None
         return slot.spent
 
@@ -173,6 +175,40 @@ async def test_the_ledger_counts_what_was_spent(database: PostgresDatabase) -> N
     assert Spent(1, 0, 1, 1) == await spent("safety", "shop", "toys", "acme")
     assert 1 == await database.run(lambda tx: tx.detection.spent_by_key(key, since))
     assert 0 == await database.run(lambda tx: tx.detection.spent_by_key(key, NOW))
+
+
+async def test_the_ledger_knows_what_of_a_vendor_was_stopped(database: PostgresDatabase) -> None:
+    """Other SKUs of the vendor, each once, by detectors alone, with no defect found, of late."""
+    since = ago(days=30)
+
+    async def stopped(
+        sku: str, at: datetime = NOW, key: str | None = None, vendor: str = "acme", **more: Any
+    ) -> None:
+        made = await open_case(database, sku, vendor=vendor, **more)
+        await database.run(lambda tx: tx.detection.spend(made, at, "shop", key))
+
+    known = [Sku(f"sku-{n}", None, "acme") for n in range(7)]
+    await database.run(lambda tx: tx.master.put_skus(known, NOW))
+    await stopped("mug")
+    await stopped("pot", state=State.CLOSED_FALSE_ALARM, closed_at=NOW)
+    await stopped("pot", ago(days=29))
+    await stopped("old", ago(days=31))
+    await stopped("fixed", state=State.CLOSED_REINSTATED, closed_at=NOW)
+    await stopped("admitted", state=State.REMEDY_PROPOSED)
+    await stopped("hurt", lane="safety")
+    await stopped("asked", key=str(uuid4()))
+    await stopped("elsewhere", vendor="other")
+
+    async def wave(sku: str, vendor: str | None, lane: str = "quality") -> tuple[Any, int]:
+        of = Sku(sku, None, vendor)
+        slot = await database.run(
+            lambda tx: tx.holds.take_slot(of, Charge(lane, "shop"), NOW, since, None, 0))
+        return slot.spent.wave, slot.spent.of_vendor
+
+    assert (("mug", "pot"), 7) == await wave("new", "acme")
+    assert (("pot",), 7) == await wave("mug", "acme")
+    assert ((), 0) == await wave("new", "nobody") == await wave("new", None)
+    assert ((), 0) == await wave("new", "acme", "safety")
 
 
 async def test_somebody_is_alerted_once_in_a_while(database: PostgresDatabase) -> None:

@@ -89,8 +89,8 @@ FILL = """
     SELECT cases.id, sku, source, signals.id, occurred_at, $1, true
       FROM cases JOIN signals USING (sku);
     INSERT INTO signal_texts (source, id, sku, text) SELECT source, id, sku, 'x' FROM signals;
-    INSERT INTO automatic_freezes (case_id, sku, at, lane)
-    SELECT id, sku, opened_at, 'quality' FROM cases;
+    INSERT INTO automatic_freezes (case_id, sku, at, lane, vendor)
+    SELECT id, sku, opened_at, 'quality', 'v' || number % 2500 FROM cases;
     INSERT INTO crossings (id, sku, scope, rule_id, rule_version, crossed_at, source, signal_id,
                            known_at, outcome, reason)
     SELECT gen_random_uuid(), sku, '{}', 'r', 1, $1, 'shop', sku, $1, 'freeze', '{}' FROM cases;
@@ -266,6 +266,7 @@ async def test_a_hot_query_uses_its_indexes(
 
 @pytest.mark.parametrize(("table", "call"), [
     ("automatic_freezes", "take_slot(now(), 'quality', 'shop', 'c', 'v1')"),
+    ("automatic_freezes", "take_slot(now(), 'quality', 'shop', 'c', 'v1', 's', '-infinity')"),
     ("signal_texts", "beginnings('{shop,shop,shop}', '{7,700,7000}', 3)"),
 ])  # fmt: skip
 async def test_a_function_reads_no_big_table_whole(

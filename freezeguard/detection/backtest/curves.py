@@ -5,9 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from freezeguard.detection.backtest.items import Item
-from freezeguard.detection.backtest.replay import STOPPED, PriorsByCategory, backtest
+from freezeguard.detection.backtest.replay import (
+    STANDARD,
+    STOPPED,
+    PriorsByCategory,
+    backtest,
+)
 from freezeguard.detection.backtest.results import EARLY
 from freezeguard.detection.backtest.tuning import RANGES
+from freezeguard.domain.policy import Budget
 from freezeguard.domain.rules import ABOVE_ONE, Rule
 
 PARTS = (0.4, 0.6, 0.8, 1.0, 1.5, 2.0)
@@ -45,6 +51,7 @@ def trade_off(
     stopped: timedelta = STOPPED,
     since: datetime | None = None,
     horizon: timedelta = EARLY,
+    budget: Budget = STANDARD,
 ) -> list[Point]:
     """Replay a rule at bounds around its own. An item that a bound spares, higher ones spare."""
     left, points = list(items), list[Point]()
@@ -53,10 +60,10 @@ def trade_off(
         tried = replace(rule, bound=bound, look=None)
         [result] = backtest(
             left, [tried], end=end, priors=priors, alerts=alerts, stopped=stopped, since=since,
-            horizon=horizon,
+            horizon=horizon, budget=budget,
         )
         wrong = 1000 * result.wrong / years if years else 0.0
         points.append(Point(bound, wrong, len(result.leads)))
-        frozen = {one.sku for one in result.freezes}
+        frozen = {one.sku for one in result.freezes + result.left_to_people}
         left = [one for one in left if one.sku in frozen]
     return points

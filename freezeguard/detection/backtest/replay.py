@@ -5,7 +5,7 @@ meanwhile is judged, and counting goes on with what is left. What speaks against
 judged to be usual, and a rule that learns, learns of it.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,12 +17,15 @@ from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, by_days, crossings, samples
 from freezeguard.detection.families import needs_at_least
 from freezeguard.detection.patterns import echoes
+from freezeguard.detection.waves import Stop, beyond
 from freezeguard.detection.windows import Observed, in_order
+from freezeguard.domain.policy import Budget
 from freezeguard.domain.reasons import Crossing, SignalKey
 from freezeguard.domain.rules import Rule, applicable
 
 STOPPED = timedelta(days=90)
 """How long an item is taken to be stopped."""
+STANDARD = Budget()
 
 PriorsByCategory = Mapping[str | None, Priors]
 
@@ -112,6 +115,7 @@ def backtest(
     stopped: timedelta = STOPPED,
     since: datetime | None = None,
     horizon: timedelta = EARLY,
+    budget: Budget = STANDARD,
     progress: Callable[[int], None] | None = None,
 ) -> list[RuleResult]:
     """Replay rules over items.
@@ -119,27 +123,49 @@ def backtest(
     `alerts` are known defects, by SKU: when the public was warned, or the sale stopped. Items
     without one are taken for sound. `priors` are by category, None for all others. With `since`,
     what lies before is replayed and not counted. A freeze is about an alert within the `horizon`
-    before it. `progress` is told the number of signals of each item that is done. A rule is
-    replayed whatever its mode.
+    before it. What goes beyond a vendor's part of the `budget` is left to people, as live; the item
+    is then taken to be looked at as if it were stopped. `progress` is told the number of signals of
+    each item that is done. A rule is replayed whatever its mode.
     """
     alerts, priors = alerts or {}, priors or {}
     known = sum(since is None or at > since for at in alerts.values())
     results = {one.id: RuleResult(one, alerts=known) for one in rules}
     replayed = [replace(one, mode="armed") for one in rules]
+    vendors, of_vendor = dict[str, str | None](), Counter[str | None]()
     for item in items:
+        vendors[item.sku] = item.vendor
+        of_vendor[item.vendor] += 1
         alert, learned = alerts.get(item.sku), priors_of(item, priors)
         years = 0.0 if alert is not None else item.years(end, since)
         for rule in applicable(replayed, item.sku, item.vendor, item.category):
             result = results[rule.id]
             result.sound_years += years
             found = freezes(rule, item, learned, stopped, is_sound=alert is None)
-            result.freezes += [
-                _frozen(item, one, alert, stopped, horizon) for one in found
-                if since is None or one.crossed_at > since
-            ]
+            result.freezes += [_frozen(item, one, alert, stopped, horizon) for one in found]
         if progress is not None:
             progress(len(item.signals))
+    for result in results.values():
+        if result.rule.lane == "quality":
+            _leave_waves(result, vendors, of_vendor, budget)
+        if since is not None:
+            result.freezes = [one for one in result.freezes if one.at > since]
+            result.left_to_people = [one for one in result.left_to_people if one.at > since]
     return list(results.values())
+
+
+def _leave_waves(
+    result: RuleResult, vendors: Mapping[str, str | None], of_vendor: Mapping[str | None, int],
+    budget: Budget,
+) -> None:
+    """Take out what live leaves to people for the vendor's sake."""
+
+    def stop(one: WouldHaveFrozen) -> Stop:
+        return Stop(one.at, one.sku, vendors[one.sku], not one.is_wrong)
+
+    left = beyond(map(stop, result.freezes), of_vendor, budget)
+    if left:
+        result.left_to_people = [one for one in result.freezes if stop(one) in left]
+        result.freezes = [one for one in result.freezes if stop(one) not in left]
 
 
 def _frozen(

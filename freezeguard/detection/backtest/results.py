@@ -41,10 +41,15 @@ class WouldHaveFrozen:
 
 @dataclass(slots=True)
 class RuleResult:
-    """What one rule would have done to all items."""
+    """What one rule would have done to all items.
+
+    `left_to_people` are crossings in a wave of one vendor's items: the item stays on sale, and a
+    person is shown them.
+    """
 
     rule: Rule
     freezes: list[WouldHaveFrozen] = field(default_factory=list)
+    left_to_people: list[WouldHaveFrozen] = field(default_factory=list)
     sound_years: float = 0.0
     alerts: int = 0
 

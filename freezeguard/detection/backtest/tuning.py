@@ -5,6 +5,7 @@ rule does to the past of the very shop means a lot. How much is said by cross-va
 of the items is judged by the bound that the others asked for.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from math import exp, inf, log
 
 from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.backtest.replay import (
+    STANDARD,
     STOPPED,
     PriorsByCategory,
     freezes,
@@ -21,6 +23,8 @@ from freezeguard.detection.backtest.replay import (
 )
 from freezeguard.detection.backtest.results import poisson_interval
 from freezeguard.detection.statistics.likelihood import LARGEST_ODDS
+from freezeguard.detection.waves import Stop, beyond
+from freezeguard.domain.policy import Budget
 from freezeguard.domain.rules import Family, Rule
 
 FOLDS = 5
@@ -67,13 +71,28 @@ class _Past:
     priors: PriorsByCategory
     stopped: timedelta
     since: datetime | None
+    budget: Budget
+    of_vendor: Mapping[str | None, int]
 
     def years(self, items: Iterable[Item]) -> float:
         return sum(one.years(self.end, self.since) for one in items)
 
-    def frozen(self, rule: Rule, item: Item) -> int:
+    def stops(self, rule: Rule, item: Item) -> tuple[Stop, ...]:
         found = freezes(rule, item, priors_of(item, self.priors), self.stopped)
-        return sum(self.since is None or one.crossed_at > self.since for one in found)
+        return tuple(Stop(one.crossed_at, item.sku, item.vendor) for one in found)
+
+    def kept(self, stops: Iterable[Stop]) -> list[Stop]:
+        """Return the stops that count: not those that a wave leaves to people, nor too early."""
+        every = list(stops)
+        left = beyond(every, self.of_vendor, self.budget)
+        return [
+            one for one in every
+            if one not in left and (self.since is None or one.at > self.since)
+        ]
+
+    def group(self, item: Item) -> str:
+        """Return what has at least one freeze that counts if an item of it is frozen."""
+        return item.sku if item.vendor is None or not self.budget.vendor_skus else item.vendor
 
     def highest(self, rule: Rule, item: Item, worth_it: float) -> float:
         return highest(rule, item, priors_of(item, self.priors), worth_it)
@@ -83,13 +102,13 @@ class _Past:
 class _Candidate:
     """An item that some bound in question freezes: the highest that does, and how often others do.
 
-    `fold` is the part of the items to which it belongs.
+    `fold` is the part of the items to which it belongs, `stops` are by bound.
     """
 
     item: Item
     fold: int
     highest: float
-    numbers: dict[float, int] = field(default_factory=dict)
+    stops: dict[float, tuple[Stop, ...]] = field(default_factory=dict)
 
 
 def tune(
@@ -101,14 +120,17 @@ def tune(
     priors: PriorsByCategory | None = None,
     stopped: timedelta = STOPPED,
     since: datetime | None = None,
+    governor: Budget = STANDARD,
     progress: Progress | None = None,
 ) -> Tuned:
     """Find the lowest bound at which at most `budget` freezes come of 1,000 SKU-years.
 
-    `items` are taken for sound; with `since`, only freezes and years after that moment count.
+    `items` are taken for sound; with `since`, only freezes and years after that moment count. What
+    the `governor` leaves to people for the vendor's sake is no freeze.
     Raises ValueError where there are no items, or no time was watched.
     """
-    past = _Past(items, end, priors or {}, stopped, since)
+    of_vendor = Counter(one.vendor for one in items)
+    past = _Past(items, end, priors or {}, stopped, since, governor, of_vendor)
     years = [past.years(items[fold::FOLDS]) for fold in range(FOLDS)]
     of_all = sum(years)
     if of_all <= 0:
@@ -122,7 +144,7 @@ def tune(
     for fold in range(FOLDS):
         others = [one for one in candidates if one.fold != fold]
         apart = search.lowest_bound(others, of_all - years[fold])
-        wrong += search.number(apart, [one for one in candidates if one.fold == fold])
+        wrong += search.number(apart, candidates, fold)
         told(1 / 2 + (fold + 2) / 2 / (FOLDS + 1))
     rate = 1000 * search.number(bound, candidates) / of_all
     low, high = (1000 * one / of_all for one in poisson_interval(wrong))
@@ -137,21 +159,23 @@ def _candidates(
 ) -> list[_Candidate]:
     """Return the items that a bound in question may freeze.
 
-    If more items than are allowed freezes reach a value, a bound as low breaks the budget. So of
-    each fold only the highest are of interest, and no item needs to be told exactly that can't be
-    among them. Where only the freezes `since` a moment count, one before it may be in their place:
-    then all are of interest.
+    If items of more vendors than are allowed freezes reach a value, a bound as low breaks the
+    budget. So of each fold only the highest are of interest, and no item needs to be told exactly
+    that can't be among them. Where only the freezes `since` a moment count, one before it may be in
+    their place: then all are of interest.
     """
     enough = int(allowed) + 1 if past.since is None else len(past.items)
     lowest, _ = RANGES.get(rule.family, WHOLE)
     floors, tops = [lowest] * FOLDS, [list[float]() for _ in range(FOLDS)]
-    found = []
+    found, known = [], [set[str]() for _ in range(FOLDS)]
     for n, item in enumerate(past.items):
         fold, floor = n % FOLDS, min(floors)
         value = past.highest(rule, item, floor)
         if value >= floor:
             found.append(_Candidate(item, fold, value))
-            if value < inf:
+            group = past.group(item)
+            if value < inf and group not in known[fold]:
+                known[fold].add(group)
                 floors[fold] = max(lowest, _least_of_highest(tops[fold], value, enough))
         if n % 1000 == 0:
             told(n / len(past.items))
@@ -174,16 +198,23 @@ class _Search:
         self._rule, self._past, self._budget = rule, past, budget
         self._is_whole = rule.family not in RANGES
 
-    def number(self, bound: float, candidates: Iterable[_Candidate]) -> int:
-        """Return how often items are frozen at a bound."""
+    def number(
+        self, bound: float, candidates: Iterable[_Candidate], fold: int | None = None
+    ) -> int:
+        """Return how often items are frozen at a bound, if only those of one fold."""
         tried = replace(self._rule, bound=bound, look=None)
-        return sum(self._of(tried, one) for one in candidates if one.highest >= bound)
+        asked = [one for one in candidates if one.highest >= bound]
+        kept = self._past.kept(each for one in asked for each in self._of(tried, one))
+        if fold is None:
+            return len(kept)
+        theirs = {one.item.sku for one in asked if one.fold == fold}
+        return sum(one.sku in theirs for one in kept)
 
-    def _of(self, tried: Rule, one: _Candidate) -> int:
-        number = one.numbers.get(tried.bound)
-        if number is None:
-            number = one.numbers[tried.bound] = self._past.frozen(tried, one.item)
-        return number
+    def _of(self, tried: Rule, one: _Candidate) -> tuple[Stop, ...]:
+        stops = one.stops.get(tried.bound)
+        if stops is None:
+            stops = one.stops[tried.bound] = self._past.stops(tried, one.item)
+        return stops
 
     def lowest_bound(self, candidates: Sequence[_Candidate], years: float) -> float:
         """Halve the way between a bound that freezes too often and one that does not.
@@ -204,11 +235,15 @@ class _Search:
         return high
 
     def _surely_broken(self, candidates: Sequence[_Candidate], allowed: float) -> float:
-        """Return a bound that freezes more items than the budget allows freezes; 0 for none."""
+        """Return a bound that freezes items of more vendors than are allowed freezes; 0: none."""
         if self._past.since is not None or len(candidates) <= allowed:
             return 0.0
-        values = [one.highest for one in candidates if one.highest < inf]
-        values.sort(reverse=True)
+        highest: dict[str, float] = {}
+        for one in candidates:
+            if one.highest < inf:
+                group = self._past.group(one.item)
+                highest[group] = max(one.highest, highest.get(group, 0.0))
+        values = sorted(highest.values(), reverse=True)
         return values[int(allowed)] if int(allowed) < len(values) else 0.0
 
     def _between(self, low: float, high: float) -> float | None:

@@ -14,7 +14,7 @@ import structlog
 
 from freezeguard.detection.evaluation import Evidence, Fix, Spares, after_the_fix, crossings
 from freezeguard.detection.families import NONE_TO_SPARE
-from freezeguard.detection.governor import Charge, charge_for, exhausted
+from freezeguard.detection.governor import Charge, SpentBudget, charge_for, exhausted, spent_budget
 from freezeguard.detection.windows import Observed, moment_before
 from freezeguard.domain.acts.outcome import stricter_lane
 from freezeguard.domain.case import take_news
@@ -40,6 +40,8 @@ from freezeguard.services.telling.telling import EXCERPTS, Telling
 log = structlog.get_logger()
 
 COUNTING = frozenset({Family.COUNT.value, Family.DISTINCT_CUSTOMERS.value, Family.SAFETY.value})
+NAMED = 20
+"""So many other SKUs of a wave are named in a reason."""
 REFREEZABLE = frozenset({State.REINSTATING, State.PROBATION, State.APPEALED})
 
 
@@ -321,9 +323,10 @@ class Evaluation:
         charge = charge_for(crossing.lane, self._counted(look, crossing))
         slot = await self._take_slot(look, crossing, charge, suspected)
         budget = self._casework.policy.budget
-        spent_budget = exhausted(slot.spent, budget, charge.lane)
-        if spent_budget is not None:
-            await self._over_budget(look, rule, crossing, suspected, spent_budget, slot)
+        spent = exhausted(slot.spent, budget, charge.lane)
+        if spent is not None:
+            whose = spent_budget(spent, charge, look.master.category, look.master.vendor, budget)
+            await self._over_budget(look, rule, crossing, suspected, whose, slot)
             return
         if suspected is None:
             arguments = self._arguments(crossing, self._counted(look, crossing))
@@ -405,12 +408,12 @@ class Evaluation:
         self, look: _Look, crossing: Crossing, charge: Charge, suspected: Case | None
     ) -> Slot:
         """The lock that orders the held set also orders spending: no two freezes share a slot."""
-        evidence = None
+        evidence, budget = None, self._casework.policy.budget
         if suspected is None:
             _, evidence = self._evidence(look, crossing.scope.covers, crossing)
         return await look.tx.holds.take_slot(
-            look.now - self._casework.policy.budget.window, charge, look.master.category,
-            look.master.vendor, evidence, EXCERPTS,
+            look.master, charge, look.now - budget.window, look.now - budget.vendor_window,
+            evidence, EXCERPTS,
         )
 
     @staticmethod
@@ -419,18 +422,23 @@ class Evaluation:
         await look.tx.detection.spend(charged, look.now, charge.source, None)
 
     async def _over_budget(
-        self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None, budget: str,
-        slot: Slot,
+        self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None,
+        budget: SpentBudget, slot: Slot,
     ) -> None:
-        log.warning("budget_spent", sku=look.master.sku, budget=budget, rule_id=rule.id)
+        log.warning("budget_spent", sku=look.master.sku, budget=budget.name, rule_id=rule.id)
         if suspected is None:
-            suspected = await self._suspect(look, rule, crossing, "budget", slot)
+            more: dict[str, Any] = {"budget": budget.name}
+            if budget.name == "vendor_skus":
+                days = budget.window / timedelta(days=1)
+                more["wave"] = {
+                    "vendor": budget.whose, "skus": list(slot.spent.wave[:NAMED]), "days": days,
+                    "number": len(slot.spent.wave),
+                }
+            suspected = await self._suspect(look, rule, crossing, "budget", slot, more=more)
         else:
             await self._note(look, crossing, "budget", suspected)
-        policy = self._casework.policy.budget
-        name = f"budget:{budget}"
-        if await look.tx.detection.alert_once(name, look.now, policy.window):
-            limit = getattr(policy, budget)
+        name = f"budget:{budget.name}:{budget.whose}"
+        if await look.tx.detection.alert_once(name, look.now, budget.window):
             waiting = {
                 "case": str(suspected.number), "sku": look.master.sku,
                 "sentence": crossing.reason.sentence,
@@ -438,9 +446,9 @@ class Evaluation:
             }
             facts = {
                 "budget": {
-                    "of": budget.removeprefix("per_").removesuffix("_per_source"),
-                    "name": budget, "spent": limit, "limit": limit,
-                    "window": policy.window.total_seconds(),
+                    "of": budget.of, "name": budget.whose, "limit": budget.limit,
+                    "spent": max(budget.limit, len(slot.spent.wave)),
+                    "window": budget.window.total_seconds(),
                 },
                 "waiting": [waiting],
             }

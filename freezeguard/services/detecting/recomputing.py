@@ -27,6 +27,8 @@ from freezeguard.ports.rows import CaseEvent
 from freezeguard.ports.storage import Database, Transaction
 
 AUTOMATIC = frozenset({Command.FREEZE.value, Command.SUSPECT.value})
+WHY_SUSPECTED_ONLY = frozenset({"doubted", "budget", "wave"})
+"""What a reason says beside the figures of its rule."""
 INSTANT = timedelta(microseconds=1)
 
 
@@ -134,8 +136,8 @@ async def _recompute_one(
     event: CaseEvent,
 ) -> RecomputedFreeze:
     stored: Mapping[str, Any] = {
-        # who was doubted is no figure of the rule: it says why a crossing was suspected only
-        name: value for name, value in event.arguments["reason"].items() if name != "doubted"
+        name: value for name, value in event.arguments["reason"].items()
+        if name not in WHY_SUSPECTED_ONLY
     }
     rule = await _rule(tx, event.arguments["rule_id"], event.arguments["rule_version"])
     signals = await tx.signals.observed(
