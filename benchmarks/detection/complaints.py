@@ -11,15 +11,17 @@ import gzip
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from random import Random
+from statistics import mean
 
 from freezeguard.detection.backtest.items import Item, learn_priors
 from freezeguard.detection.backtest.replay import backtest
 from freezeguard.detection.backtest.results import RuleResult
 from freezeguard.detection.backtest.tuning import tune
 from freezeguard.detection.windows import Observed
-from freezeguard.domain.rules import Rule, read_rule
+from freezeguard.domain.rules import Family, Rule, read_rule
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity
 
@@ -107,8 +109,11 @@ def score(items: Sequence[Item]) -> None:
     priors = learn_priors([one for one in items if one.sku not in alerts], END)
     for budget, bounds in BOUNDS.items():
         rules = [rule(name, bound) for name, bound in bounds.items()]
-        for result in backtest(items, rules, end=END, priors=priors, alerts=alerts):
-            print(f"budget {budget}: {_summary(result)}", flush=True)
+        results = backtest(items, rules, end=END, priors=priors, alerts=alerts)
+        counts = [one for one in results if one.rule.family is Family.COUNT]
+        best = max(counts, key=lambda one: (len(one.leads), sum(one.leads, timedelta(0))))
+        for result in results:
+            print(f"budget {budget}: {_summary(result)}; {_paired(result, best)}", flush=True)
 
 
 def _summary(result: RuleResult) -> str:
@@ -118,6 +123,23 @@ def _summary(result: RuleResult) -> str:
         f"{result.rule.id} at {result.rule.bound:g}: wrong {result.wrong_per_1000:.2f} per 1,000 "
         f"({low:.2f} to {high:.2f}), before {len(result.leads)} of {result.alerts}, days: {leads}"
     )
+
+
+def _paired(result: RuleResult, best: RuleResult) -> str:
+    """Compare leads alert by alert with those of the best count; an alert not seen is 0 days.
+
+    The interval holds 90 % of the means of alerts drawn again (percentile bootstrap: Efron, Annals
+    of Statistics 7, 1979).
+    """
+    theirs, ours = best.lead_by_sku, result.lead_by_sku
+    seen = sorted(theirs.keys() | ours.keys())
+    zero = timedelta(0)
+    pairs = [(ours.get(sku, zero) - theirs.get(sku, zero)) / timedelta(days=1) for sku in seen]
+    pairs += [0.0] * (result.alerts - len(pairs))
+    draws, times = Random(1), 2_000
+    means = sorted(mean(draws.choices(pairs, k=len(pairs))) for _ in range(times))
+    low, high = means[times // 20], means[-times // 20]
+    return f"against {best.rule.id} {mean(pairs):+.1f} days an alert ({low:+.1f} to {high:+.1f})"
 
 
 def main() -> int:
