@@ -224,6 +224,11 @@ class PolicySettings(_Table):
     review_every: int = Field(
         10, ge=0, description="One freeze in so many by the detector is looked at later; 0: none."
     )
+    sibling_days: int = Field(
+        90, ge=0, le=730, description="While a defect that was found in an item is being remedied, "
+        "and for so many days after, the lower bound (`look`) of a rule stops items of the same "
+        "vendor that are of its category, or whose lot it gave up. 0: never."
+    )
     trust_limit: float = Field(
         0.5, ge=0, le=1, description="What only sources trusted less say is suspected; 0: never."
     )

@@ -29,6 +29,8 @@ class Policy:
     `baseline_floor` is the defect rate (defects per unit) below which an item counts as sound
     whatever its own history: with fewer than 150 units even zero defects can't show less than 2 %.
     `news_customers` is how many new customers void an approval where no rule's bound says so.
+    For `sibling_days` after a case in which a defect was found, a rule's lower bound stops related
+    items too; 0: it never does.
     Hours are working hours where the clock counts them, days working days: `domain/clocks.py`.
     What only sources with less than `trust_limit` of trust say opens a suspicion and no stop; 0: it
     is never asked. Of the detector's freezes one in `review_every` is looked at later; 0: none.
@@ -45,6 +47,7 @@ class Policy:
     baseline_floor: float = 0.01
     release_tries: int = 3
     news_customers: int = 5
+    sibling_days: int = 90
     accept_within: timedelta = timedelta(seconds=5)
     confirm_within: timedelta = timedelta(seconds=30)
     release_within: timedelta = timedelta(seconds=60)

@@ -108,6 +108,13 @@ class DoubtedFacts(TypedDict):
     false_alarms: float
 
 
+class SiblingFacts(TypedDict):
+    """A related item in which a defect was found, for which the lower bound was enough here."""
+
+    sku: str
+    case: str
+
+
 class WaveFacts(TypedDict):
     """Other SKUs of a vendor that were stopped within some days: their number, and the first."""
 
@@ -140,6 +147,7 @@ class ReasonFacts(TypedDict):
     doubted: NotRequired[list[DoubtedFacts] | None]
     budget: NotRequired[str | None]
     wave: NotRequired[WaveFacts | None]
+    sibling: NotRequired[SiblingFacts | None]
     reason_code: NotRequired[str | None]
     comment: NotRequired[str | None]
 

@@ -368,6 +368,14 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
+class Sibling:
+    """A related item in which a defect was found, and the number of its case."""
+
+    sku: str
+    case: int
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """What an automatic freeze finds spent; and the case to open, None where one is open."""
 

@@ -50,6 +50,7 @@ from freezeguard.ports.rows import (
     Prelude,
     Proposal,
     RejectedSignal,
+    Sibling,
     Sku,
     Slot,
     StoredBatch,
@@ -273,6 +274,16 @@ class Cases(Protocol):
         ...
 
     async def void_votes(self, case_id: UUID, why: str, now: datetime) -> None: ...
+
+    async def found_beside(
+        self, of: Sku, lots: Sequence[str], opened_after: datetime, closed_after: datetime
+    ) -> Sibling | None:
+        """Return a related item in which a defect was found, None for none, or without a vendor.
+
+        Related are items of one vendor that are of the same category, or with one of these lots
+        given up.
+        """
+        ...
 
     async def pullers(self, case_id: UUID, *, of_every_stop: bool = False) -> tuple[str, ...]:
         """Return who pulled the cord for the latest stop, or seconded it, or for every stop.

@@ -12,7 +12,7 @@ from freezeguard.domain.people import Person, Role
 from freezeguard.domain.record import Case, Promises, Vote
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import State
-from freezeguard.ports.rows import Announced, CaseEvent, CaseFilter, Json
+from freezeguard.ports.rows import Announced, CaseEvent, CaseFilter, Json, Sibling, Sku
 from freezeguard.storage.attachments import Attachments
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
@@ -112,6 +112,18 @@ class PostgresCases(Attachments, Duties):
         await self._writes.before_reading("case_events")
         rows = await self._connection.fetch(SQL["states_since"], list(case_ids))
         return {row["case_id"]: row["at"] for row in rows}
+
+    async def found_beside(
+        self, of: Sku, lots: Sequence[str], opened_after: datetime, closed_after: datetime
+    ) -> Sibling | None:
+        if of.vendor is None:
+            return None
+        await self._writes.before_reading("cases")
+        row = await self._connection.fetchrow(
+            SQL["found_beside"], of.vendor, of.sku, of.category, opened_after, list(lots),
+            closed_after,
+        )  # fmt: skip
+        return None if row is None else Sibling(row["sku"], row["number"])
 
     async def pullers(self, case_id: UUID, *, of_every_stop: bool = False) -> tuple[str, ...]:
         await self._writes.before_reading("case_events")

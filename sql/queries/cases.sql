@@ -96,6 +96,19 @@ SELECT DISTINCT ON (case_id) case_id, at
  WHERE case_id = ANY ($1::uuid[]) AND from_state IS DISTINCT FROM to_state
  ORDER BY case_id, n DESC;
 
+-- name: found_beside
+-- Return the newest case since $4, of another SKU of a vendor, in which a defect was found, if it is of
+-- the same category or gives up one of some lots ($5), and is open or was closed after $6.
+SELECT sku, number
+  FROM cases
+ WHERE vendor = $1 AND sku <> $2 AND opened_at > $4
+   AND state IN ('remedy_proposed', 'awaiting_approval', 'reinstating', 'probation',
+                 'closed_reinstated', 'delisted')
+   AND (closed_at IS NULL OR closed_at > $6)
+   AND (category IS NOT DISTINCT FROM $3 OR remedy -> 'affected_lots' ?| $5::text[])
+ ORDER BY opened_at DESC
+ LIMIT 1;
+
 -- name: pullers
 -- Return who pulled the cord for the latest stop, or seconded it, or for every stop ($2); those of
 -- cases that were merged into this one since are among them. "surroundings" reads the latest alike.

@@ -637,6 +637,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
             },
         },
     ),
+    "statement: sibling": (
+        "statement_of_reasons",
+        {**STATEMENT, "reason": {**RULE_REASON, "sibling": {"sku": "MUG-2", "case": "1042"}}},
+    ),
     "statement: order, 1 day": (
         "statement_of_reasons",
         {**STATEMENT, "lane": "authority", "order": ORDER, "contest_working_days": 1},

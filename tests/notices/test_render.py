@@ -135,6 +135,7 @@ def test_every_fact_is_told(kind: str) -> None:
         ("statement: staff", "The vendor gets the statement of reasons."),
         ("suspected", "If nobody agrees by Saturday 22 November 2025, 14:20"),
         ("suspected", "Asked for an opinion: Li Wei, Ahmed Said"),
+        ("statement: sibling", "in MUG-2, a related item of the same vendor, a defect has been"),
         ("suspected: wave", "3 other items of acme were stopped within 30 days (MUG-1, MUG-2,"),
         ("suspected: budget", "the budget for automatic freezes is spent"),
         ("expired", "no second person agreed in time"),

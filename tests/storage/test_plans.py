@@ -184,6 +184,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("cases", "cases_of_sku", 1, {"cases_by_sku"}),
     ("cases", "list_cases", 10, {"cases_by_time"}),
     ("cases", "events", 1, {"case_events_pkey"}),
+    ("cases", "found_beside", 6, {"cases_by_vendor"}),
     ("cases", "pullers", 2, {"case_events_pkey"}),
     ("attachments", "attached", 2, {"case_signals_pkey", "signals_history_pkey"}),
     ("attachments", "judge_attached", 3, {"case_signals_pkey", "signals_history_pkey"}),

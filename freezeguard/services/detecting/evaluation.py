@@ -28,7 +28,7 @@ from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import counts_against_the_item
 from freezeguard.domain.transitions import Command, State
 from freezeguard.ports.clock import NewId, Now
-from freezeguard.ports.rows import Pending, Prelude, Sku, Slot, witnesses
+from freezeguard.ports.rows import Pending, Prelude, Sibling, Sku, Slot, witnesses
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casework import Casework
@@ -40,6 +40,8 @@ from freezeguard.services.telling.telling import EXCERPTS, Telling
 log = structlog.get_logger()
 
 COUNTING = frozenset({Family.COUNT.value, Family.DISTINCT_CUSTOMERS.value, Family.SAFETY.value})
+SIBLINGS_SINCE = timedelta(days=730)
+"""A related item's case that is older is not looked for, whatever became of it."""
 NAMED = 20
 """So many other SKUs of a wave are named in a reason."""
 REFREEZABLE = frozenset({State.REINSTATING, State.PROBATION, State.APPEALED})
@@ -278,10 +280,29 @@ class Evaluation:
         elif case is not None and await look.tx.cases.pullers(case.id):
             await self._second(look, rule, crossing, case)
         elif crossing.bound_kind == "look":
-            if case is None:
-                await self._suspect(look, rule, crossing, "suspect")
+            await self._looked_at(look, rule, crossing, case)
         else:
             await self._freeze(look, rule, crossing, case)
+
+    async def _looked_at(
+        self, look: _Look, rule: Rule, crossing: Crossing, case: Case | None
+    ) -> None:
+        """The lower bound opens a suspicion; where a related item is at fault it stops the sale."""
+        sibling = await self._sibling(look, crossing)
+        if sibling is not None:
+            more = {"sibling": {"sku": sibling.sku, "case": str(sibling.case)}}
+            await self._freeze(look, rule, crossing, case, more)
+        elif case is None:
+            await self._suspect(look, rule, crossing, "suspect")
+
+    async def _sibling(self, look: _Look, crossing: Crossing) -> Sibling | None:
+        days = self._casework.policy.sibling_days
+        if days == 0 or crossing.lane != "quality":
+            return None
+        lots = {one.scope.lot for one in self._counted(look, crossing) if one.scope.lot}
+        return await look.tx.cases.found_beside(
+            look.master, sorted(lots), look.now - SIBLINGS_SINCE, look.now - timedelta(days=days)
+        )
 
     async def _note_in_shadow(self, look: _Look, crossing: Crossing) -> None:
         """Record what a rule would have done; a pattern says something of complaints, not of it."""
@@ -314,8 +335,13 @@ class Evaluation:
     # ------------------------------------------------------------------- suspect and freeze
 
     async def _freeze(
-        self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None
+        self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
+        """Stop the sale, unless a budget or too little trust leaves that to a person.
+
+        `more` stands in the reason beside what the rule says.
+        """
         doubted = self._doubted(look, crossing)
         if doubted:
             await self._doubt(look, rule, crossing, suspected, doubted)
@@ -329,13 +355,13 @@ class Evaluation:
             await self._over_budget(look, rule, crossing, suspected, whose, slot)
             return
         if suspected is None:
-            arguments = self._arguments(crossing, self._counted(look, crossing))
+            arguments = self._arguments(crossing, self._counted(look, crossing), more)
             beside = [one for one in look.cases if one.scope.overlaps(crossing.scope)]
             aftermath = await self._open(look, Command.FREEZE, crossing, arguments, slot)
             await self._frozen(look, crossing, aftermath)
             await self._propose_merge(look, aftermath.case, beside)
         else:
-            aftermath = await self._freeze_in(look, suspected, crossing)
+            aftermath = await self._freeze_in(look, suspected, crossing, more)
         await self._spend(look, aftermath.case, charge)
 
     def _doubted(self, look: _Look, crossing: Crossing) -> list[dict[str, Any]]:
@@ -384,9 +410,11 @@ class Evaluation:
         aftermath = await self._freeze_in(look, case, crossing)
         await self._spend(look, aftermath.case, charge)
 
-    async def _freeze_in(self, look: _Look, case: Case, crossing: Crossing) -> Aftermath:
+    async def _freeze_in(
+        self, look: _Look, case: Case, crossing: Crossing, more: Mapping[str, Any] | None = None
+    ) -> Aftermath:
         """Freeze in a case that is open already."""
-        arguments = self._arguments(crossing, self._counted(look, crossing))
+        arguments = self._arguments(crossing, self._counted(look, crossing), more)
         await self._attach_counted(look, case, crossing)
         aftermath = await self._casework.execute(
             look.tx, case, Command.FREEZE, arguments=arguments, actor=System.DETECTOR
@@ -459,8 +487,7 @@ class Evaluation:
         *, more: Mapping[str, Any] | None = None,
     ) -> Case:
         """Open a suspicion; `more` stands in its reason beside what the rule says."""
-        arguments = self._arguments(crossing, self._counted(look, crossing))
-        arguments["reason"] |= more or {}
+        arguments = self._arguments(crossing, self._counted(look, crossing), more)
         arguments["quiet_after"] = (look.now + rule.window).isoformat()
         aftermath = await self._open(look, Command.SUSPECT, crossing, arguments, slot)
         await self._note(look, crossing, outcome, aftermath.case)
@@ -499,10 +526,13 @@ class Evaluation:
 
     # ------------------------------------------------------------------------------ evidence
 
-    def _arguments(self, crossing: Crossing, counted: Sequence[Observed]) -> dict[str, Any]:
+    def _arguments(
+        self, crossing: Crossing, counted: Sequence[Observed],
+        more: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         known, _ = take_in({}, witnesses(counted), counts_customers=False)
         return {
-            "reason": crossing.reason.as_dict(),
+            "reason": {**crossing.reason.as_dict(), **(more or {})},
             "lane": crossing.lane,
             "rule_id": crossing.rule_id,
             "rule_version": crossing.rule_version,

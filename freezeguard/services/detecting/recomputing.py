@@ -27,7 +27,7 @@ from freezeguard.ports.rows import CaseEvent
 from freezeguard.ports.storage import Database, Transaction
 
 AUTOMATIC = frozenset({Command.FREEZE.value, Command.SUSPECT.value})
-WHY_SUSPECTED_ONLY = frozenset({"doubted", "budget", "wave"})
+BESIDE_THE_FIGURES = frozenset({"doubted", "budget", "wave", "sibling"})
 """What a reason says beside the figures of its rule."""
 INSTANT = timedelta(microseconds=1)
 
@@ -137,7 +137,7 @@ async def _recompute_one(
 ) -> RecomputedFreeze:
     stored: Mapping[str, Any] = {
         name: value for name, value in event.arguments["reason"].items()
-        if name not in WHY_SUSPECTED_ONLY
+        if name not in BESIDE_THE_FIGURES
     }
     rule = await _rule(tx, event.arguments["rule_id"], event.arguments["rule_version"])
     signals = await tx.signals.observed(
