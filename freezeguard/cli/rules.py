@@ -101,6 +101,9 @@ def set_rule(
     confidence: Annotated[
         float | None, typer.Option(help="For rates: as in 0.95; the lowest rate then counts.")
     ] = None,
+    per_day: Annotated[
+        int | None, typer.Option(help="For counts and rates: of one day no more count.")
+    ] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Kinds that count; repeat it.")] = None,
     intent: Annotated[list[str] | None, typer.Option(help="Intents that count; repeat it.")] = None,
     category: Annotated[str | None, typer.Option(help="Only for this category.")] = None,
@@ -117,7 +120,7 @@ def set_rule(
         given = {
             "family": family, "window": window, "bound": bound, "look": look, "mode": mode,
             "lane": lane, "min_units": min_units, "min_customers": min_customers, "factor": factor,
-            "confidence": confidence, "kinds": kind, "intents": intent,
+            "confidence": confidence, "per_day": per_day, "kinds": kind, "intents": intent,
             "hold_scope": ["sku", *hold] if hold else None,
             "scope": _without_nothing(scope) or None,
         }

@@ -23,6 +23,12 @@ def sentence(rule: Rule, finding: Finding, sample: Sample, bound: float, *, tigh
     return what + "."
 
 
+def _of_days(finding: Finding) -> str:
+    """Say that days had more than counts, where they had."""
+    per_day = finding.details.get("per_day")
+    return f", where of one day no more than {per_day:g} count" if per_day else ""
+
+
 def _what(rule: Rule, finding: Finding, sample: Sample, bound: float) -> str:
     period = duration_in_words(rule.window)
     complaints = _number(len(finding.signals), "complaint")
@@ -30,7 +36,7 @@ def _what(rule: Rule, finding: Finding, sample: Sample, bound: float) -> str:
     customers = _number(finding.customers, "different customer" if several else "customer")
     made = "was made" if len(finding.signals) == 1 else "were made"
     if rule.family is Family.DISTINCT_CUSTOMERS:
-        return f"{customers} complained within {period} (threshold {bound:g})"
+        return f"{customers} complained within {period} (threshold {bound:g}){_of_days(finding)}"
     if rule.family is Family.SAFETY:
         report = "recall" if finding.signals[-1].kind is Kind.RECALL else "safety defect"
         return f"A trusted source reported a {report}; one report is enough"
@@ -40,12 +46,12 @@ def _what(rule: Rule, finding: Finding, sample: Sample, bound: float) -> str:
         said = _rate(finding, sample, bound, period)
     else:
         said = _against_the_usual(rule, finding.details, sample, bound)
-    return f"{complaints} from {customers} {made} {said}"
+    return f"{complaints} from {customers} {made} {said}{_of_days(finding)}"
 
 
 def _rate(finding: Finding, sample: Sample, bound: float, period: str) -> str:
     among, details = f"within {period} among {finding.exposure} units shipped", finding.details
-    if not details:
+    if "confidence" not in details:
         return f"{among}: {sample.value:.2%} of units (threshold {bound:.2%})"
     return (
         f"{among}: {details['rate']:.2%} of units, and with {details['confidence']:.0%} confidence "

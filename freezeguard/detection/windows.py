@@ -101,6 +101,56 @@ class SlidingWindow:
         return View(self._signals[-1], tuple(self._signals), len(self._customers))
 
 
+class DailyLimit(SlidingWindow):
+    """A window of which no more than `per_day` signals, and customers, of one day (UTC) count.
+
+    One signal more never makes either smaller.
+    """
+
+    def __init__(self, length: timedelta, per_day: int) -> None:
+        super().__init__(length)
+        self._per_day = per_day
+        self._numbers: dict[int, int] = {}
+        self._told: dict[int, dict[bytes, int]] = {}
+        self._counted = self._heard = 0
+
+    def add(self, signal: Observed) -> None:
+        super().add(signal)
+        day, customer = signal.occurred_at.toordinal(), signal.customer or _ANONYMOUS
+        number = self._numbers.get(day, 0)
+        told = self._told.setdefault(day, {})
+        self._counted += number < self._per_day
+        self._heard += customer not in told and len(told) < self._per_day
+        self._numbers[day] = number + 1
+        told[customer] = told.get(customer, 0) + 1
+
+    def _forget(self, signal: Observed) -> None:
+        super()._forget(signal)
+        day, customer = signal.occurred_at.toordinal(), signal.customer or _ANONYMOUS
+        number, told = self._numbers[day] - 1, self._told[day]
+        self._counted -= number < self._per_day
+        told[customer] -= 1
+        if not told[customer]:
+            del told[customer]
+            self._heard -= len(told) < self._per_day
+        self._numbers[day] = number
+        if not number:
+            del self._numbers[day], self._told[day]
+
+    @property
+    def count(self) -> int:
+        return self._counted
+
+    @property
+    def customers(self) -> int:
+        return min(self._heard, super().customers)
+
+    @property
+    def is_limited(self) -> bool:
+        """Say whether a day has more than counts."""
+        return self._counted < super().count
+
+
 @dataclass(frozen=True, slots=True)
 class Shipment:
     """Units shipped at a moment: exposure."""

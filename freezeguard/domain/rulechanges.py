@@ -47,6 +47,10 @@ def _looks_no_higher(new: float | None, old: float | None) -> bool:
     return old is None or (new is not None and new <= old)
 
 
+def _no_fewer_a_day(new: int | None, old: int | None) -> bool:
+    return new is None or (old is not None and new >= old)
+
+
 def _no_surer(new: float | None, old: float | None) -> bool:
     return new is None or (old is not None and new <= old)
 
@@ -56,7 +60,7 @@ _BOUNDS: Mapping[str, Weaker] = {
 }
 _COUNTING: Mapping[str, Weaker] = {
     **_BOUNDS, "window": _no_shorter, "kinds": _no_fewer, "intents": _no_less_named,
-    "hold_scope": _no_narrower,
+    "hold_scope": _no_narrower, "per_day": _no_fewer_a_day,
 }
 HARMLESS: Mapping[Family, Mapping[str, Weaker]] = {
     Family.COUNT: _COUNTING,
@@ -65,7 +69,7 @@ HARMLESS: Mapping[Family, Mapping[str, Weaker]] = {
     # a longer window, and lots taken together, hold more defects among more units: less, it may be
     Family.RATE: {
         **_BOUNDS, "min_units": _no_higher, "confidence": _no_surer, "kinds": _no_fewer,
-        "intents": _no_less_named,
+        "intents": _no_less_named, "per_day": _no_fewer_a_day,
     },
     # what counts is also what is learned as usual
     Family.LIKELIHOOD: _BOUNDS,

@@ -47,6 +47,7 @@ COMBINING = frozenset({Family.ANY_OF, Family.ALL_OF})
 ABOVE_ONE = LEARNING - {Family.CUSUM}
 """Families whose bound says to one, or once in how many: 1 would be every complaint."""
 SEVERAL_WINDOWS = frozenset({Family.PREDICTIVE, Family.POSTERIOR})
+PER_DAY = frozenset({Family.COUNT, Family.DISTINCT_CUSTOMERS, Family.RATE})
 MOST_WINDOWS = 5
 MOST_PARTS = 5
 MOST_AT_LAUNCH = 100
@@ -89,7 +90,8 @@ class Rule:
     all_of) has the bounds of its parts: its own is 1. `factor` is how many times the usual rate a
     defect is taken to bring; for a launch, how many times that of its category is let pass.
     `windows` are shorter ones that are looked at beside `window` (predictive, posterior).
-    `confidence` makes a rate the lowest that this share of certainty allows. `kinds` empty means
+    `confidence` makes a rate the lowest that this share of certainty allows; of what is counted, no
+    more than `per_day` counts of one day (UTC), if that is given. `kinds` empty means
     complaints and returns; `intents` empty means every intent that is the item's fault.
     `hold_scope` are the fields that the hold is narrowed to, `sku` first. Of a part only what it
     measures counts: whatever else a rule says is said by the whole.
@@ -112,6 +114,7 @@ class Rule:
     factor: float = DEFAULT_FACTOR
     windows: tuple[timedelta, ...] = ()
     confidence: float | None = None
+    per_day: int | None = None
     parts: tuple["Rule", ...] = ()
 
     def __post_init__(self) -> None:
@@ -192,11 +195,28 @@ def _problems_of_families(rule: Rule) -> Iterable[InvalidInput]:
         )
     if not all(timedelta(0) < one < rule.window for one in rule.windows):
         yield InvalidInput("Every one of `windows` is shorter than `window`.", pointer="/windows")
+    yield from _problems_of_days(rule)
     if rule.confidence is None:
         return
     if rule.family is not Family.RATE or not 0 < rule.confidence < 1:
         yield InvalidInput(
             "`confidence` is for rates, and lies between 0 and 1.", pointer="/confidence"
+        )
+
+
+def _problems_of_days(rule: Rule) -> Iterable[InvalidInput]:
+    if rule.per_day is None:
+        return
+    if rule.family not in PER_DAY or rule.per_day < 1:
+        yield InvalidInput(
+            f"`per_day` is for {_listed(PER_DAY)}, and 1 at least; what learns limits days itself.",
+            pointer="/per_day",
+        )
+    days = ceil(rule.window / timedelta(days=1)) + 1  # a window begins and ends within days
+    if rule.family is not Family.RATE and rule.bound > rule.per_day * days:
+        yield InvalidInput(
+            f"With {rule.per_day} a day the bound can't be reached in this window.",
+            pointer="/per_day",
         )
 
 
@@ -300,6 +320,7 @@ def read_rule(body: Mapping[str, Any], version: int) -> Rule:
         factor=float(body.get("factor") or usual["factor"]),
         windows=tuple(shorter),
         confidence=body.get("confidence"),
+        per_day=body.get("per_day"),
         parts=parts,
     )
 
@@ -316,6 +337,7 @@ def _read_windows(
 
 _OF_A_PART = (
     "family", "window", "windows", "bound", "min_units", "min_customers", "factor", "confidence",
+    "per_day",
 )
 
 
@@ -360,6 +382,7 @@ def _measure_body(rule: Rule) -> dict[str, Any]:
         "min_customers": rule.min_customers,
         "factor": rule.factor,
         "confidence": rule.confidence,
+        "per_day": rule.per_day,
     }
     return {name: value for name, value in body.items() if value is not None}
 

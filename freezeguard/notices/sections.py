@@ -230,6 +230,8 @@ def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
         )
     if not made:
         return None
+    if per_day := details.get("per_day"):
+        made = f"{made} {say.count('reason.per_day', int(per_day))}"
     if aside := sum(details.get("set_aside", {}).values()):
         key = "set_aside" if details.get("rest_is_enough") else "not_enough"
         made = f"{made} {say.count(f'reason.{key}', aside)}"

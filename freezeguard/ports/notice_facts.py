@@ -84,6 +84,7 @@ class RiseFacts(TypedDict, total=False):
     `factor` how many times the usual rate was looked for. Where a rate has a confidence, it is just
     the `rate` itself. `set_aside` are complaints that only repeat others, by what they share with
     them; `of_one_hand` says whose hand is seen, `surplus` how many more came on a day than count.
+    Where a rule has a limit, and days had more, `per_day` is how many of one day count.
     """
 
     complaints: int
@@ -97,6 +98,7 @@ class RiseFacts(TypedDict, total=False):
     rest_is_enough: bool
     of_one_hand: str
     surplus: int
+    per_day: float
 
 
 class DoubtedFacts(TypedDict):

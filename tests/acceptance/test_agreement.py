@@ -34,6 +34,7 @@ SHADOWS: tuple[dict[str, Any], ...] = (
         {"family": "rate", "window": "30d", "bound": 0.1, "min_units": 20},
         {"family": "count", "window": "7d", "bound": 5},
     ]},
+    {"id": "calm", "family": "distinct_customers", "window": "20d", "bound": 3, "per_day": 1},
 )  # fmt: skip
 DAY = timedelta(days=1)
 

@@ -5,13 +5,17 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freezeguard.detection.evaluation import Evidence, crossings
 from freezeguard.detection.windows import (
+    DailyLimit,
     Exposure,
+    Observed,
     SlidingWindow,
     by_scope,
     in_order,
     moment_before,
 )
+from freezeguard.domain.rules import read_rule
 from freezeguard.domain.scope import Scope
 from tests.detection.streams import (
     MOMENTS,
@@ -91,6 +95,71 @@ def test_a_sliding_window_is_what_it_says(stream, seconds):
         assert len(expected) == window.count
         assert len({old.customer or b"" for old in expected}) == window.customers
         assert window.customers == view.customers
+
+
+HOURS = st.lists(
+    st.builds(
+        lambda hours, who: signal(hours * 3600, customer=who), st.integers(0, 120),
+        st.sampled_from([None, b"ann", b"ben", b"cat", b"dan"]),
+    ),
+    min_size=1, max_size=30,
+)  # fmt: skip
+
+
+@given(HOURS, st.sampled_from([12, 24, 60, 500]), st.integers(1, 4))
+def test_a_limited_window_is_what_it_says(stream, hours, per_day):
+    """Signals and customers are as many as the days allow, day for day, whatever has left."""
+    length = timedelta(hours=hours)
+    window, plain = DailyLimit(length, per_day), SlidingWindow(length)
+    for one in in_order(stream):
+        window.add(one)
+        plain.add(one)
+        days: dict[int, list[Observed]] = {}
+        for each in plain.view().signals:
+            days.setdefault(each.occurred_at.toordinal(), []).append(each)
+        who = [{each.customer or b"" for each in told} for told in days.values()]
+        assert window.count == sum(min(per_day, len(told)) for told in days.values())
+        of_days = sum(min(per_day, len(told)) for told in who)
+        assert window.customers == min(of_days, plain.customers)
+        assert window.is_limited is (window.count < plain.count)
+        assert plain.view() == window.view()
+
+
+@given(HOURS, st.integers(1, 4), st.data())
+def test_one_complaint_more_never_lowers_a_limited_count(stream, per_day, data):
+    """Whichever is left out: with it there are as many that count, or more."""
+    out = data.draw(st.integers(0, len(stream) - 1))
+
+    def counted(signals: list[Observed]) -> tuple[int, int]:
+        window = DailyLimit(timedelta(days=400), per_day)
+        for one in in_order(signals):
+            window.add(one)
+        return window.count, window.customers
+
+    fewer, every = counted(stream[:out] + stream[out + 1 :]), counted(stream)
+    assert fewer[0] <= every[0]
+    assert fewer[1] <= every[1]
+
+
+def test_a_load_of_one_day_is_not_enough_where_days_are_limited():
+    """Nine customers of one day are two; on the third day it is enough, and the words say so."""
+    rule = read_rule(
+        {"id": "five", "family": "distinct_customers", "bound": 5, "per_day": 2, "mode": "armed"}, 1
+    )
+    day = 86_400
+    load = [signal(n, f"a{n}", customer=b"%d" % n) for n in range(9)]
+    more = [signal(n * day + k, f"b{n}{k}", customer=b"%d-%d" % (n, k))
+            for n in (1, 2) for k in range(2)]  # fmt: skip
+
+    assert [] == crossings(rule, Evidence(load))
+    [found] = crossings(rule, Evidence([*load, *more]))
+    assert (5, 12, START + 2 * timedelta(seconds=day)) == (
+        found.reason.observed, found.reason.customers, found.crossed_at
+    )
+    assert found.reason.sentence == (
+        "12 different customers complained within 30 days (threshold 5), where of one day no more "
+        "than 2 count."
+    )
 
 
 @given(STREAMS, st.randoms(use_true_random=False))

@@ -36,6 +36,7 @@ CONTRACT = read_rule(
         (RATE, {"kinds": frozenset(Kind)}),
         (replace(RATE, confidence=0.9), {"confidence": None}),
         (replace(RATE, confidence=0.9), {"confidence": 0.8}),
+        (replace(FIVE, per_day=2), {"per_day": 3}), (replace(RATE, per_day=2), {"per_day": None}),
         (RARE, {"bound": 10.0}), (CONTRACT, {"version": 2}),
         (RISEN, {"bound": 5_000.0}), (RISEN, {"min_customers": 2}), (RISEN, {"look": 100.0}),
         (replace(FIVE, scope=RuleScope(category="garden")), {"scope": RuleScope()}),
@@ -72,6 +73,8 @@ def test_more_is_frozen_by_one_person(old: Rule, change: dict[str, Any]) -> None
         (RISEN, {"bound": 20_000.0}, "bound: 10,000 → 20,000"),
         (SAFE, {"mode": "shadow"}, "mode: armed → shadow"),
         (RATE, {"confidence": 0.9}, "confidence: none → 0.9"),
+        (FIVE, {"per_day": 2}, "per_day: none → 2"),
+        (replace(FIVE, per_day=3), {"per_day": 2}, "per_day: 3 → 2"),
         (RARE, {"windows": ()}, "windows: 7d, 30d, 90d → none"),
         (CONTRACT, {"parts": (*CONTRACT.parts, FIVE)},
          "parts: count 4 in 30d, rate 0.1 in 30d → count 4 in 30d, rate 0.1 in 30d, distinct_c"),
@@ -95,7 +98,7 @@ def test_a_field_that_is_not_known_to_be_harmless_loosens(old: Rule) -> None:
     }
     others["lane"] = "quality" if old.lane == "safety" else "safety"
     others["family"] = Family.COUNT if old.family is not Family.COUNT else Family.SAFETY
-    of_other_families = {"windows", "parts", "confidence"}
+    of_other_families = {"windows", "parts", "confidence", "per_day"}
     unknown = {one.name for one in fields(Rule)} - known - of_other_families
 
     assert unknown <= others.keys(), "a new field: think of it in HARMLESS, and name it here"

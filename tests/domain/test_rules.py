@@ -97,6 +97,9 @@ def test_windows_are_written_in_the_largest_unit():
         ({"family": Family.POSTERIOR, "windows": (MONTH,)}, "/windows"),
         ({"confidence": 0.9}, "/confidence"),
         ({"family": Family.RATE, "bound": 0.5, "min_units": 9, "confidence": 1.0}, "/confidence"),
+        ({"per_day": 0}, "/per_day"),
+        ({"family": Family.LIKELIHOOD, "bound": 9.0, "per_day": 2}, "/per_day"),
+        ({"bound": 63.0, "per_day": 2}, "/per_day"),
         ({"family": Family.ALL_OF, "bound": 1.0}, "/parts"),
         ({"parts": (PART, PART)}, "/parts"),
         ({"family": Family.ALL_OF, "parts": (PART, PART)}, "/bound"),
@@ -168,7 +171,7 @@ def test_several_windows_and_parts_are_read():
 
 CONTRACT = {
     "id": "contract", "family": "all_of", "parts": [
-        {"family": "distinct_customers", "bound": 5},
+        {"family": "distinct_customers", "bound": 5, "per_day": 2},
         {"family": "rate", "window": "60d", "bound": 0.02, "min_units": 200, "confidence": 0.9},
     ],
 }  # fmt: skip

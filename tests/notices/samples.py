@@ -429,6 +429,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
             "one customer": {"of_one_hand": "customer"},
             "copies": {"of_one_hand": "text"},
             "a load": {"surplus": 20},
+            "one a day": {"per_day": 1.0},
+            "two a day": {"per_day": 2.0},
             "copies among them": {"set_aside": {"text": 3}, "rest_is_enough": False},
             "copies beside them": {"set_aside": {"text": 3}, "rest_is_enough": True},
         }.items()

@@ -27,6 +27,7 @@ from freezeguard.domain.rules import (
     MOST_AT_LAUNCH,
     MOST_PARTS,
     MOST_WINDOWS,
+    PER_DAY,
     SEVERAL_WINDOWS,
 )
 from freezeguard.domain.scope import NARROWING
@@ -106,6 +107,7 @@ def _by_family(schema: dict[str, Any]) -> None:
         ),
         _if_family(["launch"], min_customers={"maximum": MOST_AT_LAUNCH}),
         _unless_family(["rate"], confidence={"type": "null"}),
+        _unless_family(sorted(PER_DAY), per_day={"type": "null"}),
         _unless_family(sorted(SEVERAL_WINDOWS), windows={"type": "null"}),
     ]
 
@@ -194,6 +196,11 @@ class MeasureBody(Input):
     confidence: Annotated[float, Field(ge=0.5, lt=1, strict=True)] | None = Field(
         None, examples=[0.95],
         description="For `rate`: what is compared is the lowest rate that it allows.",
+    )
+    per_day: Annotated[int, Whole(1, 1_000_000)] | None = Field(
+        None,
+        description="For `count`, `distinct_customers` and `rate`: no more of one day (UTC) "
+        "counts. Families that know the usual limit days by themselves.",
     )
 
 

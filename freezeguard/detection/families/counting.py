@@ -5,7 +5,13 @@ from functools import lru_cache
 
 from freezeguard.detection.families.tracker import Finding, Load, Sample, Spare
 from freezeguard.detection.statistics.gamma import gamma_point
-from freezeguard.detection.windows import Exposure, Observed, SlidingWindow, moment_before
+from freezeguard.detection.windows import (
+    DailyLimit,
+    Exposure,
+    Observed,
+    SlidingWindow,
+    moment_before,
+)
 from freezeguard.domain.rules import Family, Rule
 
 Measure = Callable[[Rule, SlidingWindow, Observed, Exposure], Sample]
@@ -16,7 +22,10 @@ class WindowTracker:
 
     def __init__(self, rule: Rule, exposure: Exposure) -> None:
         self._rule, self._exposure = rule, exposure
-        self._window = SlidingWindow(rule.window)
+        self._window = (
+            SlidingWindow(rule.window) if rule.per_day is None
+            else DailyLimit(rule.window, rule.per_day)
+        )  # fmt: skip
         self._measure = MEASURES[rule.family]
         self._last = Sample(0.0)
 
@@ -34,9 +43,11 @@ class WindowTracker:
     def finding(self) -> Finding:
         view, units = self._window.view(), self._last.exposure
         confidence = self._rule.confidence
-        details = {}
+        details: dict[str, float] = {}
+        if isinstance(self._window, DailyLimit) and self._window.is_limited:
+            details["per_day"] = self._rule.per_day or 0
         if confidence is not None and units:
-            details = {
+            details |= {
                 "rate": self._window.count / units,
                 "confidence": confidence,
                 "one_fewer": lowest_mean(self._window.count - 1, confidence) / units,
