@@ -1,7 +1,7 @@
 # freezeguard. Needs Python >= 3.11 with venv, and make; everything else comes along.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-detection soak soak-cases serve docs clean installed installed-dev
+.PHONY: help demo test lint bench bench-detection soak soak-cases soak-flood serve docs clean installed installed-dev
 .NOTPARALLEL:
 SHELL := /bin/sh
 
@@ -38,6 +38,7 @@ help:  ## Show this menu
 	@echo 'make bench-detection   score the default policy on a simulated shop and real complaints'
 	@echo 'make soak    the long tests: kill -9 of everything, under load'
 	@echo 'make soak-cases   a quarter of 500 cases by a moved clock; QUARTER_SEED repeats one'
+	@echo 'make soak-flood   one feed complains of 10,000 SKUs while another reports a true defect'
 	@echo 'make docs    write the pages that are drawn from code'
 	@echo 'make clean   remove the virtual environment and caches; never data'
 
@@ -61,12 +62,17 @@ bench: installed-dev
 bench-detection: installed-dev
 	@$(BIN)/python -m benchmarks.detection.simulated_shop $(ARGS)
 	@$(BIN)/python -m benchmarks.detection.complaints
+	@$(BIN)/python -m benchmarks.detection.concentration
 
 soak: installed-dev
 	@$(PYTEST) -q -m long -s $(ARGS)
 
 soak-cases: installed-dev
 	@$(PYTEST) -q -m long -s tests/soak/test_quarter.py $(ARGS)
+
+soak-flood: installed-dev
+	@FLOOD_SKUS=$${FLOOD_SKUS:-10000} $(PYTEST) -q -s --timeout 3000 tests/acceptance/test_hostile_feeds.py \
+		-k floods $(ARGS)
 
 docs: installed-dev
 	@$(BIN)/python docs/generate.py

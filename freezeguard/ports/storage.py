@@ -395,12 +395,12 @@ class Holds(Protocol):
     """Holds, and the ledger of the held set."""
 
     async def take_slot(
-        self, of: Sku, charge: Charge, since: datetime, wave_since: datetime,
+        self, of: Sku, charge: Charge, since: datetime, wave_since: datetime | None,
         signals: Sequence[Observed] | None, excerpts: int,
     ) -> Slot:
         """Reserve a revision, and count what was spent before: in this order, in one round trip.
 
-        Budgets count from `since` on, other items of the vendor from `wave_since` on.
+        Budgets count from `since` on, other items of the vendor from `wave_since` on, if at all.
         With signals, an empty sequence included, a case to be opened on them is announced too.
         """
         ...

@@ -27,7 +27,7 @@ class PostgresHolds:
         self._reserved: int | None = None
 
     async def take_slot(
-        self, of: Sku, charge: Charge, since: datetime, wave_since: datetime,
+        self, of: Sku, charge: Charge, since: datetime, wave_since: datetime | None,
         signals: Sequence[Observed] | None, excerpts: int,
     ) -> Slot:  # fmt: skip
         await self._writes.before_reading("automatic_freezes")

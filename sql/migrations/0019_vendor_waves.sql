@@ -6,7 +6,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS automatic_freezes_by_vendor ON automatic
     WHERE vendor IS NOT NULL;
 
 -- Stops that a machine key ordered, or in which somebody found a defect, are no part of a wave. How
--- many SKUs the vendor has is counted where that may matter only.
+-- many SKUs the vendor has is counted where that may matter only; nothing, where no wave is asked for.
 CREATE OR REPLACE FUNCTION take_slot(
     since_ timestamptz, lane_ text, source_ text, category_ text, vendor_ text, sku_ text,
     wave_since_ timestamptz, OUT revision bigint, OUT by_source bigint, OUT by_category bigint,
@@ -18,7 +18,7 @@ BEGIN
       FROM take_slot(since_, lane_, source_, category_, vendor_) AS slot;
     of_vendor := 0;
     wave := '{}';
-    IF vendor_ IS NOT NULL AND lane_ = 'quality' THEN
+    IF wave_since_ IS NOT NULL AND vendor_ IS NOT NULL AND lane_ = 'quality' THEN
         SELECT coalesce(array_agg(DISTINCT stopped.sku ORDER BY stopped.sku), '{}') INTO wave
           FROM automatic_freezes AS stopped
           JOIN cases ON cases.id = stopped.case_id

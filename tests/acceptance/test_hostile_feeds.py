@@ -1,6 +1,7 @@
 """Attacks on a shop that configured nothing: what one hand can bring about, and what it can't."""
 
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SHOP = {"rules": tuple(BODIES), "budget": {"per_source": 20, "window": "1h"}}
 HOUR = timedelta(hours=1)
+FLOOD = int(os.environ.get("FLOOD_SKUS", "60"))
+"""How many SKUs a flood is about; `make soak-flood` takes 10,000."""
 COPIED = (
     "I bought this two weeks ago and it stopped working after three days, the seller refuses to "
     "answer my mails and I want everybody to know what kind of rubbish they are selling here."
@@ -127,7 +130,7 @@ async def test_a_source_that_floods_everything_drowns_no_true_defect(
     of safety as without it, since it may not make that claim.
     """
     await sql(rig, "UPDATE automatic_freezes SET at = at - interval '1 day'")
-    flooded = [f"flood-{severity}-{n}" for n in range(60)]
+    flooded = [f"flood-{severity}-{n}" for n in range(FLOOD)]
     signals = [
         rig.complaint(sku, f"{sku}-{n}", occurred_at=ago(24 * n), severity=severity)
         for sku in flooded
@@ -150,7 +153,7 @@ async def test_a_source_that_floods_everything_drowns_no_true_defect(
     async def all_looked_at() -> bool:
         return [] == await sql(rig, "SELECT FROM pending_evaluations")
 
-    await until(all_looked_at, "the whole flood is evaluated", seconds=60)
+    await until(all_looked_at, "the whole flood is evaluated", seconds=60 + FLOOD / 10)
     rows = await sql(
         rig,
         "SELECT outcome, count(DISTINCT sku) AS skus FROM crossings WHERE sku LIKE $1"
@@ -159,4 +162,4 @@ async def test_a_source_that_floods_everything_drowns_no_true_defect(
     )
     outcomes = {row["outcome"]: row["skus"] for row in rows}
     assert outcomes["freeze"] == 20
-    assert outcomes["budget"] == 40
+    assert outcomes["budget"] == FLOOD - 20

@@ -209,6 +209,9 @@ async def test_the_ledger_knows_what_of_a_vendor_was_stopped(database: PostgresD
     assert (("pot",), 7) == await wave("mug", "acme")
     assert ((), 0) == await wave("new", "nobody") == await wave("new", None)
     assert ((), 0) == await wave("new", "acme", "safety")
+    slot = await database.run(lambda tx: tx.holds.take_slot(
+        Sku("new", None, "acme"), Charge("quality", "shop"), NOW, None, None, 0))  # fmt: skip
+    assert ((), 0) == (slot.spent.wave, slot.spent.of_vendor)
 
 
 async def test_somebody_is_alerted_once_in_a_while(database: PostgresDatabase) -> None:

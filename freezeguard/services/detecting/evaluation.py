@@ -439,9 +439,9 @@ class Evaluation:
         evidence, budget = None, self._casework.policy.budget
         if suspected is None:
             _, evidence = self._evidence(look, crossing.scope.covers, crossing)
+        wave_since = look.now - budget.vendor_window if budget.vendor_skus else None
         return await look.tx.holds.take_slot(
-            look.master, charge, look.now - budget.window, look.now - budget.vendor_window,
-            evidence, EXCERPTS,
+            look.master, charge, look.now - budget.window, wave_since, evidence, EXCERPTS
         )
 
     @staticmethod
