@@ -28,7 +28,7 @@ _ALL, _BY_INTENT, _BY_SEVERITY, _BY_LOT = 0b111, 0b011, 0b101, 0b110
 
 
 class Attachments:
-    """The part of `freezeguard.ports.storage.Cases` that deals with signals."""
+    """The part of `freezeguard.ports.cases.Cases` that deals with signals."""
 
     _connection: Statements
     _writes: DeferredWrites

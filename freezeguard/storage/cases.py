@@ -41,7 +41,7 @@ _COLUMNS = (
 
 
 class PostgresCases(Attachments, Duties):
-    """Implements `freezeguard.ports.storage.Cases`."""
+    """Implements `freezeguard.ports.cases.Cases`."""
 
     def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes

@@ -21,7 +21,7 @@ SQL = queries("detection")
 
 
 class PostgresDetection:
-    """Implements `freezeguard.ports.storage.Detection`."""
+    """Implements `freezeguard.ports.detection.Detection`."""
 
     def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes

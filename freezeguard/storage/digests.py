@@ -14,7 +14,7 @@ SQL = queries("digests")
 
 
 class PostgresDigests:
-    """Implements `freezeguard.ports.storage.Digests`."""
+    """Implements `freezeguard.ports.outbox.Digests`."""
 
     def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes

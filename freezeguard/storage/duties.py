@@ -20,7 +20,7 @@ _TASK = tuple(one.name for one in fields(ManualTask))
 
 
 class Duties:
-    """The part of `freezeguard.ports.storage.Cases` that deals with clocks and tasks."""
+    """The part of `freezeguard.ports.cases.Cases` that deals with clocks and tasks."""
 
     _connection: Statements
     _writes: DeferredWrites

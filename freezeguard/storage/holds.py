@@ -20,7 +20,7 @@ SQL = queries("holds")
 
 
 class PostgresHolds:
-    """Implements `freezeguard.ports.storage.Holds`."""
+    """Implements `freezeguard.ports.holds.Holds`."""
 
     def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes

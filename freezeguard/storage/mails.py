@@ -10,7 +10,7 @@ SQL = queries("mails")
 
 
 class PostgresMails:
-    """Implements `freezeguard.ports.storage.Mails`."""
+    """Implements `freezeguard.ports.outbox.Mails`."""
 
     def __init__(self, connection: Statements) -> None:
         self._connection = connection

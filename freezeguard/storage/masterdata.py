@@ -35,7 +35,7 @@ async def learn_types(connection: Connection) -> None:
 
 
 class PostgresMasterData:
-    """Implements `freezeguard.ports.storage.MasterData`."""
+    """Implements `freezeguard.ports.masterdata.MasterData`."""
 
     def __init__(
         self, connection: Statements, writes: DeferredWrites, people: PostgresPeople

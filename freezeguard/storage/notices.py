@@ -14,7 +14,7 @@ SQL = queries("notices")
 
 
 class PostgresNotices:
-    """Implements `freezeguard.ports.storage.Notices`."""
+    """Implements `freezeguard.ports.outbox.Notices`."""
 
     def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes

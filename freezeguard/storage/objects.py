@@ -24,7 +24,7 @@ Found: TypeAlias = Sequence[tuple[str, Json, tuple[str, ...]]]
 
 
 class PostgresObjects:
-    """Implements `freezeguard.ports.storage.Objects`."""
+    """Implements `freezeguard.ports.objects.Objects`."""
 
     def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes

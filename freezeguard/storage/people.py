@@ -15,7 +15,7 @@ SQL = queries("people")
 
 
 class PostgresPeople:
-    """Implements `freezeguard.ports.storage.People`."""
+    """Implements `freezeguard.ports.masterdata.People`."""
 
     def __init__(self, connection: Statements) -> None:
         self._connection = connection

@@ -13,7 +13,7 @@ SQL = queries("record")
 
 
 class PostgresRecord:
-    """Implements `freezeguard.ports.storage.Record`."""
+    """Implements `freezeguard.ports.record.Record`."""
 
     def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes

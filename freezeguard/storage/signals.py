@@ -41,7 +41,7 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC) + timedelta(microseconds=1)
 
 
 class PostgresSignals:
-    """Implements `freezeguard.ports.storage.Signals`."""
+    """Implements `freezeguard.ports.signals.Signals`."""
 
     def __init__(self, connection: Statements) -> None:
         self._connection = connection

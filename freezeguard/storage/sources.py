@@ -14,7 +14,7 @@ SQL = queries("sources")
 
 
 class PostgresSources:
-    """Implements `freezeguard.ports.storage.Sources`."""
+    """Implements `freezeguard.ports.sources.Sources`."""
 
     def __init__(self, connection: Statements, writes: DeferredWrites) -> None:
         self._connection, self._writes = connection, writes

@@ -28,12 +28,20 @@ from freezeguard.storage.violations import reraise
 from freezeguard.storage.webhooks import PostgresWebhooks
 
 if TYPE_CHECKING:
-    from freezeguard.ports import evidence as evidence_port
-    from freezeguard.ports import privacy
-    from freezeguard.ports import storage as port
     from freezeguard.ports.auditchain import AuditChain
+    from freezeguard.ports.cases import Cases
+    from freezeguard.ports.detection import Detection
+    from freezeguard.ports.evidence import StoredEvidence
+    from freezeguard.ports.holds import Holds
     from freezeguard.ports.learning import Learning
+    from freezeguard.ports.masterdata import MasterData, People
+    from freezeguard.ports.objects import Objects
+    from freezeguard.ports.outbox import Digests, Mails, Notices
     from freezeguard.ports.past import Past
+    from freezeguard.ports.privacy import Retention, Subjects
+    from freezeguard.ports.record import Record
+    from freezeguard.ports.signals import Signals
+    from freezeguard.ports.sources import Sources
     from freezeguard.ports.webhooks import Webhooks
 
 SQL = queries("transaction")
@@ -48,25 +56,25 @@ class PostgresTransaction:
         self.pooled = connection
         self._writes = writes = DeferredWrites(connection)
         self.connection = statements = InOrder(connection, writes)
-        self.signals: port.Signals = PostgresSignals(statements)
-        self.cases: port.Cases = PostgresCases(statements, writes)
+        self.signals: Signals = PostgresSignals(statements)
+        self.cases: Cases = PostgresCases(statements, writes)
         self._holds = PostgresHolds(statements, writes)
-        self.holds: port.Holds = self._holds
-        self.objects: port.Objects = PostgresObjects(statements, writes)
-        self.detection: port.Detection = PostgresDetection(statements, writes)
-        self.notices: port.Notices = PostgresNotices(statements, writes)
-        self.digests: port.Digests = PostgresDigests(statements, writes)
-        self.mails: port.Mails = PostgresMails(statements)
+        self.holds: Holds = self._holds
+        self.objects: Objects = PostgresObjects(statements, writes)
+        self.detection: Detection = PostgresDetection(statements, writes)
+        self.notices: Notices = PostgresNotices(statements, writes)
+        self.digests: Digests = PostgresDigests(statements, writes)
+        self.mails: Mails = PostgresMails(statements)
         people = PostgresPeople(statements)
-        self.people: port.People = people
-        self.master: port.MasterData = PostgresMasterData(statements, writes, people)
-        self.record: port.Record = PostgresRecord(statements, writes)
-        self.subjects: privacy.Subjects = PostgresSubjects(statements, writes)
-        self.retention: privacy.Retention = PostgresRetention(statements)
+        self.people: People = people
+        self.master: MasterData = PostgresMasterData(statements, writes, people)
+        self.record: Record = PostgresRecord(statements, writes)
+        self.subjects: Subjects = PostgresSubjects(statements, writes)
+        self.retention: Retention = PostgresRetention(statements)
         self.learning: Learning = PostgresLearning(statements)
-        self.evidence: evidence_port.StoredEvidence = PostgresEvidence(statements)
+        self.evidence: StoredEvidence = PostgresEvidence(statements)
         self.chain: AuditChain = PostgresAuditChain(statements, writes)
-        self.sources: port.Sources = PostgresSources(statements, writes)
+        self.sources: Sources = PostgresSources(statements, writes)
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
         self.past: Past = PostgresPast(statements)
 

@@ -1,0 +1,134 @@
+"""What a SKU is in each catalogue, and what is to be so."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from freezeguard.domain.enforcement import Waiver, Wanted
+from freezeguard.ports.rows import CatalogueRow, Json
+
+
+class Objects(Protocol):
+    """Catalogue objects. Times of leases and delays are the database's own clock."""
+
+    async def of_sku(self, sku: str, *, lock: bool = False) -> list[CatalogueRow]: ...
+
+    async def want(
+        self, sku: str, catalogue: str, remote_id: str, wanted: Wanted, revision: int,
+        *, lease: timedelta | None, token: UUID | None,
+    ) -> CatalogueRow:
+        """Set what is wanted of an object, making its row where there is none.
+
+        With `lease` the caller works on it at once. Where another worker's lease still runs, the
+        object is looked at again when that lease has ended.
+        """
+        ...
+
+    async def order(self, row: CatalogueRow, lease: timedelta) -> None:
+        """Set the same for an object on which nobody works, whose row will be the given one."""
+        ...
+
+    async def claim_due(
+        self, catalogue: str, lease: timedelta, token: UUID, limit: int
+    ) -> list[CatalogueRow]: ...
+
+    async def claim_unseen(
+        self, catalogue: str, lease: timedelta, token: UUID, limit: int, now: datetime,
+        age: timedelta,
+    ) -> list[CatalogueRow]:
+        """Claim objects that are confirmed as stopped by a read-back too far from `now`."""
+        ...
+
+    async def seconds_until_due(self, catalogue: str) -> float | None: ...
+
+    async def replace_unresolved(
+        self, row: CatalogueRow, found: Sequence[tuple[str, Json, tuple[str, ...]]], now: datetime,
+        lease: timedelta,
+    ) -> list[CatalogueRow]:
+        """Replace the row with the empty remote id by one row per object found."""
+        ...
+
+    async def save_before_image(self, row: CatalogueRow, image: Json, now: datetime) -> bool:
+        """Save the before-image unless one is kept for a stop already; False where it was."""
+        ...
+
+    async def keep_earlier_image(self, row: CatalogueRow, image: Json, at: datetime) -> bool:
+        """Replace an image of a stopped object by one that was read before its stop."""
+        ...
+
+    async def amend_image(self, row: CatalogueRow, fields: Json) -> bool:
+        """Replace fields of a before-image that none of our commands has written yet."""
+        ...
+
+    async def add_found(
+        self, row: CatalogueRow, found: Sequence[tuple[str, Json, tuple[str, ...]]], now: datetime
+    ) -> int:
+        """Add objects of a stopped SKU that were not known, due at once; return how many."""
+        ...
+
+    async def renew(
+        self, row: CatalogueRow, lease: timedelta, *, newest_only: bool = False
+    ) -> bool:
+        """Lengthen a lease that is still ours and note `row.fallbacks`; False where it was lost.
+
+        With `newest_only` also False where something newer is wanted than what was claimed.
+        """
+        ...
+
+    async def overtaken(self, row: CatalogueRow) -> None:
+        """Note what may have been written after a lease was lost; the object is looked at."""
+        ...
+
+    async def settle(
+        self, row: CatalogueRow, *, next_in: float | None, now: datetime
+    ) -> bool:
+        """Store what a worker did and saw, give back the lease; False where it was lost."""
+        ...
+
+    async def see_again(
+        self, row: CatalogueRow, settled: Collection[str], *, next_in: float
+    ) -> bool:
+        """Store that a confirmed object was read back once more, and give back the lease.
+
+        Does nothing and returns False where that is more than a repetition: where more is wanted
+        by now, or a case of the SKU is in none of the states `settled`, or on its way.
+        """
+        ...
+
+    async def wake(self, catalogue: str | None, sku: str | None) -> int:
+        """Make objects due at once that wait for a retry or a check."""
+        ...
+
+    async def refresh_image(
+        self, sku: str, catalogue: str, found: Sequence[tuple[str, Json, tuple[str, ...]]],
+        now: datetime, *, revision: int,
+    ) -> None:
+        """Store images read ahead, only for objects that nothing stops.
+
+        `revision` is that of the held set before they were read: whatever was stopped or released
+        since then keeps its image.
+        """
+        ...
+
+    async def waivers(self, case_id: UUID) -> tuple[Waiver, ...]:
+        """Return the waivers of a case whose clocks run."""
+        ...
+
+    async def waive(self, case_id: UUID, waiver: Waiver, now: datetime) -> None: ...
+
+    async def unwaive(self, case_id: UUID, catalogue: str, remote_id: str) -> None: ...
+
+    async def move_waivers(self, from_case: UUID, to_case: UUID) -> None:
+        """Give the waivers of a case to another one; of two for one object the shorter counts."""
+        ...
+
+    async def wanted_of(self, skus: Sequence[str]) -> list[tuple[str, str, Wanted]]:
+        """Return SKU, catalogue and what is wanted, of every object of some SKUs."""
+        ...
+
+    async def skus_to_read_ahead(self, older_than: datetime, limit: int) -> list[str]: ...
+
+    async def mark_read_ahead(self, sku: str, now: datetime) -> None: ...
+
+    async def troubled(self) -> list[CatalogueRow]: ...
