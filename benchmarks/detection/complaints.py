@@ -31,17 +31,18 @@ RULES = {
     "risen": {"family": "likelihood"},
     "predictive": {"family": "predictive"},
     "posterior": {"family": "posterior"},
+    "posterior-30": {"family": "posterior", "window": "30d", "factor": 3},
     "count-7": {"family": "count", "window": "7d"},
     "count-30": {"family": "count", "window": "30d"},
     "count-90": {"family": "count", "window": "90d"},
 }
 BOUNDS: dict[int, dict[str, float]] = {
     10: {
-        "risen": 2_490, "predictive": 439_000, "posterior": 177,
+        "risen": 2_490, "predictive": 439_000, "posterior": 177, "posterior-30": 13.6,
         "count-7": 5, "count-30": 8, "count-90": 11,
     },
     1: {
-        "risen": 9.2e8, "predictive": 4.46e10, "posterior": 1.1e8,
+        "risen": 9.2e8, "predictive": 4.46e10, "posterior": 1.1e8, "posterior-30": 10_300,
         "count-7": 14, "count-30": 24, "count-90": 34,
     },
 }
