@@ -15,6 +15,7 @@ from freezeguard.ports.notice_facts import (
     NoticeFacts,
     ObjectNoticeFacts,
     OrderFacts,
+    PartFacts,
     ReasonFacts,
     RemedyFacts,
     RiseFacts,
@@ -206,28 +207,16 @@ def reason_sentence(reason: ReasonFacts, say: Wording) -> str:
 def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
     if code := reason.get("reason_code"):
         return say.word("pulled", code) if say.knows("pulled", code) else None
-    family, window = reason.get("family") or "", reason.get("window")
-    if family == "safety":
+    if reason.get("family") == "safety":
         return say.say("reason.safety")
-    observed, bound = reason.get("observed"), reason.get("bound")
-    if observed is None or bound is None or not window or not say.knows("reason", family):
-        return None
-    bound_words = _figure(bound, family, say) or ""
     details = reason.get("details") or RiseFacts()
+    observed, bound = reason.get("observed"), reason.get("bound")
+    if observed is None or bound is None or not reason.get("window"):
+        return None
     if pattern := _few_voices(details, int(observed), int(bound), say):
         return pattern
-    if family in _AGAINST_THE_USUAL:
-        made = _against_the_usual(reason, say, _figure(observed, family, say) or "", bound_words)
-    elif family == "rate":
-        seen = details.get("rate", observed)  # with a confidence, what was observed is its limit
-        made = say.say(
-            "reason.rate", seen=_figure(seen, family, say) or "", bound=bound_words,
-            window=say.duration(window), exposure=reason.get("exposure") or 0,
-        )
-    else:
-        made = say.count(
-            f"reason.{family}", int(observed), bound=bound_words, window=say.duration(window)
-        )
+    parts = details.get("parts")
+    made = _of_parts(parts, reason, say) if parts else _of_a_measure(reason, say)
     if not made:
         return None
     if per_day := details.get("per_day"):
@@ -236,6 +225,38 @@ def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
         key = "set_aside" if details.get("rest_is_enough") else "not_enough"
         made = f"{made} {say.count(f'reason.{key}', aside)}"
     return f"{made} {say.say('reason.tightened')}" if reason.get("tightened") else made
+
+
+def _of_parts(
+    parts: Sequence[PartFacts], whole: ReasonFacts, say: Wording
+) -> str | None:
+    """Return what each part that reached its bound has seen, None where one can't be said."""
+    said = []
+    for one in parts:
+        reason = ReasonFacts(
+            sentence="", family=one["family"], window=one["window"], observed=one["observed"],
+            bound=one["bound"], exposure=whole.get("exposure"), details=one.get("details"),
+        )
+        said.append(_made_anew(reason, say))
+    return " ".join(one for one in said if one) if all(said) else None
+
+
+def _of_a_measure(reason: ReasonFacts, say: Wording) -> str | None:
+    """Return what a rule has seen, by its family; None for a family without words."""
+    family, details = reason.get("family") or "", reason.get("details") or RiseFacts()
+    observed, window = reason.get("observed") or 0.0, say.duration(reason.get("window") or 0)
+    bound = _figure(reason.get("bound"), family, say) or ""
+    if not say.knows("reason", family):
+        return None
+    if family in _AGAINST_THE_USUAL:
+        return _against_the_usual(reason, say, _figure(observed, family, say) or "", bound)
+    if family == "rate":
+        seen = details.get("rate", observed)  # with a confidence, what was observed is its limit
+        return say.say(
+            "reason.rate", seen=_figure(seen, family, say) or "", bound=bound, window=window,
+            exposure=reason.get("exposure") or 0,
+        )
+    return say.count(f"reason.{family}", int(observed), bound=bound, window=window)
 
 
 def _few_voices(details: RiseFacts, number: int, bound: int, say: Wording) -> str | None:

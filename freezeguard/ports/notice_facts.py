@@ -99,6 +99,17 @@ class RiseFacts(TypedDict, total=False):
     of_one_hand: str
     surplus: int
     per_day: float
+    parts: "list[PartFacts]"
+
+
+class PartFacts(TypedDict):
+    """A part of a rule that reached its bound, with figures as a reason has them."""
+
+    family: str
+    window: float
+    observed: float
+    bound: float
+    details: NotRequired[RiseFacts | None]
 
 
 class DoubtedFacts(TypedDict):

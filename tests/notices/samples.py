@@ -415,6 +415,15 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "webhook_disabled": {**WEBHOOK, "audience": "staff", "why": "it answered 410"},
 }
 
+PARTS = [
+    {"family": "distinct_customers", "window": 2_592_000.0, "observed": 9.0, "bound": 5.0},
+    {"family": "rate", "window": 2_592_000.0, "observed": 0.0206, "bound": 0.02,
+     "details": {"rate": 0.0367}},
+    {"family": "likelihood", "window": 5_184_000.0, "observed": 12_345.6, "bound": 10_000.0,
+     "details": {"complaints": 5, "days": 12, "per": "units", "exposure": 1_220.0,
+                 "expected": 0.617, "factor": 7.0}},
+]
+
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{kind: (kind, facts) for kind, facts in SAMPLES.items()},
     "shadow digest: many rules": (
@@ -482,7 +491,15 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             **STATEMENT,
             "reason": {**RULE_REASON, "family": "all_of", "observed": 1.25, "bound": 1,
-                       "details": {"parts": []}},
+                       "exposure": 1_220, "details": {"parts": PARTS}},
+        },
+    ),
+    "statement: all of, one in no words": (
+        "statement_of_reasons",
+        {
+            **STATEMENT,
+            "reason": {**RULE_REASON, "family": "any_of", "observed": 1.25, "bound": 1,
+                       "details": {"parts": [{**PARTS[0], "family": "oracle"}]}},
         },
     ),
     "statement: person": (

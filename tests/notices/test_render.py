@@ -492,3 +492,15 @@ def test_a_pull_of_an_unknown_kind_still_says_why() -> None:
     facts = {**SAMPLES["suspected"], "reason": reason}
 
     assert "Reason given: mouldy" in render("suspected", facts, language="en", time_zone="UTC").text
+
+
+def test_a_rule_of_parts_is_told_in_the_readers_language() -> None:
+    """Part by part; where one has no words, the stored sentence is quoted."""
+    kind, facts = VARIANTS["statement: all of"]
+    said = " ".join(render(kind, facts, language="de", time_zone="UTC").text.split())
+    assert "9 verschiedene Kunden haben sich beschwert (Zeitraum 30 Tage, Schwelle 5)." in said
+    assert "12.000 zu 1 dafür, dass die Fehlerquote gestiegen ist (Schwelle 10.000)." in said
+
+    kind, facts = VARIANTS["statement: all of, one in no words"]
+    quoted = " ".join(render(kind, facts, language="de", time_zone="UTC").text.split())
+    assert facts["reason"]["sentence"] in quoted
