@@ -102,7 +102,7 @@ def set_rule(
         float | None, typer.Option(help="For rates: as in 0.95; the lowest rate then counts.")
     ] = None,
     per_day: Annotated[
-        int | None, typer.Option(help="For counts and rates: of one day no more count.")
+        int | None, typer.Option(help="Of one day no more count.")
     ] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Kinds that count; repeat it.")] = None,
     intent: Annotated[list[str] | None, typer.Option(help="Intents that count; repeat it.")] = None,

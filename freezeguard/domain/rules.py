@@ -47,7 +47,9 @@ COMBINING = frozenset({Family.ANY_OF, Family.ALL_OF})
 ABOVE_ONE = LEARNING - {Family.CUSUM}
 """Families whose bound says to one, or once in how many: 1 would be every complaint."""
 SEVERAL_WINDOWS = frozenset({Family.PREDICTIVE, Family.POSTERIOR})
-PER_DAY = frozenset({Family.COUNT, Family.DISTINCT_CUSTOMERS, Family.RATE})
+COUNTING = frozenset({Family.COUNT, Family.DISTINCT_CUSTOMERS})
+PER_DAY = COUNTING | {Family.RATE} | LEARNING - {Family.LIKELIHOOD}
+"""Families in which a rule may say how much of one day counts."""
 MOST_WINDOWS = 5
 MOST_PARTS = 5
 MOST_AT_LAUNCH = 100
@@ -90,8 +92,8 @@ class Rule:
     all_of) has the bounds of its parts: its own is 1. `factor` is how many times the usual rate a
     defect is taken to bring; for a launch, how many times that of its category is let pass.
     `windows` are shorter ones that are looked at beside `window` (predictive, posterior).
-    `confidence` makes a rate the lowest that this share of certainty allows; of what is counted, no
-    more than `per_day` counts of one day (UTC), if that is given. `kinds` empty means
+    `confidence` makes a rate the lowest that this share of certainty allows; no more than `per_day`
+    of one day (UTC) counts, where that is given. `kinds` empty means
     complaints and returns; `intents` empty means every intent that is the item's fault.
     `hold_scope` are the fields that the hold is narrowed to, `sku` first. Of a part only what it
     measures counts: whatever else a rule says is said by the whole.
@@ -209,11 +211,11 @@ def _problems_of_days(rule: Rule) -> Iterable[InvalidInput]:
         return
     if rule.family not in PER_DAY or rule.per_day < 1:
         yield InvalidInput(
-            f"`per_day` is for {_listed(PER_DAY)}, and 1 at least; what learns limits days itself.",
+            f"`per_day` is for {_listed(PER_DAY)}, and 1 at least.",
             pointer="/per_day",
         )
     days = ceil(rule.window / timedelta(days=1)) + 1  # a window begins and ends within days
-    if rule.family is not Family.RATE and rule.bound > rule.per_day * days:
+    if rule.family in COUNTING and rule.bound > rule.per_day * days:
         yield InvalidInput(
             f"With {rule.per_day} a day the bound can't be reached in this window.",
             pointer="/per_day",

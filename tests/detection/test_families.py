@@ -26,6 +26,8 @@ BODIES = {
     "one window": {"family": "predictive", "window": "30d", "bound": 50},
     "posterior": {"bound": 1.5},
     "cusum": {"bound": 2},
+    "limited": {"family": "predictive", "bound": 50, "per_day": 1},
+    "unlimited": {"family": "cusum", "bound": 3, "per_day": 1_000_000},
     "launch": {"bound": 5, "window": "200d", "min_customers": 2},
     "all_of": {"parts": [
         {"family": "predictive", "window": "30d", "bound": 20},
@@ -49,6 +51,9 @@ FEW = settings(max_examples=settings().max_examples // 5)
 """Each promise is tried on every family: so many pasts of each are enough."""
 EVERY = pytest.mark.parametrize("name", BODIES)
 SCORED = pytest.mark.parametrize("name", ["predictive", "one window", "posterior", "cusum"])
+SCORED_WITH_LIMITS = pytest.mark.parametrize(
+    "name", ["predictive", "one window", "posterior", "cusum", "limited", "unlimited"]
+)
 
 
 def rule(name: str, **changes: object) -> Rule:
@@ -348,7 +353,7 @@ def test_history_by_day_is_as_good_as_every_complaint(name, drawn, units):
     assert whole == summed
 
 
-@SCORED
+@SCORED_WITH_LIMITS
 @FEW
 @given(DAYS, UNITS, st.integers(-29, 0))
 def test_one_complaint_more_never_lowers_the_evidence(name, drawn, units, day):
@@ -404,6 +409,17 @@ def test_a_day_brings_no_more_than_a_defect_would(name):
     values = seen(rule(name), complaints(*[0] * 8), quiet)
 
     assert values == [*values[:2], *[values[1]] * 6]
+
+
+def test_a_rule_may_say_how_much_of_a_day_counts():
+    """One, or all: eight complaints of one day are as few, or as many."""
+    quiet = Background(PRIORS, UnitsByDay.of(shipped(1, -500, 0)))
+    one, all_of_it = (
+        seen(rule("predictive", per_day=limit), complaints(*[0] * 8), quiet) for limit in (1, 100)
+    )
+
+    assert one == [one[0]] * 8
+    assert all_of_it == sorted(set(all_of_it))
 
 
 @EVERY

@@ -199,8 +199,8 @@ class MeasureBody(Input):
     )
     per_day: Annotated[int, Whole(1, 1_000_000)] | None = Field(
         None,
-        description="For `count`, `distinct_customers` and `rate`: no more of one day (UTC) "
-        "counts. Families that know the usual limit days by themselves.",
+        description="No more of one day (UTC) counts. Where left out, families that know the usual "
+        "limit a day by what a defect would bring, and others don't; `likelihood` always does.",
     )
 
 

@@ -48,7 +48,8 @@ class DailyTracker(ABC):
     """Follows an item by its days; what it makes of them is the family's business.
 
     `worth_it` is the lowest bound: where it can't be reached, a family need not work out its value.
-    Of one day no more counts than a defect of `limit` times the usual rate would bring.
+    Of one day no more counts than a defect of `limit` times the usual rate would bring, unless the
+    rule has a limit of its own.
     """
 
     def __init__(self, rule: Rule, background: Background, worth_it: float, limit: float) -> None:
@@ -167,9 +168,13 @@ class DailyTracker(ABC):
     def _counted(self, day: int) -> int:
         """Return how many complaints of a day count."""
         complaints = self._book.counts.get(day, 0)
+        if self._rule.per_day is not None:
+            return min(complaints, self._rule.per_day)
         return complaints if complaints <= LEAST_LIMIT else min(complaints, self._limit_of(day))
 
     def _limit_of(self, day: int) -> int:
+        if self._rule.per_day is not None:
+            return self._rule.per_day
         return daily_limit(self._rate * self._load(day, day), self._limit)
 
     def _load(self, first: int, last: int) -> float:
