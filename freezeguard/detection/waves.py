@@ -4,6 +4,7 @@ On the real complaints half of the wrong freezes at a strict bound came in such 
 items of a wave are stopped as any other; further ones are for a person to look at, together.
 """
 
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,17 +42,36 @@ def beyond(
 ) -> set[Stop]:
     """Return the stops that a wave leaves to a person. Those of one moment come in order of SKU."""
     left: set[Stop] = set()
-    wave: dict[str, list[Stop]] = {}
-    for one in sorted(stops):
-        if one.vendor is None:
-            continue
-        earlier = wave.setdefault(one.vendor, [])
-        others = {
-            each.sku for each in earlier
-            if each.at > one.at - budget.vendor_window and each.sku != one.sku
-        }
-        if is_wave(len(others), of_vendor.get(one.vendor, 0), budget):
+    if not budget.vendor_skus:
+        return left
+    waves: dict[str, _Wave] = {}
+    for one in sorted(one for one in stops if one.vendor is not None):
+        wave = waves.setdefault(one.vendor or "", _Wave())
+        wave.forget(one.at - budget.vendor_window)
+        if is_wave(wave.beside(one.sku), of_vendor.get(one.vendor, 0), budget):
             left.add(one)
         elif not one.is_right:
-            earlier.append(one)
+            wave.take(one)
     return left
+
+
+class _Wave:
+    """What of a vendor was stopped lately."""
+
+    def __init__(self) -> None:
+        self._stops: deque[Stop] = deque()
+        self._skus: Counter[str] = Counter()
+
+    def take(self, stop: Stop) -> None:
+        self._stops.append(stop)
+        self._skus[stop.sku] += 1
+
+    def forget(self, until: datetime) -> None:
+        while self._stops and self._stops[0].at <= until:
+            sku = self._stops.popleft().sku
+            self._skus[sku] -= 1
+            if not self._skus[sku]:
+                del self._skus[sku]
+
+    def beside(self, sku: str) -> int:
+        return len(self._skus) - (sku in self._skus)

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
@@ -104,38 +104,59 @@ class SlidingWindow:
 class DailyLimit(SlidingWindow):
     """A window of which no more than `per_day` signals, and customers, of one day (UTC) count.
 
-    One signal more never makes either smaller.
+    A day with more customers than that is *full* and counts as so many; beside full days every
+    customer is counted who also complained on another day. So somebody who complains every day
+    lends no voice to the others of a full day, and one signal more never makes it fewer.
     """
 
     def __init__(self, length: timedelta, per_day: int) -> None:
         super().__init__(length)
         self._per_day = per_day
-        self._numbers: dict[int, int] = {}
         self._told: dict[int, dict[bytes, int]] = {}
-        self._counted = self._heard = 0
+        self._numbers: dict[int, int] = {}
+        self._counted = self._full = 0
+        self._elsewhere: dict[bytes, int] = {}
+        """On how many days that are not full each customer complained."""
 
     def add(self, signal: Observed) -> None:
         super().add(signal)
         day, customer = signal.occurred_at.toordinal(), signal.customer or _ANONYMOUS
-        number = self._numbers.get(day, 0)
-        told = self._told.setdefault(day, {})
+        number, told = self._numbers.get(day, 0), self._told.setdefault(day, {})
         self._counted += number < self._per_day
-        self._heard += customer not in told and len(told) < self._per_day
         self._numbers[day] = number + 1
         told[customer] = told.get(customer, 0) + 1
+        if told[customer] == 1 and len(told) <= self._per_day:
+            self._count_elsewhere(customer, 1)
+        elif told[customer] == 1 and len(told) == self._per_day + 1:
+            self._full += 1
+            for one in told:
+                if one != customer:
+                    self._count_elsewhere(one, -1)
 
     def _forget(self, signal: Observed) -> None:
         super()._forget(signal)
         day, customer = signal.occurred_at.toordinal(), signal.customer or _ANONYMOUS
         number, told = self._numbers[day] - 1, self._told[day]
         self._counted -= number < self._per_day
+        self._numbers[day] = number
         told[customer] -= 1
         if not told[customer]:
             del told[customer]
-            self._heard -= len(told) < self._per_day
-        self._numbers[day] = number
+            if len(told) < self._per_day:
+                self._count_elsewhere(customer, -1)
+            elif len(told) == self._per_day:
+                self._full -= 1
+                for one in told:
+                    self._count_elsewhere(one, 1)
         if not number:
             del self._numbers[day], self._told[day]
+
+    def _count_elsewhere(self, customer: bytes, days: int) -> None:
+        left = self._elsewhere.get(customer, 0) + days
+        if left:
+            self._elsewhere[customer] = left
+        else:
+            del self._elsewhere[customer]
 
     @property
     def count(self) -> int:
@@ -143,7 +164,10 @@ class DailyLimit(SlidingWindow):
 
     @property
     def customers(self) -> int:
-        return min(self._heard, super().customers)
+        return min(super().customers, self._per_day * self._full + len(self._elsewhere))
+
+    def view(self) -> View:
+        return replace(super().view(), customers=self.customers)
 
     @property
     def is_limited(self) -> bool:

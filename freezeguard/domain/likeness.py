@@ -64,7 +64,7 @@ def mark_of_text(hashed: Hash, text: str) -> bytes | None:
     if words < LEAST_WORDS or _is_a_list(text, words):
         return None
     letters = _letters(text[:_READ])
-    return b"t" + hashed(b"text " + letters) if len(letters) >= _LEAST_LETTERS else None
+    return b"t" + hashed(b"text " + letters) if letters else None
 
 
 def is_new_account(
@@ -82,10 +82,12 @@ def each_mark(several: bytes) -> Iterator[bytes]:
 
 
 def _letters(text: str) -> bytes:
-    """Return what two texts are compared by."""
+    """Return what two texts are compared by; nothing where that is too little."""
     if text.isascii():
-        return text.encode().translate(_SMALL, _NO_ASCII_LETTERS)
-    return text.casefold().translate(_NO_LETTERS_OF_MANY).encode()
+        found = text.encode().translate(_SMALL, _NO_ASCII_LETTERS)
+        return found if len(found) >= _LEAST_LETTERS else b""
+    letters = folded(text).translate(_NO_LETTERS_OF_MANY)
+    return letters.encode() if len(letters) >= _LEAST_LETTERS else b""
 
 
 def _is_a_list(text: str, words: int) -> bool:

@@ -214,12 +214,22 @@ def _problems_of_days(rule: Rule) -> Iterable[InvalidInput]:
             f"`per_day` is for {_listed(PER_DAY)}, and 1 at least.",
             pointer="/per_day",
         )
-    days = ceil(rule.window / timedelta(days=1)) + 1  # a window begins and ends within days
-    if rule.family in COUNTING and rule.bound > rule.per_day * days:
-        yield InvalidInput(
-            f"With {rule.per_day} a day the bound can't be reached in this window.",
-            pointer="/per_day",
-        )
+
+
+def _must_be_reachable(rule: Rule) -> Rule:
+    """Return a rule whose limit of a day lets its bound be reached. Raises InvalidInput else.
+
+    A rule that is tried at several bounds may be out of reach at some of them.
+    """
+    asked = rule.min_customers if rule.family is Family.RATE else rule.bound
+    if rule.per_day is not None and rule.family in COUNTING | {Family.RATE}:
+        days = ceil(rule.window / timedelta(days=1)) + 1  # a window begins and ends within days
+        if asked > rule.per_day * days:
+            raise InvalidInput(
+                f"With {rule.per_day} a day, {asked:g} can't be reached in this window.",
+                pointer="/per_day",
+            )
+    return rule
 
 
 def _problems_of_parts(rule: Rule) -> Iterable[InvalidInput]:
@@ -304,7 +314,7 @@ def read_rule(body: Mapping[str, Any], version: int) -> Rule:
     usual = DEFAULTS.get(family, PLAIN)
     parts = tuple(_read_part(one, n) for n, one in enumerate(body.get("parts") or ()))
     *shorter, window = _read_windows(body, usual, parts)
-    return Rule(
+    return _must_be_reachable(Rule(
         id=body["id"],
         version=version,
         family=family,
@@ -324,7 +334,7 @@ def read_rule(body: Mapping[str, Any], version: int) -> Rule:
         confidence=body.get("confidence"),
         per_day=body.get("per_day"),
         parts=parts,
-    )
+    ))
 
 
 def _read_windows(

@@ -41,6 +41,7 @@ from freezeguard.notices.sections import (
     links,
     listed,
     long_text,
+    of_a_sibling,
     optional_time,
     reason_rows,
     reason_sentence,
@@ -205,6 +206,7 @@ def _why(reason: ReasonFacts, say: Wording) -> Section:
         say,
         "why",
         Paragraph(say.say("statement.reason", sentence=sentence)),
+        of_a_sibling(reason, say),
         reason_rows(reason, say),
     )
 

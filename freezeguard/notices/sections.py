@@ -227,6 +227,15 @@ def _made_anew(reason: ReasonFacts, say: Wording) -> str | None:
     return f"{made} {say.say('reason.tightened')}" if reason.get("tightened") else made
 
 
+def of_a_sibling(reason: ReasonFacts, say: Wording) -> Paragraph | None:
+    """Say why the lower bound was enough, where a related item is at fault."""
+    sibling = reason.get("sibling")
+    if not sibling:
+        return None
+    sku, case = clip(sibling["sku"], 80), clip(sibling["case"], 40)
+    return Paragraph(say.say("statement.sibling", sku=sku, case=case))
+
+
 def _of_parts(
     parts: Sequence[PartFacts], whole: ReasonFacts, say: Wording
 ) -> str | None:

@@ -14,6 +14,7 @@ from freezeguard.notices.sections import (
     catalogues,
     document_rows,
     evidence,
+    of_a_sibling,
     product,
     reason_rows,
     reason_sentence,
@@ -22,7 +23,7 @@ from freezeguard.notices.sections import (
     way,
 )
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import OrderFacts, ReasonFacts, RefrozenFacts, StatementFacts
+from freezeguard.ports.notice_facts import OrderFacts, RefrozenFacts, StatementFacts
 
 _CONTEST_WORKING_DAYS = 2
 
@@ -97,21 +98,12 @@ def _why(facts: StatementFacts, say: Wording) -> Section:
         "why",
         Paragraph(_decision(facts, say)),
         Paragraph(say.say("statement.reason", sentence=sentence)),
-        _of_a_sibling(reason, say),
+        of_a_sibling(reason, say),
         reason_rows(reason, say),
         rows(say, [*_order(facts.get("order")), ("terms", clip(facts.get("terms") or ""))]),
         _in_danger(facts, say),
         Paragraph(say.say("statement.reported")) if _is_uncounted(facts) else None,
     )
-
-
-def _of_a_sibling(reason: ReasonFacts, say: Wording) -> Paragraph | None:
-    """Say why the lower bound was enough."""
-    sibling = reason.get("sibling")
-    if not sibling:
-        return None
-    sku, case = clip(sibling["sku"], 80), clip(sibling["case"], 40)
-    return Paragraph(say.say("statement.sibling", sku=sku, case=case))
 
 
 def _in_danger(facts: StatementFacts, say: Wording) -> Paragraph | None:

@@ -5,6 +5,17 @@
 CREATE INDEX CONCURRENTLY IF NOT EXISTS automatic_freezes_by_vendor ON automatic_freezes (vendor, at)
     WHERE vendor IS NOT NULL;
 
+-- Whether a defect was found in what a case is about: a remedy was proposed, a reinstated item has
+-- been stopped again, or it was taken off sale for good. A false alarm on its way out is none.
+CREATE OR REPLACE FUNCTION found_a_defect(state text, outcome text, remedy jsonb, recurrence integer)
+    RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp AS $$
+    SELECT coalesce(outcome, '') <> 'false_alarm'
+       AND state NOT IN ('suspected', 'merged', 'expired', 'closed_false_alarm')
+       AND (remedy IS NOT NULL OR recurrence > 0 OR coalesce(outcome, '') = 'delisted')
+$$;
+REVOKE ALL ON FUNCTION found_a_defect(text, text, jsonb, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION found_a_defect(text, text, jsonb, integer) TO freezeguard_runtime;
+
 -- Stops that a machine key ordered, or in which somebody found a defect, are no part of a wave. How
 -- many SKUs the vendor has is counted where that may matter only; nothing, where no wave is asked for.
 CREATE OR REPLACE FUNCTION take_slot(
@@ -24,8 +35,7 @@ BEGIN
           JOIN cases ON cases.id = stopped.case_id
          WHERE stopped.vendor = vendor_ AND stopped.at > wave_since_ AND stopped.lane = 'quality'
            AND stopped.credential IS NULL AND stopped.sku <> sku_
-           AND cases.state NOT IN ('remedy_proposed', 'awaiting_approval', 'reinstating',
-                                   'probation', 'closed_reinstated', 'delisted');
+           AND NOT found_a_defect(cases.state, cases.outcome, cases.remedy, cases.recurrence);
     END IF;
     IF cardinality(wave) > 0 THEN
         SELECT count(*) INTO of_vendor FROM skus WHERE skus.vendor = vendor_;

@@ -102,10 +102,9 @@ SELECT DISTINCT ON (case_id) case_id, at
 SELECT sku, number
   FROM cases
  WHERE vendor = $1 AND sku <> $2 AND opened_at > $4
-   AND state IN ('remedy_proposed', 'awaiting_approval', 'reinstating', 'probation',
-                 'closed_reinstated', 'delisted')
+   AND found_a_defect(state, outcome, remedy, recurrence)
    AND (closed_at IS NULL OR closed_at > $6)
-   AND (category IS NOT DISTINCT FROM $3 OR remedy -> 'affected_lots' ?| $5::text[])
+   AND (category = $3 OR remedy -> 'affected_lots' ?| $5::text[])
  ORDER BY opened_at DESC
  LIMIT 1;
 

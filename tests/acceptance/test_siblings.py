@@ -8,6 +8,8 @@ import pytest
 from freezeguard.services.detecting.recomputing import recompute
 from tests.acceptance.conftest import TakeSku
 from tests.acceptance.steps import (
+    approve,
+    ask_for_approval,
     body_of,
     can_be_bought,
     cannot_be_bought,
@@ -100,6 +102,50 @@ async def test_unrelated_items_are_suspected_as_ever(
 
     await rig.in_state(sku, "suspected")
     await can_be_bought(rig, sku)
+
+
+async def test_items_without_a_category_are_not_all_related(rig: Rig, take_sku: TakeSku):
+    """Where nobody says what an item is, being of one vendor is not enough."""
+    await found(rig, await of(rig, take_sku(), "acme", None))
+    sku = await of(rig, take_sku(), "acme", None)
+
+    await rig.complain(sku, 2)
+
+    await rig.in_state(sku, "suspected")
+
+
+async def test_a_false_alarm_that_is_being_released_is_no_defect(rig: Rig, take_sku: TakeSku):
+    """The catalogue refuses to sell again: what was found is still that nothing was wrong."""
+    first, second = [await of(rig, take_sku(), "acme", "bowls") for _ in range(2)]
+    await rig.complain(first, 5)
+    case = await rig.in_state(first, "frozen")
+    await rig.shop.faults(skus=[first], refuse=422, operations=["restore"])
+    await rig.done(case, "declare_false_alarm", "owen", reason_code="wrong_item")
+    assert "reinstating" == (await rig.case(case["id"]))["state"]
+
+    await rig.complain(second, 2)
+
+    await rig.in_state(second, "suspected")
+    await rig.shop.no_faults()
+
+
+async def test_more_complaints_about_the_first_item_change_nothing(rig: Rig, take_sku: TakeSku):
+    """They void its approval, and later stop it again: its defect was found all the same."""
+    skus = [await of(rig, take_sku(), "acme", "kitchen") for _ in range(3)]
+    case = await rig.to_awaiting_approval(skus[0])
+    await rig.complain(skus[0], 8)
+    await rig.in_state(skus[0], "diagnosing")
+    await rig.complain(skus[1], 2)
+    await rig.in_state(skus[1], "frozen")
+
+    now = await rig.case(case["id"])
+    await approve(rig, await ask_for_approval(rig, now), "mara")
+    await rig.in_state(skus[0], "probation")
+    await rig.complain(skus[0], 3)
+    await rig.in_state(skus[0], "frozen")
+    await rig.complain(skus[2], 2)
+    await rig.in_state(skus[2], "frozen")
+    await sql(rig, "UPDATE cases SET category = 'told' WHERE sku = $1", skus[0])  # of others
 
 
 async def test_it_ends_some_time_after_the_case(rig: Rig, take_sku: TakeSku):

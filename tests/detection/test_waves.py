@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freezeguard.detection.backtest.curves import trade_off
 from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.backtest.replay import backtest
 from freezeguard.detection.backtest.tuning import tune
@@ -149,3 +150,47 @@ def test_a_bound_is_tuned_with_waves_left_out(budget: float) -> None:
 
     assert tuned.rate == pytest.approx(rate(tuned.rule.bound))
     assert rate(tuned.rule.bound) <= budget < rate(tuned.rule.bound - 1)
+
+
+def test_a_limit_of_days_is_tuned_and_drawn_like_any_rule() -> None:
+    """Bounds that it can never reach are tried too, and freeze nothing."""
+    limited = read_rule({
+        "id": "calm", "family": "count", "window": "7d", "bound": 9, "per_day": 2, "mode": "armed",
+    }, 1)  # fmt: skip
+    items = [item(f"K-{n}", *(10 + m / 3 for m in range(3 * n))) for n in range(1, 8)]
+    tuned = tune(limited, items, budget=300, end=END)
+    [result] = backtest(items, [tuned.rule], end=END)
+
+    assert tuned.keeps_budget
+    assert tuned.rate == pytest.approx(result.wrong_per_1000)
+    points = trade_off(limited, items, end=END, priors={}, alerts={})
+    assert 18 == max(one.bound for one in points)
+    assert 0 == points[-1].wrong_per_1000
+
+
+def test_a_curve_knows_how_many_items_a_vendor_has() -> None:
+    """At each bound as many may be stopped as in a backtest at that bound."""
+    loads = [item(f"L-{n}", *(40 + n / 50 + m / 9 for m in range(3 + n % 4))) for n in range(40)]
+    quiet = [item(f"K-{n}", 10) for n in range(1_500)]
+    points = trade_off(THREE, [*loads, *quiet], end=END, priors={}, alerts={})
+
+    for one in points:
+        [result] = backtest([*loads, *quiet], [replace(THREE, bound=one.bound)], end=END)
+        assert one.wrong_per_1000 == pytest.approx(result.wrong_per_1000), one.bound
+
+
+def test_what_a_trusted_source_says_of_safety_makes_no_wave() -> None:
+    """A rule of that lane spends the larger budget only where the source may assert it."""
+    rule = read_rule({
+        "id": "hurt", "family": "count", "window": "10d", "bound": 3, "lane": "safety",
+        "mode": "armed",
+    }, 1)  # fmt: skip
+    loads = [item(f"K-{n}", 10 + n, 11 + n, 12 + n) for n in range(6)]
+    trusted = [
+        replace(one, signals=[replace(each, may_assert_safety=True) for each in one.signals])
+        for one in loads
+    ]
+
+    assert (3, 6) == tuple(
+        len(backtest(some, [rule], end=END)[0].freezes) for some in (loads, trusted)
+    )

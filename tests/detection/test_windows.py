@@ -119,10 +119,13 @@ def test_a_limited_window_is_what_it_says(stream, hours, per_day):
             days.setdefault(each.occurred_at.toordinal(), []).append(each)
         who = [{each.customer or b"" for each in told} for told in days.values()]
         assert window.count == sum(min(per_day, len(told)) for told in days.values())
-        of_days = sum(min(per_day, len(told)) for told in who)
-        assert window.customers == min(of_days, plain.customers)
+        full = [told for told in who if len(told) > per_day]
+        others = set[bytes]().union(*(told for told in who if len(told) <= per_day))
+        assert window.customers == min(plain.customers, per_day * len(full) + len(others))
         assert window.is_limited is (window.count < plain.count)
-        assert plain.view() == window.view()
+        assert (plain.view().signals, window.customers) == (
+            window.view().signals, window.view().customers
+        )
 
 
 @given(HOURS, st.integers(1, 4), st.data())
@@ -153,13 +156,24 @@ def test_a_load_of_one_day_is_not_enough_where_days_are_limited():
 
     assert [] == crossings(rule, Evidence(load))
     [found] = crossings(rule, Evidence([*load, *more]))
-    assert (5, 12, START + 2 * timedelta(seconds=day)) == (
-        found.reason.observed, found.reason.customers, found.crossed_at
+    assert (5, 5, 12, START + 2 * timedelta(seconds=day)) == (
+        found.reason.observed, found.reason.customers, len(found.reason.counted), found.crossed_at
     )
     assert found.reason.sentence == (
-        "12 different customers complained within 30 days (threshold 5), where of one day no more "
+        "5 different customers complained within 30 days (threshold 5), where of one day no more "
         "than 2 count."
     )
+
+
+def test_who_complains_every_day_lends_no_voice_to_a_full_day():
+    """Eight accounts of one day are two; one that complains daily is a third, not seven more."""
+    window = DailyLimit(timedelta(days=30), 2)
+    for n in range(8):
+        window.add(signal(n, f"a{n}", customer=b"%d" % n))
+    for day in range(1, 7):
+        window.add(signal(day * 86_400, f"b{day}", customer=b"eve"))
+
+    assert 3 == window.customers
 
 
 @given(STREAMS, st.randoms(use_true_random=False))

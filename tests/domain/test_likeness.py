@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from unicodedata import normalize
 
 import pytest
 
@@ -29,6 +30,14 @@ def test_a_copy_shares_its_marks_whatever_its_spelling() -> None:
     assert marks_of("1) " + COMPLAINT + " 24.12.") == marks_of(COMPLAINT)
 
 
+def test_an_accent_is_the_same_however_it_is_written() -> None:
+    """Composed or by itself, large or small: one keyboard writes it so, another otherwise."""
+    text = "Der Öler für die Tür läuft aus, überall klebt Öl, und İsmail hat es zweimal gesagt."
+    spellings = {normalize(form, one) for form in ("NFC", "NFD") for one in (text, text.upper())}
+    assert len({frozenset(marks_of(one)) for one in spellings}) == 1
+    assert marks_of(text)
+
+
 def test_a_text_of_ones_own_shares_none() -> None:
     """One word more or less is another text: what is alike must be beyond doubt."""
     assert not marks_of(COMPLAINT + " Shame on you.") & marks_of(COMPLAINT)
@@ -42,7 +51,9 @@ def test_lists_of_codes_are_alike_by_nature_and_have_no_marks() -> None:
     assert marks_of("Well, it broke, and then, after two days, the second one broke as well.")
 
 
-@pytest.mark.parametrize("text", ["", "broken", "It arrived broken.", "1234 5678 " * 40])
+@pytest.mark.parametrize("text", [
+    "", "broken", "It arrived broken.", "1234 5678 " * 40, "\N{THUMBS DOWN SIGN} " * 8,
+])
 def test_short_texts_are_alike_by_chance_and_have_no_marks(text: str) -> None:
     """Two people who say "arrived broken" are two people."""
     assert marks(hashed, text=text) is None

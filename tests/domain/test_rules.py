@@ -99,7 +99,6 @@ def test_windows_are_written_in_the_largest_unit():
         ({"family": Family.RATE, "bound": 0.5, "min_units": 9, "confidence": 1.0}, "/confidence"),
         ({"per_day": 0}, "/per_day"),
         ({"family": Family.LIKELIHOOD, "bound": 9.0, "per_day": 2}, "/per_day"),
-        ({"bound": 63.0, "per_day": 2}, "/per_day"),
         ({"family": Family.ALL_OF, "bound": 1.0}, "/parts"),
         ({"parts": (PART, PART)}, "/parts"),
         ({"family": Family.ALL_OF, "parts": (PART, PART)}, "/bound"),
@@ -167,6 +166,28 @@ def test_several_windows_and_parts_are_read():
     ]
     assert (1, 5, True) == (whole.bound, whole.needs_customers, whole.needs_units)
     assert [False, True] == [rule.has_a_bound for rule in (whole, several)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"family": "count", "window": "30d", "bound": 63, "per_day": 2},
+        {"family": "distinct_customers", "window": "36h", "bound": 4, "per_day": 1},
+        {"family": "rate", "window": "7d", "bound": 0.1, "min_units": 5, "min_customers": 17,
+         "per_day": 2},
+        {"family": "all_of", "parts": [{"family": "count", "window": "7d", "bound": 9,
+                                        "per_day": 1}, {"family": "count"}]},
+    ],
+)  # fmt: skip
+def test_a_limit_of_days_must_let_a_rule_speak(body: dict[str, Any]) -> None:
+    """A rule that could never be crossed is refused where it is written down; one less is fine."""
+    with pytest.raises(InvalidInput, match="can't be reached") as refused:
+        read_rule({"id": "r", **body}, 1)
+    assert refused.value.pointer.endswith("/per_day")
+    lower = {name: body[name] - 1 for name in ("bound", "min_customers") if name in body
+             and body[name] > 1}  # fmt: skip
+    if lower:
+        assert read_rule({"id": "r", **body, **lower}, 1).per_day
 
 
 CONTRACT = {

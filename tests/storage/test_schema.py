@@ -40,7 +40,7 @@ CATALOG = {
     """,
     "functions": """
         SELECT proname, pg_get_functiondef(oid), proacl::text FROM pg_proc
-         WHERE pronamespace = 'public'::regnamespace AND proname <> ALL ($1) ORDER BY 1
+         WHERE pronamespace = 'public'::regnamespace AND proname <> ALL ($1) ORDER BY 1, 2
     """,
     "triggers": """
         SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), tgenabled FROM pg_trigger

@@ -1,5 +1,6 @@
 """What a rule trades for what: wrong freezes against alerts seen before, from bound to bound."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -55,12 +56,13 @@ def trade_off(
 ) -> list[Point]:
     """Replay a rule at bounds around its own. An item that a bound spares, higher ones spare."""
     left, points = list(items), list[Point]()
+    of_vendor = Counter(one.vendor for one in items)
     years = sum(one.years(end, since) for one in items if one.sku not in alerts)
     for bound in bounds_around(rule):
         tried = replace(rule, bound=bound, look=None)
         [result] = backtest(
             left, [tried], end=end, priors=priors, alerts=alerts, stopped=stopped, since=since,
-            horizon=horizon, budget=budget,
+            horizon=horizon, budget=budget, of_vendor=of_vendor,
         )
         wrong = 1000 * result.wrong / years if years else 0.0
         points.append(Point(bound, wrong, len(result.leads)))

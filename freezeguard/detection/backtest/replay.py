@@ -16,6 +16,7 @@ from freezeguard.detection.backtest.results import EARLY, RuleResult, WouldHaveF
 from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, by_days, crossings, samples
 from freezeguard.detection.families import needs_at_least
+from freezeguard.detection.governor import charge_for
 from freezeguard.detection.patterns import echoes
 from freezeguard.detection.waves import Stop, beyond
 from freezeguard.detection.windows import Observed, in_order
@@ -116,6 +117,7 @@ def backtest(
     since: datetime | None = None,
     horizon: timedelta = EARLY,
     budget: Budget = STANDARD,
+    of_vendor: Mapping[str | None, int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[RuleResult]:
     """Replay rules over items.
@@ -124,17 +126,18 @@ def backtest(
     without one are taken for sound. `priors` are by category, None for all others. With `since`,
     what lies before is replayed and not counted. A freeze is about an alert within the `horizon`
     before it. What goes beyond a vendor's part of the `budget` is left to people, as live; the item
-    is then taken to be looked at as if it were stopped. `progress` is told the number of signals of
-    each item that is done. A rule is replayed whatever its mode.
+    is then taken to be looked at as if it were stopped. `of_vendor` is how many items each vendor
+    has, where these are not all. `progress` is told the number of signals of each item that is
+    done. A rule is replayed whatever its mode.
     """
     alerts, priors = alerts or {}, priors or {}
     known = sum(since is None or at > since for at in alerts.values())
     results = {one.id: RuleResult(one, alerts=known) for one in rules}
     replayed = [replace(one, mode="armed") for one in rules]
-    vendors, of_vendor = dict[str, str | None](), Counter[str | None]()
+    vendors, heard_of = dict[str, str | None](), Counter[str | None]()
     for item in items:
         vendors[item.sku] = item.vendor
-        of_vendor[item.vendor] += 1
+        heard_of[item.vendor] += 1
         alert, learned = alerts.get(item.sku), priors_of(item, priors)
         years = 0.0 if alert is not None else item.years(end, since)
         for rule in applicable(replayed, item.sku, item.vendor, item.category):
@@ -145,8 +148,7 @@ def backtest(
         if progress is not None:
             progress(len(item.signals))
     for result in results.values():
-        if result.rule.lane == "quality":
-            _leave_waves(result, vendors, of_vendor, budget)
+        _leave_waves(result, vendors, of_vendor or heard_of, budget)
         if since is not None:
             result.freezes = [one for one in result.freezes if one.at > since]
             result.left_to_people = [one for one in result.left_to_people if one.at > since]
@@ -162,7 +164,8 @@ def _leave_waves(
     def stop(one: WouldHaveFrozen) -> Stop:
         return Stop(one.at, one.sku, vendors[one.sku], not one.is_wrong)
 
-    left = beyond(map(stop, result.freezes), of_vendor, budget)
+    charged = [stop(one) for one in result.freezes if one.lane == "quality"]
+    left = beyond(charged, of_vendor, budget)
     if left:
         result.left_to_people = [one for one in result.freezes if stop(one) in left]
         result.freezes = [one for one in result.freezes if stop(one) not in left]
@@ -171,12 +174,15 @@ def _leave_waves(
 def _frozen(
     item: Item, crossing: Crossing, alert: datetime | None, stopped: timedelta, horizon: timedelta
 ) -> WouldHaveFrozen:
-    at, sentence = crossing.crossed_at, crossing.reason.sentence
+    at, sentence, lane = crossing.crossed_at, crossing.reason.sentence, crossing.lane
+    if lane != "quality":  # whose budget it spends is asked of what it counts
+        keys = set(crossing.reason.counted)
+        lane = charge_for(lane, [one for one in item.signals if one.key in keys]).lane
     if alert is None:
-        return WouldHaveFrozen(item.sku, at, crossing.rule_id, sentence, is_wrong=True)
+        return WouldHaveFrozen(item.sku, at, crossing.rule_id, sentence, is_wrong=True, lane=lane)
     until = min(alert, at + stopped)
     return WouldHaveFrozen(
         item.sku, at, crossing.rule_id, sentence, is_wrong=False, lead=alert - at, horizon=horizon,
         units=sum(one.units for one in item.shipments if at < one.shipped_at <= until),
-        contacts=sum(at < one.occurred_at <= until for one in item.signals),
+        contacts=sum(at < one.occurred_at <= until for one in item.signals), lane=lane,
     )

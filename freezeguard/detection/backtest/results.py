@@ -21,6 +21,7 @@ class WouldHaveFrozen:
 
     `units` and `contacts` are what was still shipped and complained of while the item would have
     been stopped, at most until that alert. Within the `horizon` before the alert it is about it.
+    `lane` is the one whose budget it spends.
     """
 
     sku: str
@@ -32,6 +33,7 @@ class WouldHaveFrozen:
     units: int = 0
     contacts: int = 0
     horizon: timedelta = EARLY
+    lane: str = "quality"
 
     @property
     def is_in_time(self) -> bool:

@@ -344,7 +344,7 @@ class Evaluation:
         """
         doubted = self._doubted(look, crossing)
         if doubted:
-            await self._doubt(look, rule, crossing, suspected, doubted)
+            await self._doubt(look, rule, crossing, suspected, {**(more or {}), "doubted": doubted})
             return
         charge = charge_for(crossing.lane, self._counted(look, crossing))
         slot = await self._take_slot(look, crossing, charge, suspected)
@@ -352,7 +352,7 @@ class Evaluation:
         spent = exhausted(slot.spent, budget, charge.lane)
         if spent is not None:
             whose = spent_budget(spent, charge, look.master.category, look.master.vendor, budget)
-            await self._over_budget(look, rule, crossing, suspected, whose, slot)
+            await self._over_budget(look, rule, crossing, suspected, whose, slot, more)
             return
         if suspected is None:
             arguments = self._arguments(crossing, self._counted(look, crossing), more)
@@ -377,13 +377,13 @@ class Evaluation:
 
     async def _doubt(
         self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None,
-        doubted: Sequence[dict[str, Any]],
+        more: Mapping[str, Any],
     ) -> None:
         """What only doubted sources say is suspected: a person looks before a sale is stopped."""
         log.warning("sources_doubted", sku=look.master.sku, rule_id=rule.id,
-                    sources=[one["source"] for one in doubted])
+                    sources=[one["source"] for one in more["doubted"]])
         if suspected is None:
-            await self._suspect(look, rule, crossing, "suspect", more={"doubted": doubted})
+            await self._suspect(look, rule, crossing, "suspect", more=more)
         else:
             await self._note(look, crossing, "suspect", suspected)
 
@@ -451,18 +451,14 @@ class Evaluation:
 
     async def _over_budget(
         self, look: _Look, rule: Rule, crossing: Crossing, suspected: Case | None,
-        budget: SpentBudget, slot: Slot,
+        budget: SpentBudget, slot: Slot, more: Mapping[str, Any] | None,
     ) -> None:
         log.warning("budget_spent", sku=look.master.sku, budget=budget.name, rule_id=rule.id)
         if suspected is None:
-            more: dict[str, Any] = {"budget": budget.name}
-            if budget.name == "vendor_skus":
-                days = budget.window / timedelta(days=1)
-                more["wave"] = {
-                    "vendor": budget.whose, "skus": list(slot.spent.wave[:NAMED]), "days": days,
-                    "number": len(slot.spent.wave),
-                }
-            suspected = await self._suspect(look, rule, crossing, "budget", slot, more=more)
+            suspected = await self._suspect(
+                look, rule, crossing, "budget", slot,
+                more={**(more or {}), **_held_back_by(budget, slot.spent.wave)},
+            )
         else:
             await self._note(look, crossing, "budget", suspected)
         name = f"budget:{budget.name}:{budget.whose}"
@@ -573,6 +569,17 @@ class Evaluation:
 def may_freeze_again(case: Case) -> bool:
     """Say whether a further stop takes up a case that is open: what is delisted is stopped."""
     return case.state in REFREEZABLE and not case.keeps_its_hold
+
+
+def _held_back_by(budget: SpentBudget, wave: Sequence[str]) -> dict[str, Any]:
+    """Return what a reason says of the budget that was spent, and of the vendor's other items."""
+    held: dict[str, Any] = {"budget": budget.name}
+    if budget.name == "vendor_skus":
+        held["wave"] = {
+            "vendor": budget.whose, "skus": list(wave[:NAMED]), "number": len(wave),
+            "days": budget.window / timedelta(days=1),
+        }
+    return held
 
 
 def _tells_of_a_pattern(case: Case) -> bool:
