@@ -251,7 +251,7 @@ def fast_settings(
         "budget": {"per_source": 1000, "per_category": 1000, "per_vendor": 1000, "shop": 1000,
                    "vendor_skus": 0},
         "policy": {"probation_time": "1s", "probation_units": 0, "probation_check": "1s",
-                   "trust_limit": 0},
+                   "trust_limit": 0, "sibling_days": 0},
         "limits": {"drain_seconds": 2.0},
         "default_policy": False,
         "detection": {"learn_priors": False},
