@@ -100,6 +100,7 @@ def _facts(case: Json, events: Sequence[Json]) -> dict[str, object]:
         "vendor": case["vendor"], "opened": moment(case["opened_at"]),
         "evidence": f"{evidence['signals']} signals of {evidence['customers']} customers",
     }
+    facts |= beside_the_figures(case["reason"])
     if case["remedy_author"]:
         facts["remedy by"] = case["remedy_author"]
     if case["further_scopes"]:
@@ -115,6 +116,25 @@ def _facts(case: Json, events: Sequence[Json]) -> dict[str, object]:
         facts["approval asked"] = f"by {case['approval_requested_by']} at {at}"
     if votes := votes_in_words(case, events):
         facts["votes"] = "; ".join(votes)
+    return facts
+
+
+def beside_the_figures(reason: Json) -> dict[str, str]:
+    """Return why a crossing did not stop the sale, or why the lower bound was enough, in words."""
+    facts = {}
+    if wave := reason.get("wave"):
+        facts["held back"] = (
+            f"{wave['number']} other items of {wave['vendor']} were stopped within "
+            f"{wave['days']:g} days: {', '.join(wave['skus'])}"
+        )
+    elif budget := reason.get("budget"):
+        facts["held back"] = f"the budget {budget} was spent"
+    if doubted := reason.get("doubted"):
+        names = ", ".join(f"{one['source']} ({one['trust']:.0%})" for one in doubted)
+        facts["doubted"] = f"only {names} said so"
+    if sibling := reason.get("sibling"):
+        where = f"{sibling['sku']} (case {sibling['case']})"
+        facts["related to"] = f"{where}, in which a defect was found: the lower bound was enough"
     return facts
 
 

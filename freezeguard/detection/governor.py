@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from freezeguard.detection.waves import is_wave
+from freezeguard.detection.waves import is_wave, most_of_vendor
 from freezeguard.detection.windows import Observed
 from freezeguard.domain.policy import Budget
 
@@ -62,7 +62,8 @@ class SpentBudget:
 
 
 def spent_budget(
-    name: str, charge: "Charge", category: str | None, vendor: str | None, budget: Budget
+    name: str, charge: "Charge", spent: Spent, category: str | None, vendor: str | None,
+    budget: Budget,
 ) -> SpentBudget:
     """Return what is to be said of a budget without room."""
     of, whose = {
@@ -72,8 +73,10 @@ def spent_budget(
         "vendor_skus": ("vendor", vendor),
         "safety_per_source": ("safety", charge.source),
     }.get(name, ("shop", None))
-    window = budget.vendor_window if name == "vendor_skus" else budget.window
-    return SpentBudget(name, of, whose or "", getattr(budget, name), window)
+    if name == "vendor_skus":
+        limit = most_of_vendor(spent.of_vendor, budget)
+        return SpentBudget(name, of, whose or "", limit, budget.vendor_window)
+    return SpentBudget(name, of, whose or "", getattr(budget, name), budget.window)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,12 @@ def is_wave(others: int, of_vendor: int, budget: Budget) -> bool:
     `others` of its items were stopped within the budget's `vendor_window`, by detectors alone and
     with no defect found; it has `of_vendor` items in all.
     """
-    if budget.vendor_skus == 0:
-        return False
-    return others >= max(budget.vendor_skus, ceil(of_vendor / SHARE))
+    return budget.vendor_skus > 0 and others >= most_of_vendor(of_vendor, budget)
+
+
+def most_of_vendor(of_vendor: int, budget: Budget) -> int:
+    """Return how many of so many items of a vendor may be stopped before it is a wave."""
+    return max(budget.vendor_skus, ceil(of_vendor / SHARE))
 
 
 @dataclass(frozen=True, slots=True, order=True)

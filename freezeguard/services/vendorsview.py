@@ -47,7 +47,7 @@ OBJECT = frozenset(
 
 _REASON = frozenset(
     {"family", "rule_id", "rule_version", "window", "observed", "bound", "customers", "exposure",
-     "sentence", "tightened", "reason_code"}
+     "sentence", "tightened", "reason_code", "sibling"}
 )
 _PARTS: Mapping[str, frozenset[str]] = {
     "narrowing": frozenset({"scope", "since"}),

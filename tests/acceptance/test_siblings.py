@@ -54,6 +54,8 @@ async def test_the_lower_bound_stops_a_related_item(rig: Rig, take_sku: TakeSku)
     await cannot_be_bought(rig, second)
     assert {"sku": first, "case": str(case["number"])} == sister["reason"]["sibling"]
     assert 2 == sister["reason"]["bound"]
+    theirs = await rig.read(f"/v1/cases/{sister['id']}", "vera")
+    assert sister["reason"]["sibling"] == theirs["reason"]["sibling"]
     await mails_arrived(rig, sister)
     said = [" ".join(body_of(one).split()) for one in rig.mailbox.messages[before:]]
     assert any(f"in {first}, a related item" in one for one in said)

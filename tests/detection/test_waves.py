@@ -107,12 +107,14 @@ def test_the_governor_says_whose_budget_is_spent() -> None:
     assert "per_source" == exhausted(replace(crowded, wave=("K-1",)), BUDGET, "quality")
     assert None is exhausted(crowded, BUDGET, "safety")
     said = [
-        spent_budget(name, charge, "toys", "acme", BUDGET)
+        spent_budget(name, charge, crowded, "toys", "acme", BUDGET)
         for name in ("vendor_skus", "per_vendor", "per_source", "per_category", "shop")
     ]
     assert [("vendor", "acme"), ("vendor", "acme"), ("source", "shop"), ("category", "toys"),
             ("shop", "")] == [(one.of, one.whose) for one in said]  # fmt: skip
     assert [(3, 30 * DAY), (20, DAY / 144)] == [(one.limit, one.window) for one in said[:2]]
+    large = replace(crowded, of_vendor=1_001)
+    assert 6 == spent_budget("vendor_skus", charge, large, "toys", "acme", BUDGET).limit
 
 
 def test_a_backtest_leaves_to_people_what_live_does() -> None:

@@ -351,7 +351,10 @@ class Evaluation:
         budget = self._casework.policy.budget
         spent = exhausted(slot.spent, budget, charge.lane)
         if spent is not None:
-            whose = spent_budget(spent, charge, look.master.category, look.master.vendor, budget)
+            master = look.master
+            whose = spent_budget(
+                spent, charge, slot.spent, master.category, master.vendor, budget
+            )
             await self._over_budget(look, rule, crossing, suspected, whose, slot, more)
             return
         if suspected is None:
