@@ -403,6 +403,7 @@ CREATE TABLE cases (
     hand_off         jsonb,                               -- offered to whom, until accepted
     decided_by       text[] NOT NULL DEFAULT '{}',        -- who closed it: others judge an appeal
     merged_into      uuid REFERENCES cases (id),
+    defect_found     boolean NOT NULL DEFAULT false,      -- by a remedy, or a delisting
     CHECK ((closed_at IS NOT NULL) =
            (state IN ('closed_reinstated', 'closed_false_alarm', 'delisted', 'merged', 'expired'))),
     CHECK (state <> 'awaiting_approval' OR approval_evidence IS NOT NULL)
@@ -958,15 +959,6 @@ BEGIN
 END
 $$;
 
--- Whether a defect was found in what a case is about: a remedy was proposed, a reinstated item has
--- been stopped again, or it was taken off sale for good. A false alarm on its way out is none.
-CREATE FUNCTION found_a_defect(state text, outcome text, remedy jsonb, recurrence integer)
-    RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp AS $$
-    SELECT coalesce(outcome, '') <> 'false_alarm'
-       AND state NOT IN ('suspected', 'merged', 'expired', 'closed_false_alarm')
-       AND (remedy IS NOT NULL OR recurrence > 0 OR coalesce(outcome, '') = 'delisted')
-$$;
-
 -- Stops that a machine key ordered, or in which somebody found a defect, are no part of a wave. How
 -- many SKUs the vendor has is counted where that may matter only; nothing, where no wave is asked for.
 CREATE FUNCTION take_slot(
@@ -984,9 +976,10 @@ BEGIN
         SELECT coalesce(array_agg(DISTINCT stopped.sku ORDER BY stopped.sku), '{}') INTO wave
           FROM automatic_freezes AS stopped
           JOIN cases ON cases.id = stopped.case_id
+          LEFT JOIN cases AS survivor ON survivor.id = cases.merged_into
          WHERE stopped.vendor = vendor_ AND stopped.at > wave_since_ AND stopped.lane = 'quality'
            AND stopped.credential IS NULL AND stopped.sku <> sku_
-           AND NOT found_a_defect(cases.state, cases.outcome, cases.remedy, cases.recurrence);
+           AND NOT (cases.defect_found OR coalesce(survivor.defect_found, false));
     END IF;
     IF cardinality(wave) > 0 THEN
         SELECT count(*) INTO of_vendor FROM skus WHERE skus.vendor = vendor_;
@@ -1039,8 +1032,6 @@ REVOKE ALL ON FUNCTION take_slot(timestamptz, text, text, text, text, text, time
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION take_slot(timestamptz, text, text, text, text, text, timestamptz)
    TO freezeguard_runtime;
-REVOKE ALL ON FUNCTION found_a_defect(text, text, jsonb, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION found_a_defect(text, text, jsonb, integer) TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION beginnings(text[], text[], integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION beginnings(text[], text[], integer) TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION impersonal(bytea) FROM PUBLIC;

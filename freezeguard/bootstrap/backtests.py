@@ -24,7 +24,7 @@ from freezeguard.detection.backtest.items import Item
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.errors import FreezeguardError, InvalidInput
 from freezeguard.domain.masking import mask
-from freezeguard.domain.rules import Rule, read_rule
+from freezeguard.domain.rules import Rule, read_rule, refuse_what_never_speaks
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity
 
@@ -276,4 +276,5 @@ def _rule(path: Path, body: Any) -> Rule:
         first = error.errors()[0]
         where = "/".join(str(one) for one in first["loc"])
         raise InvalidInput(f"{path.name}: {where}: {first['msg']}.") from None
-    return read_rule(sent.model_dump(mode="json", exclude_none=True), 1)
+    body = sent.model_dump(mode="json", exclude_none=True)
+    return refuse_what_never_speaks(read_rule(body, 1))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
+from freezeguard.detection.seats import Seats
 from freezeguard.domain.reasons import SignalKey
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Kind, Severity
@@ -104,59 +105,38 @@ class SlidingWindow:
 class DailyLimit(SlidingWindow):
     """A window of which no more than `per_day` signals, and customers, of one day (UTC) count.
 
-    A day with more customers than that is *full* and counts as so many; beside full days every
-    customer is counted who also complained on another day. So somebody who complains every day
-    lends no voice to the others of a full day, and one signal more never makes it fewer.
+    Each customer counts on one of their days: see `freezeguard.detection.seats`. One signal more
+    never makes either number smaller.
     """
 
     def __init__(self, length: timedelta, per_day: int) -> None:
         super().__init__(length)
         self._per_day = per_day
-        self._told: dict[int, dict[bytes, int]] = {}
         self._numbers: dict[int, int] = {}
-        self._counted = self._full = 0
-        self._elsewhere: dict[bytes, int] = {}
-        """On how many days that are not full each customer complained."""
+        self._told: dict[tuple[bytes, int], int] = {}
+        self._seats = Seats(per_day)
+        self._counted = 0
 
     def add(self, signal: Observed) -> None:
         super().add(signal)
         day, customer = signal.occurred_at.toordinal(), signal.customer or _ANONYMOUS
-        number, told = self._numbers.get(day, 0), self._told.setdefault(day, {})
+        number, told = self._numbers.get(day, 0), self._told.get((customer, day), 0)
         self._counted += number < self._per_day
-        self._numbers[day] = number + 1
-        told[customer] = told.get(customer, 0) + 1
-        if told[customer] == 1 and len(told) <= self._per_day:
-            self._count_elsewhere(customer, 1)
-        elif told[customer] == 1 and len(told) == self._per_day + 1:
-            self._full += 1
-            for one in told:
-                if one != customer:
-                    self._count_elsewhere(one, -1)
+        self._numbers[day], self._told[customer, day] = number + 1, told + 1
+        if not told:
+            self._seats.add(customer, day)
 
     def _forget(self, signal: Observed) -> None:
         super()._forget(signal)
         day, customer = signal.occurred_at.toordinal(), signal.customer or _ANONYMOUS
-        number, told = self._numbers[day] - 1, self._told[day]
+        number, told = self._numbers[day] - 1, self._told[customer, day] - 1
         self._counted -= number < self._per_day
-        self._numbers[day] = number
-        told[customer] -= 1
-        if not told[customer]:
-            del told[customer]
-            if len(told) < self._per_day:
-                self._count_elsewhere(customer, -1)
-            elif len(told) == self._per_day:
-                self._full -= 1
-                for one in told:
-                    self._count_elsewhere(one, 1)
+        self._numbers[day], self._told[customer, day] = number, told
         if not number:
-            del self._numbers[day], self._told[day]
-
-    def _count_elsewhere(self, customer: bytes, days: int) -> None:
-        left = self._elsewhere.get(customer, 0) + days
-        if left:
-            self._elsewhere[customer] = left
-        else:
-            del self._elsewhere[customer]
+            del self._numbers[day]
+        if not told:
+            del self._told[customer, day]
+            self._seats.remove(customer, day)
 
     @property
     def count(self) -> int:
@@ -164,7 +144,7 @@ class DailyLimit(SlidingWindow):
 
     @property
     def customers(self) -> int:
-        return min(super().customers, self._per_day * self._full + len(self._elsewhere))
+        return len(self._seats)
 
     def view(self) -> View:
         return replace(super().view(), customers=self.customers)

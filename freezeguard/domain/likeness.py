@@ -5,6 +5,7 @@ which says of what. Two signals that share one are alike in that. Texts are the 
 letters are: case, digits, punctuation and white space make no difference.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from string import digits, punctuation, whitespace
@@ -29,11 +30,10 @@ are alike because somebody chose them from a list."""
 
 _LEAST_LETTERS = 3 * LEAST_WORDS
 _READ = 2_000
-"""Characters of a text that are compared."""
-_NO_LETTERS = punctuation + digits + whitespace
-_NO_LETTERS_OF_MANY = dict.fromkeys(map(ord, _NO_LETTERS))
+"""Letters of a text that are compared."""
 _SMALL = bytes(range(256)).lower()
-_NO_ASCII_LETTERS = _NO_LETTERS.encode()
+_NO_ASCII_LETTERS = (punctuation + digits + whitespace).encode()
+_NO_LETTERS = re.compile(r"[\W\d_]+")
 
 
 def marks(
@@ -63,7 +63,7 @@ def mark_of_text(hashed: Hash, text: str) -> bytes | None:
     words = text.count(" ") + 1  # about
     if words < LEAST_WORDS or _is_a_list(text, words):
         return None
-    letters = _letters(text[:_READ])
+    letters = _letters(text[: 2 * _READ])
     return b"t" + hashed(b"text " + letters) if letters else None
 
 
@@ -85,9 +85,9 @@ def _letters(text: str) -> bytes:
     """Return what two texts are compared by; nothing where that is too little."""
     if text.isascii():
         found = text.encode().translate(_SMALL, _NO_ASCII_LETTERS)
-        return found if len(found) >= _LEAST_LETTERS else b""
-    letters = folded(text).translate(_NO_LETTERS_OF_MANY)
-    return letters.encode() if len(letters) >= _LEAST_LETTERS else b""
+        return found[:_READ] if len(found) >= _LEAST_LETTERS else b""
+    letters = _NO_LETTERS.sub("", folded(text))  # accents too, which stand by themselves there
+    return letters[:_READ].encode() if len(letters) >= _LEAST_LETTERS else b""
 
 
 def _is_a_list(text: str, words: int) -> bool:

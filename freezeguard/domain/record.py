@@ -34,7 +34,8 @@ class Case:
     `further_scopes` came with cases that were merged into this one. `narrowing` is the narrower
     scope on its way: its hold is in force, and not yet read back everywhere. `commitment` is the
     vendor's own date; `contest` what the vendor disputes; `decided_by` who closed the case, so
-    that others judge an appeal.
+    that others judge an appeal. `defect_found` says that the vendor has proposed a remedy, or that
+    it was taken off sale for good, and nobody has found since that nothing was wrong.
     """
 
     id: UUID
@@ -78,6 +79,7 @@ class Case:
     contest: Mapping[str, Any] | None = None
     appeal: Mapping[str, Any] | None = None
     hand_off: Mapping[str, Any] | None = None
+    defect_found: bool = False
     decided_by: tuple[str, ...] = ()
     merged_into: UUID | None = None
 

@@ -216,12 +216,19 @@ def _problems_of_days(rule: Rule) -> Iterable[InvalidInput]:
         )
 
 
-def _must_be_reachable(rule: Rule) -> Rule:
-    """Return a rule whose limit of a day lets its bound be reached. Raises InvalidInput else.
+def refuse_what_never_speaks(rule: Rule) -> Rule:
+    """Return a new rule whose limit of a day lets its bound be reached. Raises InvalidInput else.
 
-    A rule that is tried at several bounds may be out of reach at some of them.
+    Asked where rules come in: one that is stored, or tried at several bounds, is as it is.
     """
-    asked = rule.min_customers if rule.family is Family.RATE else rule.bound
+    for n, part in enumerate(rule.parts):
+        try:
+            refuse_what_never_speaks(part)
+        except InvalidInput as error:
+            raise InvalidInput(error.detail, pointer=f"/parts/{n}{error.pointer}") from None
+    asked = rule.bound
+    if rule.family is Family.RATE:
+        asked = max(rule.min_customers, ceil(rule.bound * rule.min_units))
     if rule.per_day is not None and rule.family in COUNTING | {Family.RATE}:
         days = ceil(rule.window / timedelta(days=1)) + 1  # a window begins and ends within days
         if asked > rule.per_day * days:
@@ -314,7 +321,7 @@ def read_rule(body: Mapping[str, Any], version: int) -> Rule:
     usual = DEFAULTS.get(family, PLAIN)
     parts = tuple(_read_part(one, n) for n, one in enumerate(body.get("parts") or ()))
     *shorter, window = _read_windows(body, usual, parts)
-    return _must_be_reachable(Rule(
+    return Rule(
         id=body["id"],
         version=version,
         family=family,
@@ -334,7 +341,7 @@ def read_rule(body: Mapping[str, Any], version: int) -> Rule:
         confidence=body.get("confidence"),
         per_day=body.get("per_day"),
         parts=parts,
-    ))
+    )
 
 
 def _read_windows(

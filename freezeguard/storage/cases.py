@@ -30,7 +30,7 @@ _PLAIN = (
     "approval_evidence", "release_tries", "probation", "known_evidence", "contact_cost",
 )  # fmt: skip
 _LATER = (
-    "narrowing", "authority_order", "commitment", "contest", "appeal", "hand_off",
+    "narrowing", "authority_order", "commitment", "contest", "appeal", "hand_off", "defect_found",
 )  # fmt: skip
 """Fields that have the same name and type in the case and in its row, in the queries' order."""
 _COLUMNS = (

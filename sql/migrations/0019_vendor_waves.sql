@@ -1,20 +1,15 @@
 -- migrate:up transaction:false
 -- Many SKUs of one vendor at once: what of a vendor was stopped lately, asked with the budgets. The
--- version before this one goes on asking the function of five arguments.
+-- version before this one goes on asking the function of five arguments, and writes no case in which
+-- a defect was found: to a wave, and for related items, those are cases like any other.
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS automatic_freezes_by_vendor ON automatic_freezes (vendor, at)
     WHERE vendor IS NOT NULL;
 
--- Whether a defect was found in what a case is about: a remedy was proposed, a reinstated item has
--- been stopped again, or it was taken off sale for good. A false alarm on its way out is none.
-CREATE OR REPLACE FUNCTION found_a_defect(state text, outcome text, remedy jsonb, recurrence integer)
-    RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp AS $$
-    SELECT coalesce(outcome, '') <> 'false_alarm'
-       AND state NOT IN ('suspected', 'merged', 'expired', 'closed_false_alarm')
-       AND (remedy IS NOT NULL OR recurrence > 0 OR coalesce(outcome, '') = 'delisted')
-$$;
-REVOKE ALL ON FUNCTION found_a_defect(text, text, jsonb, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION found_a_defect(text, text, jsonb, integer) TO freezeguard_runtime;
+ALTER TABLE cases ADD COLUMN IF NOT EXISTS defect_found boolean NOT NULL DEFAULT false;
+UPDATE cases SET defect_found = true
+ WHERE NOT defect_found AND (remedy IS NOT NULL OR outcome = 'delisted')
+   AND outcome IS DISTINCT FROM 'false_alarm';
 
 -- Stops that a machine key ordered, or in which somebody found a defect, are no part of a wave. How
 -- many SKUs the vendor has is counted where that may matter only; nothing, where no wave is asked for.
@@ -33,9 +28,10 @@ BEGIN
         SELECT coalesce(array_agg(DISTINCT stopped.sku ORDER BY stopped.sku), '{}') INTO wave
           FROM automatic_freezes AS stopped
           JOIN cases ON cases.id = stopped.case_id
+          LEFT JOIN cases AS survivor ON survivor.id = cases.merged_into
          WHERE stopped.vendor = vendor_ AND stopped.at > wave_since_ AND stopped.lane = 'quality'
            AND stopped.credential IS NULL AND stopped.sku <> sku_
-           AND NOT found_a_defect(cases.state, cases.outcome, cases.remedy, cases.recurrence);
+           AND NOT (cases.defect_found OR coalesce(survivor.defect_found, false));
     END IF;
     IF cardinality(wave) > 0 THEN
         SELECT count(*) INTO of_vendor FROM skus WHERE skus.vendor = vendor_;

@@ -16,7 +16,7 @@ UPDATE cases
        approval_requested_by = $32, approval_evidence = $33, release_tries = $34, probation = $35,
        known_evidence = $36, contact_cost = $37, further_scopes = $38, narrowing = $39,
        authority_order = $40, commitment = $41, contest = $42, appeal = $43, hand_off = $44,
-       decided_by = $45, merged_into = $46
+       defect_found = $45, decided_by = $46, merged_into = $47
  WHERE id = $1;
 
 -- name: get_case
@@ -102,7 +102,7 @@ SELECT DISTINCT ON (case_id) case_id, at
 SELECT sku, number
   FROM cases
  WHERE vendor = $1 AND sku <> $2 AND opened_at > $4
-   AND found_a_defect(state, outcome, remedy, recurrence)
+   AND defect_found
    AND (closed_at IS NULL OR closed_at > $6)
    AND (category = $3 OR remedy -> 'affected_lots' ?| $5::text[])
  ORDER BY opened_at DESC

@@ -10,7 +10,7 @@ WITH opened AS (
         remedy, remedy_author, remedy_rounds, verification, approval_requested_at,
         approval_requested_by, approval_evidence, release_tries, probation, known_evidence,
         contact_cost, further_scopes, narrowing, authority_order, commitment, contest, appeal,
-        hand_off, decided_by, merged_into)
+        hand_off, defect_found, decided_by, merged_into)
     OVERRIDING SYSTEM VALUE
     SELECT id, number, sku, seller, channel, country, lot, state, lane, version,
            evidence_revision, recurrence, degraded, vendor, vendor_status, category, owner,
@@ -18,7 +18,7 @@ WITH opened AS (
            rule_version, diagnosis, remedy, remedy_author, remedy_rounds, verification,
            approval_requested_at, approval_requested_by, approval_evidence, release_tries,
            probation, known_evidence, contact_cost, further_scopes, narrowing, authority_order,
-           commitment, contest, appeal, hand_off, decided_by, merged_into
+           commitment, contest, appeal, hand_off, defect_found, decided_by, merged_into
       FROM jsonb_populate_recordset(NULL::cases, $2::jsonb)
 ), ordered AS (  -- with a lease the caller works on the object at once
     INSERT INTO catalogue_objects AS known (sku, catalogue, remote_id, wanted, wanted_revision,

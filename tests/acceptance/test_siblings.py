@@ -118,7 +118,7 @@ async def test_items_without_a_category_are_not_all_related(rig: Rig, take_sku: 
 
 async def test_a_false_alarm_that_is_being_released_is_no_defect(rig: Rig, take_sku: TakeSku):
     """The catalogue refuses to sell again: what was found is still that nothing was wrong."""
-    first, second = [await of(rig, take_sku(), "acme", "bowls") for _ in range(2)]
+    first, second, third = [await of(rig, take_sku(), "acme", "bowls") for _ in range(3)]
     await rig.complain(first, 5)
     case = await rig.in_state(first, "frozen")
     await rig.shop.faults(skus=[first], refuse=422, operations=["restore"])
@@ -128,6 +128,10 @@ async def test_a_false_alarm_that_is_being_released_is_no_defect(rig: Rig, take_
     await rig.complain(second, 2)
 
     await rig.in_state(second, "suspected")
+    await rig.complain(first, 6)  # it is stopped again before it sold: nobody has found more
+    await rig.in_state(first, "frozen")
+    await rig.complain(third, 2)
+    await rig.in_state(third, "suspected")
     await rig.shop.no_faults()
 
 

@@ -196,3 +196,16 @@ def test_what_a_trusted_source_says_of_safety_makes_no_wave() -> None:
     assert (3, 6) == tuple(
         len(backtest(some, [rule], end=END)[0].freezes) for some in (loads, trusted)
     )
+    for some in (loads, trusted):
+        tuned = tune(rule, some, budget=1_000, end=END)
+        [result] = backtest(some, [tuned.rule], end=END)
+        assert tuned.rate == pytest.approx(result.wrong_per_1000)
+
+
+def test_a_curve_counts_from_a_day_on_as_a_backtest_does() -> None:
+    """What crossed a low bound before that day may cross a higher one after it."""
+    items = [item("K-1", *(n / 2 for n in range(40)))]
+    since = START + 3 * DAY
+    for one in trade_off(THREE, items, end=END, priors={}, alerts={}, since=since):
+        [result] = backtest(items, [replace(THREE, bound=one.bound)], end=END, since=since)
+        assert one.wrong_per_1000 == pytest.approx(result.wrong_per_1000), one.bound

@@ -1,9 +1,13 @@
 """Windows: which signals and units lie inside, to the microsecond."""
 
 from datetime import UTC, datetime, timedelta
+from time import process_time
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from freezeguard.detection.evaluation import Evidence, crossings
 from freezeguard.detection.windows import (
@@ -106,9 +110,19 @@ HOURS = st.lists(
 )  # fmt: skip
 
 
+def most_that_sit(days: dict[int, list[Observed]], per_day: int) -> int:
+    """Return the greatest matching of customers to seats, by a solver of its own."""
+    who = sorted({one.customer or b"" for told in days.values() for one in told})
+    seats = [day for day in days for _ in range(per_day)]
+    fits = [[any((one.customer or b"") == each for one in days[day]) for day in seats]
+            for each in who]  # fmt: skip
+    graph = csr_matrix(np.array(fits, dtype=int).reshape(len(who), len(seats)))
+    return int((maximum_bipartite_matching(graph, perm_type="column") >= 0).sum())
+
+
 @given(HOURS, st.sampled_from([12, 24, 60, 500]), st.integers(1, 4))
 def test_a_limited_window_is_what_it_says(stream, hours, per_day):
-    """Signals and customers are as many as the days allow, day for day, whatever has left."""
+    """Signals are as many as the days allow, and customers as can sit, whatever has left."""
     length = timedelta(hours=hours)
     window, plain = DailyLimit(length, per_day), SlidingWindow(length)
     for one in in_order(stream):
@@ -117,11 +131,8 @@ def test_a_limited_window_is_what_it_says(stream, hours, per_day):
         days: dict[int, list[Observed]] = {}
         for each in plain.view().signals:
             days.setdefault(each.occurred_at.toordinal(), []).append(each)
-        who = [{each.customer or b"" for each in told} for told in days.values()]
         assert window.count == sum(min(per_day, len(told)) for told in days.values())
-        full = [told for told in who if len(told) > per_day]
-        others = set[bytes]().union(*(told for told in who if len(told) <= per_day))
-        assert window.customers == min(plain.customers, per_day * len(full) + len(others))
+        assert window.customers == most_that_sit(days, per_day)
         assert window.is_limited is (window.count < plain.count)
         assert (plain.view().signals, window.customers) == (
             window.view().signals, window.view().customers
@@ -172,8 +183,27 @@ def test_who_complains_every_day_lends_no_voice_to_a_full_day():
         window.add(signal(n, f"a{n}", customer=b"%d" % n))
     for day in range(1, 7):
         window.add(signal(day * 86_400, f"b{day}", customer=b"eve"))
-
     assert 3 == window.customers
+
+    window = DailyLimit(timedelta(days=30), 1)
+    for day in range(5):
+        for who in (b"ann", b"ben"):
+            window.add(signal(day * 86_400, f"{day}{who!r}", customer=who))
+    for n in range(20):
+        window.add(signal(5 * 86_400 + n, f"c{n}", customer=b"%d" % n))
+    assert 3 == window.customers
+
+
+def test_a_crowd_without_seats_costs_nothing():
+    """Ten thousand customers of one day, and as many that leave, in a moment."""
+    window = DailyLimit(timedelta(days=2), 2)
+    begun = process_time()
+    for n in range(10_000):
+        window.add(signal(n / 10, f"a{n}", customer=b"%d" % n))
+    window.add(signal(3 * 86_400, "last", customer=b"last"))
+
+    assert 1 == window.customers
+    assert process_time() - begun < 2
 
 
 @given(STREAMS, st.randoms(use_true_random=False))

@@ -36,6 +36,11 @@ def test_an_accent_is_the_same_however_it_is_written() -> None:
     spellings = {normalize(form, one) for form in ("NFC", "NFD") for one in (text, text.upper())}
     assert len({frozenset(marks_of(one)) for one in spellings}) == 1
     assert marks_of(text)
+    long = {frozenset(marks_of(normalize(form, text * 40))) for form in ("NFC", "NFD")}
+    assert len(long) == 1
+    plain = "It's the pot - the one with the lid, which doesn't close - that broke on day one."
+    typeset = plain.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}").replace("-", "\N{EN DASH}")
+    assert marks_of(plain) == marks_of(typeset) != set()
 
 
 def test_a_text_of_ones_own_shares_none() -> None:

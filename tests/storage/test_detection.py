@@ -182,9 +182,10 @@ async def test_the_ledger_knows_what_of_a_vendor_was_stopped(database: PostgresD
     since = ago(days=30)
 
     async def stopped(
-        sku: str, at: datetime = NOW, key: str | None = None, vendor: str = "acme", **more: Any
+        sku: str, at: datetime = NOW, key: str | None = None, vendor: str = "acme",
+        lot: str | None = None, **more: Any,
     ) -> None:
-        made = await open_case(database, sku, vendor=vendor, **more)
+        made = await open_case(database, sku, vendor=vendor, scope=Scope(sku, lot=lot), **more)
         await database.run(lambda tx: tx.detection.spend(made, at, "shop", key))
 
     known = [Sku(f"sku-{n}", None, "acme") for n in range(7)]
@@ -193,11 +194,15 @@ async def test_the_ledger_knows_what_of_a_vendor_was_stopped(database: PostgresD
     await stopped("pot", state=State.CLOSED_FALSE_ALARM, closed_at=NOW)
     await stopped("pot", ago(days=29))
     await stopped("old", ago(days=31))
-    await stopped("fixed", state=State.CLOSED_REINSTATED, closed_at=NOW, remedy={"cause": "x"})
-    await stopped("admitted", state=State.REMEDY_PROPOSED, remedy={"cause": "x"})
+    await stopped("fixed", state=State.CLOSED_REINSTATED, closed_at=NOW, defect_found=True)
+    await stopped("admitted", state=State.REMEDY_PROPOSED, defect_found=True)
     await stopped("hurt", lane="safety")
     await stopped("asked", key=str(uuid4()))
     await stopped("elsewhere", vendor="other")
+    survivor = await open_case(database, "joined", state=State.DIAGNOSING, defect_found=True)
+    await stopped(
+        "joined", lot="L-7", state=State.MERGED, closed_at=NOW, merged_into=survivor.id
+    )
 
     async def wave(sku: str, vendor: str | None, lane: str = "quality") -> tuple[Any, int]:
         of = Sku(sku, None, vendor)

@@ -37,7 +37,7 @@ from freezeguard.domain.errors import InvalidInput, NotFound
 from freezeguard.domain.people import Actor, actor_name
 from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.rulechanges import APPROVERS, PROPOSERS
-from freezeguard.domain.rules import read_rule
+from freezeguard.domain.rules import read_rule, refuse_what_never_speaks
 from freezeguard.domain.shadowing import Sighting
 from freezeguard.ports.rows import HeldBack, Proposal, Suppression
 from freezeguard.ports.storage import Transaction
@@ -116,7 +116,7 @@ class Rules:
         sent = call.body
         body = {**sent.rule.model_dump(mode="json", exclude_none=True), "id": "preview"}
         try:
-            rule = read_rule({**body, "mode": "shadow"}, 1)
+            rule = refuse_what_never_speaks(read_rule({**body, "mode": "shadow"}, 1))
         except InvalidInput as error:
             raise InvalidInput(error.detail, pointer=f"/rule{error.pointer}") from None
         found = await self._context.preview.look(

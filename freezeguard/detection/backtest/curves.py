@@ -66,6 +66,7 @@ def trade_off(
         )
         wrong = 1000 * result.wrong / years if years else 0.0
         points.append(Point(bound, wrong, len(result.leads)))
-        frozen = {one.sku for one in result.freezes + result.left_to_people}
-        left = [one for one in left if one.sku in frozen]
+        if since is None:  # else one before it may be in the place of one that counts
+            frozen = {one.sku for one in result.freezes + result.left_to_people}
+            left = [one for one in left if one.sku in frozen]
     return points

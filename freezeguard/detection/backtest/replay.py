@@ -171,13 +171,19 @@ def _leave_waves(
         result.freezes = [one for one in result.freezes if stop(one) not in left]
 
 
+def charged_lane(item: Item, crossing: Crossing) -> str:
+    """Return the lane whose budget a freeze spends."""
+    if crossing.lane == "quality":
+        return crossing.lane
+    keys = set(crossing.reason.counted)
+    return charge_for(crossing.lane, [one for one in item.signals if one.key in keys]).lane
+
+
 def _frozen(
     item: Item, crossing: Crossing, alert: datetime | None, stopped: timedelta, horizon: timedelta
 ) -> WouldHaveFrozen:
-    at, sentence, lane = crossing.crossed_at, crossing.reason.sentence, crossing.lane
-    if lane != "quality":  # whose budget it spends is asked of what it counts
-        keys = set(crossing.reason.counted)
-        lane = charge_for(lane, [one for one in item.signals if one.key in keys]).lane
+    at, sentence = crossing.crossed_at, crossing.reason.sentence
+    lane = charged_lane(item, crossing)
     if alert is None:
         return WouldHaveFrozen(item.sku, at, crossing.rule_id, sentence, is_wrong=True, lane=lane)
     until = min(alert, at + stopped)

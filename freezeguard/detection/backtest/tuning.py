@@ -17,6 +17,7 @@ from freezeguard.detection.backtest.replay import (
     STANDARD,
     STOPPED,
     PriorsByCategory,
+    charged_lane,
     freezes,
     highest,
     priors_of,
@@ -79,7 +80,14 @@ class _Past:
 
     def stops(self, rule: Rule, item: Item) -> tuple[Stop, ...]:
         found = freezes(rule, item, priors_of(item, self.priors), self.stopped)
-        return tuple(Stop(one.crossed_at, item.sku, item.vendor) for one in found)
+        # what does not spend the vendor's budget is as if nobody knew the vendor
+        return tuple(
+            Stop(
+                one.crossed_at, item.sku,
+                item.vendor if charged_lane(item, one) == "quality" else None,
+            )
+            for one in found
+        )
 
     def kept(self, stops: Iterable[Stop]) -> list[Stop]:
         """Return the stops that count: not those that a wave leaves to people, nor too early."""
@@ -90,9 +98,10 @@ class _Past:
             if one not in left and (self.since is None or one.at > self.since)
         ]
 
-    def group(self, item: Item) -> str:
+    def group(self, rule: Rule, item: Item) -> str:
         """Return what has at least one freeze that counts if an item of it is frozen."""
-        return item.sku if item.vendor is None or not self.budget.vendor_skus else item.vendor
+        waves = self.budget.vendor_skus > 0 and rule.lane == "quality"
+        return item.vendor if waves and item.vendor is not None else item.sku
 
     def highest(self, rule: Rule, item: Item, worth_it: float) -> float:
         return highest(rule, item, priors_of(item, self.priors), worth_it)
@@ -173,7 +182,7 @@ def _candidates(
         value = past.highest(rule, item, floor)
         if value >= floor:
             found.append(_Candidate(item, fold, value))
-            group = past.group(item)
+            group = past.group(rule, item)
             if value < inf and group not in known[fold]:
                 known[fold].add(group)
                 floors[fold] = max(lowest, _least_of_highest(tops[fold], value, enough))
@@ -241,7 +250,7 @@ class _Search:
         highest: dict[str, float] = {}
         for one in candidates:
             if one.highest < inf:
-                group = self._past.group(one.item)
+                group = self._past.group(self._rule, one.item)
                 highest[group] = max(one.highest, highest.get(group, 0.0))
         values = sorted(highest.values(), reverse=True)
         return values[int(allowed)] if int(allowed) < len(values) else 0.0

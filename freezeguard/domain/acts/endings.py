@@ -94,6 +94,7 @@ def _declare_false_alarm(move: Move) -> Outcome:
         released.append(JudgeSources(were_right=False))
     changes = {
         "outcome": "false_alarm",
+        "defect_found": False,
         "reinstated_at": move.now,
         "release_tries": 0,
         "narrowing": None,
@@ -163,7 +164,8 @@ def _delist(move: Move) -> Outcome:
     until = (move.now + move.facts.policy.appeal_window).isoformat()
     told = {"why": _all_reasons(move), "appeal_until": until}
     changes = {
-        "outcome": "delisted", "decided_by": _voters(move), "narrowing": None,
+        "outcome": "delisted", "defect_found": True, "decided_by": _voters(move),
+        "narrowing": None,
         "appeal": {"until": until, "decided_at": move.now.isoformat()}, **no_approval(),
     }
     effects = [
@@ -203,7 +205,8 @@ def _reopen(move: Move) -> Outcome:
     why = {"why": move.arguments["reason"]}
     appeal = {**(move.case.appeal or {}), "answered_at": move.now.isoformat(),
               "answered_by": move.person, "answer": "reopened", **why}
-    return stopped(move, {"appeal": appeal, "decided_by": ()})
+    # what is to be looked at again has not been found out
+    return stopped(move, {"appeal": appeal, "decided_by": (), "defect_found": False})
 
 
 def _uphold(move: Move) -> Outcome:

@@ -23,7 +23,9 @@ def _propose_remedy(move: Move) -> Outcome:
     """The owner judges it; from the third round on another manager does."""
     judge: Reader = "owner" if move.case.remedy_rounds < 2 else "approvers"
     effects: list[Effect] = [Notify("remedy_proposed", judge)]
-    changes = {"remedy": move.arguments["remedy"], "remedy_author": move.person}
+    changes = {
+        "remedy": move.arguments["remedy"], "remedy_author": move.person, "defect_found": True,
+    }
     if isinstance(move.actor, Person) and not move.actor.is_staff:
         effects.append(MarkVendorNotices("answered"))
         changes["vendor_status"] = "answered"

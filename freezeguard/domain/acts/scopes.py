@@ -130,6 +130,7 @@ def _absorb(move: Move) -> Outcome:
         "further_scopes": (*case.further_scopes, *added),
         "lane": stricter_lane(case.lane, other.lane),
         "recurrence": max(case.recurrence, other.recurrence),
+        "defect_found": case.defect_found or other.defect_found,
         "evidence_revision": case.evidence_revision + 1,
         "narrowing": None,  # nobody has agreed to release what comes in now
         "noted": {"recurrence": other.recurrence},

@@ -14,7 +14,7 @@ from freezeguard.domain.rulechanges import (
     concerns_safety,
     loosenings,
 )
-from freezeguard.domain.rules import Rule, read_rule
+from freezeguard.domain.rules import Rule, read_rule, refuse_what_never_speaks
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.rows import Json, Proposal
 from freezeguard.ports.storage import Database, Transaction
@@ -49,7 +49,7 @@ class RuleReview:
 
         Raises NotAllowed, and InvalidInput for a rule whose values don't fit together.
         """
-        new = read_rule(body, 1)
+        new = refuse_what_never_speaks(read_rule(body, 1))
         now = self._now()
 
         async def work(tx: Transaction) -> Json | Proposal:
