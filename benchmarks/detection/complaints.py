@@ -31,6 +31,7 @@ RULES = {
     "risen": {"family": "likelihood"},
     "predictive": {"family": "predictive"},
     "posterior": {"family": "posterior"},
+    "posterior-calm": {"family": "posterior", "per_day": 1},
     "posterior-30": {"family": "posterior", "window": "30d", "factor": 3},
     "count-7": {"family": "count", "window": "7d"},
     "count-30": {"family": "count", "window": "30d"},
@@ -39,10 +40,12 @@ RULES = {
 BOUNDS: dict[int, dict[str, float]] = {
     10: {
         "risen": 2_490, "predictive": 439_000, "posterior": 177, "posterior-30": 13.6,
+        "posterior-calm": 75.4,
         "count-7": 5, "count-30": 8, "count-90": 11,
     },
     1: {
         "risen": 9.2e8, "predictive": 4.46e10, "posterior": 1.1e8, "posterior-30": 10_300,
+        "posterior-calm": 553_000,
         "count-7": 14, "count-30": 24, "count-90": 34,
     },
 }
