@@ -29,8 +29,9 @@ FIVE = {
 }
 PLENTY = {
     "per_source": 10**6, "per_category": 10**6, "per_vendor": 10**6, "shop": 10**6,
-    "vendor_skus": 0,
 }
+OF_ONE_VENDOR = 3
+"""So many SKUs: all of them may be frozen, and each freeze asks what became of the others."""
 
 
 @dataclass
@@ -53,8 +54,13 @@ async def _populate(service: Service, skus: Sequence[str]) -> dict[str, str]:
         await service.access.add_person(tx, person, "bench")
         await tx.people.set_default_owner("ann")
         contact = {"channel": "mail", "address": "quality@acme.example"}
-        await tx.master.put_vendor(Vendor("acme", "Acme", (contact,)), now)
-        await tx.master.put_skus([Sku(sku, f"Item {sku}", "acme", "kitchen") for sku in skus], now)
+        vendors = [f"acme-{n // OF_ONE_VENDOR}" for n in range(len(skus))]
+        for vendor in dict.fromkeys(vendors):
+            await tx.master.put_vendor(Vendor(vendor, vendor.title(), (contact,)), now)
+        await tx.master.put_skus([
+            Sku(sku, f"Item {sku}", vendor, "kitchen")
+            for sku, vendor in zip(skus, vendors, strict=True)
+        ], now)  # fmt: skip
         await tx.detection.put_rule(FIVE, "bench", now)
         issue = service.access.issue_key
         source = await issue(tx, "source", [Right.SOURCE], "helpdesk", 0, "bench")
