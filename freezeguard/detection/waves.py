@@ -1,7 +1,7 @@
 """Many items of one vendor that cross a bound together: a load, or one cause; seldom many defects.
 
-On the real complaints half of the wrong freezes at a strict bound came in such waves. The first
-items of a wave are stopped as any other; further ones are for a person to look at, together.
+The first items of a wave are stopped as any other; further ones are for a person to look at,
+together.
 """
 
 from collections import Counter, deque

@@ -1,7 +1,6 @@
 """Windows: which signals and units lie inside, to the microsecond."""
 
 from datetime import UTC, datetime, timedelta
-from time import process_time
 
 import numpy as np
 from hypothesis import given
@@ -10,6 +9,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from freezeguard.detection.evaluation import Evidence, crossings
+from freezeguard.detection.seats import Seats
 from freezeguard.detection.windows import (
     DailyLimit,
     Exposure,
@@ -195,15 +195,17 @@ def test_who_complains_every_day_lends_no_voice_to_a_full_day():
 
 
 def test_a_crowd_without_seats_costs_nothing():
-    """Ten thousand customers of one day, and as many that leave, in a moment."""
-    window = DailyLimit(timedelta(days=2), 2)
-    begun = process_time()
-    for n in range(10_000):
-        window.add(signal(n / 10, f"a{n}", customer=b"%d" % n))
-    window.add(signal(3 * 86_400, "last", customer=b"last"))
+    """Whoever finds no seat looks at those who have one, and at nobody else of the crowd."""
+    seats, looks = Seats(2), []
+    find, seats._find_seat = seats._find_seat, lambda *asked: looks.append(asked) or find(*asked)
+    for n in range(5_000):
+        seats.add(b"%d" % n, day=1)
+    assert 2 == len(seats)
+    for n in range(5_000):
+        seats.remove(b"%d" % n, day=1)
 
-    assert 1 == window.customers
-    assert process_time() - begun < 2
+    assert 0 == len(seats)
+    assert len(looks) < 5 * 5_000
 
 
 @given(STREAMS, st.randoms(use_true_random=False))
