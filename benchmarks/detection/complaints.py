@@ -30,6 +30,7 @@ END = datetime(2017, 6, 30, tzinfo=UTC)
 RULES = {
     "risen": {"family": "likelihood"},
     "predictive": {"family": "predictive"},
+    "predictive-30": {"family": "predictive", "window": "30d", "per_day": 100},
     "posterior": {"family": "posterior"},
     "posterior-calm": {"family": "posterior", "per_day": 1},
     "posterior-30": {"family": "posterior", "window": "30d", "factor": 3},
@@ -39,12 +40,14 @@ RULES = {
 }
 BOUNDS: dict[int, dict[str, float]] = {
     10: {
-        "risen": 2_490, "predictive": 439_000, "posterior": 177, "posterior-30": 13.6,
+        "risen": 2_490, "predictive": 439_000, "predictive-30": 189_000, "posterior": 177,
+        "posterior-30": 13.6,
         "posterior-calm": 75.4,
         "count-7": 5, "count-30": 8, "count-90": 11,
     },
     1: {
-        "risen": 9.2e8, "predictive": 4.46e10, "posterior": 1.1e8, "posterior-30": 10_300,
+        "risen": 9.2e8, "predictive": 4.46e10, "predictive-30": 2.7e15, "posterior": 1.1e8,
+        "posterior-30": 10_300,
         "posterior-calm": 553_000,
         "count-7": 14, "count-30": 24, "count-90": 34,
     },

@@ -14,8 +14,9 @@ from freezeguard.detection.daybook import Background, Prior, Priors
 from freezeguard.detection.evaluation import Evidence, Spares, by_days, crossings, samples
 from freezeguard.detection.exposure import UnitsByDay
 from freezeguard.detection.families import reach, track
-from freezeguard.detection.statistics.likelihood import LARGEST_ODDS, cautious_rate
+from freezeguard.detection.statistics.likelihood import cautious_rate
 from freezeguard.detection.statistics.maxsprt import log_ratio, maxsprt_critical_value
+from freezeguard.detection.statistics.predictive import RAREST
 from freezeguard.detection.watch import Watch
 from freezeguard.detection.windows import Exposure, Observed, Shipment
 from freezeguard.domain.rules import Rule, read_rule
@@ -117,7 +118,7 @@ def test_predictive_is_the_rarest_window(past):
         mean = shape / among * units * length
         chance = float(nbinom.sf(number - 1, both, both / (both + mean)))
         if number > mean:
-            expected = max(expected, min(LARGEST_ODDS, 1 / max(chance, 1e-300)))
+            expected = max(expected, min(RAREST, 1 / max(chance, 1e-300)))
 
     value = seen(rule("predictive", bound=1.001), stream, background)[-1]
     assert value == pytest.approx(expected, rel=1e-6) or value == 0 < expected < 2

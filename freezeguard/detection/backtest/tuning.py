@@ -24,6 +24,7 @@ from freezeguard.detection.backtest.replay import (
 )
 from freezeguard.detection.backtest.results import poisson_interval
 from freezeguard.detection.statistics.likelihood import LARGEST_ODDS
+from freezeguard.detection.statistics.predictive import RAREST
 from freezeguard.detection.waves import Stop, beyond
 from freezeguard.domain.policy import Budget
 from freezeguard.domain.rules import Family, Rule
@@ -33,7 +34,7 @@ _STEPS = 40
 RANGES: Mapping[Family, tuple[float, float]] = {
     Family.RATE: (1e-4, 1.0),
     Family.LIKELIHOOD: (10.0, LARGEST_ODDS),
-    Family.PREDICTIVE: (10.0, LARGEST_ODDS),
+    Family.PREDICTIVE: (10.0, RAREST),
     Family.POSTERIOR: (1.1, LARGEST_ODDS),
     Family.LAUNCH: (2.0, LARGEST_ODDS),
     Family.CUSUM: (0.5, 1e6),

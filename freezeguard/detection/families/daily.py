@@ -185,6 +185,6 @@ class DailyTracker(ABC):
         return max(1.0, exposure.load(first, last))
 
 
-def once_in(chance: float) -> float:
-    """Return in how many something of this chance happens once, as far as it matters."""
-    return 1 / chance if chance * LARGEST_ODDS > 1 else LARGEST_ODDS
+def once_in(chance: float, most: float = LARGEST_ODDS) -> float:
+    """Return in how many something of this chance happens once: `most` where it is more."""
+    return 1 / chance if chance * most > 1 else most

@@ -22,7 +22,7 @@ from freezeguard.detection.families.daily import DailyTracker, Seen, once_in
 from freezeguard.detection.families.likelihood import DISPERSION
 from freezeguard.detection.statistics.gamma import gamma_posterior_odds
 from freezeguard.detection.statistics.likelihood import LARGEST_ODDS
-from freezeguard.detection.statistics.predictive import predictive_chance, predictive_tail
+from freezeguard.detection.statistics.predictive import RAREST, predictive_chance, predictive_tail
 from freezeguard.domain.rules import Family, Rule
 
 
@@ -98,7 +98,7 @@ def _predictive(complaints: int, exposure: float, moods: float, usual: Usual) ->
     # all the tail is more likely than where it begins
     if predictive_chance(of_both, rate, complaints, exposure) * usual.worth_it > 1:
         return 0.0
-    return once_in(predictive_tail(of_both, rate, complaints, exposure))
+    return once_in(predictive_tail(of_both, rate, complaints, exposure), RAREST)
 
 
 def _posterior(complaints: int, exposure: float, moods: float, usual: Usual) -> float:

@@ -9,6 +9,9 @@ P(N >= n) = I_p(n, shape) with p = exposure / (rate + exposure). Its continued f
 from itertools import count
 from math import exp, lgamma, log1p
 
+RAREST = 1e30
+"""Once in how many is told apart: tails are exact that far, and bounds on streams without units
+shipped, where loads of complaints decide them, lie beyond a thousand million million."""
 _SMALL = 1e-300
 _ENOUGH = 2.0**-52
 

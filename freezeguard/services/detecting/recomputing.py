@@ -9,12 +9,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import starmap, zip_longest
 from typing import Any
 from uuid import UUID
 
 from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
 from freezeguard.detection.families import learns
+from freezeguard.detection.statistics.likelihood import LARGEST_ODDS
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import System
 from freezeguard.domain.policy import Policy
@@ -214,11 +216,25 @@ def _differences(
 ) -> tuple[str, ...]:
     if recomputed is None:
         return ("the complaint that crossed the bound does not cross it now",)
+    recomputed = _as_far_as_was_said(dict(stored), recomputed)
     return tuple(
         f"{name}: stored {stored.get(name)!r}, recomputed {recomputed.get(name)!r}"
         for name in sorted({*stored, *recomputed})
         if stored.get(name) != recomputed.get(name)
     )
+
+
+def _as_far_as_was_said(stored: Any, recomputed: Any) -> Any:
+    """Return what comes out, cut where the stored figures were: `predictive` goes further now."""
+    if isinstance(stored, dict) and isinstance(recomputed, dict):
+        return {
+            name: _as_far_as_was_said(stored.get(name), value)
+            for name, value in recomputed.items()
+        }
+    if isinstance(stored, list) and isinstance(recomputed, list):
+        return list(starmap(_as_far_as_was_said, zip_longest(stored, recomputed)))
+    is_cut = stored == LARGEST_ODDS and isinstance(recomputed, float)
+    return min(recomputed, LARGEST_ODDS) if is_cut else recomputed
 
 
 async def _from_all(
