@@ -58,6 +58,14 @@ async def test_beyond_the_budget_people_decide(rig: Rig, take_sku: TakeSku):
     alerts = await until(alerted, "somebody is paged")
     assert ["owen@shop.example", "root@shop.example"] == sorted(str(one["To"]) for one in alerts)
     assert all(skus[2] in body_of(one) for one in alerts)
+    await rig.complain(skus[2], 3)
+
+
+    async def evaluated():
+        pending = await sql(rig, "SELECT FROM pending_evaluations WHERE sku = $1", skus[2])
+        return not pending
+
+    await until(evaluated, "further complaints are looked at")
     outcomes = await sql(
         rig, "SELECT sku, outcome FROM crossings WHERE sku = ANY ($1) ORDER BY sku", skus
     )

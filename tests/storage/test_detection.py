@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 
 from freezeguard.detection.governor import Charge, Spent
+from freezeguard.detection.waves import SHARE, is_wave
 from freezeguard.domain.errors import InvalidInput
+from freezeguard.domain.policy import Budget
 from freezeguard.domain.reasons import Crossing, Reason, SignalKey
 from freezeguard.domain.rules import Rule, read_rule
 from freezeguard.domain.scope import Scope
@@ -217,6 +219,22 @@ async def test_the_ledger_knows_what_of_a_vendor_was_stopped(database: PostgresD
     slot = await database.run(lambda tx: tx.holds.take_slot(
         Sku("new", None, "acme"), Charge("quality", "shop"), NOW, None, None, 0))  # fmt: skip
     assert ((), 0) == (slot.spent.wave, slot.spent.of_vendor)
+
+
+async def test_items_of_a_vendor_are_counted_as_far_as_it_matters(
+    database: PostgresDatabase,
+) -> None:
+    """One other item was stopped: whether the vendor has 201 or more makes no difference."""
+    known = [Sku(f"sku-{n}", None, "acme") for n in range(3 * SHARE)]
+    await database.run(lambda tx: tx.master.put_skus(known, NOW))
+    made = await open_case(database, "mug", vendor="acme", scope=Scope("mug"))
+    await database.run(lambda tx: tx.detection.spend(made, NOW, "shop", None))
+    of = Sku("new", None, "acme")
+
+    slot = await database.run(lambda tx: tx.holds.take_slot(
+        of, Charge("quality", "shop"), NOW, ago(days=30), None, 0))  # fmt: skip
+    assert (("mug",), SHARE + 1) == (slot.spent.wave, slot.spent.of_vendor)
+    assert not is_wave(1, slot.spent.of_vendor, Budget(vendor_skus=1))
 
 
 async def test_somebody_is_alerted_once_in_a_while(database: PostgresDatabase) -> None:

@@ -462,7 +462,8 @@ class Evaluation:
                 look, rule, crossing, "budget", slot,
                 more={**(more or {}), **_held_back_by(budget, slot.spent.wave)},
             )
-        else:
+        elif suspected.reason.get("budget") != budget.name:
+            # What opened the case says it already; each further complaint is attached all the same.
             await self._note(look, crossing, "budget", suspected)
         name = f"budget:{budget.name}:{budget.whose}"
         if await look.tx.detection.alert_once(name, look.now, budget.window):
