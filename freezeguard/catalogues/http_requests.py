@@ -1,10 +1,8 @@
 """The requests of a catalogue of the kind `http`, with headers and secrets filled in."""
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from freezeguard.catalogues.configuration import CatalogueConfigurationError, reveal
 from freezeguard.catalogues.http_settings import (
     Headers,
     HttpSettings,
@@ -12,6 +10,7 @@ from freezeguard.catalogues.http_settings import (
     RequestTable,
     request_tables,
 )
+from freezeguard.catalogues.tables import Secrets
 from freezeguard.catalogues.templates import Values
 from freezeguard.catalogues.wire import Call
 
@@ -38,16 +37,10 @@ class HttpRequest:
 
 
 class HttpRequests:
-    """All requests of one catalogue. Raises `CatalogueConfigurationError`.
-
-    `secrets` are the texts that must not appear in any message.
-    """
+    """All requests of one catalogue. Raises `CatalogueConfigurationError`."""
 
     def __init__(self, name: str, settings: HttpSettings, environment: Mapping[str, str]) -> None:
-        self._name = name
-        self._environment = environment
-        self._problems: list[tuple[str, str]] = []
-        self.secrets: list[str] = []
+        self._secrets = Secrets(name, environment)
         usual = self._reveal("headers", settings.headers)
         self.made: dict[str, HttpRequest] = {}
         for operation, table in request_tables(settings):
@@ -60,35 +53,17 @@ class HttpRequests:
             base_url = table.base_url or settings.base_url
             self.made[operation] = HttpRequest(operation, table, base_url, headers)
         self.warm = Call("warm", "HEAD", settings.base_url + settings.warm_path.text, usual)
-        self.trust = self._trust(settings)
-        if self._problems:
-            raise CatalogueConfigurationError(self._problems)
+        self.trust = self._secrets.trust(settings.ca_file)
+        self._secrets.check()
+
+    @property
+    def secrets(self) -> list[str]:
+        """Return the texts that must not appear in any message."""
+        return self._secrets.texts
 
     def _reveal(self, key: str, headers: Headers) -> dict[str, str]:
-        revealed: dict[str, str] = {}
-        for header, value in headers.items():
-            try:
-                text, secrets = reveal(value.get_secret_value(), self._environment)
-            except ValueError as error:
-                self._problem(f"{key}.{header}", str(error))
-                continue
-            if not text.isprintable():
-                self._problem(f"{key}.{header}", "has a control character")
-            self.secrets += [*secrets, text, *(word for word in text.split() if len(word) > 7)]
-            revealed[header] = text
-        return revealed
-
-    def _trust(self, settings: HttpSettings) -> ssl.SSLContext | None:
-        if settings.ca_file is None:
-            return None
-        try:
-            return ssl.create_default_context(cafile=settings.ca_file)
-        except OSError as error:
-            self._problem("ca_file", f"can't be used: {type(error).__name__}")
-            return None
-
-    def _problem(self, key: str, text: str) -> None:
-        self._problems.append((f"catalogues.{self._name}.{key}", text))
+        found = {name: self._secrets.reveal(f"{key}.{name}", headers[name]) for name in headers}
+        return {name: text for name, text in found.items() if text}
 
 
 def _merged(*headers: Mapping[str, str]) -> dict[str, str]:

@@ -6,38 +6,25 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     InstanceOf,
     SecretStr,
-    ValidationError,
 )
 
-from freezeguard.catalogues.configuration import CatalogueConfigurationError, problems_of
+from freezeguard.catalogues.configuration import CatalogueConfigurationError
+from freezeguard.catalogues.tables import BaseUrl, Narrowing, Table, read_table
 from freezeguard.catalogues.templates import BodyTemplate, PathTemplate
 from freezeguard.domain.jsonpath import Conditions, JsonPath
 from freezeguard.ports.catalogues import Level
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 WriteMethod = Literal["POST", "PUT", "PATCH", "DELETE"]
-Narrowing = Literal["seller", "channel", "country", "lot"]
 
 T = TypeVar("T")
-
-
-def _base_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address begins with http:// or https:// and names a host")
-    if parts.query or parts.fragment or parts.username or parts.password:
-        raise ValueError("an address has no query, fragment, user or password; use headers")
-    return text.rstrip("/")
 
 
 def _single(path: JsonPath) -> JsonPath:
@@ -61,7 +48,6 @@ def _parsed(parse: Callable[[object], T]) -> BeforeValidator:
     return BeforeValidator(parse)
 
 
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Many = Annotated[InstanceOf[JsonPath], _parsed(JsonPath.parse)]
 One = Annotated[InstanceOf[JsonPath], AfterValidator(_single), _parsed(JsonPath.parse)]
 OnePlus = Annotated[list[One], BeforeValidator(_as_list), Field(min_length=1, max_length=10)]
@@ -70,20 +56,17 @@ When = Annotated[InstanceOf[Conditions], _parsed(Conditions.parse)]
 PathOf = Annotated[InstanceOf[PathTemplate], _parsed(PathTemplate.parse)]
 BodyOf = Annotated[InstanceOf[BodyTemplate], _parsed(BodyTemplate.parse)]
 Headers = dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], SecretStr]
+Means = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Absent = frozenset[Annotated[int, Field(ge=400, le=499)]]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class RequestTable(_Table):
+class RequestTable(Table):
     """How one request is made. `headers` and `base_url` here win over those of the catalogue."""
 
     method: Method = "GET"
     path: PathOf
     body: BodyOf | None = None
-    headers: Headers = {}
+    headers: Headers = Field({})
     base_url: BaseUrl | None = None
 
     @property
@@ -107,7 +90,7 @@ class LookupTable(RequestTable):
     objects: Many
     id: OnePlus
     sku: One | None = None
-    fields: FieldPaths = {}
+    fields: FieldPaths = Field({})
     takes_along: Many | None = None
     absent: Absent = frozenset({404, 410})
 
@@ -143,27 +126,27 @@ class ReadBackTable(RequestTable):
     id: OnePlus
     sellable: When
     open_carts: When | None = None
-    fields: FieldPaths = {}
+    fields: FieldPaths = Field({})
     detail: One | None = None
     absent: Absent = frozenset({404, 410})
 
 
-class FallbackTable(_Table):
+class FallbackTable(Table):
     """Another way to stop a sale, and how to undo it. `fields` is what the stop writes."""
 
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = Field({})
     stop: WriteTable
     lift: WriteTable
 
 
-class HttpSettings(_Table):
+class HttpSettings(Table):
     """`[catalogues.<name>]` with `kind = "http"`."""
 
     kind: Literal["http"]
     base_url: BaseUrl
-    headers: Headers = {}
+    headers: Headers = Field({})
     level: Level = "hard"
-    scope: dict[Narrowing, str] = {}
+    scope: dict[Narrowing, str] = Field({})
     narrowest: tuple[Narrowing, ...] = ()
     proven: Literal["run", "stand-in", "recipe"] = "recipe"
     connections: Annotated[int, Field(ge=1, le=1000)] = 16
@@ -173,15 +156,12 @@ class HttpSettings(_Table):
     stop: StopTable
     read_back: ReadBackTable
     restore: WriteTable
-    fallbacks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], FallbackTable] = {}
+    fallbacks: dict[Means, FallbackTable] = Field({})
 
 
 def http_settings(name: str, table: Mapping[str, Any]) -> HttpSettings:
     """Check a table. Raises `CatalogueConfigurationError` with every problem found."""
-    try:
-        settings = HttpSettings.model_validate(dict(table))
-    except ValidationError as error:
-        raise CatalogueConfigurationError(problems_of(name, error)) from None
+    settings = read_table(name, HttpSettings, table)
     problems = [(f"catalogues.{name}.{key}", text) for key, text in _cross_check(settings)]
     if problems:
         raise CatalogueConfigurationError(problems)

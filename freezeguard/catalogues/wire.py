@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import aiohttp
@@ -70,13 +70,15 @@ class Call:
 class Answer:
     """A status and a body of at most `MOST_BYTES`; `whole` is False where there was more.
 
-    `encoding` is a `Content-Encoding` that nobody asked for, empty as a rule.
+    `encoding` is a `Content-Encoding` that nobody asked for, empty as a rule. Names of `headers`
+    are in small letters.
     """
 
     status: int
     body: bytes
     whole: bool
     encoding: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Wire:
@@ -181,7 +183,10 @@ class Wire:
             self._last_used = asyncio.get_running_loop().time()
             if 200 <= response.status < 300 or response.status in absent:
                 encoding = response.headers.get("Content-Encoding", "identity")
-                return Answer(response.status, body, whole, encoding.replace("identity", ""))
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(
+                    response.status, body, whole, encoding.replace("identity", ""), headers
+                )
             raise self._refusal(call, response, body)
 
     def _refusal(self, call: Call, response: aiohttp.ClientResponse, body: bytes) -> CatalogueError:
