@@ -5,6 +5,7 @@ import email.utils
 import re
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ request that meets the closing is lost."""
 WARM_SECONDS = 3.0
 """`warm` does nothing where a call has ended less than this ago."""
 
+MOST_TOKENS = 20
 MOST_BYTES = 1 << 20
 """Longest answer that is read."""
 
@@ -100,6 +102,7 @@ class Wire:
         self._name = name
         self._connections = connections
         self._secrets = tuple(secret for secret in secrets if secret)
+        self._tokens: deque[str] = deque(maxlen=MOST_TOKENS)
         self._tls = tls
         self._now = now
         self._session: aiohttp.ClientSession | None = None
@@ -145,6 +148,10 @@ class Wire:
         if asyncio.get_running_loop().time() - self._last_used < WARM_SECONDS:
             return
         await self.send(call, deadline=deadline, absent=frozenset(range(200, 600)))
+
+    def hide(self, secret: str) -> None:
+        """Blot this out as well: a token that came with a session; the oldest are forgotten."""
+        self._tokens.append(secret)
 
     async def close(self) -> None:
         """Close every connection; a later call opens new ones."""
@@ -209,7 +216,7 @@ class Wire:
         return CatalogueError(text, recoverable=recoverable, retry_after=retry_after)
 
     def _blot(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret in (*self._secrets, *self._tokens):
             text = text.replace(secret, "***")
         return text
 

@@ -4,9 +4,9 @@ A connector only says whether an error is recoverable. Deadline, retry, breaker 
 belong to `freezeguard.services.enforcing.enforcement`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Level = Literal["hide", "hard"]
 """`hide`: no new carts. `hard`: carts that are already open are held back too."""
@@ -70,7 +70,9 @@ class Traits:
     other scope field is enforced on the next wider scope. `fallbacks` are names of further ways
     to stop a sale, in the order in which to try them. `level` is the one to use where nothing
     else is asked for. `scope` is what the catalogue sells to (such as country DE): a hold that
-    does not overlap it is not its business.
+    does not overlap it is not its business. `finest` is the least that a stop takes. `holds_carts`
+    says whether a hard stop keeps carts that are open already from being paid, None where nobody
+    has tried.
     """
 
     levels: tuple[Level, ...]
@@ -79,6 +81,36 @@ class Traits:
     proven: Literal["run", "stand-in", "recipe"] = "recipe"
     level: Level = "hard"
     scope: Mapping[str, str] = field(default_factory=dict)
+    finest: Literal["variant", "product"] = "variant"
+    holds_carts: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of an attempt to buy: whether the shop took it, and what it said."""
+
+    sold: bool
+    detail: str = ""
+
+
+@runtime_checkable
+class Shopfront(Protocol):
+    """A connector that can try to buy as a customer would, and leaves nothing behind."""
+
+    async def try_to_buy(self, sku: str, remote_id: str, *, deadline: float) -> Attempt:
+        """Put one into a cart of our own. Raises `CatalogueError` where the shop can't be asked."""
+        ...
+
+
+@runtime_checkable
+class Watchful(Protocol):
+    """A connector that can look over many stopped objects with one cheap request."""
+
+    async def look_over(
+        self, remote_ids: Sequence[str], *, deadline: float
+    ) -> frozenset[str]:
+        """Return those that are no longer as a stop left them. Raises `CatalogueError`."""
+        ...
 
 
 class Catalogue(Protocol):

@@ -1,0 +1,349 @@
+"""The kind `vendure`: Vendure's Admin API and Shop API (GraphQL). Run against Vendure 3.7.
+
+`enabled: false` alone stops no cart that holds the variant already: it goes to payment and is
+paid. A hard stop also asks for more stock than there can be, which no stock figure is touched for,
+and sends orders that stand at payment back to their cart.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, NoReturn
+
+from pydantic import SecretStr
+
+from freezeguard.catalogues.connector import MOST_OBJECTS, Connector
+from freezeguard.catalogues.graphql import GraphQlError, data_of
+from freezeguard.catalogues.tables import BaseUrl, ConnectorTable, Secrets, read_table
+from freezeguard.ports.catalogues import Attempt, CatalogueError, Found, Level, Observation, Traits
+
+HIDE: Mapping[str, Any] = {"enabled": False}
+HARD: Mapping[str, Any] = {
+    "enabled": False,
+    "trackInventory": "TRUE",
+    "useGlobalOutOfStockThreshold": False,
+    "outOfStockThreshold": 2_000_000_000,
+}
+PAGE = 100
+"""Objects and orders that are asked for at once: Vendure refuses more than 100 by default."""
+MOST_ORDERS = 5_000
+BEFORE = timedelta(minutes=1)
+"""An order may have begun to pay a moment before the stop, and be noted a moment after it."""
+
+_FIELDS = " ".join(HARD)
+LOGIN = """mutation($user: String!, $password: String!) {
+  login(username: $user, password: $password) {
+    __typename ... on ErrorResult { errorCode message } } }"""
+LOOK_UP = f"""query($sku: String!) {{
+  productVariants(options: {{filter: {{sku: {{eq: $sku}}}}, take: {PAGE}}}) {{
+    totalItems items {{ id sku {_FIELDS} }} }} }}"""
+STOP = """mutation($input: UpdateProductVariantInput!) {
+  updateProductVariants(input: [$input]) { id } }"""
+READ = f"""query($id: ID!) {{
+  productVariant(id: $id) {{ id updatedAt {_FIELDS} product {{ id enabled }} }} }}"""
+AT_PAYMENT = """query($filter: OrderFilterParameter!, $skip: Int!) {
+  orders(options: {filter: $filter, sort: {id: ASC}, skip: $skip, take: 100}) {
+    totalItems items { id lines { quantity productVariant { id } } } } }"""
+SEND_BACK = """mutation($id: ID!) { transitionOrderToState(id: $id, state: "AddingItems") {
+  __typename ... on ErrorResult { errorCode message } } }"""
+OFFERED = "query($id: ID!) { product(id: $id) { variants { id stockLevel } } }"
+ADD = """mutation($id: ID!) { addItemToOrder(productVariantId: $id, quantity: 1) {
+  __typename ... on Order { id } ... on ErrorResult { errorCode message } } }"""
+TAKE_OUT = "mutation { removeAllOrderLines { __typename } }"
+LOOK_OVER = f"""query($ids: [String!]!) {{
+  productVariants(options: {{filter: {{id: {{in: $ids}}}}, take: {PAGE}}}) {{
+    items {{ id {_FIELDS} }} }} }}"""
+
+
+class VendureTable(ConnectorTable):
+    """`[catalogues.<name>]` with `kind = "vendure"`.
+
+    With a user and a password we log in and stay logged in; a key is hashed by Vendure on every
+    request, which takes twenty times as long. `channel_token` names a channel other than the
+    default one. `sweep_orders` needs the permissions ReadOrder and UpdateOrder.
+    """
+
+    kind: Literal["vendure"]
+    admin_path: str = "/admin-api"
+    shop_path: str = "/shop-api"
+    shop_url: BaseUrl | None = None
+    user: SecretStr | None = None
+    password: SecretStr | None = None
+    api_key: SecretStr | None = None
+    channel_token: SecretStr | None = None
+    sweep_orders: bool = True
+
+
+def open_vendure(name: str, table: Mapping[str, Any]) -> "Vendure":
+    """Build a catalogue of `[catalogues.<name>]`. Raises `CatalogueConfigurationError`."""
+    return Vendure(name, read_table(name, VendureTable, table), os.environ)
+
+
+class Vendure(Connector):
+    """See `freezeguard.ports.catalogues.Catalogue`; also a `Shopfront` and `Watchful`."""
+
+    def __init__(
+        self, name: str, table: VendureTable, environment: Mapping[str, str]
+    ) -> None:
+        secrets = Secrets(name, environment)
+        self._user = secrets.reveal("user", table.user)
+        self._password = secrets.reveal("password", table.password)
+        key = secrets.reveal("api_key", table.api_key)
+        channel = secrets.reveal("channel_token", table.channel_token)
+        if not key and not (self._user and self._password):
+            secrets.problem("user", "`user` and `password` are needed, or `api_key`")
+        traits = Traits(
+            levels=("hide", "hard"), proven="run", level=table.level,
+            scope=dict(table.scope.items()), holds_carts=True,
+        )
+        super().__init__(name, table, secrets, traits)
+        self._admin = table.base_url + table.admin_path
+        self._shop = (table.shop_url or table.base_url) + table.shop_path
+        self._sweeps = table.sweep_orders
+        self._usual = {"vendure-token": channel} if channel else {}
+        self._pass = {"vendure-api-key": key} if key else {}
+        self._logs_in = not key
+        self._login = asyncio.Lock()
+
+    # ------------------------------------------------------------------------- the four calls
+
+    async def lookup(self, sku: str, *, deadline: float) -> tuple[Found, ...]:
+        data = await self._ask("lookup", LOOK_UP, {"sku": sku}, deadline)
+        with self.reading("lookup"):
+            listed = data["productVariants"]
+            if listed["totalItems"] > MOST_OBJECTS:
+                raise ValueError(f"{listed['totalItems']} variants for one SKU")
+            return tuple(
+                Found(str(one["id"]), {key: one[key] for key in HARD})
+                for one in listed["items"] if one["sku"] == sku
+            )
+
+    async def stop(
+        self, sku: str, remote_id: str, level: Level, *, revision: int, deadline: float
+    ) -> Mapping[str, Any]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline
+        fields = HIDE if level == "hide" else HARD
+        await self._write("stop", remote_id, fields, revision, deadline)
+        if level == "hard" and self._sweeps:
+            await self._send_back(remote_id, None, until)
+        return dict(fields)
+
+    async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline
+        data = await self._ask("read_back", READ, {"id": remote_id}, deadline)
+        with self.reading("read_back"):
+            variant = data["productVariant"]
+            if variant is None:
+                return Observation(sellable=False, side="admin", detail="not offered")
+            fields = {key: variant[key] for key in HARD}
+            since = datetime.fromisoformat(variant["updatedAt"])
+        offered = await self._is_offered(remote_id, str(variant["product"]["id"]), until)
+        if offered is not None:
+            return Observation(sellable=True, side="buyer", fields=fields, detail=offered)
+        attempt = await self._add_to_cart(remote_id, until)
+        carts = await self._carts_may_pay(remote_id, fields, since, until)
+        return Observation(
+            sellable=attempt.sold, side="buyer", fields=fields, detail=attempt.detail,
+            open_carts=carts,
+        )
+
+    async def restore(
+        self, sku: str, remote_id: str, fields: Mapping[str, Any], *,
+        revision: int, deadline: float,
+    ) -> None:
+        self.known_only(fields, tuple(HARD))
+        if fields:
+            await self._write("restore", remote_id, fields, revision, deadline)
+
+    # --------------------------------------------------------------------------------- further
+
+    async def try_to_buy(self, sku: str, remote_id: str, *, deadline: float) -> Attempt:
+        return await self._add_to_cart(
+            remote_id, asyncio.get_running_loop().time() + deadline
+        )
+
+    async def look_over(self, remote_ids: Sequence[str], *, deadline: float) -> frozenset[str]:
+        loop = asyncio.get_running_loop()
+        until, astray = loop.time() + deadline, set[str]()
+        for start in range(0, len(remote_ids), PAGE):
+            ids = list(remote_ids[start:start + PAGE])
+            data = await self._ask("look_over", LOOK_OVER, {"ids": ids}, until - loop.time())
+            with self.reading("look_over"):
+                found = data["productVariants"]["items"]
+                astray |= {str(one["id"]) for one in found if one["enabled"]}
+        return frozenset(astray)
+
+    # ---------------------------------------------------------------------------------- writing
+
+    async def _write(
+        self, operation: str, remote_id: str, fields: Mapping[str, Any], revision: int,
+        deadline: float,
+    ) -> None:
+        sent = {"input": {"id": remote_id, **fields}}
+        headers = {"Freezeguard-Revision": str(revision)}
+        data = await self._ask(operation, STOP, sent, deadline, headers, urgent=True)
+        with self.reading(operation):
+            [written] = data["updateProductVariants"]
+            if str(written["id"]) != remote_id:
+                raise ValueError(f"wrote {written['id']} instead")
+
+    async def _send_back(self, remote_id: str, since: datetime | None, until: float) -> None:
+        """Send orders at payment that hold a variant back to their cart: they can't be paid so."""
+        loop = asyncio.get_running_loop()
+        for order in [one async for one in self._at_payment(remote_id, since, until)]:
+            data = await self._ask(
+                "sweep", SEND_BACK, {"id": order}, until - loop.time(), urgent=True
+            )
+            with self.reading("sweep"):
+                done = data["transitionOrderToState"]
+            if done is None or done["__typename"] == "Order":
+                continue
+            if done.get("errorCode") != "ORDER_STATE_TRANSITION_ERROR":  # paid by now, as a rule
+                self.refuse("sweep", f"order {order}: {done.get('message')}")
+
+    async def _at_payment(
+        self, remote_id: str, since: datetime | None, until: float
+    ) -> AsyncIterator[str]:
+        """Yield the orders that stand at payment and hold a variant; those changed `since` only."""
+        loop, skip = asyncio.get_running_loop(), 0
+        wanted: dict[str, Any] = {"state": {"eq": "ArrangingPayment"}}
+        if since is not None:
+            wanted["updatedAt"] = {"after": since.isoformat()}
+        while True:
+            sent = {"filter": wanted, "skip": skip}
+            data = await self._ask("sweep", AT_PAYMENT, sent, until - loop.time(), urgent=True)
+            with self.reading("sweep"):
+                listed = data["orders"]
+                found = [
+                    str(one["id"]) for one in listed["items"]
+                    if any(str(line["productVariant"]["id"]) == remote_id and line["quantity"] > 0
+                           for line in one["lines"])
+                ]
+                total = int(listed["totalItems"])
+            for one in found:
+                yield one
+            skip += PAGE
+            if skip >= total:
+                return
+            if skip >= MOST_ORDERS:
+                self.refuse("sweep", f"{total} orders stand at payment; too many to look through")
+
+    # ---------------------------------------------------------------------------------- reading
+
+    async def _carts_may_pay(
+        self, remote_id: str, fields: Mapping[str, Any], since: datetime, until: float
+    ) -> bool | None:
+        """Say whether an open cart can still be paid; None where nobody may look at orders.
+
+        With the fields of a hard stop no cart reaches payment any more. What had reached it before
+        was sent back with the stop, but for what was on its way at that moment.
+        """
+        if any(fields[key] != HARD[key] for key in HARD):
+            return True
+        if not self._sweeps:
+            return None
+        async for _ in self._at_payment(remote_id, since - BEFORE, until):
+            return True
+        return False
+
+    async def _is_offered(self, remote_id: str, product: str, until: float) -> str | None:
+        """Say how the shop shows a variant, None where it shows none that could be bought."""
+        data = await self._browse("read_back", OFFERED, {"id": product}, until)
+        with self.reading("read_back"):
+            shown = (data["product"] or {"variants": []})["variants"]
+            levels = [one["stockLevel"] for one in shown if str(one["id"]) == remote_id]
+        return next((level for level in levels if level != "OUT_OF_STOCK"), None)
+
+    async def _add_to_cart(self, remote_id: str, until: float) -> Attempt:
+        """Put one into a cart that nobody else has; a refusal leaves nothing behind."""
+        loop = asyncio.get_running_loop()
+        answer = await self.call(
+            "buy", "POST", self._shop, body={"query": ADD, "variables": {"id": remote_id}},
+            headers=self._usual, deadline=until - loop.time(),
+        )
+        try:
+            data = data_of(self, "buy", answer)
+        except GraphQlError as error:
+            return Attempt(sold=False, detail=error.message)
+        with self.reading("buy"):
+            added = data["addItemToOrder"]
+            if added["__typename"] != "Order":
+                return Attempt(sold=False, detail=str(added.get("message") or added["__typename"]))
+        token = answer.headers.get("vendure-auth-token", "")
+        await self._browse("buy", TAKE_OUT, {}, until, {"Authorization": f"Bearer {token}"})
+        return Attempt(sold=True, detail="it went into a cart")
+
+    # ---------------------------------------------------------------------------------- calling
+
+    async def _browse(
+        self, operation: str, query: str, variables: Mapping[str, Any], until: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """Ask the shop, as a customer."""
+        answer = await self.call(
+            operation, "POST", self._shop, body={"query": query, "variables": variables},
+            headers={**self._usual, **(headers or {})},
+            deadline=until - asyncio.get_running_loop().time(),
+        )
+        try:
+            return data_of(self, operation, answer)
+        except GraphQlError as error:
+            self._refuse(operation, error)
+
+    async def _ask(
+        self, operation: str, query: str, variables: Mapping[str, Any], deadline: float,
+        headers: Mapping[str, str] | None = None, *, urgent: bool = False,
+    ) -> Mapping[str, Any]:
+        """Ask the Admin API; where the session has ended, log in and ask once more."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline
+        body = {"query": query, "variables": variables}
+        for is_last in (False, True):
+            used = await self._enter(until)
+            answer = await self.call(
+                operation, "POST", self._admin, body=body, deadline=until - loop.time(),
+                headers={**self._usual, **used, **(headers or {})}, urgent=urgent,
+            )
+            try:
+                return data_of(self, operation, answer)
+            except GraphQlError as error:
+                if error.code != "FORBIDDEN" or is_last or not self._logs_in:
+                    self._refuse(operation, error)
+            if self._pass == used:
+                self._pass = {}
+        raise AssertionError("unreachable")
+
+    async def _enter(self, until: float) -> Mapping[str, str]:
+        """Return what lets us in; of several that want to log in, one does."""
+        if self._pass or not self._logs_in:
+            return self._pass
+        loop = asyncio.get_running_loop()
+        async with self._login:
+            if not self._pass:
+                self._pass = await self._new_session(until - loop.time())
+            return self._pass
+
+    async def _new_session(self, deadline: float) -> dict[str, str]:
+        sent = {"user": self._user, "password": self._password}
+        answer = await self.call(
+            "login", "POST", self._admin, body={"query": LOGIN, "variables": sent},
+            headers=self._usual, deadline=deadline, urgent=True,
+        )
+        try:
+            data = data_of(self, "login", answer)
+        except GraphQlError as error:
+            self._refuse("login", error)
+        with self.reading("login"):
+            if data["login"]["__typename"] != "CurrentUser":
+                raise ValueError(str(data["login"].get("message")))
+            token = answer.headers["vendure-auth-token"]
+        self.hide(token)
+        return {"Authorization": f"Bearer {token}"}
+
+    def _refuse(self, operation: str, error: GraphQlError) -> NoReturn:
+        """Say whether it may be mended by trying again: what the server itself could not do may."""
+        text = f"catalogue {self.name}: {operation}: {error}"
+        raise CatalogueError(text, recoverable=error.code == "INTERNAL_SERVER_ERROR") from None
