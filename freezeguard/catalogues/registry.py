@@ -21,6 +21,7 @@ Raises `CatalogueConfigurationError`."""
 
 BUILT_IN: Mapping[str, str] = {
     "http": "freezeguard.catalogues.http:open_http_catalogue",
+    "medusa": "freezeguard.catalogues.medusa:open_medusa",
     "vendure": "freezeguard.catalogues.vendure:open_vendure",
 }
 
