@@ -1,7 +1,7 @@
 # freezeguard. Needs Python >= 3.11 with venv, and make; everything else comes along.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-detection soak soak-cases soak-flood serve docs clean installed installed-dev
+.PHONY: help demo test lint bench bench-detection soak soak-cases soak-flood test-real serve docs clean installed installed-dev
 .NOTPARALLEL:
 SHELL := /bin/sh
 
@@ -32,6 +32,7 @@ help:  ## Show this menu
 	@echo 'make demo    the main job end to end, then a running service to look at'
 	@echo '             (make demo ARGS="--once --json" ends by itself, with one JSON object)'
 	@echo 'make test    everything that must pass: lint, types, layers, tests'
+	@echo 'make test-real   stop and reinstate sales in a real Vendure and a real Medusa; needs npm'
 	@echo 'make lint    ruff, mypy and the layers alone'
 	@echo 'make serve   run the service here; ARGS="--json" and others are passed on'
 	@echo 'make bench   measure speed against floors, both in one run'
@@ -50,7 +51,7 @@ serve: installed
 
 test: installed-dev
 	@begun=$$(date +%s); \
-	$(LINT) && $(PYTEST) -q -n 2 -m 'not long' $(ARGS); code=$$?; \
+	$(LINT) && $(PYTEST) -q -n 2 -m 'not long and not real' $(ARGS); code=$$?; \
 	echo "test: $$(( $$(date +%s) - begun )) s" >&2; exit $$code
 
 lint: installed-dev
@@ -63,6 +64,9 @@ bench-detection: installed-dev
 	@$(BIN)/python -m benchmarks.detection.simulated_shop $(ARGS)
 	@$(BIN)/python -m benchmarks.detection.complaints
 	@$(BIN)/python -m benchmarks.detection.concentration
+
+test-real: installed-dev
+	@$(PYTEST) -q -s -m real tests/real $(ARGS)
 
 soak: installed-dev
 	@$(PYTEST) -q -m long -s $(ARGS)

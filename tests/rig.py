@@ -128,7 +128,7 @@ class Rig:
     """
 
     url: str
-    shop: ShopClient
+    shop: ShopClient | None
     mailbox: Mailbox
     secrets: dict[str, str]
     session: aiohttp.ClientSession
@@ -237,13 +237,20 @@ def fast_settings(
     sells: Mapping[str, str] | None = None, **overrides: Any,
 ) -> dict[str, Any]:
     """Return settings under which nothing waits long; `sells` is the scope of the catalogue."""
+    table = {**sample_configuration(shop.url, shop.admin_token), "scope": sells or {}}
+    return hasty_settings(dsns, place, {"shop": table}, mail_port, **overrides)
+
+
+def hasty_settings(
+    dsns: OwnerAndRuntimeDsns, place: Path, catalogues: Mapping[str, Any], mail_port: int,
+    **overrides: Any,
+) -> dict[str, Any]:
+    """Return the same for any catalogues."""
     settings: dict[str, Any] = {
         "database_url": dsns.runtime,
         "data_dir": place,
         "port": 0,
-        "catalogues": {
-            "shop": {**sample_configuration(shop.url, shop.admin_token), "scope": sells or {}},
-        },
+        "catalogues": catalogues,
         "mail": {"host": "127.0.0.1", "port": mail_port, "digest_after": 1000},
         "workers": {"poll": 0.2, "sweep": 0.2, "timers": 0.1},
         "pace": {"first_retry": 0.05, "longest_retry": 0.5, "verify_every": 0.3,
@@ -313,6 +320,33 @@ async def shop_with_service(
         )
         rig.secrets = await populate(service, rules)
         await _furnish(rig, skus, register=register)
+        yield rig
+
+
+@asynccontextmanager
+async def service_for(
+    dsns: OwnerAndRuntimeDsns,
+    place: Path,
+    catalogues: Mapping[str, Any],
+    *,
+    rules: tuple[dict[str, Any], ...] = (FIVE_CUSTOMERS,),
+    **overrides: Any,
+) -> AsyncIterator[Rig]:
+    """Run a mail server and one replica in front of catalogues that run already.
+
+    The rig has no sample shop; vendors are registered, SKUs are not.
+    """
+    async with AsyncExitStack() as stack:
+        mailbox = Mailbox()
+        port = mailbox.start()
+        stack.callback(mailbox.stop)
+        settings = Settings(**hasty_settings(dsns, place, catalogues, port, **overrides))
+        service = await stack.enter_async_context(open_service(settings))
+        await stack.enter_async_context(service.serving())
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        rig = Rig(service.url, None, mailbox, {}, session, service, urls=[service.url], dsns=dsns)
+        rig.secrets = await populate(service, rules)
+        await _furnish(rig, (), register=False)
         yield rig
 
 
