@@ -32,6 +32,7 @@ from freezeguard.bootstrap.surroundings import (
     request_ids,
     utc_now,
 )
+from freezeguard.catalogues.naming import names_in
 from freezeguard.catalogues.registry import open_catalogues
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
@@ -75,6 +76,7 @@ from freezeguard.services.enforcing.enforcement import Enforcement
 from freezeguard.services.enforcing.heldset import HeldSet
 from freezeguard.services.enforcing.pace import Pace
 from freezeguard.services.enforcing.reconciliation import Reconciliation
+from freezeguard.services.enforcing.watching import DriftWatch
 from freezeguard.services.masterdata.access import Access, hash_customer, hash_mark, hash_spelling
 from freezeguard.services.masterdata.knownskus import KnownSkus
 from freezeguard.services.records.auditchain import Anchoring, AuditReading, Chaining
@@ -134,6 +136,7 @@ class Service:
     aftercare: Aftercare
     sweeper: Sweeper
     wanted_sweep: WantedSweep
+    drift_watch: DriftWatch
     feeds: Feeds
     trust: Trust
     ending: SuppressionNews
@@ -208,6 +211,9 @@ class Service:
         for name in self.directory.outlets:
             step(f"read ahead {name}", partial(self.read_ahead.catch_up, name), poll=every.poll * 5)
             step(f"catalogue {name}", partial(self._work_due, name), TOPIC_OBJECTS, poll=0.25)
+        for name in self.drift_watch.catalogues:
+            step(f"look over {name}", _idle(partial(self.drift_watch.look_over, name)),
+                 poll=self.settings.pace.look_over_every)
 
     async def _work_due(self, name: str) -> int:
         return await self.enforcement.work_due(name)
@@ -388,6 +394,7 @@ def _outlets(settings: Settings, catalogues: Mapping[str, Catalogue]) -> list[Ou
             level=settings.catalogues[name].get("level", "hard"),
             sells=settings.catalogues[name].get("scope", {}),
             image_max_age=settings.image_max_age,
+            called=names_in(name, settings.catalogues[name]).of,
         )
         for name, catalogue in catalogues.items()
     ]
@@ -514,6 +521,7 @@ def build(
         reconciliation=reconciliation, aftercare=aftercare,
         sweeper=Sweeper(database, ingestion, aftercare, journal, now),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
+        drift_watch=DriftWatch(database, directory, enforcement),
         feeds=feeds, trust=trust, ending=SuppressionNews(database, telling, now),
         ownership=Ownership(database, casework),
         read_ahead=ReadAhead(database, directory, enforcement, now),

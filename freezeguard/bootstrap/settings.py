@@ -268,6 +268,9 @@ class PaceSettings(_Table):
     relist_every: float = Field(60.0, gt=0, description="Looks again for what is not listed.")
     fall_back_after: int = Field(3, ge=1, description="Failures before fallbacks are tried.")
     parallel_calls: int = Field(16, ge=1, le=256, description="Calls at a time, per catalogue.")
+    look_over_every: float = Field(
+        10.0, gt=0, description="Looks over all that is stopped, where the kind can do so cheaply."
+    )
 
 
 class WebhookSettings(_Table):

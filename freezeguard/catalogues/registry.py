@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
+from freezeguard.catalogues.naming import names_in, without_names
 from freezeguard.ports.catalogues import Catalogue
 
 GROUP = "freezeguard.catalogues"
@@ -52,7 +53,8 @@ def open_catalogue(name: str, table: Mapping[str, Any]) -> Catalogue:
     known = kinds()
     if not isinstance(wanted, str) or wanted not in known:
         raise CatalogueConfigurationError([(f"{place}.kind", _which(wanted, known))])
-    return _load(place, known[wanted])(name, table)
+    names_in(name, table)
+    return _load(place, known[wanted])(name, without_names(table))
 
 
 def kinds() -> dict[str, str]:

@@ -97,6 +97,12 @@ def is_degraded(objects: Iterable[ObjectState]) -> bool:
     return listed_nowhere(known)
 
 
+def are_stopped(objects: Iterable[ObjectState]) -> bool:
+    """Say whether the sale is known to be stopped wherever the SKU is listed, and it is so."""
+    known = tuple(objects)
+    return all(one.is_stopped for one in known) and not listed_nowhere(known)
+
+
 def listed_nowhere(objects: Iterable[ObjectState]) -> bool:
     """Say whether catalogues were asked for the SKU, and not one of them lists it."""
     known = tuple(objects)

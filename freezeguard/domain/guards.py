@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from freezeguard.domain import probation
-from freezeguard.domain.enforcement import is_degraded
+from freezeguard.domain.enforcement import is_degraded, listed_nowhere
 from freezeguard.domain.people import Actor, MachineKey, Person, Role
 from freezeguard.domain.reasons import SAFETY_REASON_CODES
 from freezeguard.domain.record import Case, Facts, Vote
@@ -181,6 +181,11 @@ def _all_stopped(move: Move) -> tuple[str, ...]:
     )
 
 
+def _listed_somewhere(move: Move) -> tuple[str, ...]:
+    nowhere = listed_nowhere(move.facts.objects)
+    return ("no catalogue lists it, so nobody has seen that its sale is stopped",) * nowhere
+
+
 def _all_released(move: Move) -> tuple[str, ...]:
     return tuple(
         f"{one.name} is not read back as sellable"
@@ -337,7 +342,7 @@ GUARDS: Mapping[Command, tuple[Guard, ...]] = {
     Command.EXPIRE: (_no_news_pending,),
     Command.DISMISS: (_reason_given, _second_person_dismisses),
     Command.FREEZE: (_may_freeze, _order_has_document),
-    Command.CONFIRM_FREEZE: (_all_stopped,),
+    Command.CONFIRM_FREEZE: (_all_stopped, _listed_somewhere),
     Command.RESOLVE_TASK: (_task_is_open,),
     Command.PROPOSE_REMEDY: (_remedy_complete,),
     Command.RETURN_REMEDY: (_missing_named, _third_round_elsewhere),

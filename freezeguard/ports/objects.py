@@ -100,6 +100,16 @@ class Objects(Protocol):
         """Make objects due at once that wait for a retry or a check."""
         ...
 
+    async def stopped(
+        self, catalogue: str, after: tuple[str, str], limit: int
+    ) -> list[tuple[str, str]]:
+        """Return SKU and remote id of what is confirmed as stopped, in their order."""
+        ...
+
+    async def wake_these(self, catalogue: str, keys: Sequence[tuple[str, str]]) -> int:
+        """Make these due at once, by SKU and remote id, where they are confirmed as stopped."""
+        ...
+
     async def refresh_image(
         self, sku: str, catalogue: str, found: Sequence[tuple[str, Json, tuple[str, ...]]],
         now: datetime, *, revision: int,

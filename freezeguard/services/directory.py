@@ -1,6 +1,6 @@
 """The catalogues of this shop: what each sells, how strictly it can be stopped, what it must do."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,13 +16,14 @@ class Outlet:
 
     `sells` holds the scope fields that are fixed for this catalogue (a German shop:
     `{"country": "DE"}`); a hold that does not overlap them is none of its business. `level` is
-    how strictly a full hold stops here.
+    how strictly a full hold stops here. `called` turns a SKU into its name there.
     """
 
     catalogue: Catalogue
     level: Level = "hard"
     sells: Mapping[str, str] = field(default_factory=dict)
     image_max_age: timedelta = timedelta(hours=1)
+    called: Callable[[str], str] = str
 
     @property
     def name(self) -> str:

@@ -142,6 +142,18 @@ class PostgresObjects:
     async def wake(self, catalogue: str | None, sku: str | None) -> int:
         return affected(await self._connection.execute(SQL["wake"], catalogue, sku))
 
+    async def stopped(
+        self, catalogue: str, after: tuple[str, str], limit: int
+    ) -> list[tuple[str, str]]:
+        rows = await self._connection.fetch(SQL["stopped_objects"], catalogue, *after, limit)
+        return [(row["sku"], row["remote_id"]) for row in rows]
+
+    async def wake_these(self, catalogue: str, keys: Sequence[tuple[str, str]]) -> int:
+        skus, remote_ids = [one for one, _ in keys], [one for _, one in keys]
+        return affected(
+            await self._connection.execute(SQL["wake_these"], catalogue, skus, remote_ids)
+        )
+
     async def refresh_image(
         self, sku: str, catalogue: str, found: Found, now: datetime, *, revision: int
     ) -> None:

@@ -209,6 +209,22 @@ UPDATE catalogue_objects SET next_at = clock_timestamp()
  WHERE next_at IS NOT NULL
    AND ($1::text IS NULL OR catalogue = $1) AND ($2::text IS NULL OR sku = $2);
 
+-- name: stopped_objects
+-- Return what is confirmed as stopped in a catalogue, a page at a time.
+SELECT sku, remote_id FROM catalogue_objects
+ WHERE catalogue = $1 AND next_at IS NOT NULL AND status = 'confirmed' AND wanted <> 'sellable'
+   AND (sku, remote_id) > ($2, $3)
+ ORDER BY sku, remote_id
+ LIMIT $4;
+
+-- name: wake_these
+-- Make objects due at once that are confirmed as stopped and that nobody works on.
+UPDATE catalogue_objects AS known SET next_at = clock_timestamp()
+  FROM unnest($2::text[], $3::text[]) AS astray (sku, remote_id)
+ WHERE known.sku = astray.sku AND known.catalogue = $1 AND known.remote_id = astray.remote_id
+   AND next_at IS NOT NULL AND status = 'confirmed' AND wanted <> 'sellable'
+   AND (lease_until IS NULL OR lease_until <= clock_timestamp());
+
 -- name: drop_unlisted
 -- Forget that a catalogue does not list a SKU.
 DELETE FROM catalogue_objects

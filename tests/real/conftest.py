@@ -58,7 +58,10 @@ _FURNISHED: dict[str, MedusaShop] = {}
 @pytest.fixture
 async def shop(side: FarSide) -> AsyncIterator[Shop]:
     """The hands of owner and buyer in the system under test."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+    wire = aiohttp.TCPConnector(force_close=True)  # a far side that restarts drops what is open
+    async with aiohttp.ClientSession(
+        connector=wire, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
         if side.kind == "vendure":
             yield VendureShop(side, session)
             return

@@ -75,8 +75,6 @@ _TO_PAYMENT = """mutation { transitionOrderToState(state: "ArrangingPayment") {
   __typename ... on Order { state } } }"""
 _PAY = """mutation($method: String!) { addPaymentToOrder(input: {method: $method, metadata: {}}) {
   __typename ... on Order { state } } }"""
-_ENABLE = """mutation($id: ID!) {
-  updateProductVariants(input: [{id: $id, enabled: true}]) { id } }"""
 
 
 class VendureShop:
@@ -159,8 +157,9 @@ class VendureShop:
         return await self._variants(sku)
 
     async def put_back_on_sale(self, sku: str) -> None:
-        for one in await self._variants(sku):
-            await self._admin(_ENABLE, id=one["id"])
+        await self.change(
+            sku, enabled=True, useGlobalOutOfStockThreshold=True, outOfStockThreshold=0
+        )
 
     async def change(self, sku: str, **fields: Any) -> None:
         """Change fields of a SKU by hand."""

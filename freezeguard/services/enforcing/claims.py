@@ -64,6 +64,11 @@ class Claim:
     has_sent: bool = False
     began_at: datetime | None = None
 
+    @property
+    def sku(self) -> str:
+        """Return what the SKU is called there."""
+        return self.outlet.called(self.row.sku)
+
     def learn(self, **facts: Any) -> None:
         """Take over what is known now."""
         self.row = replace(self.row, **facts)

@@ -6,14 +6,14 @@ it stays silent.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import structlog
 
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
-from freezeguard.ports.catalogues import Found
+from freezeguard.ports.catalogues import Found, Watchful
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.metrics import Metrics
@@ -198,7 +198,17 @@ class Enforcement:
         """Say whether a look-up that nobody waits for may be made now."""
         return self.breakers[catalogue].spares(asyncio.get_running_loop().time())
 
+    async def look_over(self, catalogue: str, remote_ids: Sequence[str]) -> frozenset[str]:
+        """Return which of some stopped objects look otherwise. Raises CatalogueError."""
+        outlet = self._directory.outlets[catalogue]
+        watchful, deadline = outlet.catalogue, self.pace.call_deadline
+        if not isinstance(watchful, Watchful):
+            return frozenset()
+        return await self._calls.call(
+            catalogue, lambda: watchful.look_over(remote_ids, deadline=deadline)
+        )
+
     async def look_ahead(self, outlet: Outlet, sku: str) -> tuple[Found, ...]:
         """Look up a SKU that nobody works on. Raises CatalogueError."""
         return await self._calls.call(outlet.name, lambda: outlet.catalogue.lookup(
-            sku, deadline=self.pace.call_deadline))
+            outlet.called(sku), deadline=self.pace.call_deadline))

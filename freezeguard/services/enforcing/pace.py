@@ -21,6 +21,7 @@ class Pace:
     relist_every: float = 60.0
     fall_back_after: int = 3
     parallel_calls: int = 16
+    look_over_every: float = 10.0
     jitter: Callable[[], float] = lambda: 1.0
 
     @property

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from freezeguard.domain.effects import Notify, OpenTask
-from freezeguard.domain.enforcement import Status
+from freezeguard.domain.enforcement import Status, are_stopped
 from freezeguard.domain.errors import GuardFailed
 from freezeguard.domain.people import System
 from freezeguard.domain.record import Case, Facts
@@ -90,7 +90,7 @@ class Reconciliation:
         if case.state not in {State.FREEZING, State.REINSTATING} and not is_over:
             return False
         facts = await self._casework.facts(tx, case)
-        if case.state is State.FREEZING and all(one.is_stopped for one in facts.objects):
+        if case.state is State.FREEZING and are_stopped(facts.objects):
             await self._confirm(tx, case, Command.CONFIRM_FREEZE, facts)
             return True
         if not all(one.is_released for one in facts.objects):

@@ -64,7 +64,7 @@ class Releasing:
     async def _present(self, claim: Claim) -> Found | None:
         row = claim.row
         found = await self._calls.ask(claim, lambda: claim.outlet.catalogue.lookup(
-            row.sku, deadline=self._pace.call_deadline))
+            claim.sku, deadline=self._pace.call_deadline))
         return next((one for one in found if one.remote_id == row.remote_id), None)
 
     async def _is_lifted(self, claim: Claim) -> bool:
@@ -74,7 +74,7 @@ class Releasing:
     async def _read_back(self, claim: Claim) -> Observation:
         row = claim.row
         return await self._calls.ask(claim, lambda: claim.outlet.catalogue.read_back(
-            row.sku, row.remote_id, deadline=self._pace.call_deadline))
+            claim.sku, row.remote_id, deadline=self._pace.call_deadline))
 
     async def _conflict_in_hindsight(self, claim: Claim, found: Mapping[str, Any]) -> str:
         """Learn what our unanswered commands wrote, and compare it with the fields as found.
@@ -112,7 +112,7 @@ class Releasing:
             level: Level = "hard" if "hard" in catalogue.traits.levels else "hide"
             claim.has_sent = True
             written |= await self._calls.ask(claim, lambda: catalogue.stop(
-                row.sku, row.remote_id, level, revision=row.wanted_revision, deadline=deadline,
+                claim.sku, row.remote_id, level, revision=row.wanted_revision, deadline=deadline,
             ), restores=True)
         for means in _unsure_means(row):
             written |= await self._repeat_means(claim, means)
@@ -121,7 +121,7 @@ class Releasing:
     async def _repeat_means(self, claim: Claim, means: str) -> Mapping[str, Any]:
         row = claim.row
         return await self._calls.ask(claim, lambda: claim.outlet.catalogue.fall_back(
-            means, row.sku, row.remote_id, revision=row.wanted_revision,
+            means, claim.sku, row.remote_id, revision=row.wanted_revision,
             deadline=self._pace.call_deadline), restores=True)
 
     async def _restore(self, claim: Claim) -> None:
@@ -143,13 +143,13 @@ class Releasing:
         for means in reversed(in_force):
             await self._lift(claim, means, image)
         await self._calls.ask(claim, lambda: catalogue.restore(
-            row.sku, row.remote_id, image, revision=row.wanted_revision,
+            claim.sku, row.remote_id, image, revision=row.wanted_revision,
             deadline=self._pace.call_deadline), restores=True)
 
     async def _lift(self, claim: Claim, means: str, image: Mapping[str, Any]) -> None:
         row = claim.row
         await self._calls.ask(claim, lambda: claim.outlet.catalogue.lift_fall_back(
-            means, row.sku, row.remote_id, image, revision=row.wanted_revision,
+            means, claim.sku, row.remote_id, image, revision=row.wanted_revision,
             deadline=self._pace.call_deadline), restores=True)
 
     async def _look_as_buyer(self, claim: Claim) -> None:

@@ -70,7 +70,7 @@ class Stopping:
     async def _look_up(self, claim: Claim) -> tuple[Found, ...]:
         row = claim.row
         found = await self._calls.ask(claim, lambda: claim.outlet.catalogue.lookup(
-            row.sku, deadline=self._pace.call_deadline))
+            claim.sku, deadline=self._pace.call_deadline))
         if len(self._looked_up) >= MOST_LOOKED_UP:
             self._looked_up.clear()
         self._looked_up[row.sku, row.catalogue] = asyncio.get_running_loop().time()
@@ -155,14 +155,14 @@ class Stopping:
         claim.learn(sent_at=self._now())
         row, level = claim.row, claim.level
         written = await self._calls.ask(claim, lambda: claim.outlet.catalogue.stop(
-            row.sku, row.remote_id, level, revision=row.wanted_revision,
+            claim.sku, row.remote_id, level, revision=row.wanted_revision,
             deadline=self._pace.call_deadline))
         claim.learn(written={**(row.written or {}), **written})
 
     async def _read_back(self, claim: Claim) -> Observation:
         row = claim.row
         return await self._calls.ask(claim, lambda: claim.outlet.catalogue.read_back(
-            row.sku, row.remote_id, deadline=self._pace.call_deadline))
+            claim.sku, row.remote_id, deadline=self._pace.call_deadline))
 
     async def _confirm(self, claim: Claim, seen: Observation, detail: str) -> None:
         now = self._now()
@@ -371,7 +371,7 @@ class Stopping:
         refused = False
         try:
             written = await self._calls.ask(claim, lambda: claim.outlet.catalogue.fall_back(
-                means, row.sku, row.remote_id, revision=row.wanted_revision,
+                means, claim.sku, row.remote_id, revision=row.wanted_revision,
                 deadline=self._pace.call_deadline))
             await self._amend_image(claim, {key: present[key] for key in written if key in present})
             claim.learn(written={**(row.written or {}), **written},

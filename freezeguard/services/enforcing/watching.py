@@ -1,0 +1,62 @@
+"""Looks over all that is stopped in a catalogue with a few cheap requests, between the read-backs.
+
+What does not look as a stop left it is read back at once; that read-back decides.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from freezeguard.ports.catalogues import CatalogueError, Watchful
+from freezeguard.ports.storage import Database
+from freezeguard.services.directory import Directory
+from freezeguard.services.enforcing.enforcement import Enforcement
+
+log = structlog.get_logger()
+
+PAGE = 500
+Key = tuple[str, str]
+"""An object of a catalogue: SKU and remote id."""
+
+
+class DriftWatch:
+    """Finds what somebody has put back on sale, sooner than its turn would come."""
+
+    def __init__(
+        self, database: Database, directory: Directory, enforcement: Enforcement
+    ) -> None:
+        self._database, self._directory = database, directory
+        self._enforcement = enforcement
+
+    @property
+    def catalogues(self) -> list[str]:
+        """Return the names of the catalogues that can be looked over."""
+        return [
+            one.name for one in self._directory.outlets.values()
+            if isinstance(one.catalogue, Watchful)
+        ]
+
+    async def look_over(self, name: str) -> int:
+        """Look over one catalogue; return how many objects are to be read back at once."""
+        found, page = 0, await self._page(name, ("", ""))
+        while page and self._enforcement.may_look_ahead(name):
+            found += await self._look_over(name, page)
+            page = await self._page(name, page[-1])
+        return found
+
+    async def _page(self, name: str, after: Key) -> list[Key]:
+        return await self._database.run(lambda tx: tx.objects.stopped(name, after, PAGE))
+
+    async def _look_over(self, name: str, page: Sequence[Key]) -> int:
+        try:
+            astray = await self._enforcement.look_over(
+                name, sorted({remote_id for _, remote_id in page})
+            )
+        except CatalogueError as error:
+            log.info("look_over_failed", catalogue=name, error=error.detail)
+            return 0
+        keys = [key for key in page if key[1] in astray]
+        if keys:
+            log.warning("looks_put_back", catalogue=name, objects=len(keys), skus=keys[:5])
+            await self._database.run(lambda tx: tx.objects.wake_these(name, keys))
+        return len(keys)
