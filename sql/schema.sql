@@ -636,6 +636,15 @@ CREATE INDEX catalogue_objects_due ON catalogue_objects (catalogue, next_at)
 CREATE INDEX catalogue_objects_troubled ON catalogue_objects (sku)
     WHERE status IN ('refused', 'unreachable', 'drifted');
 
+-- Which catalogues their owners have proved to be stoppable, and with which configuration.
+CREATE TABLE catalogue_checks (
+    catalogue   text COLLATE "C" PRIMARY KEY,
+    fingerprint text NOT NULL,                  -- of the table that was proved, without secrets
+    passed_at   timestamptz NOT NULL,
+    passed_by   text NOT NULL,
+    sku         text COLLATE "C" NOT NULL
+);
+
 -- What a case may overlook for a time, on somebody's word; in force while its clock runs.
 CREATE TABLE waivers (
     case_id    uuid NOT NULL REFERENCES cases (id),
@@ -1048,6 +1057,7 @@ GRANT UPDATE (detail, body) ON rejected_signals TO freezeguard_runtime;
 GRANT UPDATE (arguments) ON case_events TO freezeguard_runtime;
 GRANT UPDATE (comment) ON reviews TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON evidence_files TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON catalogue_checks TO freezeguard_runtime;
 GRANT SELECT, INSERT, DELETE ON evidence_contents TO freezeguard_runtime;
 
 -- The number of a row is the database's to give.

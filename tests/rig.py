@@ -242,7 +242,7 @@ def fast_settings(
 
 
 def hasty_settings(
-    dsns: OwnerAndRuntimeDsns, place: Path, catalogues: Mapping[str, Any], mail_port: int,
+    dsns: OwnerAndRuntimeDsns, place: Path, tables: Mapping[str, Any], mail_port: int,
     **overrides: Any,
 ) -> dict[str, Any]:
     """Return the same for any catalogues."""
@@ -250,7 +250,7 @@ def hasty_settings(
         "database_url": dsns.runtime,
         "data_dir": place,
         "port": 0,
-        "catalogues": catalogues,
+        "catalogues": tables,
         "mail": {"host": "127.0.0.1", "port": mail_port, "digest_after": 1000},
         "workers": {"poll": 0.2, "sweep": 0.2, "timers": 0.1},
         "pace": {"first_retry": 0.05, "longest_retry": 0.5, "verify_every": 0.3,

@@ -33,7 +33,7 @@ from freezeguard.bootstrap.surroundings import (
     utc_now,
 )
 from freezeguard.catalogues.naming import names_in
-from freezeguard.catalogues.registry import open_catalogues
+from freezeguard.catalogues.registry import fingerprint_of, needs_check, open_catalogues
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
 from freezeguard.notices.anchorpost import AnchorPost
@@ -190,6 +190,7 @@ class Service:
         step("sweep evaluations", self.sweeper.sweep_evaluations, poll=every.sweep)
         step("sweep cases", _idle(self.sweeper.sweep_cases), poll=every.sweep)
         step("owners", _idle(self.ownership.run_once), TOPIC_ACCESS, poll=every.sweep * 10)
+        step("catalogue checks", _idle(self.enforcement.proofs.refresh), poll=every.poll * 5)
         step("sweep wanted", _idle(self.wanted_sweep.run_once), poll=every.sweep * 30)
         step("journal", _idle(self.sweeper.replay_journal), poll=every.sweep * 10)
         step("timers", self.timers.fire_due, poll=every.timers)
@@ -395,6 +396,8 @@ def _outlets(settings: Settings, catalogues: Mapping[str, Catalogue]) -> list[Ou
             sells=settings.catalogues[name].get("scope", {}),
             image_max_age=settings.image_max_age,
             called=names_in(name, settings.catalogues[name]).of,
+            fingerprint=fingerprint_of(settings.catalogues[name]),
+            needs_check=needs_check(settings.catalogues[name], catalogue),
         )
         for name, catalogue in catalogues.items()
     ]

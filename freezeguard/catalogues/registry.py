@@ -6,7 +6,9 @@ checkout and no entry points are registered.
 """
 
 import difflib
+import hashlib
 import importlib.metadata
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -55,6 +57,22 @@ def open_catalogue(name: str, table: Mapping[str, Any]) -> Catalogue:
         raise CatalogueConfigurationError([(f"{place}.kind", _which(wanted, known))])
     names_in(name, table)
     return _load(place, known[wanted])(name, without_names(table))
+
+
+def needs_check(table: Mapping[str, Any], catalogue: Catalogue) -> bool:
+    """Say whether a catalogue is off until its owner has proved it.
+
+    So are the kinds that we bring and did not run on the real system. A table of the kind `http` is
+    its writer's own work, and a kind of somebody else's is theirs to vouch for.
+    """
+    kind = table.get("kind")
+    return kind in BUILT_IN and kind != "http" and catalogue.traits.proven != "run"
+
+
+def fingerprint_of(table: Mapping[str, Any]) -> str:
+    """Return what names a configuration: another one is to be proved anew."""
+    text = json.dumps(table, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def kinds() -> dict[str, str]:

@@ -1,13 +1,15 @@
 """`freezeguard catalogues`: whether they answer as they are configured."""
 
+import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from freezeguard.cli.database import administer
 from freezeguard.cli.failures import Exit, Failure, reported
 from freezeguard.cli.options import AsJson, examples, quiet_logs, read_settings
-from freezeguard.cli.output import print_json, print_table
+from freezeguard.cli.output import print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -23,14 +25,20 @@ def _group() -> None:
     help=examples(
         "freezeguard catalogues check",
         "freezeguard catalogues check shop --sku KETTLE-17",
+        "freezeguard catalogues check shop --sku KETTLE-17 --prove",
         text="Look a SKU up in every configured catalogue, or in one; with --sku it is read back "
-        "too. Changes nothing. Exit code 1 where one does not answer.",
+        "too. Changes nothing but with --prove: then the sale of the SKU is stopped for a moment, "
+        "somebody tries to buy it, all is put back and compared. A kind that is experimental is "
+        "off until that has passed. Exit code 1 where something went wrong.",
     ),
 )
 def check(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one.")] = None,
     *,
     sku: Annotated[str | None, typer.Option(help="A SKU that is listed there.")] = None,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Stop its sale for a moment, and put it back.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask every catalogue."""
@@ -46,6 +54,11 @@ def check(
             raise Failure(
                 Exit.USAGE, "no_such_catalogue", f"{name} is not configured; known: {known}."
             )
+        if name is not None and sku is not None:
+            _prove(name, sku, only_look=not prove, as_json=as_json)
+            return
+        if prove:
+            raise Failure(Exit.USAGE, "usage", "--prove needs the NAME of a catalogue and --sku.")
         found = run(check_catalogues(settings, sku, name))
         if as_json:
             print_json({"items": [{**asdict(one), "ok": not one.problem} for one in found]})
@@ -58,3 +71,30 @@ def check(
             )
         if any(one.problem for one in found):
             raise typer.Exit(Exit.BAD)
+
+
+def _prove(name: str, sku: str, *, only_look: bool, as_json: bool) -> None:
+    """Show how a proof goes, step by step, or how ready everything is for one."""
+    from freezeguard.bootstrap.cataloguechecks import prove_catalogue
+
+    settings = read_settings()
+    proof = administer(
+        lambda admin: prove_catalogue(admin, settings, name, sku, only_look=only_look)
+    )
+    if as_json:
+        print_json({
+            "ok": proof.passed, "proved": proof.passed and not only_look,
+            "steps": [asdict(one) for one in proof.steps], "before_image": proof.images,
+        })
+    else:
+        print_table(
+            ("step", "ok", "detail"),
+            [(one.name, "yes" if one.ok else "NO", one.detail) for one in proof.steps],
+            empty="nothing was tried",
+        )
+        for remote_id, fields in proof.images.items():
+            say(f"before-image of {remote_id}: {json.dumps(fields)}")
+        if proof.passed and only_look:
+            say("Nothing was changed. Add --prove to stop its sale for a moment, and put it back.")
+    if not proof.passed:
+        raise typer.Exit(Exit.BAD)

@@ -110,6 +110,14 @@ class Objects(Protocol):
         """Make these due at once, by SKU and remote id, where they are confirmed as stopped."""
         ...
 
+    async def checks(self) -> dict[str, str]:
+        """Return which catalogues were proved, with the fingerprint of what was proved."""
+        ...
+
+    async def note_check(
+        self, catalogue: str, fingerprint: str, sku: str, by: str, now: datetime
+    ) -> None: ...
+
     async def refresh_image(
         self, sku: str, catalogue: str, found: Sequence[tuple[str, Json, tuple[str, ...]]],
         now: datetime, *, revision: int,

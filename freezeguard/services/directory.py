@@ -16,7 +16,9 @@ class Outlet:
 
     `sells` holds the scope fields that are fixed for this catalogue (a German shop:
     `{"country": "DE"}`); a hold that does not overlap them is none of its business. `level` is
-    how strictly a full hold stops here. `called` turns a SKU into its name there.
+    how strictly a full hold stops here. `called` turns a SKU into its name
+    there. `fingerprint` names the configuration; a catalogue that `needs_check` is off until this
+    configuration was proved.
     """
 
     catalogue: Catalogue
@@ -24,6 +26,8 @@ class Outlet:
     sells: Mapping[str, str] = field(default_factory=dict)
     image_max_age: timedelta = timedelta(hours=1)
     called: Callable[[str], str] = str
+    fingerprint: str = ""
+    needs_check: bool = False
 
     @property
     def name(self) -> str:

@@ -154,6 +154,17 @@ class PostgresObjects:
             await self._connection.execute(SQL["wake_these"], catalogue, skus, remote_ids)
         )
 
+    async def checks(self) -> dict[str, str]:
+        rows = await self._connection.fetch(SQL["checks"])
+        return {row["catalogue"]: row["fingerprint"] for row in rows}
+
+    async def note_check(
+        self, catalogue: str, fingerprint: str, sku: str, by: str, now: datetime
+    ) -> None:
+        await self._connection.execute(
+            SQL["note_check"], catalogue, fingerprint, now, by, sku
+        )
+
     async def refresh_image(
         self, sku: str, catalogue: str, found: Found, now: datetime, *, revision: int
     ) -> None:

@@ -225,6 +225,18 @@ UPDATE catalogue_objects AS known SET next_at = clock_timestamp()
    AND next_at IS NOT NULL AND status = 'confirmed' AND wanted <> 'sellable'
    AND (lease_until IS NULL OR lease_until <= clock_timestamp());
 
+-- name: checks
+-- Return which catalogues were proved, each with the fingerprint of its configuration then.
+SELECT catalogue, fingerprint FROM catalogue_checks;
+
+-- name: note_check
+-- Note that a catalogue was proved.
+INSERT INTO catalogue_checks AS known (catalogue, fingerprint, passed_at, passed_by, sku)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (catalogue) DO UPDATE SET
+    fingerprint = excluded.fingerprint, passed_at = excluded.passed_at,
+    passed_by = excluded.passed_by, sku = excluded.sku;
+
 -- name: drop_unlisted
 -- Forget that a catalogue does not list a SKU.
 DELETE FROM catalogue_objects

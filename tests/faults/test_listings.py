@@ -25,11 +25,11 @@ async def released(rig: Rig, sku: str) -> dict[str, Any]:
 
 
 async def test_a_sku_that_nobody_lists_is_an_alarm(rig: Rig):
-    """The hold stands, the case says degraded, the owner is told; once listed, it is stopped."""
+    """Readers hear frozen, the case does not: degraded, its owner told; once listed, stopped."""
     sku = "LATER/1"
     await rig.complain(sku)
-    case = await rig.in_state(sku, "frozen")
-    assert (["not_listed"], True) == (statuses(case), case["degraded"])
+    case = await seen(rig, sku, "not listed", lambda one: statuses(one) == ["not_listed"])
+    assert ("freezing", True) == (case["state"], case["degraded"])
     assert 1 == told(case, "degraded")
     assert "frozen" == await rig.status(sku)
 
@@ -37,6 +37,7 @@ async def test_a_sku_that_nobody_lists_is_an_alarm(rig: Rig):
     case = await seen(rig, sku, "stopped", lambda one: statuses(one) == ["confirmed"])
     await cannot_be_bought(rig, sku)
     assert False is case["degraded"]
+    await rig.in_state(sku, "frozen")
 
 
 async def test_many_objects_are_all_stopped_and_all_restored(rig: Rig):

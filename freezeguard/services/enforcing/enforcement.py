@@ -24,6 +24,7 @@ from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.breaker import Breaker
 from freezeguard.services.enforcing.claims import Calls, Claim, LeaseLost, Paused
 from freezeguard.services.enforcing.pace import Pace
+from freezeguard.services.enforcing.proofs import Proofs
 from freezeguard.services.enforcing.reconciliation import Reconciliation
 from freezeguard.services.enforcing.releasing import Releasing
 from freezeguard.services.enforcing.stopping import Stopping
@@ -50,7 +51,10 @@ class Enforcement:
         self._database, self._directory = database, directory
         self._now, self._new_id, self.pace = now, new_id, pace
         self.breakers = {name: Breaker() for name in directory.outlets}
-        self._calls = Calls(database, reconciliation, self.breakers, now, pace, metrics)
+        self.proofs = Proofs(database, directory)
+        self._calls = Calls(
+            database, reconciliation, self.breakers, now, pace, metrics, self.proofs
+        )
         self._stopping = Stopping(self._calls, journal)
         self._releasing = Releasing(self._calls)
         self._room = {
@@ -196,6 +200,8 @@ class Enforcement:
 
     def may_look_ahead(self, catalogue: str) -> bool:
         """Say whether a look-up that nobody waits for may be made now."""
+        if self.proofs.missing(catalogue):
+            return False
         return self.breakers[catalogue].spares(asyncio.get_running_loop().time())
 
     async def look_over(self, catalogue: str, remote_ids: Sequence[str]) -> frozenset[str]:
