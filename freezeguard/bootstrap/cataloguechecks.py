@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from freezeguard.bootstrap.administration import Administration
@@ -50,31 +51,46 @@ async def check_catalogues(
             await one.close()
 
 
+async def look_closely(settings: Settings, name: str, sku: str) -> Proof:
+    """Look whether all is ready to prove a catalogue on a SKU; needs no database."""
+    async with _proving(settings, name, sku) as proving:
+        await proving.dry_run()
+    return proving.proof
+
+
 async def prove_catalogue(
-    admin: Administration, settings: Settings, name: str, sku: str, *, only_look: bool
+    admin: Administration, settings: Settings, name: str, sku: str
 ) -> Proof:
-    """Prove one catalogue on a SKU, and put it on record; `only_look` changes nothing there.
+    """Prove one catalogue on a SKU, and put it on record.
 
     Raises GuardFailed where the SKU is held: the proof would put it back on sale.
     """
-    wanted = await admin.database.run(lambda tx: tx.objects.wanted_of([sku]))
-    if not may_be_proved(wanted, name):
-        raise GuardFailed(f"{sku} is held: a proof would put it back on sale. Take another one.")
-    table = settings.catalogues[name]
-    catalogue = open_catalogues({name: table})[name]
-    journal = FileJournal(settings.data_dir / "checks.ndjson")
-    proving = Proving(
-        catalogue, names_in(name, table).of(sku), journal, settings.pace.call_deadline
-    )
-    try:
-        if await proving.dry_run() and not only_look and await proving.prove():
-            now, mark = admin.now(), fingerprint_of(table)
+    async with _proving(settings, name, sku) as proving:
+        left = await proving.left()
+        wanted = await admin.database.run(lambda tx: tx.objects.wanted_of([sku, *left]))
+        if not may_be_proved(wanted, name):
+            held = ", ".join(sorted({one for one, _, level in wanted if level != "sellable"}))
+            raise GuardFailed(f"{held} is held: a proof would put it back on sale.")
+        if left and not await proving.recover():
+            return proving.proof
+        if await proving.dry_run() and await proving.prove():
+            now, mark = admin.now(), fingerprint_of(settings.catalogues[name])
             await admin.database.run(
                 lambda tx: tx.objects.note_check(name, mark, sku, admin.by, now)
             )
+    return proving.proof
+
+
+@asynccontextmanager
+async def _proving(settings: Settings, name: str, sku: str) -> AsyncIterator[Proving]:
+    table = settings.catalogues[name]
+    catalogue = open_catalogues({name: table})[name]
+    journal = FileJournal(settings.data_dir / "checks.ndjson")
+    called = names_in(name, table).of(sku)
+    try:
+        yield Proving(catalogue, sku, called, journal, settings.pace.call_deadline)
     finally:
         await catalogue.close()
-    return proving.proof
 
 
 async def _check(catalogue: Catalogue, sku: str | None, deadline: float) -> CatalogueCheck:

@@ -75,12 +75,15 @@ def check(
 
 def _prove(name: str, sku: str, *, only_look: bool, as_json: bool) -> None:
     """Show how a proof goes, step by step, or how ready everything is for one."""
-    from freezeguard.bootstrap.cataloguechecks import prove_catalogue
+    from asyncio import run
+
+    from freezeguard.bootstrap.cataloguechecks import look_closely, prove_catalogue
 
     settings = read_settings()
-    proof = administer(
-        lambda admin: prove_catalogue(admin, settings, name, sku, only_look=only_look)
-    )
+    if only_look:
+        proof = run(look_closely(settings, name, sku))
+    else:
+        proof = administer(lambda admin: prove_catalogue(admin, settings, name, sku))
     if as_json:
         print_json({
             "ok": proof.passed, "proved": proof.passed and not only_look,

@@ -54,7 +54,7 @@ async def test_a_proof_stops_buys_restores_and_compares(
     """Nobody can buy meanwhile, all is as before afterwards, and every step is told."""
     await shop.seed([{"sku": sku}])
     before = _without_stock(await shop.products(sku))
-    proving = Proving(catalogue, sku, journal, SOON)
+    proving = Proving(catalogue, sku, sku, journal, SOON)
 
     assert await proving.dry_run()
     assert await proving.prove()
@@ -62,7 +62,7 @@ async def test_a_proof_stops_buys_restores_and_compares(
     assert before == _without_stock(await shop.products(sku))
     assert [] == await journal.lines()
     assert [
-        "put right what an earlier proof left", "look up", "before-image", "is on sale", "stop",
+        "look up", "before-image", "is on sale", "stop",
         "read back as stopped", "try to buy", "restore", "compare with the before-image",
         "read back as on sale", "buy",
     ] == list(verdicts(proving))
@@ -79,13 +79,13 @@ async def test_a_dry_run_changes_nothing(
     """It looks up, shows the image and says whether the SKU is on sale."""
     await shop.seed([{"sku": sku}])
     before = await shop.products(sku)
-    proving = Proving(catalogue, sku, journal, SOON)
+    proving = Proving(catalogue, sku, sku, journal, SOON)
 
     assert await proving.dry_run()
     assert before == await shop.products(sku)
     [image] = proving.proof.images.values()
     assert False is image["sale_stop"]
-    assert not await Proving(catalogue, f"{sku}-unknown", journal, SOON).dry_run()
+    assert not await Proving(catalogue, "x", f"{sku}-unknown", journal, SOON).dry_run()
 
 
 async def test_a_shop_that_sells_on_is_not_proved(
@@ -94,8 +94,8 @@ async def test_a_shop_that_sells_on_is_not_proved(
     """A stop that is answered with success and does nothing fails the proof, and is put back."""
     await shop.seed([{"sku": sku}])
     before = _without_stock(await shop.products(sku))
-    await shop.faults(operations=["stop"], lie=True, times=1)
-    proving = Proving(catalogue, sku, journal, SOON, patience=0)
+    await shop.faults(skus=[sku], lie=True, methods=["PATCH"], times=1)
+    proving = Proving(catalogue, sku, sku, journal, SOON, patience=0)
 
     assert await proving.dry_run()
     assert not await proving.prove()
@@ -110,15 +110,18 @@ async def test_a_proof_that_was_killed_is_put_right_by_the_next(
     """The image on disk is what is restored, not what the killed proof left behind."""
     await shop.seed([{"sku": sku}])
     before = _without_stock(await shop.products(sku))
-    killed = Proving(catalogue, sku, journal, SOON)
+    killed = Proving(catalogue, sku, sku, journal, SOON)
     assert await killed.dry_run()
     await killed._remember()
     await killed._stop({})
     assert not (await shop.buy(sku)).ok
 
-    proving = Proving(catalogue, sku, journal, SOON)
-    assert await proving.dry_run()
+    assert not await Proving(catalogue, sku, sku, journal, SOON).dry_run()
+    proving = Proving(catalogue, sku, sku, journal, SOON)
+    assert {sku} == await proving.left()
+    assert await proving.recover()
     assert before == _without_stock(await shop.products(sku))
+    assert await proving.dry_run()
     assert await proving.prove()
     assert [] == await journal.lines()
     assert json.dumps(killed.proof.images) == json.dumps(proving.proof.images)

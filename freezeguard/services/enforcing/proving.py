@@ -42,25 +42,26 @@ class Proof:
 
 
 class Proving:
-    """Proves one catalogue on one SKU, by the name that it has there.
+    """Proves one catalogue on one SKU, `called` so there.
 
     Before anything is written the images are in the journal: a proof that is killed is put right by
-    the next one. `patience` is how many seconds a stop, or its end, may take to be seen.
+    the next one, and not before. `patience` is how many seconds a stop, or its end, may take to be seen.
     """
 
     def __init__(
-        self, catalogue: Catalogue, sku: str, journal: Journal, deadline: float,
+        self, catalogue: Catalogue, sku: str, called: str, journal: Journal, deadline: float,
         *, patience: float = PATIENCE,
     ) -> None:
-        self._catalogue, self._sku = catalogue, sku
+        self._catalogue, self._held_as, self._sku = catalogue, sku, called
         self._journal, self._deadline, self._patience = journal, deadline, patience
         self.proof = Proof()
 
     async def dry_run(self) -> bool:
         """Look up and read back, and change nothing; say whether all is ready for a proof."""
         proof = self.proof
-        if not await self._try("put right what an earlier proof left", self._recover):
-            return False
+        if await self.left():
+            reason = "an earlier proof was killed; --prove puts right what it left"
+            return proof.add("nothing is left", reason, ok=False)
         found = await self._try("look up", self._look_up)
         if not found:
             return False
@@ -69,6 +70,14 @@ class Proving:
         detail = f"{len(found)} found" + (f"; takes along {', '.join(siblings)}" * bool(siblings))
         proof.add("before-image", detail)
         return bool(await self._try("is on sale", self._is_on_sale))
+
+    async def left(self) -> set[str]:
+        """Return the SKUs that a proof of this catalogue, which was killed, has left stopped."""
+        return {line["sku"] for line in await self._mine()}
+
+    async def recover(self) -> bool:
+        """Put right what a killed proof has left; the caller knows that nothing of it is held."""
+        return bool(await self._try("put right what an earlier proof left", self._recover))
 
     async def prove(self) -> bool:
         """Stop, try to buy, restore, compare. Whatever happens in between, it is put back."""
@@ -176,8 +185,8 @@ class Proving:
     async def _remember(self) -> None:
         for remote_id, fields in self.proof.images.items():
             await self._journal.append({
-                "what": "check", "catalogue": self._catalogue.name, "sku": self._sku,
-                "remote_id": remote_id, "fields": dict(fields),
+                "what": "check", "catalogue": self._catalogue.name, "sku": self._held_as,
+                "called": self._sku, "remote_id": remote_id, "fields": dict(fields),
             })
 
     async def _mine(self) -> list[Mapping[str, Any]]:
@@ -190,10 +199,9 @@ class Proving:
         lines = await self._mine()
         for line in reversed(lines):
             await self._catalogue.restore(
-                line["sku"], line["remote_id"], line["fields"], revision=2,
+                line["called"], line["remote_id"], line["fields"], revision=2,
                 deadline=self._deadline)
-        if lines:
-            await self._journal.drop(lines)
+        await self._journal.drop(lines)
         return True
 
 
