@@ -45,7 +45,8 @@ class Proving:
     """Proves one catalogue on one SKU, `called` so there.
 
     Before anything is written the images are in the journal: a proof that is killed is put right by
-    the next one, and not before. `patience` is how many seconds a stop, or its end, may take to be seen.
+    the next one, and not before. `patience` is how many seconds a stop, or its end, may take to be
+    seen.
     """
 
     def __init__(
