@@ -180,13 +180,8 @@ class Follower:
                 self._compare(told)
 
     def _replace(self, told: Snapshot) -> None:
-        before = self._gate.held.revision
-        carried = self._gate.replace(told.revision, told.holds)
-        if carried:
-            log.error(
-                "another history: revision %s after %s; %d holds of the earlier one stay in force",
-                told.revision, before, carried,
-            )
+        log.info("snapshot of revision %s after %s", told.revision, self._gate.held.revision)
+        self._gate.replace(told.revision, told.holds)
         self._dirty.set()
 
     def _compare(self, sign: Any) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from freezeguard.client.heldset import Confirmed, Facts, HeldSet, Hold, Sign
 from freezeguard.client.policy import Choice, Policy
-from freezeguard.client.states import Record, State, Transition, Why
+from freezeguard.client.states import Record, State, Transition, Why, log
 
 Clock = Callable[[], float]
 
@@ -35,8 +35,7 @@ class Because(StrEnum):
     ALLOWED_WHEN_UNSURE = "allowed_when_unsure"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """May it be sold, and what that rests on.
 
     `age_seconds` is None where nobody knows; `holds` are those that were last heard of, whatever
@@ -147,7 +146,7 @@ class Gate:
     def state(self) -> State:
         """Return the present state; a move that time has brought about is noted here."""
         state, why = self._state()
-        self._record.note(state, why, self._wall())
+        self._record.note(state, why, self._wall)
         return state
 
     def _state(self) -> tuple[State, Why]:
@@ -180,7 +179,9 @@ class Gate:
 
     def confirm(self, sign: Sign) -> Confirmed:
         """Compare the copy with what the server has. The same: it is as fresh as the server's."""
+        before = self.held.number_of_carried
         result = self.held.confirm(sign)
+        self._count_carried(self.held.number_of_carried - before)
         if result is Confirmed.CURRENT:
             now = self._clock()
             self._heard = now - max(sign.age, 0.0)
@@ -199,9 +200,14 @@ class Gate:
             self._why_stale = Why.SNAPSHOT
         carried = self.held.replace(revision, holds)
         self.counts["snapshots"] += 1
-        self.counts["carried"] += carried
+        self._count_carried(carried)
         self.state()
         return carried
+
+    def _count_carried(self, number: int) -> None:
+        if number > 0:
+            self.counts["carried"] += number
+            log.error("another history: %d holds of the earlier one stay in force", number)
 
     # -------------------------------------------------------------------------- copies of it
 

@@ -111,6 +111,7 @@ class HeldSet:
         self._carried: Pile = {}
         self._waiting: list[Change] = []
         self._number = self._checksum = 0
+        self._highest = -1  # revision ever heard of in this history, confirmed or not
         self.number_of_carried = 0
 
     @property
@@ -131,6 +132,7 @@ class HeldSet:
         """
         if self.revision is not None and change.revision <= self.revision:
             return False
+        self._highest = max(self._highest, change.revision)
         if not change.is_release:
             self._heard.setdefault(change.hold.sku, {})[change.hold.key] = change.hold
             self._refresh(change.hold.sku)
@@ -155,13 +157,15 @@ class HeldSet:
         if (number, checksum) != (sign.holds, sign.checksum):
             self.is_doubted = True
             return Confirmed.DIFFERS
-        self._settle(changed.values())
-        self._number, self._checksum, self.revision = number, checksum, sign.revision
+        self._settle(changed)
+        self._number, self._checksum = number, checksum
+        self.revision = self._highest = sign.revision
         return Confirmed.CURRENT
 
-    def _settle(self, changes: Iterable[Change]) -> None:
+    def _settle(self, changed: Mapping[str, Change]) -> None:
         touched = set(self._heard)
-        for change in changes:
+        self._carry_what_did_not_come_again(changed)
+        for change in changed.values():
             hold = change.hold
             touched.add(hold.sku)
             if change.is_release:
@@ -174,6 +178,14 @@ class HeldSet:
         self._count_carried()
         for sku in touched:
             self._refresh(sku)
+
+    def _carry_what_did_not_come_again(self, changed: Mapping[str, Change]) -> None:
+        """A hold that only an earlier connection told of was lost by a server that was restored."""
+        again = {one.hold.key for one in self._waiting if not one.is_release}
+        for hold in _all_of(self._heard):
+            last = changed.get(hold.id)
+            if hold.key not in again and not (last and last.is_release):
+                self._carried.setdefault(hold.sku, {})[hold.key] = hold
 
     def _drop_carried(self, released: Hold) -> None:
         mine = self._carried.get(released.sku, {})
@@ -192,12 +204,12 @@ class HeldSet:
             fresh.setdefault(hold.sku, {})[hold.id] = hold
             number += 1
             checksum ^= hold.bits()
-        is_other = self.is_doubted or (self.revision is not None and revision < self.revision)
+        is_other = self.is_doubted or revision < self._highest
         kept, before = self._kept(fresh, is_other=is_other), self.number_of_carried
         self._in_force, self._heard, self._carried, self._waiting = fresh, {}, kept, []
         self._number, self._checksum = number, checksum
         self._rebuild()
-        self.revision, self.is_doubted = revision, False
+        self.revision, self.is_doubted, self._highest = revision, False, revision
         return max(self.number_of_carried - before, 0)
 
     def _kept(self, fresh: Pile, *, is_other: bool) -> Pile:
@@ -253,6 +265,7 @@ class HeldSet:
         """Return all of it as JSON; what waits for confirmation comes again by itself."""
         return {
             "revision": self.revision,
+            "highest": self._highest,
             "doubted": self.is_doubted,
             "in_force": [one.facts for one in _all_of(self._in_force)],
             "heard": [one.facts for one in _all_of(self._heard)],
@@ -263,12 +276,12 @@ class HeldSet:
     def read(cls, dumped: Mapping[str, Any]) -> Self:
         """Take it back from JSON. Raises NotUnderstood."""
         match dumped:
-            case {"revision": int() | None, "doubted": bool(), "in_force": [*in_force],
-                  "heard": [*heard], "carried": [*carried]}:
+            case {"revision": int() | None, "highest": int(highest), "doubted": bool(),
+                  "in_force": [*in_force], "heard": [*heard], "carried": [*carried]}:
                 made = cls()
                 if dumped["revision"] is not None:
                     made.replace(dumped["revision"], map(Hold.read, in_force))
-                made.is_doubted = dumped["doubted"]
+                made.is_doubted, made._highest = dumped["doubted"], highest
                 for pile, rows in ((made._heard, heard), (made._carried, carried)):
                     for hold in map(Hold.read, rows):
                         pile.setdefault(hold.sku, {})[hold.key] = hold

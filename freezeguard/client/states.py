@@ -23,6 +23,9 @@ class State(StrEnum):
     """No whole set that can be trusted."""
 
 
+_RANK = {State.UNKNOWN: 0, State.STALE: 1, State.READY: 2}
+
+
 class Why(StrEnum):
     """What brought a state about."""
 
@@ -68,19 +71,19 @@ class Record:
         self._on_transition = on_transition
         self._lock = Lock()
 
-    def note(self, state: State, why: Why, at: float) -> None:
-        """Note the state; a move is logged, counted and told."""
+    def note(self, state: State, why: Why, wall: Callable[[], float]) -> None:
+        """Note the state; a move is logged, counted and told. `wall` gives Unix time."""
         if state is self.state:
             self.why = why
             return
         with self._lock:
             if state is self.state:
                 return
-            moved = Transition(at, self.state, state, why)
+            moved = Transition(wall(), self.state, state, why)
             self.state, self.why = state, why
             self.latest.append(moved)
             self.counts[f"{moved.before}->{state}"] += 1
-        level = logging.INFO if state is State.READY else logging.WARNING
+        level = logging.WARNING if _RANK[state] < _RANK[moved.before] else logging.INFO
         log.log(level, "state %s -> %s: %s", moved.before, state, why)
         self._tell(moved)
 
