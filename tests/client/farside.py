@@ -28,7 +28,10 @@ class Line:
 
 @dataclass
 class Farside:
-    """Greets each connection with the next of `greetings`, the last one over and over."""
+    """Greets each connection with the next of `greetings`, the last one over and over.
+
+    A stream stays open; after any other answer it hangs up, as it is asked to.
+    """
 
     greetings: list[bytes]
     port: int = 0
@@ -69,6 +72,8 @@ class Farside:
             del self.greetings[0]
         await line.say(greeting)
         self._came.put_nowait(line)
+        if OK not in greeting:
+            await line.hang_up()
 
 
 @asynccontextmanager
