@@ -2,53 +2,18 @@
 
 import asyncio
 import contextlib
-import random
-import time
-from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import aiohttp
-
-from freezeguard.client.follower import Follower, MakeSession, Pace, Source, stopped
-from freezeguard.client.gate import Clock, Gate, running_clock
-from freezeguard.client.policy import Policy
-from freezeguard.client.states import State, Transition
+from freezeguard.client.follower import stopped
+from freezeguard.client.localcopy import LocalCopy
+from freezeguard.client.states import State
 
 
-class AsyncClient(Gate):
-    """A local copy of the held set that follows freezeguard while the context lasts.
+class AsyncClient(LocalCopy):
+    """Follows in the event loop in which it is entered, until it is left."""
 
-    `url` and `key` of the service (a key with the right `catalogue`), the `policy` for when nobody
-    knows, and the path of the `copy` on disk, one per process (None: none, and every start is in
-    `unknown`) have to be given. Clocks, jitter and sessions are arguments for tests, proxies and
-    certificates.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        key: str,
-        *,
-        policy: Policy,
-        copy: Path | str | None,
-        stale_after: float = 60.0,
-        pace: Pace = Pace(),  # noqa: B008 - it is frozen
-        clock: Clock = running_clock,
-        wall: Clock = time.time,
-        on_transition: Callable[[Transition], None] | None = None,
-        make_session: MakeSession = aiohttp.ClientSession,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        super().__init__(
-            policy, stale_after=stale_after, clock=clock, wall=wall, on_transition=on_transition
-        )
-        self._follower = Follower(
-            self, Source(url, key, None if copy is None else Path(copy)), pace=pace, clock=clock,
-            make_session=make_session, jitter=jitter,
-        )
-        self._task: asyncio.Task[None] | None = None
+    _task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._follower.load()
@@ -68,10 +33,3 @@ class AsyncClient(Gate):
             async with asyncio.timeout(timeout):
                 await self._follower.confirmed.wait()
         return self.state()
-
-    def forget_carried(self, sku: str | None = None) -> int:
-        """Let go of holds of an earlier history, of one SKU or of all; return how many they were.
-
-        For an operator who has looked into what the restored server has lost.
-        """
-        return self._follower.forget_carried(sku)

@@ -1,71 +1,47 @@
 """The client of programs that are not asynchronous: the same, with a thread that follows."""
 
 import asyncio
-import random
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import aiohttp
-
-from freezeguard.client.follower import Follower, MakeSession, Pace, Source, stopped
-from freezeguard.client.gate import Clock, Gate, running_clock
-from freezeguard.client.policy import Policy
-from freezeguard.client.states import State, Transition
+from freezeguard.client.follower import stopped
+from freezeguard.client.localcopy import LocalCopy
+from freezeguard.client.states import State
 
 DEADLINE = 10.0
 """Seconds for the thread to begin and to end."""
 
 
-class Client(Gate):
-    """A local copy of the held set; a thread of its own follows freezeguard.
+class Client(LocalCopy):
+    """Follows in a thread of its own. Questions may come from any thread.
 
-    Takes what `AsyncClient` takes. Open it in the process that asks: a thread does not outlive a
-    fork, and the copy would grow stale there. Questions may come from any thread.
+    Open it in the process that asks: a thread does not outlive a fork, and the copy would grow
+    stale there.
     """
 
-    def __init__(
-        self,
-        url: str,
-        key: str,
-        *,
-        policy: Policy,
-        copy: Path | str | None,
-        stale_after: float = 60.0,
-        pace: Pace = Pace(),  # noqa: B008 - it is frozen
-        clock: Clock = running_clock,
-        wall: Clock = time.time,
-        on_transition: Callable[[Transition], None] | None = None,
-        make_session: MakeSession = aiohttp.ClientSession,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        super().__init__(
-            policy, stale_after=stale_after, clock=clock, wall=wall, on_transition=on_transition
-        )
-        self._follower = Follower(
-            self, Source(url, key, None if copy is None else Path(copy)), pace=pace, clock=clock,
-            make_session=make_session, jitter=jitter,
-        )
-        self._thread = threading.Thread(target=self._run, name="freezeguard", daemon=True)
-        self._loaded = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._end: asyncio.Event | None = None
+    _thread: threading.Thread | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+    _end: asyncio.Event | None = None
 
     def open(self) -> Self:
-        """Read the copy on disk and begin to follow."""
+        """Read the copy on disk and begin to follow. Raises TimeoutError."""
+        loaded = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._main(loaded)), name="freezeguard", daemon=True
+        )
         self._thread.start()
-        if not self._loaded.wait(DEADLINE):
+        if not loaded.wait(DEADLINE):
             raise TimeoutError("the thread that follows freezeguard has not begun")
         return self
 
     def close(self) -> None:
         """Save the copy and stop following; the copy goes on answering, and grows stale."""
-        if self._loop is not None and self._end is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(DEADLINE)
+        loop, end, thread = self._loop, self._end, self._thread
+        if loop is not None and end is not None and thread is not None and thread.is_alive():
+            loop.call_soon_threadsafe(end.set)
+            thread.join(DEADLINE)
 
     def __enter__(self) -> Self:
         return self.open()
@@ -76,15 +52,12 @@ class Client(Gate):
     ) -> None:
         self.close()
 
-    def _run(self) -> None:
-        asyncio.run(self._main())
-
-    async def _main(self) -> None:
+    async def _main(self, loaded: threading.Event) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         try:
             await self._follower.load()
         finally:
-            self._loaded.set()
+            loaded.set()
         task = asyncio.create_task(self._follower.run())
         await self._end.wait()
         await stopped(task)
@@ -97,14 +70,10 @@ class Client(Gate):
         return self.state()
 
     def forget_carried(self, sku: str | None = None) -> int:
-        """Let go of holds of an earlier history, of one SKU or of all; return how many they were.
+        """Let go of holds of an earlier history, from whatever thread; see `LocalCopy`."""
+        if self._loop is None or self._loop.is_closed():
+            return super().forget_carried(sku)
+        return asyncio.run_coroutine_threadsafe(self._forget(sku), self._loop).result(DEADLINE)
 
-        For an operator who has looked into what the restored server has lost.
-        """
-        if self._loop is None or not self._thread.is_alive():
-            return self._follower.forget_carried(sku)
-
-        async def within() -> int:
-            return self._follower.forget_carried(sku)
-
-        return asyncio.run_coroutine_threadsafe(within(), self._loop).result(DEADLINE)
+    async def _forget(self, sku: str | None) -> int:
+        return super().forget_carried(sku)

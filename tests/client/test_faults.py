@@ -145,6 +145,26 @@ async def test_a_start_while_the_server_is_away(clocks, copy, away_for):
     assert not cautious
 
 
+async def test_a_checkout_that_is_killed(clocks, copy):
+    """What was heard is on disk within moments, confirmed or not: the next start knows it."""
+    async with farside(GREETING) as far, client(far, clocks, copy) as killed:
+        await killed.wait_until_ready(10)
+        line = await far.next()
+        await line.say(set_(101, TOASTER))
+        await until_held(killed, "toaster")
+
+        async def saved() -> bool:
+            return b"h-2" in copy.read_bytes()
+
+        await until(saved, "the hold on disk")
+        await far.close()
+        async with client(far, clocks, copy) as heir:
+            answers = heir.check("kettle"), heir.check("toaster"), heir.check("iron")
+
+    assert [State.STALE] * 3 == [one.state for one in answers]
+    assert [False, False, True] == [one.sellable for one in answers]
+
+
 @pytest.mark.parametrize("jump", [-3_600.0, 3_600.0, 1e9])
 async def test_a_wall_clock_that_was_set_between_two_starts(clocks, copy, jump):
     """Never ready by a clock that may be wrong; a copy from the future is of unknown age."""

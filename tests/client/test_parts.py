@@ -69,6 +69,21 @@ def test_several_holds_of_a_sku_end_one_by_one():
     assert at.may_sell("kettle")
 
 
+def test_a_hold_that_only_a_lost_history_knew_is_carried():
+    """Heard and never confirmed, and the next connection knows nothing of it: it stays held."""
+    facts, later = hold("h-1", "kettle"), hold("h-2", "toaster")
+    at = gate(Clocks())
+    hear(at, snapshot(7, facts), sign(7, facts), set_(8, later))
+    at.held.begin()
+    hear(at, sign(7, facts))
+
+    assert (1, 1) == (at.held.number_of_carried, at.counts["carried"])
+    assert not at.may_sell("toaster")
+    assert State.READY is at.state()
+    hear(at, set_(9, later), sign(9, facts, later), released(10, later), sign(10, facts))
+    assert (0, True) == (at.held.number_of_carried, at.may_sell("toaster"))
+
+
 @pytest.mark.parametrize(("choice", "held", "free"), [
     (Choice.KEEP_LAST, Because.HELD_WHEN_LAST_HEARD, Because.NOT_HELD_WHEN_LAST_HEARD),
     (Choice.REFUSE, Because.REFUSED_WHEN_UNSURE, Because.REFUSED_WHEN_UNSURE),

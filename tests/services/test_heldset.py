@@ -214,7 +214,7 @@ async def test_a_database_that_was_restored_is_read_anew() -> None:
 
 
 async def test_the_checksum_is_of_holds_and_scopes() -> None:
-    """Any order gives the same; a wider scope, another hold or one more gives another; none is 0."""
+    """Any order gives the same; a wider scope, another hold or one more another; none is 0."""
     ids = [uuid4(), uuid4()]
     sums = []
     for order in (ids, ids[::-1], ids[:1], []):
