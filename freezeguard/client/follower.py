@@ -216,26 +216,25 @@ class Follower:
             await self._save_now()
 
     async def _save_now(self) -> None:
-        self._dumped += 1
-        await asyncio.shield(asyncio.to_thread(self._write, self._dumped, self._gate.dump()))
-
-    def _write(self, number: int, dumped: dict[str, Any]) -> None:
-        """Write a copy, unless a newer one was written meanwhile by another thread."""
-        path = self._source.copy
+        dumped, path = self._gate.dump(), self._source.copy
         if path is None or dumped["revision"] is None:
             return
+        self._dumped += 1
+        try:
+            await asyncio.shield(asyncio.to_thread(self._write, path, self._dumped, dumped))
+        except OSError as error:
+            self._gate.counts["failed_saves"] += 1
+            self._gate.last_error = f"{type(error).__name__}: {error}"
+            log.warning("the copy can't be written: %s", error)
+        else:
+            self._gate.counts["saves"] += 1
+
+    def _write(self, path: Path, number: int, dumped: dict[str, Any]) -> None:
+        """Write a copy, unless a newer one was written meanwhile by another thread."""
         with self._writing:
-            if number <= self._written:
-                return
-            try:
+            if number > self._written:
                 copyfile.save(path, dumped)
-            except OSError as error:
-                self._gate.counts["failed_saves"] += 1
-                self._gate.last_error = f"{type(error).__name__}: {error}"
-                log.warning("the copy can't be written: %s", error)
-                return
-            self._written = number
-        self._gate.counts["saves"] += 1
+                self._written = number
 
     async def _look(self) -> None:
         """Notice what time alone brings about, also where nobody asks."""

@@ -193,6 +193,23 @@ async def test_a_reader_hears_at_once_that_it_has_everything() -> None:
     assert ("toaster", None) == (then[0].sku if then[0] else None, then[1])
 
 
+async def test_all_replicas_say_one_number() -> None:
+    """One that ran when a number was drawn that changed no hold, and one that started later."""
+    ledger = Ledger([])
+    early, late = loaded(ledger), loaded(ledger)
+    await early.load()
+    stream = early.stream(0, 60)
+    assert None is await anext(stream)
+    ledger.revision = 5
+    await early.follow()
+    await late.load()
+
+    async with asyncio.timeout(5):
+        assert None is await anext(stream)
+    assert (5, 5) == (early.revision, late.revision)
+    assert early.version == late.version
+
+
 async def test_a_database_that_was_restored_is_read_anew() -> None:
     """What it no longer knows is not held, what it knew before is, and every reader must resume."""
     ledger = Ledger([])

@@ -114,12 +114,17 @@ class HeldSet:
             count += len(changes)
             self._heard()
             if len(changes) < PAGE:
+                if revision > self.revision:  # numbers that changed no hold: all replicas say one
+                    self._reached(revision)
                 return count
 
     async def _next_page(self, tx: Transaction) -> tuple[list[HoldChange], int]:
-        """Return what is new, and the revision of the database: lower only after a restore."""
-        changes = await tx.holds.changes_after(self.revision, PAGE)
-        return changes, await tx.holds.current_revision()
+        """Return what is new, and a revision up to which that is all; lower only after a restore.
+
+        Revisions commit in order: whatever is behind the first answer is in the second.
+        """
+        revision = await tx.holds.current_revision()
+        return await tx.holds.changes_after(self.revision, PAGE), revision
 
     def _take_in(self, change: HoldChange) -> None:
         if change.revision <= self.revision:
