@@ -44,6 +44,11 @@ class Events:
         return fields
 
 
+def still_here(comment: dict[str, Any]) -> dict[str, Any]:
+    """Return what a sign of life says."""
+    return dict(json.loads(comment[""].removeprefix("still here ")))
+
+
 @asynccontextmanager
 async def following(
     rig: Rig, last: str | int | None = None, *, url: str | None = None
@@ -163,7 +168,7 @@ async def test_a_replica_that_lags_sets_no_reader_back(rig: Rig, sku: str):
             first = await events.next(comments=True)
 
     assert lagging < last
-    assert {"": "still here"} == first
+    assert (last, True) == (still_here(first)["revision"], first[""].startswith("still here "))
     await release(rig, sku)
 
 
@@ -206,7 +211,53 @@ async def test_a_quiet_stream_gives_signs_of_life(rig: Rig):
         signs = [await events.next(comments=True) for _ in range(3)]
 
     assert "snapshot" == first["event"]
-    assert [{"": "still here"}] * 3 == signs
+    told = [still_here(one) for one in signs]
+    assert [int(first["id"])] * 3 == [one["revision"] for one in told]
+    assert [len(first["data"]["items"])] * 3 == [one["holds"] for one in told]
+    assert 1 == len({one["checksum"] for one in told})
+    assert all(0 <= one["age"] < 60 for one in told)
+
+
+async def test_a_change_is_followed_by_what_the_reader_has_now(rig: Rig, sku: str):
+    """The checksum tells another set, and that the set is as it was; both without a pause."""
+    async with following(rig) as events:
+        await events.next()
+        signs = [still_here(await events.next(comments=True))]
+        for change in (freeze, release):
+            await change(rig, sku)
+            told = await events.next()
+            signs.append(still_here(await events.next(comments=True)))
+            assert signs[-1]["revision"] == int(told["id"])
+
+    assert [0, 1, 0] == [one["holds"] - signs[0]["holds"] for one in signs]
+    assert [True, False, True] == [one["checksum"] == signs[0]["checksum"] for one in signs]
+
+
+async def test_a_number_that_changed_no_hold_stops_no_replica(rig: Rig, sku: str):
+    """A replica that starts at such a number answers a reader who resumes before it, and others."""
+    async with following(rig) as events:
+        await events.next()
+        await freeze(rig, sku)
+        last = (await events.next())["id"]
+    assert rig.service is not None
+    await rig.service.database.run(lambda tx: tx.holds.next_revision())
+    async with further_replica(rig) as replica, following(rig, last, url=replica.url) as events:
+        reached = still_here(await events.next(comments=True))["revision"]
+        answer = await rig.call("GET", "/v1/holds", "catalogue", url=replica.url)
+    await release(rig, sku)
+
+    assert int(last) + 1 == reached == answer.body["revision"]
+
+
+async def test_the_held_set_says_how_old_it_is(rig: Rig):
+    """In a header, which comes with a 304 too: when the replica last heard from the database."""
+    first = await ask(rig, "GET", "/v1/holds", "catalogue")
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = await ask(rig, "GET", "/v1/holds", "catalogue", headers=known)
+
+    assert first.body["as_of"] == first.headers["Freezeguard-As-Of"]
+    assert 304 == again.status
+    assert first.headers["Freezeguard-As-Of"] <= again.headers["Freezeguard-As-Of"]
 
 
 async def test_streams_end_with_their_replica(rig: Rig):

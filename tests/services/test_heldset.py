@@ -1,5 +1,6 @@
 """The held set in memory: what a change costs does not grow with what is held."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -172,3 +173,79 @@ async def test_nobody_is_set_back_while_the_database_is_away() -> None:
     with pytest.raises(Unavailable):
         await held.changes_since(2)
     assert [1] == [one.revision for one in await held.changes_since(0) or ()]
+
+
+async def test_a_reader_hears_at_once_that_it_has_everything() -> None:
+    """None follows whatever there is, also from before a number that changed no hold."""
+    ledger = Ledger([])
+    ledger.add("kettle")
+    ledger.revision = 5
+    held = loaded(ledger)
+    await held.load()
+    stream = held.stream(1, 60)
+    async with asyncio.timeout(5):
+        first = await anext(stream)
+        ledger.add("toaster")
+        await held.follow()
+        then = [await anext(stream), await anext(stream)]
+
+    assert None is first
+    assert ("toaster", None) == (then[0].sku if then[0] else None, then[1])
+
+
+async def test_all_replicas_say_one_number() -> None:
+    """One that ran when a number was drawn that changed no hold, and one that started later."""
+    ledger = Ledger([])
+    early, late = loaded(ledger), loaded(ledger)
+    await early.load()
+    stream = early.stream(0, 60)
+    assert None is await anext(stream)
+    ledger.revision = 5
+    await early.follow()
+    await late.load()
+
+    async with asyncio.timeout(5):
+        assert None is await anext(stream)
+    assert (5, 5) == (early.revision, late.revision)
+    assert early.version == late.version
+
+
+async def test_a_database_that_was_restored_is_read_anew() -> None:
+    """What it no longer knows is not held, what it knew before is, and every reader must resume."""
+    ledger = Ledger([])
+    held = loaded(ledger)
+    await held.load()
+    ledger.add("kettle")
+    ledger.add("toaster")
+    await held.follow()
+    stream = held.stream(2, 60)
+    assert None is await anext(stream)
+    ledger.changes.clear()
+    ledger.revision, ledger.in_force = 1, [hold("iron", 1, uuid4())]
+    await held.follow()
+
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+    assert ["iron"] == [one["scope"]["sku"] for one in held.all_holds()]
+    assert (1, None) == (held.revision, await held.changes_since(2))
+
+
+async def test_the_checksum_is_of_holds_and_scopes() -> None:
+    """Any order gives the same; a wider scope, another hold or one more another; none is 0."""
+    ids = [uuid4(), uuid4()]
+    sums = []
+    for order in (ids, ids[::-1], ids[:1], []):
+        held = loaded(Ledger([hold(f"sku-{one}", 1, one) for one in order]))
+        await held.load()
+        sums.append(held.checksum)
+    ledger = Ledger([])
+    held = loaded(ledger)
+    await held.load()
+    for sku in ("kettle", "kettle in all colours"):
+        ledger.add(sku, hold_id=ids[0])
+        await held.follow()
+        sums.append(held.checksum)
+
+    assert sums[0] == sums[1]
+    assert 5 == len(set(sums))
+    assert "0" * 16 == sums[3]

@@ -17,6 +17,7 @@ from freezeguard.api.routing import AnyRoute, Call, Media, Reply, Route
 from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.scope import NARROWING
 from freezeguard.ports.rows import HoldChange
+from freezeguard.services.enforcing.heldset import HeldSet
 
 log = structlog.get_logger()
 
@@ -61,7 +62,7 @@ class Holds:
     def _status(self, sku: str, asked: Mapping[str, str]) -> Reply:
         known = self._context.known_skus(sku)
         body = self._answer(sku, asked, known)
-        return Reply(body, etag=f'"{self._context.held.revision}-{"known" if known else "new"}"')
+        return Reply(body, etag=f'"{self._context.held.version}-{"known" if known else "new"}"')
 
     def _answer(self, sku: str, asked: Mapping[str, str], is_known: bool) -> bytes:
         held = self._context.held
@@ -89,7 +90,9 @@ class Holds:
             return Reply(_set(revision, moment, holds), compress=True)
         holds = held.all_holds()
         body = _set(held.revision, held.as_of, holds)
-        return Reply(body, etag=f'"{held.revision}"', compress=True)
+        # heard again with a 304 too: how old is the version that the reader has?
+        as_of = {"Freezeguard-As-Of": held.as_of_text}
+        return Reply(body, headers=as_of, etag=f'"{held.version}"', compress=True)
 
     async def stream(self, call: Call[None]) -> web.StreamResponse:
         """Follow the held set by server-sent events."""
@@ -115,8 +118,9 @@ class Holds:
         return missed[-1].revision if missed else last, [_change(one) for one in missed]
 
     async def _events(self, last: int) -> AsyncIterator[bytes]:
-        async for fresh in self._context.held.stream(last, self._context.keep_alive):
-            yield b": still here\n\n" if fresh is None else _change(fresh)
+        held = self._context.held
+        async for fresh in held.stream(last, self._context.keep_alive):
+            yield _still_here(held) if fresh is None else _change(fresh)
 
 
 def _set(revision: int, as_of: datetime | None, holds: list[Mapping[str, Any]]) -> bytes:
@@ -127,6 +131,13 @@ def _set(revision: int, as_of: datetime | None, holds: list[Mapping[str, Any]]) 
 def _change(change: HoldChange) -> bytes:
     body = {**change.hold, "at": change.at.isoformat()}
     return _event(change.change, change.revision, json.dumps(body).encode())
+
+
+def _still_here(held: HeldSet) -> bytes:
+    """A comment: the reader has all up to a revision, and can tell whether it has it right."""
+    body = {"revision": held.revision, "holds": held.number_of_holds, "checksum": held.checksum,
+            "age": round(held.age, 3)}
+    return b": still here %s\n\n" % json.dumps(body).encode()
 
 
 def _event(name: str, revision: int, data: bytes) -> bytes:
@@ -172,7 +183,12 @@ def routes(context: Context) -> list[AnyRoute]:
             method="GET", path="/v1/holds/stream", handler=holds.stream, tag="Sale status",
             summary="Follow the held set",
             description="Server-sent events snapshot, hold and release; `id` is the revision, "
-            "`Last-Event-ID` resumes. A comment every 15 s keeps the connection alive.",
+            "`Last-Event-ID` resumes. A comment follows whatever has changed, and comes every 15 s "
+            "where nothing has: `: still here` with a JSON object. The reader then has everything "
+            "up to `revision`, which are so many `holds`; `checksum` is the exclusive or, over all "
+            "of them, of the first 64 bits of SHA-256 over id, SKU, seller, channel, country and "
+            "lot, joined by line feeds, absent ones empty; `age` is for how many seconds the "
+            "replica has not heard of its database.",
             who=READERS,
             result=Media("text/event-stream", "snapshot, hold and release events", _EVENT),
             errors=("unavailable",),

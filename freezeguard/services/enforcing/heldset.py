@@ -5,19 +5,26 @@ first snapshot is not ready, and says so instead of "sellable".
 """
 
 import asyncio
+import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
+from math import inf
 from typing import Any
 from uuid import UUID
+
+import structlog
 
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.scope import NARROWING, Scope
 from freezeguard.ports.clock import Now
 from freezeguard.ports.rows import HoldChange
 from freezeguard.ports.storage import Database, Transaction
+
+log = structlog.get_logger()
 
 RING = 10_000
 PAGE = 1_000
@@ -40,7 +47,11 @@ class HeldSet:
         self._changes: deque[HoldChange] = deque(maxlen=RING)
         self._moved = asyncio.Event()
         self._closed = False
+        self._loads = 0
+        self._checksum = 0
+        self._number_of_holds = 0
         self.revision = -1
+        self.version = ""
         self.as_of: datetime | None = None
         self.as_of_text = ""
 
@@ -54,15 +65,33 @@ class HeldSet:
         """Return how many SKUs are held."""
         return len(self._by_sku)
 
+    @property
+    def checksum(self) -> str:
+        """Return what tells this set of holds and scopes from any other, as 16 hex digits."""
+        return f"{self._checksum:016x}"
+
+    @property
+    def number_of_holds(self) -> int:
+        """Return how many holds are in force."""
+        return self._number_of_holds
+
+    @property
+    def age(self) -> float:
+        """Return how long ago the database was last heard of, in seconds."""
+        return max((self._now() - self.as_of).total_seconds(), 0.0) if self.as_of else inf
+
     async def load(self) -> None:
-        """Take the first snapshot."""
+        """Take a snapshot: the first, or the first of another history. Ends every stream."""
         revision, holds = await self._database.run(lambda tx: tx.holds.all_in_force())
         self._holds, self._by_sku = {}, {}
+        self._checksum = self._number_of_holds = 0
         for one in holds:
-            self._holds.setdefault(one.scope.sku, {})[one.id] = one.as_dict()
-        for sku in self._holds:
+            self._put(one.scope.sku, one.id, one.as_dict())
+        for sku in list(self._holds):
             self._rebuild(sku)
-        self.revision = revision
+        self._changes.clear()
+        self._loads += 1
+        self._reached(revision)
         self._heard()
 
     def _heard(self) -> None:
@@ -74,30 +103,52 @@ class HeldSet:
         """Take in what has changed since; return how many changes there were."""
         count = 0
         while True:
-            changes = await self._database.run(self._next_page)
+            known = self.revision
+            changes, revision = await self._database.run(self._next_page)
+            if revision < known:
+                log.error("held_set_went_back", revision=revision, known=known)
+                await self.load()
+                return count
             for change in changes:
                 self._take_in(change)
             count += len(changes)
             self._heard()
             if len(changes) < PAGE:
+                if revision > self.revision:  # numbers that changed no hold: all replicas say one
+                    self._reached(revision)
                 return count
 
-    async def _next_page(self, tx: Transaction) -> list[HoldChange]:
-        return await tx.holds.changes_after(self.revision, PAGE)
+    async def _next_page(self, tx: Transaction) -> tuple[list[HoldChange], int]:
+        """Return what is new, and a revision up to which that is all; lower only after a restore.
+
+        Revisions commit in order: whatever is behind the first answer is in the second.
+        """
+        revision = await tx.holds.current_revision()
+        return await tx.holds.changes_after(self.revision, PAGE), revision
 
     def _take_in(self, change: HoldChange) -> None:
         if change.revision <= self.revision:
             return
-        mine = self._holds.setdefault(change.sku, {})
-        if change.change == "hold":
-            mine[change.hold_id] = change.hold
-        else:
-            mine.pop(change.hold_id, None)
-        self.revision = change.revision
+        self._put(change.sku, change.hold_id, change.hold if change.change == "hold" else None)
         self._rebuild(change.sku)
         self._changes.append(change)
+        self._reached(change.revision)
+
+    def _reached(self, revision: int) -> None:
+        self.revision = revision
+        self.version = f"{revision}-{self.checksum}"
         self._moved.set()
         self._moved = asyncio.Event()
+
+    def _put(self, sku: str, hold_id: UUID, hold: Mapping[str, Any] | None) -> None:
+        """Set a hold, or take it away; what counts them follows."""
+        mine = self._holds.setdefault(sku, {})
+        known = mine.pop(hold_id, None)
+        for one in filter(None, (known, hold)):
+            self._checksum ^= _hash_of(one)
+        self._number_of_holds += (hold is not None) - (known is not None)
+        if hold is not None:
+            mine[hold_id] = hold
 
     def _rebuild(self, sku: str) -> None:
         mine = self._holds[sku]
@@ -169,25 +220,26 @@ class HeldSet:
         self._moved.set()
 
     async def stream(self, revision: int, keep_alive: float) -> AsyncIterator[HoldChange | None]:
-        """Yield changes after a revision as they come, and None where it has been quiet.
+        """Yield changes after a revision as they come, and None where the reader has them all.
 
-        Ends where the reader has fallen so far behind that changes may be missing: it then
-        resumes from the ledger.
+        None comes at once, after whatever has changed, and again where it has been quiet. Ends
+        where the reader has fallen so far behind that changes may be missing: it then resumes from
+        the ledger; and where the database turned out to be of another history.
         """
-        last = revision
-        while not self._closed:
-            moved = self._moved
+        last, loads = revision, self._loads
+        while not self._closed and loads == self._loads:
+            moved, reached = self._moved, self.revision
             if self._may_lack(last):
                 return
             for change in self._fresh(last):
                 last = change.revision
                 yield change
+            last = max(last, reached)  # numbers that changed no hold are behind the reader too
             if last >= self.revision:
-                try:
+                yield None
+                with suppress(TimeoutError):
                     async with asyncio.timeout(keep_alive):
                         await moved.wait()
-                except TimeoutError:
-                    yield None
 
     def _may_lack(self, last: int) -> bool:
         """Say whether changes after a revision may have left the ring already."""
@@ -199,6 +251,13 @@ class HeldSet:
         found = list(takewhile(lambda one: one.revision > last, reversed(self._changes)))
         found.reverse()
         return found
+
+
+def _hash_of(hold: Mapping[str, Any]) -> int:
+    """Return 64 bits of which hold it is and what it covers."""
+    scope = hold["scope"]
+    text = "\n".join([hold["id"], scope["sku"], *(scope.get(one) or "" for one in NARROWING)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
 
 
 def scope_of(hold: Mapping[str, Any]) -> Scope:
