@@ -598,6 +598,18 @@ CREATE TABLE hold_changes (
 );
 CREATE INDEX hold_changes_by_time ON hold_changes (at);
 
+-- Orders to stop a SKU that were given without the database, once they have become cases.
+CREATE TABLE emergency_orders (
+    id            uuid PRIMARY KEY,
+    sku           text COLLATE "C" NOT NULL,
+    ordered_at    timestamptz NOT NULL,         -- by the clock of the machine that stopped the sale
+    ordered_by    text NOT NULL,                -- who was at its command line
+    person        text,                         -- for whom, on their word
+    case_id       uuid NOT NULL REFERENCES cases (id),
+    reconciled_at timestamptz NOT NULL
+);
+CREATE INDEX emergency_orders_by_sku ON emergency_orders (sku, ordered_at);
+
 -- Does each catalogue obey? One row per catalogue object; an empty remote_id stands for a SKU
 -- that was not looked up yet, or that the catalogue does not list.
 CREATE TABLE catalogue_objects (
@@ -1022,7 +1034,7 @@ GRANT SELECT, INSERT ON
     signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,
     case_events, case_signals, hold_changes, reviews
     TO freezeguard_runtime;
-GRANT SELECT, INSERT ON learned_priors TO freezeguard_runtime;
+GRANT SELECT, INSERT ON learned_priors, emergency_orders TO freezeguard_runtime;
 GRANT SELECT, UPDATE ON prior_learning TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON notice_digests, rule_proposals TO freezeguard_runtime;
 GRANT SELECT, INSERT ON mails_received TO freezeguard_runtime;

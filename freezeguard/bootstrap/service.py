@@ -22,6 +22,7 @@ from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, re
 from freezeguard.bootstrap.house import house_of, sender_of, url_of
 from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.metrics import PrometheusMetrics
+from freezeguard.bootstrap.outlets import outlet_of
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import (
     ids_by,
@@ -49,6 +50,7 @@ from freezeguard.services.cases.ownership import Ownership
 from freezeguard.services.cases.places import Places
 from freezeguard.services.cases.timers import Timers
 from freezeguard.services.commands.commands import Commands
+from freezeguard.services.commands.emergencies import Emergencies
 from freezeguard.services.commands.evidencefiles import (
     EvidenceFiles,
     EvidenceLimits,
@@ -94,6 +96,7 @@ from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.databaseclock import DatabaseClock
 from freezeguard.storage.idempotency import PostgresIdempotency
 from freezeguard.storage.journal import FileJournal
+from freezeguard.storage.lastrevision import FileRevision
 from freezeguard.storage.listener import Listener
 from freezeguard.storage.subjects import PLACES
 from freezeguard.storage.vault import DirectoryVault
@@ -147,6 +150,7 @@ class Service:
     chaining: Chaining
     anchoring: Anchoring
     listener: Listener
+    last_revision: FileRevision
     metrics: PrometheusMetrics
     context: Context
     api: Api
@@ -188,7 +192,8 @@ class Service:
         step("sweep cases", _idle(self.sweeper.sweep_cases), poll=every.sweep)
         step("owners", _idle(self.ownership.run_once), TOPIC_ACCESS, poll=every.sweep * 10)
         step("sweep wanted", _idle(self.wanted_sweep.run_once), poll=every.sweep * 30)
-        step("journal", _idle(self.sweeper.replay_journal), poll=every.sweep * 10)
+        step("journal", _idle(self.sweeper.replay_journal), poll=every.sweep)
+        step("last revision", _idle(self._note_revision), poll=every.poll)
         step("timers", self.timers.fire_due, poll=every.timers)
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
@@ -211,6 +216,10 @@ class Service:
 
     async def _work_due(self, name: str) -> int:
         return await self.enforcement.work_due(name)
+
+    async def _note_revision(self) -> None:
+        """Keep on disk what an emergency stop must name to pass a catalogue's fence."""
+        await self.last_revision.note(self.held.revision)
 
     async def _partitions(self) -> int:
         return await self.database.run(lambda tx: tx.signals.ensure_partitions(self.now()))
@@ -382,15 +391,7 @@ def _transport(settings: Settings) -> MailTransport | None:
 
 
 def _outlets(settings: Settings, catalogues: Mapping[str, Catalogue]) -> list[Outlet]:
-    return [
-        Outlet(
-            catalogue,
-            level=settings.catalogues[name].get("level", "hard"),
-            sells=settings.catalogues[name].get("scope", {}),
-            image_max_age=settings.image_max_age,
-        )
-        for name, catalogue in catalogues.items()
-    ]
+    return [outlet_of(settings, catalogue) for catalogue in catalogues.values()]
 
 
 def _evidence(
@@ -433,7 +434,7 @@ def build(
     evaluation = Evaluation(rules, casework, telling, trust, now, new_id)
     feeds = Feeds(database, telling, now)
     reconciliation = Reconciliation(directory, casework, now)
-    journal = FileJournal(settings.data_dir / "journal.ndjson")
+    journal = FileJournal(settings.journal_file)
     enforcement = Enforcement(
         database, directory, reconciliation, journal, now, new_id,
         Pace(**settings.pace.model_dump(), jitter=jitter), metrics,
@@ -512,7 +513,10 @@ def build(
         access=access, rules=rules, held=held, known=known, casework=casework,
         evaluation=evaluation, ingestion=ingestion, enforcement=enforcement,
         reconciliation=reconciliation, aftercare=aftercare,
-        sweeper=Sweeper(database, ingestion, aftercare, journal, now),
+        sweeper=Sweeper(
+            database, ingestion, aftercare, journal,
+            Emergencies(context.freezes, directory, now), now,
+        ),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
         feeds=feeds, trust=trust, ending=SuppressionNews(database, telling, now),
         ownership=Ownership(database, casework),
@@ -533,6 +537,7 @@ def build(
         retention=Retention(database, settings.retention.periods(), now),
         chaining=Chaining(database, random_bytes, metrics, now), anchoring=anchoring,
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
+        last_revision=FileRevision(settings.revision_file),
         metrics=metrics, context=context, api=api,
     )
     service.append(built)

@@ -484,6 +484,16 @@ class Settings(BaseSettings):
         """Return where anchors of the audit record are kept."""
         return self.audit.anchor_file or self.data_dir / "audit-anchors.ndjson"
 
+    @property
+    def journal_file(self) -> Path:
+        """Return where is kept what the database could not take."""
+        return self.data_dir / "journal.ndjson"
+
+    @property
+    def revision_file(self) -> Path:
+        """Return where replicas note the last revision of the held set that they heard of."""
+        return self.data_dir / "held-set-revision"
+
     def to_policy(self) -> Policy:
         """Return the policy as the domain knows it."""
         return Policy(budget=self.budget.budget(), **self.policy.model_dump())

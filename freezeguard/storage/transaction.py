@@ -9,6 +9,7 @@ from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites, InOrder
 from freezeguard.storage.detection import PostgresDetection
 from freezeguard.storage.digests import PostgresDigests
+from freezeguard.storage.emergencies import PostgresEmergencies
 from freezeguard.storage.evidence import PostgresEvidence
 from freezeguard.storage.holds import PostgresHolds
 from freezeguard.storage.learning import PostgresLearning
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from freezeguard.ports.auditchain import AuditChain
     from freezeguard.ports.cases import Cases
     from freezeguard.ports.detection import Detection
+    from freezeguard.ports.emergencies import Emergencies
     from freezeguard.ports.evidence import StoredEvidence
     from freezeguard.ports.holds import Holds
     from freezeguard.ports.learning import Learning
@@ -77,6 +79,7 @@ class PostgresTransaction:
         self.sources: Sources = PostgresSources(statements, writes)
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
         self.past: Past = PostgresPast(statements)
+        self.emergencies: Emergencies = PostgresEmergencies(statements)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

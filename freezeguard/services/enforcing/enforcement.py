@@ -52,7 +52,7 @@ class Enforcement:
         self.breakers = {name: Breaker() for name in directory.outlets}
         self._calls = Calls(database, reconciliation, self.breakers, now, pace, metrics)
         self._stopping = Stopping(self._calls, journal)
-        self._releasing = Releasing(self._calls)
+        self._releasing = Releasing(self._calls, journal)
         self._room = {
             name: asyncio.Semaphore(pace.parallel_calls) for name in directory.outlets
         }
