@@ -648,6 +648,23 @@ CREATE INDEX catalogue_objects_due ON catalogue_objects (catalogue, next_at)
 CREATE INDEX catalogue_objects_troubled ON catalogue_objects (sku)
     WHERE status IN ('refused', 'unreachable', 'drifted');
 
+-- The canary of each catalogue: a SKU made for it is stopped and released all the time, and timed.
+CREATE TABLE canaries (
+    catalogue       text COLLATE "C" PRIMARY KEY,
+    sku             text COLLATE "C" NOT NULL,
+    begun_at        timestamptz NOT NULL,       -- the last round
+    finished_at     timestamptz,                -- the last round that came to an end
+    succeeded_at    timestamptz,                -- the last one in which all was in time
+    result          text CHECK (result IN ('well', 'late', 'failed', 'skipped')),
+    detail          text NOT NULL DEFAULT '',   -- what was amiss
+    stop_seconds    double precision,           -- from order to read-back, when it was last seen
+    release_seconds double precision,           -- from the release until it was seen sold again
+    images          jsonb,                      -- what it has stopped, as it was before; null: nothing
+    alarmed_at      timestamptz,                -- people know since then that it is not well
+    holder          uuid,                       -- null: nobody is at it
+    lease_until     timestamptz                 -- by the database's clock; then somebody else may
+);
+
 -- What a case may overlook for a time, on somebody's word; in force while its clock runs.
 CREATE TABLE waivers (
     case_id    uuid NOT NULL REFERENCES cases (id),
@@ -1028,7 +1045,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
 GRANT SELECT, INSERT, UPDATE ON
     people, credentials, instance, vendors, skus, sources, signals, signal_texts, sku_tallies,
     suppressions, alerts, cases, approvals, clocks, held_set, holds, manual_tasks, notices,
-    vendor_promises, listening, source_verdicts
+    vendor_promises, listening, source_verdicts, canaries
     TO freezeguard_runtime;
 GRANT SELECT, INSERT ON
     signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,

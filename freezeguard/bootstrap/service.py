@@ -18,6 +18,7 @@ from freezeguard.api.context import CheckResult, Context
 from freezeguard.api.idempotency import Idempotency
 from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.calendars import calendars_of, legal_clocks_of, warm_calendars
+from freezeguard.bootstrap.canaries import in_words
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
 from freezeguard.bootstrap.house import house_of, sender_of, url_of
 from freezeguard.bootstrap.inbound import open_endpoints
@@ -73,6 +74,7 @@ from freezeguard.services.detecting.shadows import Shadows
 from freezeguard.services.detecting.suppressionnews import SuppressionNews
 from freezeguard.services.detecting.trust import Trust
 from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.enforcing.canary import Canaries
 from freezeguard.services.enforcing.enforcement import Enforcement
 from freezeguard.services.enforcing.heldset import HeldSet
 from freezeguard.services.enforcing.pace import Pace
@@ -134,6 +136,7 @@ class Service:
     ingestion: Ingestion
     enforcement: Enforcement
     reconciliation: Reconciliation
+    canaries: Canaries
     aftercare: Aftercare
     sweeper: Sweeper
     wanted_sweep: WantedSweep
@@ -210,6 +213,10 @@ class Service:
         step("retention", self.retention.step, poll=FORGET_EVERY)
         if self.settings.detection.learn_priors:
             step("learning", _idle(self._learn), poll=LEARN_EVERY)
+        if self.canaries.catalogues:
+            step("canaries seen", _idle(self.canaries.look), poll=every.poll * 5)
+        for name in self.canaries.catalogues:
+            step(f"canary {name}", partial(self.canaries.fly_if_due, name), poll=every.sweep * 5)
         for name in self.directory.outlets:
             step(f"read ahead {name}", partial(self.read_ahead.catch_up, name), poll=every.poll * 5)
             step(f"catalogue {name}", partial(self._work_due, name), TOPIC_OBJECTS, poll=0.25)
@@ -219,7 +226,8 @@ class Service:
 
     async def _note_revision(self) -> None:
         """Keep on disk what an emergency stop must name to pass a catalogue's fence."""
-        await self.last_revision.note(self.held.revision)
+        revision = await self.database.run(lambda tx: tx.holds.current_revision())
+        await self.last_revision.note(revision)
 
     async def _partitions(self) -> int:
         return await self.database.run(lambda tx: tx.signals.ensure_partitions(self.now()))
@@ -286,7 +294,14 @@ class Service:
             "keys": CheckResult(self.access.is_ready),
             "workers": CheckResult(self.crew.is_whole),
             "clock": CheckResult(True, _of_skew(self.clock), self.clock.measured_at),
+            **{f"canary {name}": self._canary(name) for name in self.canaries.catalogues},
         }
+
+    def _canary(self, name: str) -> CheckResult:
+        """Say how a canary did; that a catalogue is slow is no reason to send nobody here."""
+        known = self.canaries.known.get(name)
+        at = None if known is None else known.succeeded_at
+        return CheckResult(True, "not flown yet" if known is None else in_words(known), at)
 
 
 def _age(held: HeldSet, now: Now) -> float:
@@ -513,6 +528,10 @@ def build(
         access=access, rules=rules, held=held, known=known, casework=casework,
         evaluation=evaluation, ingestion=ingestion, enforcement=enforcement,
         reconciliation=reconciliation, aftercare=aftercare,
+        canaries=Canaries(
+            database, directory, enforcement, telling, metrics, settings.canary.terms(), now,
+            new_id,
+        ),
         sweeper=Sweeper(
             database, ingestion, aftercare, journal,
             Emergencies(context.freezes, directory, now), now,

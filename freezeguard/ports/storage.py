@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from freezeguard.ports.auditchain import AuditChain
+from freezeguard.ports.canaries import Canaries
 from freezeguard.ports.cases import Cases
 from freezeguard.ports.detection import Detection
 from freezeguard.ports.emergencies import Emergencies
@@ -52,6 +53,7 @@ class Transaction(Protocol):
     sources: Sources
     past: Past
     emergencies: Emergencies
+    canaries: Canaries
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

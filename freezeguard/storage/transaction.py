@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from freezeguard.storage.auditchain import PostgresAuditChain
+from freezeguard.storage.canaries import PostgresCanaries
 from freezeguard.storage.cases import PostgresCases
 from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites, InOrder
@@ -30,6 +31,7 @@ from freezeguard.storage.webhooks import PostgresWebhooks
 
 if TYPE_CHECKING:
     from freezeguard.ports.auditchain import AuditChain
+    from freezeguard.ports.canaries import Canaries
     from freezeguard.ports.cases import Cases
     from freezeguard.ports.detection import Detection
     from freezeguard.ports.emergencies import Emergencies
@@ -80,6 +82,7 @@ class PostgresTransaction:
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
         self.past: Past = PostgresPast(statements)
         self.emergencies: Emergencies = PostgresEmergencies(statements)
+        self.canaries: Canaries = PostgresCanaries(statements)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

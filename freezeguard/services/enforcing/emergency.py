@@ -105,7 +105,8 @@ class Emergency:
         if not found:
             return [Seen(outlet.name, "", "not_listed", "the catalogue lists no such SKU")]
         await self._notes.write(*(self._image(order, outlet.name, one) for one in found))
-        level = _feasible(outlet, order.level)
+        levels = catalogue.traits.levels
+        level = order.level if order.level in levels else outlet.full_level
         return list(await asyncio.gather(
             *(self._object(catalogue, order, one.remote_id, level) for one in found)
         ))
@@ -175,10 +176,3 @@ class Emergency:
 
 def _outcome(error: CatalogueError) -> Outcome:
     return "unreachable" if error.recoverable else "refused"
-
-
-def _feasible(outlet: Outlet, wanted: Level | None) -> Level:
-    """Return the level to stop at: as asked for, where the catalogue can do it."""
-    levels = outlet.catalogue.traits.levels
-    level = wanted or outlet.level
-    return level if level in levels else levels[0]
