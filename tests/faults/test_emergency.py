@@ -115,6 +115,15 @@ async def reinstated(
     assert before == await rig.shop.products(sku)
 
 
+async def held(rig: Rig, sku: str) -> None:
+    """Wait until the replica answers that a SKU is frozen: it has followed the held set again."""
+
+    async def frozen() -> bool:
+        return await rig.status(sku) == "frozen"
+
+    await until(frozen, f"{sku} in the held set", seconds=20)
+
+
 async def journal_is_empty(place: Path) -> None:
     """Wait until every line was dealt with."""
     journal = FileJournal(place / "journal.ndjson")
@@ -157,7 +166,7 @@ async def test_stopped_within_seconds_while_the_database_is_away(
     for sku in (known, cold):
         case = await reconciled(rig, sku)
         assert ("operator", "quality") == (case["opened_by"], case["lane"])
-        assert "frozen" == await rig.status(sku)
+        await held(rig, sku)
         assert "later_review" in {one["kind"] for one in case["clocks"]}
         mails = await mails_arrived(rig, case)
         assert "statement_of_reasons" in mails["vendor:acme"]
@@ -353,6 +362,30 @@ async def test_a_shop_that_does_not_obey_is_named(rig: Rig, shell: Shell, sku: s
     )
 
     assert {name: (1, name) for name in outcomes} == outcomes
+    await reconciled(rig, sku)
+
+
+async def test_a_catalogue_that_can_t_be_opened_spares_no_other(
+    rig: Rig, shell: Shell, sku: str
+):
+    """The shell lacks the secret of one; the other is stopped, and the first one is named.
+
+    So it is where the answer to a stop is lost.
+    """
+    tables = json.loads(shell.environment["FREEZEGUARD_CATALOGUES"])
+    tables["bazaar"] = {**tables["shop"], "headers": {"Authorization": "{env:NO_SUCH_SECRET}"}}
+    await rig.shop.faults(skus=[sku], apply_then_reset=True, operations=["stop"])
+    ran = await shell.having(FREEZEGUARD_CATALOGUES=json.dumps(tables)).run(
+        "freeze", sku, "--emergency", "--json"
+    )
+    await rig.shop.no_faults()
+    await cannot_be_bought(rig, sku)
+
+    assert 1 == ran.code
+    seen = {one["catalogue"]: one for one in ran.document["catalogues"]}
+    assert ("stopped", "unreachable") == (seen["shop"]["outcome"], seen["bazaar"]["outcome"])
+    assert seen["shop"]["detail"].startswith("though ")
+    assert "NO_SUCH_SECRET" in seen["bazaar"]["detail"]
     await reconciled(rig, sku)
 
 

@@ -32,6 +32,8 @@ log = structlog.get_logger()
 
 LEASE = timedelta(seconds=15)
 """Longer than a call and the pause after it; renewed before each try."""
+LONGEST_PAUSE = 4.0
+"""Seconds between two tries: far less than the lease."""
 AGAIN = timedelta(seconds=30)
 """After so long a round goes on that could not put back what it had stopped."""
 
@@ -282,7 +284,7 @@ class Canaries:
             if not amiss and took <= late_after:
                 return took
             tries += 1
-            pause = self._enforcement.pace.retry_in(tries)
+            pause = min(self._enforcement.pace.retry_in(tries), LONGEST_PAUSE)
             if not amiss or took + pause > late_after:
                 raise _Amiss(Flown("late", amiss or f"after {took:.1f} s"))
             await asyncio.sleep(pause)

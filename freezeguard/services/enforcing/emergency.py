@@ -126,6 +126,9 @@ class Emergency:
         try:
             written = await self._ask(lambda: catalogue.stop(
                 sku, remote_id, level, revision=self._revision, deadline=deadline))
+        except CatalogueError as error:
+            return await self._unanswered(catalogue, sku, remote_id, level, error)
+        try:
             await self._notes.write({
                 "what": STOPPED, "order": str(order.id), "sku": sku, "catalogue": catalogue.name,
                 "remote_id": remote_id, "written": dict(written), "at": self._now().isoformat(),
@@ -136,6 +139,19 @@ class Emergency:
         if seen.stopped(level):
             return Seen(catalogue.name, remote_id, "stopped", f"seen from the {seen.side}'s side")
         return Seen(catalogue.name, remote_id, "still_sold", STILL_SOLD)
+
+    async def _unanswered(
+        self, catalogue: Catalogue, sku: str, remote_id: str, level: Level, error: CatalogueError
+    ) -> Seen:
+        """Look whether it is stopped although the answer was lost."""
+        if error.recoverable:
+            try:
+                seen = await self._seen(catalogue, sku, remote_id, level)
+            except CatalogueError:  # then nobody can tell
+                return Seen(catalogue.name, remote_id, "unreachable", error.detail)
+            if seen.stopped(level):
+                return Seen(catalogue.name, remote_id, "stopped", f"though {error.detail}")
+        return Seen(catalogue.name, remote_id, _outcome(error), error.detail)
 
     async def _seen(
         self, catalogue: Catalogue, sku: str, remote_id: str, level: Level
