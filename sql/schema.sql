@@ -598,6 +598,18 @@ CREATE TABLE hold_changes (
 );
 CREATE INDEX hold_changes_by_time ON hold_changes (at);
 
+-- Orders to stop a SKU that were given without the database, once they have become cases.
+CREATE TABLE emergency_orders (
+    id            uuid PRIMARY KEY,
+    sku           text COLLATE "C" NOT NULL,
+    ordered_at    timestamptz NOT NULL,         -- by the clock of the machine that stopped the sale
+    ordered_by    text NOT NULL,                -- who was at its command line
+    person        text,                         -- for whom, on their word
+    case_id       uuid NOT NULL REFERENCES cases (id),
+    reconciled_at timestamptz NOT NULL
+);
+CREATE INDEX emergency_orders_by_sku ON emergency_orders (sku, ordered_at);
+
 -- Does each catalogue obey? One row per catalogue object; an empty remote_id stands for a SKU
 -- that was not looked up yet, or that the catalogue does not list.
 CREATE TABLE catalogue_objects (
@@ -643,6 +655,23 @@ CREATE TABLE catalogue_checks (
     passed_at   timestamptz NOT NULL,
     passed_by   text NOT NULL,
     sku         text COLLATE "C" NOT NULL
+);
+
+-- The canary of each catalogue: a SKU made for it is stopped and released all the time, and timed.
+CREATE TABLE canaries (
+    catalogue       text COLLATE "C" PRIMARY KEY,
+    sku             text COLLATE "C" NOT NULL,
+    begun_at        timestamptz NOT NULL,       -- the last round
+    finished_at     timestamptz,                -- the last round that came to an end
+    succeeded_at    timestamptz,                -- the last one in which all was in time
+    result          text CHECK (result IN ('well', 'late', 'failed', 'skipped')),
+    detail          text NOT NULL DEFAULT '',   -- what was amiss
+    stop_seconds    double precision,           -- from order to read-back, when it was last seen
+    release_seconds double precision,           -- from the release until it was seen sold again
+    images          jsonb,                      -- what it has stopped, as it was before; null: nothing
+    alarmed_at      timestamptz,                -- people know since then that it is not well
+    holder          uuid,                       -- null: nobody is at it
+    lease_until     timestamptz                 -- by the database's clock; then somebody else may
 );
 
 -- What a case may overlook for a time, on somebody's word; in force while its clock runs.
@@ -1025,13 +1054,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
 GRANT SELECT, INSERT, UPDATE ON
     people, credentials, instance, vendors, skus, sources, signals, signal_texts, sku_tallies,
     suppressions, alerts, cases, approvals, clocks, held_set, holds, manual_tasks, notices,
-    vendor_promises, listening, source_verdicts
+    vendor_promises, listening, source_verdicts, canaries
     TO freezeguard_runtime;
 GRANT SELECT, INSERT ON
     signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,
     case_events, case_signals, hold_changes, reviews
     TO freezeguard_runtime;
-GRANT SELECT, INSERT ON learned_priors TO freezeguard_runtime;
+GRANT SELECT, INSERT ON learned_priors, emergency_orders TO freezeguard_runtime;
 GRANT SELECT, UPDATE ON prior_learning TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON notice_digests, rule_proposals TO freezeguard_runtime;
 GRANT SELECT, INSERT ON mails_received TO freezeguard_runtime;

@@ -11,6 +11,7 @@ import asyncpg
 
 from freezeguard.bootstrap.auditchecks import check_audit
 from freezeguard.bootstrap.calendars import warm_calendars
+from freezeguard.bootstrap.canaries import in_words
 from freezeguard.bootstrap.cataloguechecks import check_catalogues
 from freezeguard.bootstrap.database import reach_database
 from freezeguard.bootstrap.inbound import open_endpoints
@@ -18,6 +19,7 @@ from freezeguard.bootstrap.running import unsafe_for_production
 from freezeguard.bootstrap.settings import MailSettings, Settings, SettingsUnfit
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
 from freezeguard.domain.errors import Unavailable
+from freezeguard.ports.canaries import Canary
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import EmbeddedError
 from freezeguard.storage.embedded.binaries import find
@@ -123,11 +125,13 @@ async def _look_inside(settings: Settings, dsn: str) -> list[Finding]:
     finally:
         await connection.close(timeout=5)
     owner = await _default_owner(dsn)
+    canaries = await _canaries(dsn, settings)
     return [
         Finding("database", "well", "reached"),
         Finding("schema", "well", "current"),
         *_of_health(health, settings),
         owner,
+        *canaries,
         *await _audit(dsn, settings),
     ]
 
@@ -204,6 +208,32 @@ async def _default_owner(dsn: str) -> Finding:
     return _judge("default owner", active, str(owner or "nobody"),
                   "freezeguard people default-owner PERSON: cases that nobody owns are told to "
                   "nobody")
+
+
+async def _canaries(dsn: str, settings: Settings) -> list[Finding]:
+    """Say how the canary of each catalogue did; a catalogue may have none."""
+    if not settings.catalogues:
+        return []
+    if not settings.canary.skus:
+        return [Finding("canary", "well", "none: nothing tries stops while nothing is wrong; see "
+                        "docs/operation.md")]
+    database = await PostgresDatabase.connect(dsn, min_size=1, max_size=1, reserved=1)
+    try:
+        known = {one.catalogue: one for one in await database.run(lambda tx: tx.canaries.listed())}
+    finally:
+        await database.close()
+    return [_canary(name, known.get(name), settings) for name in sorted(settings.canary.skus)]
+
+
+def _canary(name: str, one: Canary | None, settings: Settings) -> Finding:
+    if one is None or one.finished_at is None:
+        return Finding(f"canary {name}", "warning", "has not flown yet", "start the service")
+    ago = datetime.now(UTC) - one.finished_at
+    said = f"{in_words(one)}; {ago.total_seconds():.0f} s ago"
+    if one.alarmed_at is not None or one.result == "skipped" or ago > 3 * settings.canary.every:
+        return Finding(f"canary {name}", "warning", said,
+                       f"freezeguard catalogues check {name} --sku {one.sku}; is the service up?")
+    return Finding(f"canary {name}", "well", said)
 
 
 def _judge(name: str, well: bool, detail: str, remedy: str) -> Finding:

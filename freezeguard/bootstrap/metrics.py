@@ -20,10 +20,12 @@ _COUNTERS = {
     "notices": ("Delivery attempts of notices.", ("channel", "result")),
     "audit_anchors": ("Anchors of the audit record.", ("result",)),
     "webhooks": ("Delivery attempts of webhooks.", ("result",)),
+    "canary_rounds": ("Rounds of canaries.", ("catalogue", "result")),
     "evaluations_swept": ("Evaluations that somebody had left behind.", ()),
 }
 _HISTOGRAMS = {
     "stop_confirmed_seconds": ("From the commit of a hold to its read-back.", ("catalogue",)),
+    "canary_seconds": ("From a canary's stop or release to its read-back.", ("catalogue", "step")),
     "request_seconds": ("Answering requests.", ("route", "status")),
     "commit_seconds": ("Storing one group of signals.", ("lane",)),
 }
@@ -37,6 +39,10 @@ _GAUGES = {
     "audit_unchained_rows": ("Audit rows that are not chained yet.", ()),
     "audit_unchained_age_seconds": ("Age of the oldest of them.", ()),
     "audit_anchor_age_seconds": ("Of the last anchor, where the chain has moved on since.", ()),
+    "canary_stop_seconds": ("From the order to its read-back, of the last canary.", ("catalogue",)),
+    "canary_release_seconds": ("From the release until it sold again.", ("catalogue",)),
+    "canary_last_success_age_seconds": ("Since a canary was last well.", ("catalogue",)),
+    "canary_late": ("Whether people were told that a canary is not well.", ("catalogue",)),
     "breaker_open": ("Whether calls to a catalogue are held back.", ("catalogue",)),
 }
 

@@ -18,10 +18,12 @@ from freezeguard.api.context import CheckResult, Context
 from freezeguard.api.idempotency import Idempotency
 from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.calendars import calendars_of, legal_clocks_of, warm_calendars
+from freezeguard.bootstrap.canaries import in_words
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
 from freezeguard.bootstrap.house import house_of, sender_of, url_of
 from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.metrics import PrometheusMetrics
+from freezeguard.bootstrap.outlets import outlet_of
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import (
     ids_by,
@@ -32,8 +34,7 @@ from freezeguard.bootstrap.surroundings import (
     request_ids,
     utc_now,
 )
-from freezeguard.catalogues.naming import names_in
-from freezeguard.catalogues.registry import fingerprint_of, needs_check, open_catalogues
+from freezeguard.catalogues.registry import open_catalogues
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
 from freezeguard.notices.anchorpost import AnchorPost
@@ -50,6 +51,7 @@ from freezeguard.services.cases.ownership import Ownership
 from freezeguard.services.cases.places import Places
 from freezeguard.services.cases.timers import Timers
 from freezeguard.services.commands.commands import Commands
+from freezeguard.services.commands.emergencies import Emergencies
 from freezeguard.services.commands.evidencefiles import (
     EvidenceFiles,
     EvidenceLimits,
@@ -72,6 +74,7 @@ from freezeguard.services.detecting.shadows import Shadows
 from freezeguard.services.detecting.suppressionnews import SuppressionNews
 from freezeguard.services.detecting.trust import Trust
 from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.enforcing.canary import Canaries
 from freezeguard.services.enforcing.enforcement import Enforcement
 from freezeguard.services.enforcing.heldset import HeldSet
 from freezeguard.services.enforcing.pace import Pace
@@ -96,6 +99,7 @@ from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.databaseclock import DatabaseClock
 from freezeguard.storage.idempotency import PostgresIdempotency
 from freezeguard.storage.journal import FileJournal
+from freezeguard.storage.lastrevision import FileRevision
 from freezeguard.storage.listener import Listener
 from freezeguard.storage.subjects import PLACES
 from freezeguard.storage.vault import DirectoryVault
@@ -133,6 +137,7 @@ class Service:
     ingestion: Ingestion
     enforcement: Enforcement
     reconciliation: Reconciliation
+    canaries: Canaries
     aftercare: Aftercare
     sweeper: Sweeper
     wanted_sweep: WantedSweep
@@ -150,6 +155,7 @@ class Service:
     chaining: Chaining
     anchoring: Anchoring
     listener: Listener
+    last_revision: FileRevision
     metrics: PrometheusMetrics
     context: Context
     api: Api
@@ -192,7 +198,8 @@ class Service:
         step("owners", _idle(self.ownership.run_once), TOPIC_ACCESS, poll=every.sweep * 10)
         step("catalogue checks", _idle(self.enforcement.proofs.refresh), poll=every.poll * 5)
         step("sweep wanted", _idle(self.wanted_sweep.run_once), poll=every.sweep * 30)
-        step("journal", _idle(self.sweeper.replay_journal), poll=every.sweep * 10)
+        step("journal", _idle(self.sweeper.replay_journal), poll=every.sweep)
+        step("last revision", _idle(self._note_revision), poll=every.poll)
         step("timers", self.timers.fire_due, poll=every.timers)
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
@@ -209,6 +216,10 @@ class Service:
         step("retention", self.retention.step, poll=FORGET_EVERY)
         if self.settings.detection.learn_priors:
             step("learning", _idle(self._learn), poll=LEARN_EVERY)
+        if self.canaries.catalogues:
+            step("canaries seen", _idle(self.canaries.look), poll=every.poll * 5)
+        for name in self.canaries.catalogues:
+            step(f"canary {name}", partial(self.canaries.fly_if_due, name), poll=every.sweep * 5)
         for name in self.directory.outlets:
             step(f"read ahead {name}", partial(self.read_ahead.catch_up, name), poll=every.poll * 5)
             step(f"catalogue {name}", partial(self._work_due, name), TOPIC_OBJECTS, poll=0.25)
@@ -218,6 +229,11 @@ class Service:
 
     async def _work_due(self, name: str) -> int:
         return await self.enforcement.work_due(name)
+
+    async def _note_revision(self) -> None:
+        """Keep on disk what an emergency stop must name to pass a catalogue's fence."""
+        revision = await self.database.run(lambda tx: tx.holds.current_revision())
+        await self.last_revision.note(revision)
 
     async def _partitions(self) -> int:
         return await self.database.run(lambda tx: tx.signals.ensure_partitions(self.now()))
@@ -284,7 +300,14 @@ class Service:
             "keys": CheckResult(self.access.is_ready),
             "workers": CheckResult(self.crew.is_whole),
             "clock": CheckResult(True, _of_skew(self.clock), self.clock.measured_at),
+            **{f"canary {name}": self._canary(name) for name in self.canaries.catalogues},
         }
+
+    def _canary(self, name: str) -> CheckResult:
+        """Say how a canary did; that a catalogue is slow is no reason to send nobody here."""
+        known = self.canaries.known.get(name)
+        at = None if known is None else known.succeeded_at
+        return CheckResult(True, "not flown yet" if known is None else in_words(known), at)
 
 
 def _age(held: HeldSet, now: Now) -> float:
@@ -389,18 +412,7 @@ def _transport(settings: Settings) -> MailTransport | None:
 
 
 def _outlets(settings: Settings, catalogues: Mapping[str, Catalogue]) -> list[Outlet]:
-    return [
-        Outlet(
-            catalogue,
-            level=settings.catalogues[name].get("level", "hard"),
-            sells=settings.catalogues[name].get("scope", {}),
-            image_max_age=settings.image_max_age,
-            called=names_in(name, settings.catalogues[name]).of,
-            fingerprint=fingerprint_of(settings.catalogues[name]),
-            needs_check=needs_check(settings.catalogues[name], catalogue),
-        )
-        for name, catalogue in catalogues.items()
-    ]
+    return [outlet_of(settings, catalogue) for catalogue in catalogues.values()]
 
 
 def _evidence(
@@ -443,7 +455,7 @@ def build(
     evaluation = Evaluation(rules, casework, telling, trust, now, new_id)
     feeds = Feeds(database, telling, now)
     reconciliation = Reconciliation(directory, casework, now)
-    journal = FileJournal(settings.data_dir / "journal.ndjson")
+    journal = FileJournal(settings.journal_file)
     enforcement = Enforcement(
         database, directory, reconciliation, journal, now, new_id,
         Pace(**settings.pace.model_dump(), jitter=jitter), metrics,
@@ -522,7 +534,14 @@ def build(
         access=access, rules=rules, held=held, known=known, casework=casework,
         evaluation=evaluation, ingestion=ingestion, enforcement=enforcement,
         reconciliation=reconciliation, aftercare=aftercare,
-        sweeper=Sweeper(database, ingestion, aftercare, journal, now),
+        canaries=Canaries(
+            database, directory, enforcement, telling, metrics, settings.canary.terms(), now,
+            new_id,
+        ),
+        sweeper=Sweeper(
+            database, ingestion, aftercare, journal,
+            Emergencies(context.freezes, directory, now), now,
+        ),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
         drift_watch=DriftWatch(database, directory, enforcement),
         feeds=feeds, trust=trust, ending=SuppressionNews(database, telling, now),
@@ -544,6 +563,7 @@ def build(
         retention=Retention(database, settings.retention.periods(), now),
         chaining=Chaining(database, random_bytes, metrics, now), anchoring=anchoring,
         listener=Listener(dsn, lambda topic: service[0].topic_heard(topic)),  # noqa: PLW0108
+        last_revision=FileRevision(settings.revision_file),
         metrics=metrics, context=context, api=api,
     )
     service.append(built)

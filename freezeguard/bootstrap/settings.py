@@ -31,6 +31,7 @@ from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 from freezeguard.domain.policy import Budget, Policy
 from freezeguard.domain.rules import parse_window
+from freezeguard.ports.canaries import CanaryTerms
 from freezeguard.services.delivering.digests import DigestTerms
 from freezeguard.services.records.retention import Periods
 
@@ -273,6 +274,25 @@ class PaceSettings(_Table):
     )
 
 
+class CanarySettings(_Table):
+    """A SKU in each catalogue that is stopped and released all the time; docs/operation.md."""
+
+    every: Duration = Field(
+        timedelta(minutes=5), ge=timedelta(seconds=1), description="From one round to the next."
+    )
+    late_after: Duration = Field(
+        timedelta(seconds=30), ge=timedelta(seconds=1),
+        description="From the order until the stop, or the release, must be seen; then it alarms.",
+    )
+    skus: dict[str, str] = Field(
+        {}, description='The SKU by catalogue: `{ shop = "CANARY-1" }`; none, no canary there.'
+    )
+
+    def terms(self) -> CanaryTerms:
+        """Return the same as the service knows it."""
+        return CanaryTerms(self.skus, self.every, self.late_after)
+
+
 class WebhookSettings(_Table):
     """Where signed messages may go, and how long an endpoint has to answer."""
 
@@ -464,6 +484,7 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     policy: PolicySettings = PolicySettings()
     pace: PaceSettings = PaceSettings()
+    canary: CanarySettings = CanarySettings()
     webhooks: WebhookSettings = WebhookSettings()
     workers: WorkerSettings = WorkerSettings()
     limits: LimitSettings = LimitSettings()
@@ -482,10 +503,26 @@ class Settings(BaseSettings):
         {}, description="One table per address for signed deliveries; docs/inbound.md."
     )
 
+    @model_validator(mode="after")
+    def _canaries_have_a_catalogue(self) -> Self:
+        if unknown := sorted(self.canary.skus.keys() - self.catalogues.keys()):
+            raise ValueError(f"canary.skus names no catalogue that is configured: {unknown[0]}")
+        return self
+
     @property
     def anchor_file(self) -> Path:
         """Return where anchors of the audit record are kept."""
         return self.audit.anchor_file or self.data_dir / "audit-anchors.ndjson"
+
+    @property
+    def journal_file(self) -> Path:
+        """Return where is kept what the database could not take."""
+        return self.data_dir / "journal.ndjson"
+
+    @property
+    def revision_file(self) -> Path:
+        """Return where replicas note the last revision of the held set that they heard of."""
+        return self.data_dir / "held-set-revision"
 
     def to_policy(self) -> Policy:
         """Return the policy as the domain knows it."""

@@ -178,7 +178,7 @@ def who_gives(command: str) -> list[str]:
     from freezeguard.domain.transitions import Command, Who, rows_of
 
     people = [one for one in Who if one not in {
-        Who.DETECTOR, Who.TIMER, Who.RECONCILER, Who.COURIER, Who.FREEZING_KEY,
+        Who.DETECTOR, Who.TIMER, Who.RECONCILER, Who.COURIER, Who.OPERATOR, Who.FREEZING_KEY,
     }]
     allowed = {who for row in rows_of(Command(command)) for who in row.who}
     words = {Who.APPROVER: "manager of the category"}

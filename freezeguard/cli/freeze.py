@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from freezeguard.cli import remote
+from freezeguard.cli.emergency import check_that_it_is_one, stop_in_emergency
 from freezeguard.cli.failures import Exit, Failure, reported
 from freezeguard.cli.options import AsJson, examples
 from freezeguard.cli.output import moment, print_json
@@ -14,12 +15,16 @@ HELP = examples(
     "freezeguard freeze KETTLE-17 --comment 'Third caller today: the handle breaks off.'",
     "freezeguard freeze KETTLE-17 --reason safety_injury --lot L-0921",
     "freezeguard freeze KETTLE-18 --insist",
+    "freezeguard freeze KETTLE-17 --emergency --as mara --comment 'Handle breaks off; burns.'",
     text="Stop the sale of a SKU. One associate pauses it for 15 minutes and asks for a second "
     "opinion; a second associate, a safety reason, a manager or an analyst freezes it. On an open "
     "case it seconds a suspicion, or freezes again what was reinstated. Reasons: defective, "
     "wrong_item, mislabelled, safety_injury, safety_hazard, authority_order, other. A SKU that is "
     "not registered may be misspelt: it is not stopped, and the nearest ones are named. --insist "
-    "stops it.",
+    "stops it. --emergency needs neither the service nor its database: on a machine of the service "
+    "it goes straight to the catalogues, reads back, and leaves an order on disk that becomes a "
+    "freeze of the whole SKU once the database is back. Exit code 1 where the SKU is not seen "
+    "stopped everywhere. It may be repeated.",
 )
 
 
@@ -37,10 +42,29 @@ def freeze(
     insist: Annotated[
         bool, typer.Option("--insist", help="Stop it although it is not registered.")
     ] = False,
+    emergency: Annotated[
+        bool, typer.Option("--emergency", help="Straight to the catalogues, without the service.")
+    ] = False,
+    catalogue: Annotated[
+        str | None, typer.Option(help="With --emergency: only in this one at once.")
+    ] = None,
+    level: Annotated[str | None, typer.Option(help="With --emergency: hide or hard.")] = None,
+    person: Annotated[
+        str | None, typer.Option("--as", help="With --emergency: the id of whom you act for.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Pull the cord."""
     with reported(as_json=as_json):
+        narrow = {"lot": lot, "seller": seller, "channel": channel, "country": country,
+                  "lane": lane, "document": document}
+        if emergency:
+            stop_in_emergency(
+                sku, reason=reason, comment=comment, catalogue=catalogue, level=level,
+                person=person, narrow=narrow, as_json=as_json,
+            )
+            return
+        check_that_it_is_one({"catalogue": catalogue, "level": level, "as": person})
         scope = {"sku": sku, "lot": lot, "seller": seller, "channel": channel, "country": country}
         body = {
             "scope": {name: value for name, value in scope.items() if value is not None},

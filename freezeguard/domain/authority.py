@@ -15,6 +15,7 @@ _SYSTEMS = {
     Who.TIMER: System.TIMER,
     Who.RECONCILER: System.RECONCILER,
     Who.COURIER: System.COURIER,
+    Who.OPERATOR: System.OPERATOR,
 }
 
 

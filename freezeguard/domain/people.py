@@ -27,12 +27,17 @@ class Right(StrEnum):
 
 
 class System(StrEnum):
-    """The parts of freezeguard that issue commands by themselves."""
+    """The parts of freezeguard that issue commands by themselves.
+
+    `OPERATOR` carries out an emergency order from a shell, whoever sat there: it stops sales and
+    does nothing else.
+    """
 
     DETECTOR = "detector"
     TIMER = "timer"
     RECONCILER = "reconciler"
     COURIER = "courier"
+    OPERATOR = "operator"
 
 
 OWNERS = frozenset({Role.ANALYST, Role.MANAGER, Role.COMPLIANCE, Role.ADMIN})

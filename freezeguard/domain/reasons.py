@@ -101,7 +101,7 @@ AUTHORITY_REASON_CODE = "authority_order"
 
 @dataclass(frozen=True, slots=True)
 class PullReason:
-    """Why a person or a catalogue system pulled the cord."""
+    """Why a person or a catalogue system pulled the cord; `extra` stands in the reason as it is."""
 
     reason_code: str
     comment: str
@@ -131,4 +131,5 @@ class PullReason:
             "by": self.by,
             "document": self.document,
             "sentence": f"{sku} {words}.",
+            **self.extra,
         }

@@ -113,6 +113,7 @@ class Who(StrEnum):
     TIMER = "timer"
     RECONCILER = "reconciler"
     COURIER = "courier"
+    OPERATOR = "operator"
     ASSOCIATE = "associate"
     ANALYST = "analyst"
     MANAGER = "manager"
@@ -170,7 +171,7 @@ TABLE: tuple[Row, ...] = (
     _row(_C.DISMISS, {_S.SUSPECTED}, _S.CLOSED_FALSE_ALARM, {_W.OWNER, _W.ASSOCIATE}),
     # --- the freeze; from probation and its neighbours it is a re-freeze in the same case
     _row(_C.FREEZE, {UNBORN, _S.SUSPECTED, _S.REINSTATING, _S.PROBATION, _S.APPEALED}, _S.FREEZING,
-         _PULLERS | {_W.DETECTOR, _W.FREEZING_KEY}),
+         _PULLERS | {_W.DETECTOR, _W.FREEZING_KEY, _W.OPERATOR}),
     _row(_C.CONFIRM_FREEZE, {_S.FREEZING}, _S.FROZEN, {_W.RECONCILER}),
     # --- enforcement: the reconciler works in every state, so a task may be left in a final one
     _row(_C.REFUSED, EVERYWHERE, None, {_W.RECONCILER}, versioned=False),

@@ -11,6 +11,7 @@ from freezeguard.notices.approvals import (
     remedy_proposed,
     remedy_returned,
 )
+from freezeguard.notices.canaries import canary_late, canary_well
 from freezeguard.notices.detecting import (
     feed_silent,
     feed_speaks,
@@ -57,6 +58,7 @@ from freezeguard.notices.statement import refrozen, statement
 from freezeguard.notices.wording import Wording, clip
 from freezeguard.ports.notice_facts import (
     BudgetSpentFacts,
+    CanaryNoticeFacts,
     CaseNoticeFacts,
     ChangedFieldFacts,
     ClosedFacts,
@@ -139,6 +141,9 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
         return clip(say.say(f"subject.{kind}", rule=rule), _SUBJECT)
     if "feed" in facts:
         name = clip(cast("FeedNoticeFacts", facts)["feed"]["name"], _SHORT)
+        return clip(say.say(f"subject.{kind}", name=name), _SUBJECT)
+    if "canary" in facts:
+        name = clip(cast("CanaryNoticeFacts", facts)["canary"]["catalogue"], _SHORT)
         return clip(say.say(f"subject.{kind}", name=name), _SUBJECT)
     if "suppression" in facts:
         what = suppressed(cast("SuppressionNoticeFacts", facts)["suppression"], say)
@@ -516,6 +521,8 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "shadow_digest": shadow_digest,
     "feed_silent": feed_silent,
     "feed_speaks": feed_speaks,
+    "canary_late": canary_late,
+    "canary_well": canary_well,
     "suppression_ending": suppression_ending,
     "suppression_ended": suppression_ended,
     "webhook_failing": webhook_failing,

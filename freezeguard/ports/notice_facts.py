@@ -528,6 +528,28 @@ class FeedNoticeFacts(NoticeFacts):
     feed: FeedFacts
 
 
+class CanaryFacts(TypedDict):
+    """A canary: of which catalogue, and how its last round went; seconds of what was seen in time.
+
+    `since` is since when it was known not to be well, `succeeded_at` when it last was.
+    """
+
+    catalogue: str
+    sku: str
+    late_after: float
+    detail: NotRequired[str | None]
+    stop_seconds: NotRequired[float | None]
+    release_seconds: NotRequired[float | None]
+    since: NotRequired[str | None]
+    succeeded_at: NotRequired[str | None]
+
+
+class CanaryNoticeFacts(NoticeFacts):
+    """`canary_late`, `canary_well`, to the default owner and admins."""
+
+    canary: CanaryFacts
+
+
 class SuppressionFacts(TypedDict):
     """A suppression: of what, why, by whom, until when; how much it held back, and which SKUs."""
 
@@ -821,7 +843,8 @@ class LegalClockFacts(CaseNoticeFacts):
 class DigestEntryFacts(TypedDict):
     """One notice of a digest: its kind, and what its line says; `due` is by when it asks.
 
-    Entries without a case are about the shop as a whole, or about the `feed` of that name.
+    Entries without a case are about the shop as a whole, or about the `feed` or catalogue
+    of that name.
     """
 
     kind: str
@@ -949,6 +972,8 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "shadow_digest": ShadowDigestFacts,
         "feed_silent": FeedNoticeFacts,
         "feed_speaks": FeedNoticeFacts,
+        "canary_late": CanaryNoticeFacts,
+        "canary_well": CanaryNoticeFacts,
         "suppression_ending": SuppressionNoticeFacts,
         "suppression_ended": SuppressionNoticeFacts,
         "webhook_failing": WebhookFacts,

@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from freezeguard.ports.auditchain import AuditChain
+from freezeguard.ports.canaries import Canaries
 from freezeguard.ports.cases import Cases
 from freezeguard.ports.detection import Detection
+from freezeguard.ports.emergencies import Emergencies
 from freezeguard.ports.evidence import StoredEvidence
 from freezeguard.ports.holds import Holds
 from freezeguard.ports.learning import Learning
@@ -50,6 +52,8 @@ class Transaction(Protocol):
     webhooks: Webhooks
     sources: Sources
     past: Past
+    emergencies: Emergencies
+    canaries: Canaries
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

@@ -34,6 +34,12 @@ class Outlet:
         """Return the name under which the catalogue is configured."""
         return self.catalogue.name
 
+    @property
+    def full_level(self) -> Level:
+        """Return how strictly a full hold stops here, as far as the catalogue can."""
+        levels = self.catalogue.traits.levels
+        return self.level if self.level in levels else levels[0]
+
     def concerns(self, scope: Scope) -> bool:
         """Say whether some sale of this catalogue lies in the scope."""
         return scope.overlaps(Scope.of(scope.sku, self.sells))

@@ -17,12 +17,19 @@ from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.transitions import State
 from freezeguard.ports.catalogues import CatalogueError
 from freezeguard.ports.clock import Now
+from freezeguard.ports.emergencies import IMAGE
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.rows import CaseFilter, CatalogueRow, Hold
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casework import Casework
+from freezeguard.services.commands.emergencies import (
+    Emergencies,
+    Journaled,
+    emergencies_in,
+    save_journaled,
+)
 from freezeguard.services.detecting.ingestion import Ingestion
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.enforcement import Enforcement
@@ -90,10 +97,10 @@ class Sweeper:
 
     def __init__(
         self, database: Database, ingestion: Ingestion, aftercare: Aftercare, journal: Journal,
-        now: Now,
+        emergencies: Emergencies, now: Now,
     ) -> None:
         self._database, self._ingestion, self._aftercare = database, ingestion, aftercare
-        self._journal, self._now = journal, now
+        self._journal, self._emergencies, self._now = journal, emergencies, now
         self._reached: dict[State, tuple[datetime, UUID] | None] = {}
 
     async def sweep_evaluations(self) -> int:
@@ -150,40 +157,45 @@ class Sweeper:
     # ------------------------------------------------------------------------------- journal
 
     async def replay_journal(self) -> int:
-        """Save the before-images that could only be written to disk when they were taken."""
+        """Bring to the database what could only be written to disk while it was away.
+
+        Before-images are saved, and emergency orders become holds. What fails stays for the next
+        time: no order is ever dropped.
+        """
         lines = await self._journal.lines()
         images: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
         for line in lines:
-            if line["what"] == "before_image":
+            if line["what"] == IMAGE and "order" not in line:
                 images.setdefault((line["sku"], line["catalogue"]), []).append(line)
         for (sku, catalogue), mine in images.items():
             await self._database.run(partial(self._save, sku, catalogue, mine))
-        if lines:
-            await self._journal.drop(lines)
-            log.warning("journal_replayed", lines=len(lines))
-        return len(lines)
+        emergencies = emergencies_in(lines)
+        left = {sku for sku, one in emergencies.items() if not await self._is_held(sku, one)}
+        done = [one for one in lines if "order" not in one or one["sku"] not in left]
+        if done:
+            await self._journal.drop(done)
+            log.warning("journal_replayed", lines=len(done))
+        return len(done)
+
+    async def _is_held(self, sku: str, journaled: Journaled) -> bool:
+        """Make holds of the emergency orders of a SKU; one that fails must not stop the others."""
+        try:
+            aftermaths = await self._database.run(
+                lambda tx: self._emergencies.reconcile(tx, sku, journaled)
+            )
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("emergency_not_reconciled", sku=sku)
+            return False
+        self._aftercare.take(aftermaths)
+        return True
 
     async def _save(
         self, sku: str, catalogue: str, lines: list[Mapping[str, Any]], tx: Transaction
     ) -> None:
-        """Save the images of one SKU; of several for one object the earliest is the truth."""
         await tx.signals.lock_sku(sku)
-        rows = [one for one in await tx.objects.of_sku(sku) if one.catalogue == catalogue]
-        earliest: dict[str, Mapping[str, Any]] = {}
-        for line in sorted(lines, key=lambda one: str(one["at"])):
-            earliest.setdefault(line["remote_id"], line)
-        unresolved = next((one for one in rows if one.remote_id == ""), None)
-        if unresolved is not None:
-            found = [(remote_id, line["fields"], ()) for remote_id, line in earliest.items()]
-            await tx.objects.replace_unresolved(unresolved, found, self._now(), timedelta(0))
-            return
-        for row in rows:
-            journaled = earliest.get(row.remote_id)
-            if journaled is None:
-                continue
-            at = datetime.fromisoformat(journaled["at"])
-            if not await tx.objects.save_before_image(row, journaled["fields"], at):
-                await tx.objects.keep_earlier_image(row, journaled["fields"], at)
+        await save_journaled(tx, sku, catalogue, lines, self._now())
 
 
 class WantedSweep:

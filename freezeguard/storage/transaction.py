@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from freezeguard.storage.auditchain import PostgresAuditChain
+from freezeguard.storage.canaries import PostgresCanaries
 from freezeguard.storage.cases import PostgresCases
 from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites, InOrder
 from freezeguard.storage.detection import PostgresDetection
 from freezeguard.storage.digests import PostgresDigests
+from freezeguard.storage.emergencies import PostgresEmergencies
 from freezeguard.storage.evidence import PostgresEvidence
 from freezeguard.storage.holds import PostgresHolds
 from freezeguard.storage.learning import PostgresLearning
@@ -29,8 +31,10 @@ from freezeguard.storage.webhooks import PostgresWebhooks
 
 if TYPE_CHECKING:
     from freezeguard.ports.auditchain import AuditChain
+    from freezeguard.ports.canaries import Canaries
     from freezeguard.ports.cases import Cases
     from freezeguard.ports.detection import Detection
+    from freezeguard.ports.emergencies import Emergencies
     from freezeguard.ports.evidence import StoredEvidence
     from freezeguard.ports.holds import Holds
     from freezeguard.ports.learning import Learning
@@ -77,6 +81,8 @@ class PostgresTransaction:
         self.sources: Sources = PostgresSources(statements, writes)
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
         self.past: Past = PostgresPast(statements)
+        self.emergencies: Emergencies = PostgresEmergencies(statements)
+        self.canaries: Canaries = PostgresCanaries(statements)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

@@ -61,6 +61,14 @@ def test_unknown_setting_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         Settings()
 
 
+def test_a_canary_needs_its_catalogue() -> None:
+    """A misspelt catalogue is an error that names it: its canary would never fly."""
+    with pytest.raises(ValidationError, match="no catalogue that is configured: shpo"):
+        Settings(canary={"skus": {"shpo": "CANARY-1"}}, catalogues={"shop": {"kind": "http"}})
+    terms = Settings(canary={"every": "2m"}).canary.terms()
+    assert (timedelta(minutes=2), timedelta(seconds=30)) == (terms.every, terms.late_after)
+
+
 def test_mails_that_lead_nowhere_are_known_at_the_start() -> None:
     """A start says which setting makes links open and answers arrive, as long as one is missing."""
     server = {"host": "mail.example"}

@@ -45,6 +45,31 @@ async def test_a_sound_installation_has_nothing_bad(shell: Shell) -> None:
     assert "DE in Europe/Berlin; laws of EU" == findings(ran)["calendar"]["detail"]
 
 
+async def test_the_canary_is_named(shell: Shell, dsns: OwnerAndRuntimeDsns) -> None:
+    """That there is none; that it has not flown; how it went, and that it is late."""
+    tables = json.dumps({"shop": sample_configuration("http://127.0.0.1:1", "secret")})
+    without = shell.having(FREEZEGUARD_CATALOGUES=tables)
+    configured = without.having(FREEZEGUARD_CANARY__SKUS='{"shop": "C-1"}')
+    none = findings(await without.run("doctor", "--json"))["canary"]
+    never = findings(await configured.run("doctor", "--json"))["canary shop"]
+    connection = await asyncpg.connect(dsns.owner)
+    await connection.execute(
+        "INSERT INTO canaries (catalogue, sku, begun_at, finished_at, result, detail,"
+        " stop_seconds, alarmed_at)"
+        " VALUES ('shop', 'C-1', now(), now(), 'late', 'not stopped', 0.25, now())"
+    )
+    late = findings(await configured.run("doctor", "--json"))["canary shop"]
+    await connection.execute("UPDATE canaries SET result = 'well', detail = '', alarmed_at = NULL")
+    well = findings(await configured.run("doctor", "--json"))["canary shop"]
+    await connection.close()
+
+    assert ["well", "warning", "warning", "well"] == [
+        one["verdict"] for one in (none, never, late, well)
+    ]
+    assert "has not flown yet" == never["detail"]
+    assert late["detail"].startswith("C-1 late: not stopped; last stopped in 0.25 s; ")
+
+
 async def test_each_thing_that_is_broken_is_named_with_a_remedy(
     shell: Shell, dsns: OwnerAndRuntimeDsns
 ) -> None:

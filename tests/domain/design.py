@@ -1,7 +1,8 @@
 """Section 2 of the design, transcribed by hand: what the table must say, whatever it says.
 
 This page knows nothing of `TABLE`. It was written from the rows of the design, one line per
-command, so that a slip of the pen in the table shows.
+command, so that a slip of the pen in the table shows. The `operator` of `freeze` is the emergency
+order of section 5 (decision 0038).
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ _ROWS = """
 suspect              | none                                          | suspected          | detector, associate
 expire               | suspected                                     | expired            | timer
 dismiss              | suspected                                     | closed_false_alarm | owner, associate
-freeze               | none, suspected, reinstating, probation, appealed | freezing       | detector, associate, manager, analyst, compliance, key
+freeze               | none, suspected, reinstating, probation, appealed | freezing       | detector, associate, manager, analyst, compliance, key, operator
 confirm_freeze       | freezing                                      | frozen             | reconciler
 refused              | every state                                   | stays              | reconciler
 unreachable          | every state                                   | stays              | reconciler

@@ -11,6 +11,7 @@ import pytest
 
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.domain.enforcement import Status
+from freezeguard.domain.errors import Unavailable
 from freezeguard.ports.catalogues import CatalogueError, Found, Observation, Traits
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.ports.storage import Transaction
@@ -90,7 +91,22 @@ async def unanswered(database: PostgresDatabase, *means: str) -> None:
     await database.run(work)
 
 
-async def released(database: PostgresDatabase, shelf: Shelf) -> CatalogueRow:
+class Waiting:
+    """A journal in which these lines wait."""
+
+    def __init__(self, *lines: Any) -> None:
+        self._lines = list(lines)
+
+    async def lines(self) -> list[Any]:
+        return self._lines
+
+
+NOTHING_WAITS = Waiting()
+
+
+async def released(
+    database: PostgresDatabase, shelf: Shelf, journal: Waiting = NOTHING_WAITS
+) -> CatalogueRow:
     """Take one turn of the release; return how the object stands afterwards."""
     calls = Calls(
         database, NoCases(), {SHOP: Breaker()}, lambda: NOW, Pace(), PrometheusMetrics(),
@@ -99,7 +115,7 @@ async def released(database: PostgresDatabase, shelf: Shelf) -> CatalogueRow:
     await database.run(lambda tx: tx.objects.wake(SHOP, SKU))
     [row] = await database.run(lambda tx: tx.objects.claim_due(SHOP, LEASE, uuid4(), 1))
     until = asyncio.get_running_loop().time() + LEASE.total_seconds()
-    await Releasing(calls).work(Claim(Outlet(shelf), row, row, until))
+    await Releasing(calls, journal).work(Claim(Outlet(shelf), row, row, until))
     [after] = await database.run(lambda tx: tx.objects.of_sku(SKU))
     return after
 
@@ -115,6 +131,21 @@ async def test_a_stop_that_landed_unheard_is_taken_back(database: PostgresDataba
     await unanswered(database)
     row = await released(database, shelf)
     assert (Status.IDLE, {**found, "offer": "open"}) == (row.status, shelf.fields)
+
+
+async def test_an_emergency_that_is_no_hold_yet_is_not_undone(database: PostgresDatabase):
+    """While an order for the SKU waits nothing is restored; one for another may wait."""
+    shelf = Shelf(STOPPED)
+    await unanswered(database)
+    with pytest.raises(Unavailable, match="not reconciled"):
+        await released(database, shelf, Waiting({"what": "emergency", "sku": SKU}))
+    assert STOPPED.items() <= shelf.fields.items()
+
+    await database.run(
+        lambda tx: tx.connection.execute("UPDATE catalogue_objects SET lease_until = now()")
+    )
+    row = await released(database, shelf, Waiting({"what": "emergency", "sku": "OTHER"}))
+    assert Status.IDLE is row.status
 
 
 async def test_what_somebody_else_wrote_outlives_every_try(database: PostgresDatabase):

@@ -281,6 +281,22 @@ SAMPLES: dict[str, dict[str, Any]] = {
             "usual_per_day": 41.5,
         },
     },
+    "canary_late": {
+        **SHOP,
+        "canary": {
+            "catalogue": "shop-de", "sku": "CANARY-1", "late_after": 30.0,
+            "detail": "not stopped: the catalogue still sells it", "release_seconds": 0.42,
+            "succeeded_at": "2025-11-22T09:12:00+00:00",
+        },
+    },
+    "canary_well": {
+        **SHOP,
+        "canary": {
+            "catalogue": "shop-de", "sku": "CANARY-1", "late_after": 90.0,
+            "detail": "", "stop_seconds": 0.31, "release_seconds": 0.4,
+            "since": "2025-11-22T09:17:00+00:00", "succeeded_at": "2025-11-22T09:12:00+00:00",
+        },
+    },
     "suppression_ending": {**SHOP, "suppression": SUPPRESSION},
     "suppression_ended": {**SHOP, "suppression": SUPPRESSION},
     "evidence_attached": {
@@ -679,6 +695,18 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "feed_silent: by chance": (
         "feed_silent",
         {**SAMPLES["feed_silent"], "feed": {"source": "helpdesk", "name": "helpdesk"}},
+    ),
+    "canary_late: never well": (
+        "canary_late",
+        {**SHOP, "canary": {"catalogue": "shop-de", "sku": "CANARY-1",
+                            "late_after": 30.0, "detail": "no answer within 4.25 s"}},
+    ),
+    "digest: canaries": (
+        "digest",
+        {**SAMPLES["digest"], "entries": [
+            {"kind": "canary_late", "at": TOLD, "link": "https://freezeguard.example/docs",
+             "feed": "shop-de"},
+        ]},
     ),
     "suppression_ending: nothing": (
         "suppression_ending",

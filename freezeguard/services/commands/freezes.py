@@ -80,7 +80,7 @@ class Freezes:
             pullers = await tx.cases.pullers(case.id)
             acts = self._may_freeze_alone(actor, reason, lane) or _is_second(actor, pullers)
         else:
-            acts = may_freeze_again(case) and isinstance(actor, Person)
+            acts = may_freeze_again(case) and _stops_again(actor)
         if not acts:
             return Aftermath(case)
         arguments = self._arguments(case.scope, reason, stricter_lane(lane, case.lane))
@@ -210,6 +210,13 @@ class Freezes:
         return System.DETECTOR, {**arguments, "reason": {**arguments["reason"], "sentence": said}}
 
     @staticmethod
+    def judges_alone(person: Person, reason: PullReason) -> bool:
+        """Say whether one pull of this person stops a sale, and does not only suspect."""
+        return bool(person.roles & PULLERS) and Freezes._may_freeze_alone(
+            person, reason, reason.lane
+        )
+
+    @staticmethod
     def _may_freeze_alone(actor: Actor, reason: PullReason, lane: str) -> bool:
         if not isinstance(actor, Person):
             return True
@@ -239,6 +246,8 @@ def check_may_pull(actor: Actor) -> None:
         return
     if isinstance(actor, Person) and actor.roles & PULLERS:
         return
+    if actor is System.OPERATOR:
+        return
     raise NotAllowed(
         "The cord is pulled by associates, analysts, managers and compliance, and by catalogue "
         "keys with the right may_freeze."
@@ -253,6 +262,11 @@ def _check_lane(actor: Actor, lane: str, reason: PullReason) -> None:
             raise NotAllowed("Only compliance registers an order of an authority.")
         if not reason.document:
             raise GuardFailed(["`document`: the order itself"])
+
+
+def _stops_again(actor: Actor) -> bool:
+    """Say whether a pull of this actor stops what was reinstated."""
+    return isinstance(actor, Person) or actor is System.OPERATOR
 
 
 def _covering(cases: Iterable[Case], scope: Scope) -> Case | None:

@@ -126,6 +126,8 @@ def as_notice(digest: Digest, members: Sequence[Notice], link: str) -> Notice:
 def _entry(one: Notice) -> dict[str, object]:
     facts = one.facts
     feed = {"feed": facts["feed"]["name"]} if "feed" in facts else {}
+    if "canary" in facts:
+        feed = {"feed": facts["canary"]["catalogue"]}
     return {
         **feed, "kind": one.kind, "at": facts.get("at"), "link": facts.get("link"),
         "case": facts.get("case"), "scope": facts.get("scope"), "due": _asked_by(one),

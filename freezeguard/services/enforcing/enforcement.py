@@ -6,14 +6,15 @@ it stays silent.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
 
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
-from freezeguard.ports.catalogues import Found, Watchful
+from freezeguard.ports.catalogues import CatalogueError, Found, Watchful
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.metrics import Metrics
@@ -30,6 +31,8 @@ from freezeguard.services.enforcing.releasing import Releasing
 from freezeguard.services.enforcing.stopping import Stopping
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 OUT_OF_SIGHT = "the catalogue does not answer; nobody has seen for long that it is still stopped"
 
@@ -56,7 +59,7 @@ class Enforcement:
             database, reconciliation, self.breakers, now, pace, metrics, self.proofs
         )
         self._stopping = Stopping(self._calls, journal)
-        self._releasing = Releasing(self._calls)
+        self._releasing = Releasing(self._calls, journal)
         self._room = {
             name: asyncio.Semaphore(pace.parallel_calls) for name in directory.outlets
         }
@@ -218,3 +221,15 @@ class Enforcement:
         """Look up a SKU that nobody works on. Raises CatalogueError."""
         return await self._calls.call(outlet.name, lambda: outlet.catalogue.lookup(
             outlet.called(sku), deadline=self.pace.call_deadline))
+
+    async def probe(self, outlet: Outlet, call: Callable[[], Awaitable[T]]) -> T:
+        """Make one call for no case, as a stop would: with as many others at a time.
+
+        Like a stop that was never tried it goes through an open breaker. Raises CatalogueError.
+        """
+        left = self.breakers[outlet.name].pause_left(asyncio.get_running_loop().time())
+        if left > 0:
+            asked = "the catalogue has asked for a pause"
+            raise CatalogueError(asked, recoverable=True, retry_after=left)
+        async with self._room[outlet.name]:
+            return await self._calls.call(outlet.name, call)

@@ -11,8 +11,11 @@ from typing import Any
 import structlog
 
 from freezeguard.domain.enforcement import Status
+from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import System
 from freezeguard.ports.catalogues import CatalogueError, Found, Level, Observation
+from freezeguard.ports.emergencies import ORDER
+from freezeguard.ports.journal import Journal
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.enforcing.claims import Calls, Claim, Paused, saw
@@ -30,8 +33,8 @@ LATE = 2
 class Releasing:
     """Releases one claimed object."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, calls: Calls, journal: Journal) -> None:
+        self._calls, self._journal = calls, journal
         self._database, self._now, self._pace = calls.database, calls.now, calls.pace
 
     async def work(self, claim: Claim) -> None:
@@ -125,8 +128,13 @@ class Releasing:
             deadline=self._pace.call_deadline), restores=True)
 
     async def _restore(self, claim: Claim) -> None:
-        """Write the before-image back, and look whether it is there."""
+        """Write the before-image back, and look whether it is there.
+
+        Raises Unavailable where an emergency order waits to become a hold: it is looked at later.
+        """
         row = claim.row
+        if await self._is_ordered(row.sku):
+            raise Unavailable(f"an emergency order for {row.sku} is not reconciled yet")
         image = {key: (row.before_image or {})[key] for key in row.written or {}}
         claim.has_sent = True
         await self._send_restore(claim, image, [one.removesuffix(UNSURE) for one in row.fallbacks])
@@ -134,6 +142,10 @@ class Releasing:
         if present is not None and any(present.fields.get(key) != image[key] for key in image):
             raise CatalogueError(NOT_RESTORED, recoverable=False)
         await self._look_as_buyer(claim)
+
+    async def _is_ordered(self, sku: str) -> bool:
+        lines = await self._journal.lines()
+        return any(one["what"] == ORDER and one["sku"] == sku for one in lines)
 
     async def _send_restore(
         self, claim: Claim, image: Mapping[str, Any], in_force: Sequence[str]
