@@ -24,6 +24,8 @@ _COUNTERS = {
     "evaluations_swept": ("Evaluations that somebody had left behind.", ()),
 }
 _HISTOGRAMS = {
+    "catalogue_gap_seconds": (
+        "For how long an object that drifted may have been sold.", ("catalogue",)),
     "stop_confirmed_seconds": ("From the commit of a hold to its read-back.", ("catalogue",)),
     "canary_seconds": ("From a canary's stop or release to its read-back.", ("catalogue", "step")),
     "request_seconds": ("Answering requests.", ("route", "status")),

@@ -18,7 +18,8 @@ from freezeguard.bootstrap.logging import configure_logging
 from freezeguard.bootstrap.service import Service, open_service
 from freezeguard.bootstrap.settings import Settings
 
-POINTS = ("evaluation", "stop ready", "stop applied", "restore ready", "notice sent",
+POINTS = ("evaluation", "stop ready", "stop applied", "restore ready",
+          "restore applied", "notice sent",
           "webhook sent", "narrow hold set", "command committed", "clock claimed")
 
 UNDER_WAY: set[asyncio.Future[Any]] = set()
@@ -46,15 +47,11 @@ def place(service: Service, point: str, gate: Path | None) -> None:
                 return False
 
             service.ingestion.evaluate_pending = evaluate  # type: ignore[method-assign]
-        case "stop ready":
+        case "stop ready" | "stop applied" | "restore ready" | "restore applied":
+            call, when = point.split()
+            halting = _halt_then if when == "ready" else _then_halt
             for catalogue in service.catalogues.values():
-                catalogue.stop = partial(_halt_then, catalogue.stop, gate)
-        case "stop applied":
-            for catalogue in service.catalogues.values():
-                catalogue.stop = partial(_then_halt, catalogue.stop, gate)
-        case "restore ready":
-            for catalogue in service.catalogues.values():
-                catalogue.restore = partial(_halt_then, catalogue.restore, gate)
+                setattr(catalogue, call, partial(halting, getattr(catalogue, call), gate))
         case "notice sent":
             transport = service.delivery._transport
             transport.send = partial(_then_halt, transport.send, gate)

@@ -258,20 +258,24 @@ async def test_a_zombie_with_a_restore_in_its_hands(dsns: OwnerAndRuntimeDsns, t
     Its restore reaches the shop after the new stop. The SKU ends stopped within seconds, the case
     says what happened, and nothing of the old order is carried on.
     """
-    await _wake_the_dead(dsns, tmp_path, fences=False)
+    await wake_the_dead(dsns, tmp_path, fences=False)
 
 
 async def test_a_zombie_whose_restore_the_shop_itself_refuses(
     dsns: OwnerAndRuntimeDsns, tmp_path: Path
 ):
     """A shop that looks at the fencing revision never sells in between."""
-    await _wake_the_dead(dsns, tmp_path, fences=True)
+    await wake_the_dead(dsns, tmp_path, fences=True)
 
 
-async def _wake_the_dead(dsns: OwnerAndRuntimeDsns, place: Path, *, fences: bool) -> None:
-    skus = tuple(f"ZOMBIE-{n}" for n in range(6))
+async def wake_the_dead(
+    dsns: OwnerAndRuntimeDsns, place: Path, *, fences: bool, number: int = 6
+) -> list[str]:
+    """Wake one with so many restores in its hands; return what the cases say of each drift."""
+    skus, gaps = tuple(f"ZOMBIE-{n}" for n in range(number)), list[str]()
     arguments = ("--fences",) if fences else ()
-    async with a_stage(dsns, place, skus=skus, shop_arguments=arguments, pace=CALM) as stage:
+    pace = {**CALM, "parallel_calls": max(16, 3 * number)}
+    async with a_stage(dsns, place, skus=skus, shop_arguments=arguments, pace=pace) as stage:
         rig, gate = stage.rig, place / "gate"
         zombie = await stage.halting("zombie", "restore ready", gate)
         for sku in skus:
@@ -295,10 +299,11 @@ async def _wake_the_dead(dsns: OwnerAndRuntimeDsns, place: Path, *, fences: bool
         for sku in skus:
             await _stopped(rig, sku)
             if not fences:
-                await _drift_recorded(rig, sku)
+                gaps.append(await _drift_recorded(rig, sku))
             case = await seen(rig, sku, "confirmed", lambda one: statuses(one) == ["confirmed"])
             assert frozen[sku]["id"] == case["id"]
             await cannot_be_bought(rig, sku)
+    return gaps
 
 
 async def _pulled(rig: Rig, sku: str) -> dict[str, Any]:
@@ -316,12 +321,16 @@ async def _pulled(rig: Rig, sku: str) -> dict[str, Any]:
     return dict(await until(accepted, f"{sku} pulled", seconds=SLACK * RECOVERY))
 
 
-async def _drift_recorded(rig: Rig, sku: str) -> None:
-    async def recorded() -> bool:
-        events = await timeline(rig, await newest(rig, sku))
-        return "drifted" in [one["command"] for one in events]
+async def _drift_recorded(rig: Rig, sku: str) -> str:
+    """Wait until the case says that it drifted; return for how long it may have been sold."""
 
-    await until(recorded, f"{sku}: drift in the history")
+    async def recorded() -> list[str]:
+        events = await timeline(rig, await newest(rig, sku))
+        return [one["arguments"]["detail"] for one in events if one["command"] == "drifted"]
+
+    details = await until(recorded, f"{sku}: drift in the history")
+    assert "it may have been sold for" in details[0]
+    return str(details[0])
 
 
 async def _leases_over(stage: Stage) -> None:

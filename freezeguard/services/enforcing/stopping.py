@@ -8,6 +8,7 @@ is asked afterwards.
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -286,7 +287,7 @@ class Stopping:
 
         Where it drifts again and again, every further time adds one more means.
         """
-        row = claim.row
+        row, last_seen = claim.row, claim.before.seen_at
         attempts, pause, instruction = row.attempts + 1, 0.0, None
         self._calls.metrics.count("catalogue_drift", catalogue=row.catalogue)
         log.warning("drift", sku=row.sku, catalogue=row.catalogue, remote_id=row.remote_id,
@@ -295,6 +296,7 @@ class Stopping:
                     failing_since=row.failing_since or self._now())
         try:
             await self._send_stop(claim)
+            claim.learn(detail=f"{PUT_BACK}{self._gap(claim, last_seen)}")
         except CatalogueError as error:
             detail = f"somebody put it back on sale, and stopping it again failed: {error.detail}"
             claim.learn(detail=detail)
@@ -302,6 +304,14 @@ class Stopping:
         if attempts >= self._pace.fall_back_after:
             instruction = await self._add_means(claim)
         await self._calls.settle(claim, pause, instruction=instruction)
+
+    def _gap(self, claim: Claim, last_seen: datetime | None) -> str:
+        """Say for how long it may have been sold: from the last look that saw it stopped."""
+        if last_seen is None or claim.before.seen_sellable is not False:
+            return ""
+        seconds = max(0.0, (self._now() - last_seen).total_seconds())
+        self._calls.metrics.time("catalogue_gap_seconds", seconds, catalogue=claim.outlet.name)
+        return f" (it may have been sold for {seconds:.1f} s)"
 
     async def _add_means(self, claim: Claim) -> str | None:
         """Apply the next further means; where none is left, return what a person must do."""
