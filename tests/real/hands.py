@@ -1,15 +1,18 @@
 """The hands of owners and buyers in real shop systems: what tests do there besides freezeguard."""
 
 import itertools
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
 
+from freezeguard.catalogues.medusa import FLAGS, HUGE
+from freezeguard.catalogues.vendure import HARD
 from tests.real.systems import ADMIN, PASSWORD, FarSide
 
-STOCK = 100
+STOCK, PATIENCE = 100, 30.0
 VARIETIES = ("tracked", "untracked", "back-ordered", "multi-variant")
 """How a shop may list a SKU; a stop that holds for one need not hold for another."""
 
@@ -33,6 +36,15 @@ class Shop(Protocol):
 
     async def pay(self, cart: str) -> bool:
         """Pay for a cart, whatever is left to do before that; say whether there is an order."""
+
+    async def known(self, sku: str) -> Any:
+        """Return what the two below need to know of a SKU, so that they make no further calls."""
+
+    async def stop_by_hand(self, known: Any) -> None:
+        """Make the calls that stop it, and no others."""
+
+    async def refuses(self, known: Any, begun: float) -> float:
+        """Try to buy until the shop refuses; return the seconds since a moment."""
 
     async def image(self, sku: str) -> Any:
         """Return all that the owner sees of a SKU, stock included, but for times of changes."""
@@ -73,6 +85,8 @@ _WAYS = "query { eligibleShippingMethods { id } }"
 _WAY = "mutation($ids: [ID!]!) { setOrderShippingMethod(shippingMethodId: $ids) { __typename } }"
 _TO_PAYMENT = """mutation { transitionOrderToState(state: "ArrangingPayment") {
   __typename ... on Order { state } } }"""
+_UPDATE = """mutation($input: UpdateProductVariantInput!) {
+  updateProductVariants(input: [$input]) { id } }"""
 _PAY = """mutation($method: String!) { addPaymentToOrder(input: {method: $method, metadata: {}}) {
   __typename ... on Order { state } } }"""
 
@@ -153,6 +167,18 @@ class VendureShop:
         state = data and data["addPaymentToOrder"].get("state")
         return state in {"PaymentSettled", "PaymentAuthorized"}
 
+    async def known(self, sku: str) -> Any:
+        [variant] = await self._variants(sku)
+        return variant["id"]
+
+    async def stop_by_hand(self, known: Any) -> None:
+        await self._admin(_UPDATE, input={"id": known, **HARD})
+
+    async def refuses(self, known: Any, begun: float) -> float:
+        while await self.open_cart_of(known) is not None:
+            assert time.perf_counter() - begun < PATIENCE, f"{known} sells on"
+        return time.perf_counter() - begun
+
     async def image(self, sku: str) -> Any:
         return await self._variants(sku)
 
@@ -164,11 +190,7 @@ class VendureShop:
     async def change(self, sku: str, **fields: Any) -> None:
         """Change fields of a SKU by hand."""
         for one in await self._variants(sku):
-            await self._admin(
-                "mutation($input: UpdateProductVariantInput!) "
-                "{ updateProductVariants(input: [$input]) { id } }",
-                input={"id": one["id"], **fields},
-            )
+            await self._admin(_UPDATE, input={"id": one["id"], **fields})
 
     async def end_sessions(self) -> None:
         """End every session of the administrator: whoever was logged in is so no more."""
@@ -358,6 +380,28 @@ class MedusaShop:
 
     async def image(self, sku: str) -> Any:
         return await self._variants(sku)
+
+    async def known(self, sku: str) -> Any:
+        assert self.premises is not None
+        [variant] = await self._variants(sku)
+        cart = (await self._store("POST", "/store/carts", {
+            "region_id": self.premises.region}))[1]["cart"]["id"]
+        return variant, cart
+
+    async def stop_by_hand(self, known: Any) -> None:
+        variant, _ = known
+        base = f"/admin/products/{variant['product_id']}/variants/{variant['id']}"
+        for link in variant["inventory_items"]:
+            await self._admin("POST", f"{base}/inventory-items/{link['inventory_item_id']}",
+                              {"required_quantity": HUGE})
+        await self._admin("POST", base, dict(FLAGS))
+
+    async def refuses(self, known: Any, begun: float) -> float:
+        variant, cart = known
+        body = {"variant_id": variant["id"], "quantity": 1}
+        while (await self._store("POST", f"/store/carts/{cart}/line-items", body))[0] == 200:
+            assert time.perf_counter() - begun < PATIENCE, f"{variant['sku']} sells on"
+        return time.perf_counter() - begun
 
     async def items(self) -> set[str]:
         """Return the SKUs of all inventory items: a stop is to leave none behind."""
