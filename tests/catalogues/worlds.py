@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from freezeguard.catalogues.registry import open_catalogue
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.sampleshop.client import ShopClient, ShopProcess, sample_configuration
+from tests.catalogues.standins.saleor_world import saleor_world
 from tests.catalogues.standins.woocommerce_world import woocommerce_world
 
 
@@ -79,5 +80,6 @@ async def _sample_shop(process: ShopProcess) -> AsyncIterator[World]:
 
 WORLDS: Mapping[str, Callable[[ShopProcess], AbstractAsyncContextManager[World]]] = {
     "http": _sample_shop,
+    "saleor": saleor_world,
     "woocommerce": woocommerce_world,
 }
