@@ -13,6 +13,7 @@ from freezeguard.catalogues.registry import open_catalogue
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.sampleshop.client import ShopClient, ShopProcess, sample_configuration
 from tests.catalogues.standins.saleor_world import saleor_world
+from tests.catalogues.standins.shopify_world import older_shopify_world, shopify_world
 from tests.catalogues.standins.woocommerce_world import woocommerce_world
 
 
@@ -81,5 +82,7 @@ async def _sample_shop(process: ShopProcess) -> AsyncIterator[World]:
 WORLDS: Mapping[str, Callable[[ShopProcess], AbstractAsyncContextManager[World]]] = {
     "http": _sample_shop,
     "saleor": saleor_world,
+    "shopify": shopify_world,
+    "shopify before 2026-07": older_shopify_world,
     "woocommerce": woocommerce_world,
 }
