@@ -311,7 +311,7 @@ class Shopify(Connector):
                 after = page["pageInfo"]["endCursor"]
                 if not page["pageInfo"]["hasNextPage"]:
                     return tuple(sorted(skus - {sku}))
-        self.refuse("lookup", "the product has too many variants")
+        raise self._wire.misfit("lookup", "the product has too many variants")
 
     async def _node(self, operation: str, remote_id: str, until: float) -> Any:
         """Return an object with all of its publications, None where it does not exist."""
@@ -335,7 +335,7 @@ class Shopify(Connector):
                 if not any(page["hasNextPage"] for page in pages.values()):
                     return whole
                 sent |= {one: pages[one]["endCursor"] or sent[one] for one in _KINDS}
-        self.refuse(operation, "it is in too many publications")
+        raise self._wire.misfit(operation, "it is in too many publications")
 
     def _image(self, operation: str, node: Mapping[str, Any]) -> dict[str, Any]:
         """Return the before-image: sorted, so that the same state always reads the same."""

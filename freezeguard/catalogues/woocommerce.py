@@ -76,12 +76,9 @@ class WooCommerce(Connector):
     # ------------------------------------------------------------------------- the four calls
 
     async def lookup(self, sku: str, *, deadline: float) -> tuple[Found, ...]:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + deadline
-        listed = await self._list(
-            "lookup", f"/products?sku={quote(sku, safe='')}&status=any", "id,sku,status,type,parent_id",
-            deadline,
-        )
+        until = asyncio.get_running_loop().time() + deadline
+        search = f"/products?sku={quote(sku, safe='')}&status=any"
+        listed = await self._list("lookup", search, "id,sku,status,type,parent_id", until)
         with self.reading("lookup"):
             ours = [one for one in listed if one["sku"] == sku]
             if len(listed) >= MOST_OBJECTS:
@@ -200,8 +197,8 @@ class WooCommerce(Connector):
 
     async def _variations(self, sku: str, product: str, until: float) -> tuple[str, ...]:
         """Return the SKUs that go with a product that has variations."""
-        left = until - asyncio.get_running_loop().time()
-        listed = await self._list("lookup", f"/products/{product}/variations?status=any", "sku", left)
+        of_product = f"/products/{product}/variations?status=any"
+        listed = await self._list("lookup", of_product, "sku", until)
         with self.reading("lookup"):
             return tuple(sorted({str(one["sku"]) for one in listed} - {sku, ""}))
 
@@ -237,10 +234,10 @@ class WooCommerce(Connector):
 
     # ---------------------------------------------------------------------------------- calling
 
-    async def _list(self, operation: str, path: str, fields: str, deadline: float) -> list[Any]:
-        answer = await self._ask(
-            operation, "GET", f"{path}&per_page={PAGE}&_fields={fields}", deadline
-        )
+    async def _list(self, operation: str, path: str, fields: str, until: float) -> list[Any]:
+        left = until - asyncio.get_running_loop().time()
+        query = f"{path}&per_page={PAGE}&_fields={fields}"
+        answer = await self._ask(operation, "GET", query, left)
         listed = self.document(operation, answer)
         with self.reading(operation):
             if not isinstance(listed, list):

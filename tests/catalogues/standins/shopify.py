@@ -35,6 +35,7 @@ class Thing(dict):
         super().__init__(**facts)
         self["resourcePublicationsV2"] = self.resourcePublicationsV2
         self["publishedOnPublication"] = self.publishedOnPublication
+        self["variants"] = self.variants
 
     def resourcePublicationsV2(  # noqa: N802
         self, info, *, first, after=None, catalogType="APP", onlyPublished=True,  # noqa: N803
@@ -47,6 +48,10 @@ class Thing(dict):
             if shop.publications[place] == catalogType and (moment == "" or not onlyPublished)
         ]
         return shop.page(places, first, after)
+
+    def variants(self, info, *, first, after=None):
+        shop = self["shop"]
+        return shop.page(shop.variants_of(self), first, after)
 
     def publishedOnPublication(self, info, *, publicationId):  # noqa: N802, N803
         return self["shop"].places(self).get(publicationId) == ""
@@ -86,10 +91,6 @@ class Shopify:
     def _thing(self, kind: str, **facts: Any) -> Thing:
         number = gid(kind, next(self._numbers))
         self.things[number] = Thing(id=number, __typename=kind, shop=self, **facts)
-        if kind == "Product":
-            self.things[number]["variants"] = lambda info, *, first, after=None: self.page(
-                self.variants_of(self.things[number]), first, after
-            )
         return self.things[number]
 
     def variants_of(self, product: Thing) -> list[Thing]:
