@@ -23,6 +23,7 @@ class ShopifyWorld:
             "kind": "shopify", "base_url": url, "token": shopify.TOKEN,
             "storefront_token": shopify.STOREFRONT_TOKEN, "api_version": far_side.version, **more,
         }
+        table = {key: value for key, value in table.items() if value is not None}
         catalogue = open_catalogue("shop", table)
         assert isinstance(catalogue, Shopify)
         self.catalogue, self.far_side = catalogue, far_side
