@@ -39,7 +39,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_example_opens(kind: str) -> None:
-    """The example of each page passes the real parser, and is of the kind that the page is about."""
+    """The example of each page passes the real parser, and is of the kind that it is about."""
     [block] = TOML.findall(page(kind))
     [(name, table)] = tomllib.loads(block)["catalogues"].items()
 
