@@ -57,14 +57,17 @@ class Connector(Catalogue):
     async def call(
         self, operation: str, method: str, path: str, *, deadline: float, body: Any = None,
         headers: Mapping[str, str] = _NOTHING, absent: frozenset[int] = frozenset(),
-        urgent: bool = False,
+        urgent: bool = False, cost: float = 1.0,
     ) -> Answer:
-        """Send one request within the deadline, waiting for our turn included."""
+        """Send one request within the deadline, waiting for our turn included.
+
+        `cost` is in what the far side counts: requests, unless it says otherwise.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline
         try:
             async with asyncio.timeout(deadline):
-                await self._throttle.turn(urgent=urgent)
+                await self._throttle.turn(urgent=urgent, cost=cost)
         except TimeoutError:
             reason = f"no turn within {deadline:.3g} s at the pace that is set for it"
             text = f"catalogue {self.name}: {operation}: {reason}"

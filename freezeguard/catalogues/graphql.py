@@ -25,7 +25,8 @@ def data_of(connector: Connector, operation: str, answer: Answer) -> Mapping[str
         errors = document.get("errors")
         if errors:
             first = errors[0]
-            code = str((first.get("extensions") or {}).get("code") or "")
-            raise GraphQlError(code, str(first.get("message") or "")[:300])
+            extensions = first.get("extensions") or {}
+            code = extensions.get("code") or (extensions.get("exception") or {}).get("code")
+            raise GraphQlError(str(code or ""), str(first.get("message") or "")[:300])
         data: Mapping[str, Any] = document["data"]
         return dict(data)

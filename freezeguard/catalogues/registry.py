@@ -25,7 +25,10 @@ Raises `CatalogueConfigurationError`."""
 BUILT_IN: Mapping[str, str] = {
     "http": "freezeguard.catalogues.http:open_http_catalogue",
     "medusa": "freezeguard.catalogues.medusa:open_medusa",
+    "saleor": "freezeguard.catalogues.saleor:open_saleor",
+    "shopify": "freezeguard.catalogues.shopify:open_shopify",
     "vendure": "freezeguard.catalogues.vendure:open_vendure",
+    "woocommerce": "freezeguard.catalogues.woocommerce:open_woocommerce",
 }
 
 

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -46,6 +47,32 @@ class ConnectorTable(Table):
     ca_file: Path | None = None
     requests_per_second: Pace | None = None
     burst: Annotated[int, Field(ge=1, le=10_000)] = 10
+
+
+class GuardedTable(ConnectorTable):
+    """For kinds whose every request carries a secret: it goes over TLS, or stays on this machine.
+
+    `allow_plain_http` is for a network that nobody else listens to.
+    """
+
+    allow_plain_http: bool = False
+
+    def check_transport(self, secrets: "Secrets") -> None:
+        """Note it where a secret would be sent in the clear."""
+        parts = urlsplit(self.base_url)
+        if parts.scheme == "https" or self.allow_plain_http or _is_loopback(parts.hostname or ""):
+            return
+        text = "would send secrets in the clear; use https, or set allow_plain_http = true"
+        secrets.problem("base_url", text)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 T = TypeVar("T", bound=Table)

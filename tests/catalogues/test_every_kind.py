@@ -2,7 +2,7 @@
 
 import pytest
 
-from freezeguard.ports.catalogues import CatalogueError
+from freezeguard.ports.catalogues import CatalogueError, Shopfront, Watchful
 from tests.catalogues.worlds import WORLDS
 
 SOON = 5.0
@@ -51,6 +51,8 @@ async def test_odd_skus(world, sku, text):
 
 async def test_sku_of_many_objects(world, sku):
     """All objects of a SKU are found, and the read-back tells them apart."""
+    if world.sku_is_unique:
+        pytest.skip("this system refuses to list a SKU twice")
     await world.offer(sku, times=3)
     catalogue = world.catalogue
     found = await catalogue.lookup(sku, deadline=SOON)
@@ -166,7 +168,7 @@ async def test_restore_of_unknown_fields_is_refused(world, sku):
 
 async def test_each_fallback_stops_and_is_lifted(world, sku):
     """Each fallback alone ends the sale; lifted, all is as before."""
-    assert world.catalogue.traits.fallbacks
+    assert bool(world.catalogue.traits.fallbacks) == world.has_fallbacks
     for number, means in enumerate(world.catalogue.traits.fallbacks):
         own = f"{sku}-{number}"
         await world.offer(own)
@@ -202,6 +204,43 @@ async def test_object_that_is_gone(world, sku, level):
     with pytest.raises(CatalogueError) as caught:
         await world.catalogue.stop(sku, "nobody", level, revision=1, deadline=SOON)
     assert not caught.value.recoverable
+
+
+async def test_look_over_finds_what_is_on_sale_again(world, sku):
+    """Of many stopped objects, one look finds those that somebody has put back on sale."""
+    catalogue = world.catalogue
+    if not isinstance(catalogue, Watchful):
+        pytest.skip("this kind can't look over many at once")
+    stopped = {}
+    for number in range(3):
+        await world.offer(f"{sku}-{number}")
+        found, _ = await _stop(catalogue, f"{sku}-{number}", catalogue.traits.level)
+        stopped[number] = found
+    ids = [one.remote_id for one in stopped.values()]
+    assert frozenset() == await catalogue.look_over(ids, deadline=SOON)
+
+    again, facts = stopped[1], {"revision": 2, "deadline": SOON}
+    await catalogue.restore(f"{sku}-1", again.remote_id, again.fields, **facts)
+
+    assert {again.remote_id} == await catalogue.look_over(ids, deadline=SOON)
+
+
+async def test_trying_to_buy(world, sku, level):
+    """Whoever tries to buy for us succeeds while the object is sold, and not after its stop."""
+    catalogue = world.catalogue
+    if not isinstance(catalogue, Shopfront):
+        pytest.skip("this kind has no shop side to buy at")
+    await world.offer(sku)
+    found = await _only(catalogue, sku)
+    image = await world.image(sku)
+    assert (await catalogue.try_to_buy(sku, found.remote_id, deadline=SOON)).sold
+    assert image == await world.image(sku)
+
+    await _stop(catalogue, sku, level)
+
+    attempt = await catalogue.try_to_buy(sku, found.remote_id, deadline=SOON)
+    assert not attempt.sold
+    assert attempt.detail
 
 
 async def test_no_time_left(world, sku):

@@ -12,12 +12,20 @@ from typing import Any, Protocol
 from freezeguard.catalogues.registry import open_catalogue
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.sampleshop.client import ShopClient, ShopProcess, sample_configuration
+from tests.catalogues.standins.saleor_world import saleor_world
+from tests.catalogues.standins.shopify_world import older_shopify_world, shopify_world
+from tests.catalogues.standins.woocommerce_world import woocommerce_world
 
 
 class World(Protocol):
     catalogue: Catalogue
     hide_lets_open_carts_pay: bool
     """Whether `hide` is known to let an open cart be paid in this system."""
+
+    has_fallbacks: bool
+    """Whether the kind knows further ways to stop a sale, each of which is put through a test."""
+    sku_is_unique: bool
+    """Whether the system itself refuses to list one SKU twice."""
 
     async def offer(self, sku: str, *, times: int = 1) -> None:
         """List a SKU, sellable; `times` where the system takes it more than once."""
@@ -39,6 +47,8 @@ class SampleShopWorld:
     """The kind `http` with the sample shop."""
 
     hide_lets_open_carts_pay = True
+    has_fallbacks = True
+    sku_is_unique = False
 
     def __init__(self, shop: ShopClient, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
@@ -71,4 +81,8 @@ async def _sample_shop(process: ShopProcess) -> AsyncIterator[World]:
 
 WORLDS: Mapping[str, Callable[[ShopProcess], AbstractAsyncContextManager[World]]] = {
     "http": _sample_shop,
+    "saleor": saleor_world,
+    "shopify": shopify_world,
+    "shopify before 2026-07": older_shopify_world,
+    "woocommerce": woocommerce_world,
 }
