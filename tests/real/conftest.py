@@ -70,7 +70,7 @@ async def shop(side: FarSide) -> AsyncIterator[Shop]:
             await shop.furnish()
             _FURNISHED[side.url] = shop
         else:
-            shop.premises, shop.numbers = known.premises, known.numbers
+            shop.premises = known.premises
         yield shop
 
 

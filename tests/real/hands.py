@@ -5,8 +5,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from freezeguard.catalogues.medusa import FLAGS, HUGE
 from freezeguard.catalogues.vendure import HARD
@@ -51,6 +53,14 @@ class Shop(Protocol):
 
     async def put_back_on_sale(self, sku: str) -> None:
         """Put it back on sale by hand, as somebody does who does not know why it is stopped."""
+
+
+_SLUGS = itertools.count(1)
+
+
+def _slug() -> str:
+    """Return a name for a page that no other product has."""
+    return f"page-{next(_SLUGS)}"
 
 
 async def buys(shop: Shop, sku: str) -> bool:
@@ -106,7 +116,7 @@ class VendureShop:
         }
 
     async def offer(self, sku: str, variety: str = "tracked") -> None:
-        product = await self._admin(_CREATE_PRODUCT, name=f"Product {sku}", slug=sku.lower())
+        product = await self._admin(_CREATE_PRODUCT, name=f"Product {sku}", slug=_slug())
         product_id = product["createProduct"]["id"]
         one = {
             "productId": product_id, "sku": sku, "price": 1290, "stockOnHand": STOCK,
@@ -127,7 +137,7 @@ class VendureShop:
 
     async def twin(self, sku: str) -> None:
         """List the same SKU once more, which Vendure allows."""
-        product = await self._admin(_CREATE_PRODUCT, name=f"Twin {sku}", slug=f"twin-{sku}".lower())
+        product = await self._admin(_CREATE_PRODUCT, name=f"Twin {sku}", slug=_slug())
         one = {"productId": product["createProduct"]["id"], "sku": sku, "price": 990,
                "stockOnHand": STOCK, "translations": [{"languageCode": "en", "name": sku}]}
         await self._admin(_CREATE_VARIANTS, input=[one])
@@ -258,7 +268,6 @@ class MedusaShop:
         self._side, self._session = side, session
         self._token = ""
         self.premises: _Premises | None = None
-        self.numbers = itertools.count()
 
     def table(self) -> dict[str, Any]:
         assert self.premises is not None
@@ -325,7 +334,7 @@ class MedusaShop:
         if variety == "multi-variant":
             sibling = {**one, "title": "M", "sku": f"{sku}-sibling", "options": {"Size": "M"}}
             variants.append(sibling)
-        handle = f"product-{next(self.numbers)}-{sku}".lower()
+        handle = _slug()
         await self._admin("POST", "/admin/products", {
             "title": f"Product {sku}", "handle": handle, "status": "published",
             "options": [{"title": "Size", "values": ["S", "M"][:len(variants)]}],
@@ -422,7 +431,8 @@ class MedusaShop:
                 "POST", f"/admin/products/{one['product_id']}/variants/{one['id']}", fields)
 
     async def _variants(self, sku: str) -> list[dict[str, Any]]:
-        found = await self._admin("GET", f"/admin/product-variants?sku={sku}&fields={_LOOK}")
+        asked = f"sku={quote(sku, safe='')}&fields={_LOOK}"
+        found = await self._admin("GET", f"/admin/product-variants?{asked}")
         return list(found["variants"])
 
     async def _admin(
@@ -449,6 +459,6 @@ class MedusaShop:
         self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
     ) -> tuple[int, Any]:
         async with self._session.request(
-            method, self._side.url + path, json=body, headers=headers
+            method, URL(self._side.url + path, encoded=True), json=body, headers=headers
         ) as answer:
             return answer.status, await answer.json()
