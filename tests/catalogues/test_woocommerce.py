@@ -1,10 +1,13 @@
 """WooCommerce beyond what every kind must do: parents, keys, versions, plain HTTP."""
 
+import base64
+
 import pytest
 
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
 from freezeguard.catalogues.registry import open_catalogue
 from freezeguard.ports.catalogues import CatalogueError
+from tests.catalogues.farside import far_side, http
 from tests.catalogues.standins import woocommerce
 from tests.catalogues.standins.woocommerce_world import woocommerce_world
 
@@ -155,6 +158,28 @@ def test_secrets_in_the_clear(kind):
         assert open_catalogue("shop", {**own, "base_url": url}).name == "shop"
     asked_for = {**own, "base_url": "http://shop.example", "allow_plain_http": True}
     assert open_catalogue("shop", asked_for).name == "shop"
+
+
+@pytest.mark.parametrize(
+    ("own", "secret"),
+    [
+        (TABLE, base64.b64encode(b"ck_x:cs_secret").decode()),
+        ({"kind": "saleor", "token": "t-123456789"}, "t-123456789"),
+        ({"kind": "shopify", "token": "t-123456789"}, "t-123456789"),
+    ],
+    ids=["woocommerce", "saleor", "shopify"],
+)
+async def test_a_far_side_that_repeats_secrets(own, secret):
+    """Whatever a far side quotes of our request, the secret is blotted out, encoded or not."""
+    async with far_side(lambda exchange: http(400, exchange.head.encode())) as side:
+        catalogue = open_catalogue("shop", {**own, "base_url": side.url})
+
+        with pytest.raises(CatalogueError, match=r"\*\*\*") as caught:
+            await catalogue.lookup("S", deadline=SOON)
+        await catalogue.close()
+
+    assert secret in side.exchanges[0].head
+    assert secret not in caught.value.detail
 
 
 async def test_the_stand_in_is_strict(world, sku):
