@@ -59,7 +59,7 @@ async def test_a_round_stops_and_restores_exactly(rig: Rig):
     """In between it can't be bought; afterwards it is as before, and nobody was told anything."""
     await _landed(rig)
     before, mails = await rig.shop.products(CANARY), len(rig.mailbox.messages)
-    revision = (await rig.read("/v1/holds", "catalogue"))["revision"]
+    held = (await rig.read("/v1/holds", "catalogue"))["items"]
     refused: list[str | None] = []
 
     async def buy() -> None:
@@ -82,7 +82,7 @@ async def test_a_round_stops_and_restores_exactly(rig: Rig):
     assert before == await rig.shop.products(CANARY)
     assert (await rig.shop.buy(CANARY)).ok
     assert [] == await rig.cases(CANARY)
-    assert revision == (await rig.read("/v1/holds", "catalogue"))["revision"]
+    assert held == (await rig.read("/v1/holds", "catalogue"))["items"]
     assert mails == len(rig.mailbox.messages)
 
 

@@ -32,7 +32,7 @@ class SaleorWorld:
         catalogue = open_catalogue("shop", table)
         assert isinstance(catalogue, Saleor)
         self.catalogue = catalogue
-        self.far_side, self._url, self._session = far_side, url, session
+        self.far_side, self.url, self._session = far_side, url, session
 
     async def offer(self, sku: str, *, times: int = 1) -> None:
         assert times == 1
@@ -62,7 +62,7 @@ class SaleorWorld:
 
     async def _buyer(self, query: str, variables: Any) -> Any:
         sent = {"query": query, "variables": variables}
-        async with self._session.post(f"{self._url}/graphql/", json=sent) as answer:
+        async with self._session.post(f"{self.url}/graphql/", json=sent) as answer:
             return (await answer.json())["data"]
 
 
