@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from freezeguard.bootstrap.administration import Administration
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.catalogues.naming import names_in
-from freezeguard.catalogues.registry import fingerprint_of, open_catalogues
+from freezeguard.catalogues.registry import fingerprint_of, needs_check, open_catalogues
 from freezeguard.domain.errors import GuardFailed
 from freezeguard.ports.catalogues import Catalogue, CatalogueError
 from freezeguard.services.enforcing.proving import Proof, Proving, may_be_proved
@@ -30,6 +30,35 @@ class CatalogueCheck:
     sellable: int | None = None
     seconds: float = 0.0
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedCatalogue:
+    """What a catalogue can do, as its connector says; see `freezeguard.ports.catalogues.Traits`."""
+
+    name: str
+    kind: str
+    level: str
+    finest: str
+    holds_carts: bool | None
+    narrowest: tuple[str, ...]
+    proven: str
+    needs_check: bool
+    fallbacks: tuple[str, ...]
+
+
+def explained(settings: Settings) -> list[ExplainedCatalogue]:
+    """Say what each configured catalogue can do; opens no connection."""
+    tables = settings.catalogues
+    return [
+        ExplainedCatalogue(
+            name, str(tables[name]["kind"]), one.traits.level, one.traits.finest,
+            one.traits.holds_carts if one.traits.level == "hard" else False,
+            (*one.traits.narrowest, *one.traits.scope), one.traits.proven,
+            needs_check(tables[name], one), one.traits.fallbacks,
+        )
+        for name, one in open_catalogues(tables).items()
+    ]
 
 
 async def check_catalogues(

@@ -11,12 +11,9 @@ from freezeguard.cli.failures import Exit, Failure, reported
 from freezeguard.cli.options import AsJson, examples, quiet_logs, read_settings
 from freezeguard.cli.output import print_json, print_table, say
 
+CARTS = {True: "held back", False: "NOT held back", None: "unknown"}
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `check` a command of its own although it is the only one."""
 
 
 @app.command(
@@ -71,6 +68,37 @@ def check(
             )
         if any(one.problem for one in found):
             raise typer.Exit(Exit.BAD)
+
+
+@app.command(
+    "explain",
+    short_help="Say what each catalogue can do.",
+    help=examples(
+        "freezeguard catalogues explain",
+        text="Say of each configured catalogue how strictly it stops, what it stops at least, "
+        "whether carts that are open already are held back, what a hold can tell apart there, how "
+        "the connector was proven, and whether it is off until you have proved it. Asks nobody.",
+    ),
+)
+def explain(*, as_json: AsJson = False) -> None:
+    """Say what each catalogue can do."""
+    with reported(as_json=as_json):
+        from freezeguard.bootstrap.cataloguechecks import explained
+
+        quiet_logs()
+        found = explained(read_settings())
+        if as_json:
+            print_json({"items": [asdict(one) for one in found]})
+            return
+        print_table(
+            ("catalogue", "kind", "level", "stops at least", "open carts", "tells apart",
+             "proven", "further means"),
+            [(one.name, one.kind, one.level, one.finest, CARTS[one.holds_carts],
+              ", ".join(one.narrowest) or "–",
+              f"{one.proven}; to be proved by you" if one.needs_check else one.proven,
+              ", ".join(one.fallbacks) or "–") for one in found],
+            empty="no catalogue is configured: see docs/catalogues.md",
+        )
 
 
 def _prove(name: str, sku: str, *, only_look: bool, as_json: bool) -> None:
