@@ -23,7 +23,7 @@ from urllib.parse import quote, unquote, urlencode
 from pydantic import SecretStr
 
 from freezeguard.catalogues.connector import MOST_OBJECTS, Connector
-from freezeguard.catalogues.tables import ConnectorTable, Secrets, read_table
+from freezeguard.catalogues.tables import GuardedTable, Secrets, read_table
 from freezeguard.catalogues.templates import joined_id
 from freezeguard.catalogues.wire import Answer
 from freezeguard.ports.catalogues import Attempt, Found, Level, Observation, Traits
@@ -47,7 +47,7 @@ _REFUSED = frozenset({400, 404, 409})
 """How the shop says that it does not sell something; what else it says is no answer to that."""
 
 
-class MedusaTable(ConnectorTable):
+class MedusaTable(GuardedTable):
     """`[catalogues.<name>]` with `kind = "medusa"`.
 
     `secret_key` (sk_…) or `user` and `password` let us in. With `publishable_key` (pk_…) we look
@@ -82,6 +82,7 @@ class Medusa(Connector):
             secrets.problem("secret_key", "is needed, or `user` and `password`")
         basic = b64encode(f"{key}:".encode()).decode()
         secrets.texts.append(basic)
+        table.check_transport(secrets)
         traits = Traits(
             levels=("hide", "hard"), proven="run", level=table.level,
             scope=dict(table.scope.items()), holds_carts=True,

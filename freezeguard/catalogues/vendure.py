@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from freezeguard.catalogues.connector import MOST_OBJECTS, Connector
 from freezeguard.catalogues.graphql import GraphQlError, data_of
-from freezeguard.catalogues.tables import BaseUrl, ConnectorTable, Secrets, read_table
+from freezeguard.catalogues.tables import BaseUrl, GuardedTable, Secrets, read_table
 from freezeguard.ports.catalogues import Attempt, CatalogueError, Found, Level, Observation, Traits
 
 HIDE: Mapping[str, Any] = {"enabled": False}
@@ -56,7 +56,7 @@ LOOK_OVER = f"""query($ids: [String!]!) {{
     items {{ id {_FIELDS} }} }} }}"""
 
 
-class VendureTable(ConnectorTable):
+class VendureTable(GuardedTable):
     """`[catalogues.<name>]` with `kind = "vendure"`.
 
     With a user and a password we log in and stay logged in; a key is hashed by Vendure on every
@@ -93,6 +93,7 @@ class Vendure(Connector):
         channel = secrets.reveal("channel_token", table.channel_token)
         if not key and not (self._user and self._password):
             secrets.problem("user", "`user` and `password` are needed, or `api_key`")
+        table.check_transport(secrets)
         traits = Traits(
             levels=("hide", "hard"), proven="run", level=table.level,
             scope=dict(table.scope.items()), holds_carts=True,

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from freezeguard.catalogues.medusa import MedusaTable
 from freezeguard.catalogues.registry import open_catalogue
 from freezeguard.catalogues.saleor import SaleorTable
 from freezeguard.catalogues.shopify import ShopifyTable
 from freezeguard.catalogues.tables import GuardedTable
+from freezeguard.catalogues.vendure import VendureTable
 from freezeguard.catalogues.woocommerce import WooCommerceTable
 
 PAGES = Path(__file__).parents[2] / "docs" / "connectors"
 TOML = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KINDS: dict[str, type[GuardedTable]] = {
     "woocommerce": WooCommerceTable, "saleor": SaleorTable, "shopify": ShopifyTable,
+    "vendure": VendureTable, "medusa": MedusaTable,
 }
 RECIPES = {
     name: table
@@ -58,6 +61,17 @@ def test_every_key_is_explained(kind: str) -> None:
     explained = set(re.findall(r"`([a-z_]+)`", " ".join(rows)))
 
     assert KINDS[kind].model_fields.keys() - {"kind"} == explained
+
+
+@pytest.mark.parametrize("kind", ["vendure", "medusa"])
+def test_what_was_seen_is_what_is_promised(kind: str) -> None:
+    """The table that purchases wrote has no sale in it where a kind says that it holds carts."""
+    [(_, table)] = tomllib.loads(TOML.findall(page(kind))[0])["catalogues"].items()
+    seen = page("truth").split("## ")
+    [mine] = [one for one in seen if one.lower().startswith(kind)]
+
+    assert open_catalogue("shop", table).traits.holds_carts is ("**sold**" not in mine)
+    assert 12 == mine.count("refused")
 
 
 def test_four_recipes() -> None:

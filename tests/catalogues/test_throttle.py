@@ -1,0 +1,63 @@
+"""Calls keep the pace that a far side allows, and who stops a sale goes first."""
+
+import asyncio
+
+from freezeguard.catalogues.throttle import Throttle
+
+
+async def test_a_burst_and_then_the_pace() -> None:
+    """So many at once, then one by one; without a limit nobody waits."""
+    throttle, loop = Throttle(50, 5), asyncio.get_running_loop()
+    begun = loop.time()
+    for _ in range(5):
+        await throttle.turn()
+    at_once = loop.time() - begun
+    for _ in range(5):
+        await throttle.turn()
+
+    assert at_once < 0.02
+    assert loop.time() - begun >= 0.09
+    free = Throttle(None, 1)
+    for _ in range(1_000):
+        await free.turn()
+
+
+async def test_stops_go_first() -> None:
+    """Whoever only looks waits for whoever stops, though it came earlier."""
+    throttle, order = Throttle(100, 1), list[str]()
+
+    async def call(name: str, *, urgent: bool) -> None:
+        await throttle.turn(urgent=urgent)
+        order.append(name)
+
+    await throttle.turn()
+    looks = [asyncio.create_task(call(f"look {n}", urgent=False)) for n in range(2)]
+    await asyncio.sleep(0)
+    stops = [asyncio.create_task(call(f"stop {n}", urgent=True)) for n in range(2)]
+    await asyncio.gather(*looks, *stops)
+
+    assert ["stop 0", "stop 1", "look 0", "look 1"] == order
+
+
+async def test_who_gives_up_takes_no_turn() -> None:
+    """A call whose deadline is over leaves the queue; the next one is not kept waiting for it."""
+    throttle, loop = Throttle(20, 1), asyncio.get_running_loop()
+    await throttle.turn()
+    given_up = asyncio.create_task(throttle.turn())
+    await asyncio.sleep(0)
+    given_up.cancel()
+    begun = loop.time()
+
+    await throttle.turn()
+    assert loop.time() - begun < 0.08
+
+
+async def test_the_far_side_knows_better() -> None:
+    """Fewer calls are left than we thought: we wait for them."""
+    throttle, loop = Throttle(50, 100), asyncio.get_running_loop()
+    await throttle.turn()
+    throttle.owes(0)
+    begun = loop.time()
+
+    await throttle.turn()
+    assert loop.time() - begun >= 0.015
