@@ -182,7 +182,8 @@ class Medusa(Connector):
     async def orders_with(
         self, sku: str, remote_id: str, since: datetime, *, deadline: float
     ) -> OrdersFound:
-        until, variant = _until(deadline), _variant(remote_id)
+        loop, variant = asyncio.get_running_loop(), _variant(remote_id)
+        until = loop.time() + deadline
         asked = {
             "fields": _ORDER_FIELDS, "limit": orderbook.PAGE, "order": "id",  # ids grow with time
             "created_at[$gte]": since.astimezone(UTC).isoformat(),
@@ -194,7 +195,7 @@ class Medusa(Connector):
             with self.reading("orders"):
                 return page_of_orders(document, variant, skip)
 
-        return await orderbook.look_through(read, until)
+        return await orderbook.look_through(read, until, loop.time)
 
     # --------------------------------------------------------------------------------- reading
 

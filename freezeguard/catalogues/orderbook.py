@@ -4,7 +4,6 @@ No system that we know finds orders by what they hold, so all that were placed s
 looked through, oldest first. Where there are too many, or time runs short, it is said how far.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,23 +27,23 @@ class Page:
 
 
 async def look_through(
-    read: Callable[[int], Awaitable[Page]], until: float, *, most: int = MOST_ORDERS
+    read: Callable[[int], Awaitable[Page]], until: float, time: Callable[[], float], *,
+    most: int = MOST_ORDERS,
 ) -> OrdersFound:
     """Read pages, each after so many orders, until the last one, or as far as time goes.
 
-    `until` is a moment of the event loop. Another page is begun where there is time for one that
-    takes twice as long as the slowest so far. Raises what `read` raises.
+    `until` is a moment of the clock `time`, in seconds. Another page is begun where there is time
+    for one that takes twice as long as the slowest so far. Raises what `read` raises.
     """
-    loop = asyncio.get_running_loop()
     found: dict[str, OrderUnderWay] = {}  # a page may repeat the end of the one before
     looked_at, slowest = 0, 0.0
     while True:
-        begun = loop.time()
+        begun = time()
         page = await read(looked_at)
-        slowest = max(slowest, loop.time() - begun)
+        slowest = max(slowest, time() - begun)
         found |= {one.id: one for one in page.found}
         looked_at += page.size
         if page.is_last or page.size == 0:
             return OrdersFound(tuple(found.values()))
-        if looked_at >= most or loop.time() + 2 * slowest > until:
+        if looked_at >= most or time() + 2 * slowest > until:
             return OrdersFound(tuple(found.values()), cut_at=page.last_at)

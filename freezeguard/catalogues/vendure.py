@@ -61,14 +61,14 @@ READ = f"""query($id: ID!) {{
 AT_PAYMENT = """query($filter: OrderFilterParameter!, $skip: Int!) {
   orders(options: {filter: $filter, sort: {id: ASC}, skip: $skip, take: 100}) {
     totalItems items { id lines { quantity productVariant { id } } } } }"""
-PLACED = f"""query($since: DateTime!, $skip: Int!) {{
-  orders(options: {{filter: {{orderPlacedAt: {{after: $since}}}}, skip: $skip,
-                    take: {orderbook.PAGE}, sort: {{orderPlacedAt: ASC, id: ASC}}}}) {{
-    totalItems items {{
-      id code state orderPlacedAt totalWithTax customer {{ emailAddress }}
-      payments {{ state amount }}
-      lines {{ quantity productVariant {{ id }}
-               fulfillmentLines {{ quantity fulfillment {{ state }} }} }} }} }} }}"""
+PLACED = """query($since: DateTime!, $skip: Int!, $take: Int!) {
+  orders(options: {filter: {orderPlacedAt: {after: $since}}, skip: $skip,
+                    take: $take, sort: {orderPlacedAt: ASC, id: ASC}}) {
+    totalItems items {
+      id code state orderPlacedAt totalWithTax customer { emailAddress }
+      payments { state amount }
+      lines { quantity productVariant { id }
+               fulfillmentLines { quantity fulfillment { state } } } } } }"""
 SEND_BACK = """mutation($id: ID!) { transitionOrderToState(id: $id, state: "AddingItems") {
   __typename ... on ErrorResult { errorCode message } } }"""
 OFFERED = "query($id: ID!) { product(id: $id) { variants { id stockLevel } } }"
@@ -207,12 +207,12 @@ class Vendure(Connector):
         until, after = loop.time() + deadline, (since.astimezone(UTC) - JUST_BEFORE).isoformat()
 
         async def read(skip: int) -> orderbook.Page:
-            sent = {"since": after, "skip": skip}
+            sent = {"since": after, "skip": skip, "take": orderbook.PAGE}
             data = await self._ask("orders", PLACED, sent, until - loop.time())
             with self.reading("orders"):
                 return page_of_orders(data["orders"], remote_id, skip)
 
-        return await orderbook.look_through(read, until)
+        return await orderbook.look_through(read, until, loop.time)
 
     # ---------------------------------------------------------------------------------- writing
 
