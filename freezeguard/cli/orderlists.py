@@ -19,8 +19,8 @@ HELP = examples(
     text="List the orders that hold an item of a case and have not been sent, in every catalogue "
     "that can tell, since the first complaint that counted: for its owner, managers of its "
     "category, analysts and compliance. It shows whom they are for, which is noted in the record. "
-    "--csv prints a table for a spreadsheet; --announce posts ids and quantities, and no customer, "
-    "to the shop's own webhook endpoints, so that they are held back there.",
+    "--csv prints a table for a spreadsheet, with --json too; --announce posts ids and quantities, "
+    "and no customer, to the shop's own webhook endpoints, so that they are held back there.",
 )
 
 
@@ -39,8 +39,8 @@ def orders(
 ) -> None:
     """List orders under way."""
     with reported(as_json=as_json):
-        if as_csv and (as_json or announce):
-            raise Failure(Exit.USAGE, "usage", "--csv goes with neither --json nor --announce.")
+        if as_csv and announce:
+            raise Failure(Exit.USAGE, "usage", "An announcement has no table: leave out --csv.")
         path = f"/v1/cases/{case_id(case)}/orders"
         if announce:
             _announce(path, since, as_json=as_json)
@@ -60,14 +60,14 @@ def _list(path: str, since: str | None, *, as_json: bool) -> None:
         ("order", "catalogue", "placed", "units", "state", "paid", "customer", "id"),
         [
             (one["order"], said["catalogue"], moment(one["placed_at"]), one["quantity"],
-             one["state"], one["is_paid"], one["customer"], one["id"])
-            for said in found["catalogues"] for one in said["orders"]
+             one["state"], one["is_paid"], one["customer"], one["order_id"])
+            for said in found["lists"] for one in said["orders"]
         ],
         whole=("order", "placed"),
         piped=("id",),
         empty=f"no orders under way since {moment(found['since'])}",
     )
-    _tell_what_is_missing(found["catalogues"])
+    _tell_what_is_missing(found["lists"])
 
 
 def _announce(path: str, since: str | None, *, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from freezeguard.storage.embedded import EmbeddedServer
 from tests.acceptance.books import Ledger, installed, keeping
 from tests.acceptance.conftest import TakeSku, fresh_database
 from tests.acceptance.steps import pull, reaches, sql
+from tests.cli.test_remote import shell_of
 from tests.privacy.leftovers import rows_of_all_tables, texts_of
 from tests.rig import Rig, register_skus, service_for, until
 from tests.webhooks.farm import Receiver, receiving
@@ -113,7 +114,7 @@ async def announced(rig: Rig, case: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def by_name(found: Any) -> dict[str, Any]:
-    return {one["catalogue"]: one for one in found["catalogues"]}
+    return {one["catalogue"]: one for one in found["lists"]}
 
 
 async def test_each_catalogue_tells_its_orders_or_why_not(
@@ -226,7 +227,8 @@ async def test_a_warehouse_is_told_what_to_hold(
     case = await frozen(rig, sku)
 
     async def told() -> Any:
-        return [one for one in receiver.bodies if one["type"] == "containment.listed"]
+        return [one for one in receiver.bodies
+                if one["type"] == "containment.listed" and one["data"]["sku"] == sku]
 
     await until(told, "the confirmed freeze is announced by itself")
     receiver.requests.clear()
@@ -237,6 +239,7 @@ async def test_a_warehouse_is_told_what_to_hold(
     for path in (f"{ENDPOINTS}/{hook.body['id']}", f"{ENDPOINTS}/{theirs.body['id']}"):
         assert 204 == (await rig.call("DELETE", path, "root")).status
     mine = [pair for pair in receiver.requests if b"containment.listed" in pair[1]]
+    assert mine
     for headers, body in mine:
         verify_hmac(hook.body["secret"], headers["webhook-signature"], headers["webhook-id"],
                     int(headers["webhook-timestamp"]), body)
@@ -248,7 +251,7 @@ async def test_a_warehouse_is_told_what_to_hold(
     data = news["data"]
     assert (case["id"], str(case["number"]), sku, 1, 1) == (
         data["id"], data["case"], data["sku"], data["part"], data["parts"])
-    assert [{"id": "id-A-1", "order": "A-1", "quantity": 2, "is_paid": True}] == (
+    assert [{"order_id": "id-A-1", "order": "A-1", "quantity": 2, "is_paid": True}] == (
         by_name(data)["shop"]["orders"])
     assert "unreachable" == by_name(data)["kiosk"]["outcome"]
     assert "buyers.example" not in json.dumps([receiver.bodies, done.body])
@@ -356,4 +359,62 @@ async def test_a_released_case_announces_nothing_by_itself(
         return [None] == [one["next_at"] for one in rows]
 
     await until(dropped, "nothing waits any more")
+    path = f"/v1/cases/{case['id']}/orders"
+    by_hand = await rig.call("POST", f"{path}/announce", "owen", json={})
+
     assert 1 == len(await announced(rig, case))
+    assert (422, "guard_failed") == (by_hand.status, by_hand.body["code"])
+    assert 200 == (await rig.call("GET", path, "owen")).status
+
+
+async def test_on_the_command_line(
+    rig: Rig, ledger: Ledger, second: Ledger, sku: str, tmp_path: Path
+) -> None:
+    """A list, a table for a spreadsheet, an announcement; what is missing is told beside it."""
+    case = await frozen(rig, sku)
+    ledger.note(sku, "A-1", quantity=2)
+    owen, alba = shell_of(rig, "owen", tmp_path), shell_of(rig, "alba", tmp_path)
+    told = ("cases", "orders", str(case["number"]))
+    listed = await owen.run(*told)
+    as_json = await owen.run(*told, "--json")
+    none = await owen.run(*told, "--since", "2099-01-01T00:00:00Z")
+    table = await owen.run(*told, "--csv")
+    done = await owen.run(*told, "--announce")
+    both = await owen.run(*told, "--announce", "--csv")
+    wrong = await owen.run(*told, "--since", "yesterday")
+    refused = await alba.run(*told)
+
+    assert 0 == listed.code, listed.err
+    assert {"A-1", "2", "A-1@buyers.example"} <= set(listed.out.split())
+    assert "till: unsupported: its kind can't list orders" in listed.err
+    assert ["A-1@buyers.example"] == as_json.document["customers"]
+    assert "no orders under way since 2099-01-01 00:00:00Z" in none.out + none.err
+    [row, _] = csv.DictReader(io.StringIO(table.out))
+    assert ("shop", "A-1", "2") == (row["catalogue"], row["order"], row["quantity"])
+    assert (0, "1 orders announced to 0 endpoints.\n") == (done.code, done.out)
+    assert "Nobody was told" in done.err
+    assert [2, 4, 4] == [both.code, wrong.code, refused.code]
+
+
+async def test_an_order_that_was_announced_is_erased_on_request(
+    rig: Rig, receiver: Receiver, ledger: Ledger, sku: str
+) -> None:
+    """A customer's order is taken out of kept messages too; the others stay."""
+    hook = await rig.call("POST", ENDPOINTS, "root", json={"url": receiver.url})
+    case = await frozen(rig, sku)
+    ledger.note(sku, "ORDER-4711-a")
+    ledger.note(sku, "ORDER-4712-a")
+    path = f"/v1/cases/{case['id']}/orders/announce"
+    assert 200 == (await rig.call("POST", path, "owen", json={})).status
+    kept = "SELECT data::text FROM webhook_messages WHERE type = 'containment.listed' AND sku = $1"
+    before = str(await sql(rig, kept, sku))
+    for reference in ("ORDER-4711-a", "id-ORDER-4711-a"):
+        erased = await rig.call("POST", "/v1/subjects/erase", "cora", json={
+            "reference": reference, "kind": "order", "reason": "Request no. 17."})
+        assert 200 == erased.status, erased.body
+    after = str(await sql(rig, kept, sku))
+    assert 204 == (await rig.call("DELETE", f"{ENDPOINTS}/{hook.body['id']}", "root")).status
+
+    assert "ORDER-4711-a" in before
+    assert "ORDER-4711-a" not in after
+    assert "ORDER-4712-a" in after

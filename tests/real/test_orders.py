@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 async def orders(rig: Rig, case: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
     """Return the orders under way of a case, as its owner sees them."""
     told = await rig.read(f"/v1/cases/{case['id']}/orders{query}", "owen")
-    [said] = told["catalogues"]
+    [said] = told["lists"]
     assert said["outcome"] == "answered", said
     assert said["cut_at"] is None
     return list(said["orders"])
@@ -64,5 +64,5 @@ async def test_more_orders_than_a_page(
     found = await orders(rig, case)
 
     placed = [one["placed_at"] for one in found]
-    assert 5 == len({one["id"] for one in found}) == len(found)
+    assert 5 == len({one["order_id"] for one in found}) == len(found)
     assert sorted(placed) == placed

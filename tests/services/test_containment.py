@@ -42,9 +42,9 @@ def test_many_orders_come_in_parts_and_none_is_cut() -> None:
     kiosk = Answered("kiosk", "answered", orders=tuple(order(n, length=90) for n in range(700)))
     raw = bodies(the_list(web, kiosk))
     sent = [json.loads(one)["data"] for one in raw]
-    entries = list(chain.from_iterable(one["catalogues"] for one in sent))
+    entries = list(chain.from_iterable(one["lists"] for one in sent))
     posted = Counter(
-        (one["catalogue"], each["id"], each["quantity"]) for one in entries
+        (one["catalogue"], each["order_id"], each["quantity"]) for one in entries
         for each in one["orders"]
     )
     wanted = Counter(
@@ -69,7 +69,7 @@ def test_no_orders_are_news_too() -> None:
 
     assert [("web", "answered", None, []), ("kiosk", "refused", None, []),
             ("till", "answered", AT.isoformat(), [])] == [
-        tuple(one.values()) for one in data["catalogues"]]
+        tuple(one.values()) for one in data["lists"]]
     assert "example.com" not in str(data)
     assert (1, 1) == (data["part"], data["parts"])
 

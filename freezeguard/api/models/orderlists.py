@@ -11,7 +11,7 @@ from freezeguard.services.enforcing.containment import Announced, Answered, Orde
 class OrderOut(Output):
     """An order that was placed and still holds units which have not left the house."""
 
-    id: str = Field(description="The shop's own id.")
+    order_id: str = Field(description="The shop's own id.")
     order: str = Field(description="What people of the shop call it.")
     placed_at: datetime
     quantity: int = Field(description="Units that have not left.")
@@ -42,7 +42,7 @@ class OrdersOut(Output):
     sku: str
     since: datetime
     asked_at: datetime
-    catalogues: list[CatalogueOrders]
+    lists: list[CatalogueOrders]
     customers: list[str] = Field(description="Whom to tell, each once. Personal data.")
 
 
@@ -68,7 +68,7 @@ def present_orders(found: OrderList) -> OrdersOut:
     """Return a list of orders for somebody who may see whom they are for."""
     return OrdersOut(
         case=str(found.case.id), sku=found.case.scope.sku, since=found.since,
-        asked_at=found.asked_at, catalogues=[_catalogue(one) for one in found.answers],
+        asked_at=found.asked_at, lists=[_catalogue(one) for one in found.answers],
         customers=found.customers,
     )
 
@@ -76,7 +76,7 @@ def present_orders(found: OrderList) -> OrdersOut:
 def _catalogue(said: Answered) -> CatalogueOrders:
     orders = [
         OrderOut(
-            id=one.id, order=one.code, placed_at=one.placed_at, quantity=one.quantity,
+            order_id=one.id, order=one.code, placed_at=one.placed_at, quantity=one.quantity,
             state=one.state, is_paid=one.is_paid, customer=one.customer,
         )
         for one in said.orders

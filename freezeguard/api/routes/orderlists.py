@@ -23,8 +23,8 @@ READERS = Access.staff(Role.MANAGER, Role.ANALYST, Role.COMPLIANCE, Role.ADMIN)
 ANNOUNCERS = READERS
 """Each may own a case; who may what on this one is asked of the case."""
 COLUMNS = (
-    "catalogue", "sku", "order", "id", "placed_at", "quantity", "state", "is_paid", "customer",
-    "note",
+    "catalogue", "sku", "order", "order_id", "placed_at", "quantity", "state", "is_paid",
+    "customer", "note",
 )
 
 
@@ -93,8 +93,10 @@ def routes(context: Context) -> list[AnyRoute]:
             tag="Cases", summary="Have orders under way held back",
             description="Asks every catalogue and posts ids and quantities to the shop's own "
             "webhook endpoints, as `containment.listed`. No customer is in it. For the owner of "
-            "the case and managers of its category; noted in the record.",
-            who=ANNOUNCERS, body=AnnounceIn, result=AnnouncedOut, errors=("not_found",),
+            "the case and managers of its category, as long as it stops the sale; noted in the "
+            "record.",
+            who=ANNOUNCERS, body=AnnounceIn, result=AnnouncedOut,
+            errors=("not_found", "guard_failed"),
             examples={"since the complaints began": {}},
         ),
     ]

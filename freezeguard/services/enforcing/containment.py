@@ -58,8 +58,9 @@ class Announced:
 def messages_of(found: OrderList) -> list[dict[str, Any]]:
     """Return the data of the messages that announce a list; a long one comes in parts.
 
-    Nothing in them leads to a customer but the order itself, in the shop's own books. Why a
-    catalogue has not answered is left out: its words are not ours to post.
+    Nothing in them leads to a customer but the order itself, in the shop's own books; it stands
+    under keys that an erasure looks at (`freezeguard.domain.erasure.NAMES_THINGS` names the
+    others). Why a catalogue has not answered is left out: its words are not ours to post.
     """
     case = found.case
     head = {
@@ -68,7 +69,7 @@ def messages_of(found: OrderList) -> list[dict[str, Any]]:
     }
     parts = list(_parts(found))
     return [
-        {**head, "part": number, "parts": len(parts), "catalogues": part}
+        {**head, "part": number, "parts": len(parts), "lists": part}
         for number, part in enumerate(parts, 1)
     ]
 
@@ -80,7 +81,7 @@ def _parts(found: OrderList) -> Iterator[list[dict[str, Any]]]:
         entry = _head_of(answer)
         part.append(entry)
         for order in answer.orders:
-            said = {"id": order.id, "order": order.code, "quantity": order.quantity,
+            said = {"order_id": order.id, "order": order.code, "quantity": order.quantity,
                     "is_paid": order.is_paid}
             size = len(json.dumps(said))
             if size > room and entry["orders"]:

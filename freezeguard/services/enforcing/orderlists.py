@@ -14,9 +14,10 @@ from uuid import UUID
 
 import structlog
 
-from freezeguard.domain.errors import NotAllowed
+from freezeguard.domain.errors import GuardFailed, NotAllowed
 from freezeguard.domain.people import Actor, Person, Role, System
 from freezeguard.domain.record import Case
+from freezeguard.domain.transitions import State
 from freezeguard.ports.catalogues import CatalogueError, OrderBook, OrdersFound, OrderUnderWay
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.orderlists import WantedList
@@ -78,14 +79,15 @@ class OrderLists:
         return found
 
     async def announce(self, case_id: UUID, actor: Actor, since: datetime | None) -> Announced:
-        """Ask every catalogue and post what they said. Raises NotFound, NotAllowed."""
+        """Ask every catalogue and post what they said. Raises NotFound, NotAllowed, GuardFailed."""
         question = await self._database.run(
             lambda tx: self._question(tx, case_id, actor, since, may=_MAY_ANNOUNCE)
         )
         found = await self._ask(question)
 
         async def work(tx: Transaction) -> Announced:
-            await _check(tx, found.case, actor, _MAY_ANNOUNCE)
+            case = await visible_case(tx, case_id, actor)
+            await _check(tx, case, actor, _MAY_ANNOUNCE)
             return await self._post(tx, actor, found)
 
         return await self._database.run(work)
@@ -119,7 +121,7 @@ class OrderLists:
     async def _wanted(self, tx: Transaction, claimed: WantedList) -> _Question | None:
         """Return what is to be asked, None where the case holds nothing any more."""
         case = await tx.cases.get(claimed.case_id)
-        if case is None or not case.keeps_its_hold:
+        if case is None or not _stops_sale(case):
             return None
         question = await self._about(tx, case, None)
         if claimed.catalogues is None:
@@ -254,6 +256,7 @@ class _May:
 
     words: str
     others: frozenset[Role] = frozenset()
+    of_stopped_cases: bool = False
 
     def admits(self, case: Case, who: Actor) -> bool:
         if not isinstance(who, Person) or not who.is_staff:
@@ -266,10 +269,16 @@ _MAY_READ = _May(
     "its owner, managers of its category, analysts and compliance",
     frozenset({Role.ANALYST, Role.COMPLIANCE}),
 )
-_MAY_ANNOUNCE = _May("its owner and managers of its category")
+_MAY_ANNOUNCE = _May("its owner and managers of its category", of_stopped_cases=True)
 
 
 async def _check(tx: Transaction, case: Case, actor: Actor, may: _May) -> None:
-    """Raise NotAllowed where somebody may not, with the roles of this moment."""
+    """Raise NotAllowed where somebody may not, with the roles of this moment; GuardFailed."""
     if not may.admits(case, await as_of_now(tx, actor)):
         raise NotAllowed(f"The orders of case {case.number} are for {may.words}.")
+    if may.of_stopped_cases and not _stops_sale(case):
+        raise GuardFailed(["the case stops no sale: there is nothing to hold orders back for"])
+
+
+def _stops_sale(case: Case) -> bool:
+    return case.keeps_its_hold or case.state is State.DELISTED
