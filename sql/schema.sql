@@ -657,6 +657,16 @@ CREATE TABLE catalogue_checks (
     sku         text COLLATE "C" NOT NULL
 );
 
+-- Cases whose orders under way are announced by themselves once the freeze is confirmed.
+CREATE TABLE order_lists (
+    case_id      uuid PRIMARY KEY REFERENCES cases (id),
+    wanted_at    timestamptz NOT NULL,          -- the latest freeze that was confirmed
+    catalogues   text[],                        -- still to be asked; null: all
+    attempts     integer NOT NULL DEFAULT 0,    -- since `wanted_at`
+    next_at      timestamptz                    -- null: done. By the database's clock
+);
+CREATE INDEX order_lists_due ON order_lists (next_at) WHERE next_at IS NOT NULL;
+
 -- The canary of each catalogue: a SKU made for it is stopped and released all the time, and timed.
 CREATE TABLE canaries (
     catalogue       text COLLATE "C" PRIMARY KEY,
@@ -1086,7 +1096,7 @@ GRANT UPDATE (detail, body) ON rejected_signals TO freezeguard_runtime;
 GRANT UPDATE (arguments) ON case_events TO freezeguard_runtime;
 GRANT UPDATE (comment) ON reviews TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON evidence_files TO freezeguard_runtime;
-GRANT SELECT, INSERT, UPDATE ON catalogue_checks TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON catalogue_checks, order_lists TO freezeguard_runtime;
 GRANT SELECT, INSERT, DELETE ON evidence_contents TO freezeguard_runtime;
 
 -- The number of a row is the database's to give.

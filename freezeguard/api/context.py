@@ -28,6 +28,7 @@ from freezeguard.services.detecting.rulereview import RuleReview
 from freezeguard.services.detecting.shadows import Shadows
 from freezeguard.services.detecting.trust import Trust
 from freezeguard.services.enforcing.heldset import HeldSet
+from freezeguard.services.enforcing.orderlists import OrderLists
 from freezeguard.services.masterdata.access import Access
 from freezeguard.services.records.auditchain import AuditReading
 from freezeguard.services.records.subjects import Subjects
@@ -58,6 +59,7 @@ class Context:
     commands: Commands
     evidence: EvidenceFiles
     held: HeldSet
+    order_lists: OrderLists
     rules: RuleBook
     trust: Trust
     preview: Preview

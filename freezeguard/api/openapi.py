@@ -353,7 +353,8 @@ def _result_content(route: AnyRoute, schemas: Mapping[Any, Any]) -> dict[str, An
         return {}
     schema = schemas[route.name, "result"]
     example = {} if route.result_example is None else {"example": route.result_example}
-    return {JSON: _with_examples(schema, example)}
+    others = {one.media_type: {"schema": dict(one.schema)} for one in route.also}
+    return {JSON: _with_examples(schema, example), **others}
 
 
 def _problem_response(problems: Sequence[Problem]) -> dict[str, Any]:

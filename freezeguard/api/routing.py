@@ -118,11 +118,11 @@ class Route(Generic[Q, B]):
 
     `path` has `{name}` parts; `parts` gives their types where `parameters.PARTS` does not.
     `errors` lists problem codes beyond those that every such route has. `examples` are bodies by
-    name. `others` are further successful statuses with what they mean. `is_quick` marks an answer
-    from memory: it is counted, for a stopwatch would cost as much. A write answers with a
-    `Reply`, so that its answer can be kept for an Idempotency-Key. Where `who` are those who sign,
-    `signed_by` looks at path and headers before the body is read, and returns what looks at its
-    bytes; the handler gets these bytes as they came.
+    name. `also` are other forms in which `result` may be asked for. `others` are further successful
+    statuses with what they mean. `is_quick` marks an answer from memory: it is counted, for a
+    stopwatch would cost as much. A write answers with a `Reply`, so that its answer can be kept for
+    an Idempotency-Key. Where `who` are those who sign, `signed_by` looks at path and headers before
+    the body is read, and returns what looks at its bytes; the handler gets these as they came.
     """
 
     method: str
@@ -134,6 +134,7 @@ class Route(Generic[Q, B]):
     body: type[B] | CustomBody[B] | FileBody | None = None
     query: type[Q] | None = None
     result: Any = None
+    also: tuple[Media, ...] = ()
     status: int = 200
     others: Mapping[int, str] = field(default_factory=dict)
     errors: tuple[str, ...] = ()

@@ -77,6 +77,7 @@ from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.canary import Canaries
 from freezeguard.services.enforcing.enforcement import Enforcement
 from freezeguard.services.enforcing.heldset import HeldSet
+from freezeguard.services.enforcing.orderlists import OrderLists
 from freezeguard.services.enforcing.pace import Pace
 from freezeguard.services.enforcing.reconciliation import Reconciliation
 from freezeguard.services.enforcing.watching import DriftWatch
@@ -206,6 +207,8 @@ class Service:
         step("vendors told", _idle(self.delivery.sweep_told), poll=every.sweep * 10)
         step("clock", _idle(self.clock.measure), poll=ASK_THE_TIME_EVERY)
         step("webhooks", self.posting.deliver_due, TOPIC_WEBHOOKS, poll=every.poll)
+        if self.settings.policy.announce_orders:
+            step("orders to announce", self.context.order_lists.announce_due, poll=every.sweep)
         step("dead webhooks", _idle(self.posting.look_after), poll=every.sweep * 60)
         step("partitions", _idle(self._partitions), poll=PARTITIONS_AHEAD_CHECK)
         step("evidence files", _idle(self.context.evidence.sweep), poll=EVIDENCE_SWEEP_EVERY)
@@ -488,6 +491,7 @@ def build(
         commands=commands,
         evidence=_evidence(settings, database, commands, now, new_id),
         held=held,
+        order_lists=OrderLists(database, directory, enforcement, now, new_id),
         rules=rules,
         trust=trust,
         preview=Preview(database, rules, now),

@@ -164,6 +164,10 @@ class PolicySettings(_Table):
     second_opinion: Duration = Field(
         timedelta(minutes=15), description="How long a pull waits for a second person."
     )
+    announce_orders: bool = Field(
+        default=False, description="Once a freeze is confirmed, orders under way are posted to "
+        "the shop's own webhook endpoints (`containment.listed`), to be held back there."
+    )
     vote_lifetime: Duration = Field(
         timedelta(hours=24), description="How long a first vote counts."
     )

@@ -17,16 +17,26 @@ import os
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
 from pydantic import SecretStr
 
+from freezeguard.catalogues import orderbook
 from freezeguard.catalogues.connector import MOST_OBJECTS, Connector
 from freezeguard.catalogues.tables import GuardedTable, Secrets, read_table
 from freezeguard.catalogues.templates import joined_id
 from freezeguard.catalogues.wire import Answer
-from freezeguard.ports.catalogues import Attempt, Found, Level, Observation, Traits
+from freezeguard.ports.catalogues import (
+    Attempt,
+    Found,
+    Level,
+    Observation,
+    OrdersFound,
+    OrderUnderWay,
+    Traits,
+)
 
 HUGE = 1_000_000_000
 FLAGS: Mapping[str, Any] = {"manage_inventory": True, "allow_backorder": False}
@@ -42,6 +52,12 @@ _FIELDS = (
     "inventory_items.inventory_item_id,inventory_items.required_quantity,"
     "inventory_items.inventory.sku"
 )
+_ORDER_FIELDS = (
+    "id,display_id,created_at,email,status,payment_status,fulfillment_status,"
+    "items.variant_id,items.quantity,items.detail.shipped_quantity,"
+    "items.detail.delivered_quantity"
+)
+_PAID = frozenset({"authorized", "captured", "partially_refunded"})
 _GONE = frozenset({404})
 _REFUSED = frozenset({400, 404, 409})
 """How the shop says that it does not sell something; what else it says is no answer to that."""
@@ -68,7 +84,7 @@ def open_medusa(name: str, table: Mapping[str, Any]) -> "Medusa":
 
 
 class Medusa(Connector):
-    """See `freezeguard.ports.catalogues.Catalogue`; also a `Shopfront` and `Watchful`."""
+    """See `freezeguard.ports.catalogues.Catalogue`; a `Shopfront`, `Watchful`, an `OrderBook`."""
 
     def __init__(self, name: str, table: MedusaTable, environment: Mapping[str, str]) -> None:
         secrets = Secrets(name, environment)
@@ -163,6 +179,24 @@ class Medusa(Connector):
             variants = await self._variants("look_over", query, until)
             kept |= {one.remote_id for one in variants if one.is_stopped}
         return frozenset(remote_ids) - kept
+
+    async def orders_with(
+        self, sku: str, remote_id: str, since: datetime, *, deadline: float
+    ) -> OrdersFound:
+        loop, variant = asyncio.get_running_loop(), _variant(remote_id)
+        until = loop.time() + deadline
+        asked = {
+            "fields": _ORDER_FIELDS, "limit": orderbook.PAGE, "order": "id",  # ids grow with time
+            "created_at[$gte]": since.astimezone(UTC).isoformat(),
+        }
+
+        async def read(skip: int) -> orderbook.Page:
+            path = f"/admin/orders?{_query({**asked, 'offset': skip})}"
+            document = self.document("orders", await self._ask("orders", "GET", path, until))
+            with self.reading("orders"):
+                return page_of_orders(document, variant, skip)
+
+        return await orderbook.look_through(read, until, loop.time)
 
     # --------------------------------------------------------------------------------- reading
 
@@ -444,3 +478,33 @@ def _variant(remote_id: str) -> str:
 def _is_about_the_cart(answer: Answer, cart: str) -> bool:
     """Say whether the shop does not know our cart any more, and not the variant."""
     return answer.status in {404, 409} and cart.encode() in answer.body
+
+
+def page_of_orders(document: Mapping[str, Any], variant: str, skip: int) -> orderbook.Page:
+    """Read a page of orders; those that hold no more units of a variant are left out."""
+    listed = document["orders"]
+    orders = (_under_way(one, variant) for one in listed if one["status"] != "canceled")
+    return orderbook.Page(
+        [one for one in orders if one.quantity > 0], len(listed),
+        datetime.fromisoformat(listed[-1]["created_at"]) if listed else None,
+        is_last=skip + len(listed) >= int(document["count"]),
+    )
+
+
+def _under_way(order: Mapping[str, Any], variant: str) -> OrderUnderWay:
+    ours = [one for one in order["items"] if one["variant_id"] == variant]
+    return OrderUnderWay(
+        id=str(order["id"]), code=str(order["display_id"]),
+        placed_at=datetime.fromisoformat(order["created_at"]),
+        quantity=sum(_not_left(one) for one in ours),
+        state=f"{order['payment_status']}, {order['fulfillment_status']}",
+        is_paid=order["payment_status"] in _PAID, customer=order["email"],
+    )
+
+
+def _not_left(line: Mapping[str, Any]) -> int:
+    """Return the units of a line that are still in the house; packed ones can still be held."""
+    detail = line["detail"]
+    return int(line["quantity"]) - max(
+        int(detail["shipped_quantity"]), int(detail["delivered_quantity"])
+    )

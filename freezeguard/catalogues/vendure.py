@@ -8,15 +8,25 @@ and sends orders that stand at payment back to their cart.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NoReturn
 
 from pydantic import SecretStr
 
+from freezeguard.catalogues import orderbook
 from freezeguard.catalogues.connector import MOST_OBJECTS, Connector
 from freezeguard.catalogues.graphql import GraphQlError, data_of
 from freezeguard.catalogues.tables import BaseUrl, GuardedTable, Secrets, read_table
-from freezeguard.ports.catalogues import Attempt, CatalogueError, Found, Level, Observation, Traits
+from freezeguard.ports.catalogues import (
+    Attempt,
+    CatalogueError,
+    Found,
+    Level,
+    Observation,
+    OrdersFound,
+    OrderUnderWay,
+    Traits,
+)
 
 HIDE: Mapping[str, Any] = {"enabled": False}
 HARD: Mapping[str, Any] = {
@@ -30,6 +40,12 @@ PAGE = 100
 MOST_ORDERS = 5_000
 BEFORE = timedelta(minutes=1)
 """An order may have begun to pay a moment before the stop, and be noted a moment after it."""
+JUST_BEFORE = timedelta(milliseconds=1)
+"""Vendure finds what was placed after a moment, and counts in milliseconds."""
+LEFT = frozenset({"Shipped", "Delivered"})
+"""States of a fulfilment whose goods are gone; a pending one can still be held."""
+GOOD = frozenset({"Authorized", "Settled"})
+"""States of a payment that the shop ships on."""
 
 _FIELDS = " ".join(HARD)
 LOGIN = """mutation($user: String!, $password: String!) {
@@ -45,6 +61,14 @@ READ = f"""query($id: ID!) {{
 AT_PAYMENT = """query($filter: OrderFilterParameter!, $skip: Int!) {
   orders(options: {filter: $filter, sort: {id: ASC}, skip: $skip, take: 100}) {
     totalItems items { id lines { quantity productVariant { id } } } } }"""
+PLACED = """query($since: DateTime!, $skip: Int!, $take: Int!) {
+  orders(options: {filter: {orderPlacedAt: {after: $since}}, skip: $skip,
+                    take: $take, sort: {orderPlacedAt: ASC, id: ASC}}) {
+    totalItems items {
+      id code state orderPlacedAt totalWithTax customer { emailAddress }
+      payments { state amount }
+      lines { quantity productVariant { id }
+               fulfillmentLines { quantity fulfillment { state } } } } } }"""
 SEND_BACK = """mutation($id: ID!) { transitionOrderToState(id: $id, state: "AddingItems") {
   __typename ... on ErrorResult { errorCode message } } }"""
 OFFERED = "query($id: ID!) { product(id: $id) { variants { id stockLevel } } }"
@@ -81,7 +105,7 @@ def open_vendure(name: str, table: Mapping[str, Any]) -> "Vendure":
 
 
 class Vendure(Connector):
-    """See `freezeguard.ports.catalogues.Catalogue`; also a `Shopfront` and `Watchful`."""
+    """See `freezeguard.ports.catalogues.Catalogue`; a `Shopfront`, `Watchful`, an `OrderBook`."""
 
     def __init__(
         self, name: str, table: VendureTable, environment: Mapping[str, str]
@@ -176,6 +200,20 @@ class Vendure(Connector):
                 found = data["productVariants"]["items"]
                 astray |= {str(one["id"]) for one in found if one["enabled"]}
         return frozenset(astray)
+
+    async def orders_with(
+        self, sku: str, remote_id: str, since: datetime, *, deadline: float
+    ) -> OrdersFound:
+        loop = asyncio.get_running_loop()
+        until, after = loop.time() + deadline, (since.astimezone(UTC) - JUST_BEFORE).isoformat()
+
+        async def read(skip: int) -> orderbook.Page:
+            sent = {"since": after, "skip": skip, "take": orderbook.PAGE}
+            data = await self._ask("orders", PLACED, sent, until - loop.time())
+            with self.reading("orders"):
+                return page_of_orders(data["orders"], remote_id, skip)
+
+        return await orderbook.look_through(read, until, loop.time)
 
     # ---------------------------------------------------------------------------------- writing
 
@@ -348,3 +386,36 @@ class Vendure(Connector):
         """Say whether it may be mended by trying again: what the server itself could not do may."""
         text = f"catalogue {self.name}: {operation}: {error}"
         raise CatalogueError(text, recoverable=error.code == "INTERNAL_SERVER_ERROR") from None
+
+
+def page_of_orders(listed: Mapping[str, Any], remote_id: str, skip: int) -> orderbook.Page:
+    """Read a page of orders; those that hold no more units of a variant are left out.
+
+    An order in a state that we do not know counts as under way: shops make states of their own.
+    """
+    items = listed["items"]
+    orders = (_under_way(one, remote_id) for one in items if one["state"] != "Cancelled")
+    return orderbook.Page(
+        [one for one in orders if one.quantity > 0], len(items),
+        datetime.fromisoformat(items[-1]["orderPlacedAt"]) if items else None,
+        is_last=skip + len(items) >= int(listed["totalItems"]),
+    )
+
+
+def _under_way(order: Mapping[str, Any], remote_id: str) -> OrderUnderWay:
+    ours = [one for one in order["lines"] if str(one["productVariant"]["id"]) == remote_id]
+    paid = sum(one["amount"] for one in order["payments"] or () if one["state"] in GOOD)
+    return OrderUnderWay(
+        id=str(order["id"]), code=str(order["code"]),
+        placed_at=datetime.fromisoformat(order["orderPlacedAt"]),
+        quantity=sum(_not_left(one) for one in ours), state=str(order["state"]),
+        is_paid=paid >= order["totalWithTax"],
+        customer=(order["customer"] or {}).get("emailAddress"),
+    )
+
+
+def _not_left(line: Mapping[str, Any]) -> int:
+    """Return the units of a line that are still in the house; cancelled ones are off it already."""
+    parts = line["fulfillmentLines"] or ()
+    left = sum(one["quantity"] for one in parts if one["fulfillment"]["state"] in LEFT)
+    return int(line["quantity"]) - int(left)

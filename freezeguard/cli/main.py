@@ -22,6 +22,7 @@ from freezeguard.cli import (
     learning,
     mail,
     migrate,
+    orderlists,
     people,
     rulereview,
     rules,
@@ -80,6 +81,9 @@ cases.app.command("attach", help=evidence.ATTACH, short_help="Attach a file as e
 )
 cases.app.command("evidence", help=evidence.EVIDENCE, short_help="List or fetch its files.")(
     evidence.evidence
+)
+cases.app.command("orders", help=orderlists.HELP, short_help="Paid for, and not sent yet.")(
+    orderlists.orders
 )
 app.add_typer(rules.app, name="rules", help="When complaints are enough.")
 rules.app.command("tune", help=tuning.HELP, short_help="Find a bound for a budget.")(tuning.tune)

@@ -46,6 +46,7 @@ class Policy:
     probation_bound_factor: float = 0.5
     baseline_floor: float = 0.01
     release_tries: int = 3
+    announce_orders: bool = False
     news_customers: int = 5
     sibling_days: int = 90
     accept_within: timedelta = timedelta(seconds=5)

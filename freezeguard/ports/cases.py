@@ -82,6 +82,10 @@ class Cases(Protocol):
         """Return where the complaints lie that counted and are not judged, each place once."""
         ...
 
+    async def first_counted(self, case_id: UUID) -> datetime | None:
+        """Return when the first complaint was made that counted for a case, None for none."""
+        ...
+
     async def attached_signals(self, case_id: UUID, limit: int) -> list[Json]: ...
 
     async def known_seq(self, case_id: UUID, at: datetime) -> int | None:

@@ -6,6 +6,7 @@ belong to `freezeguard.services.enforcing.enforcement`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 
 Level = Literal["hide", "hard"]
@@ -110,6 +111,43 @@ class Watchful(Protocol):
         self, remote_ids: Sequence[str], *, deadline: float
     ) -> frozenset[str]:
         """Return those that are no longer as a stop left them. Raises `CatalogueError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUnderWay:
+    """An order that was placed and still holds units of an object which have not left.
+
+    `id` is the shop's own, `code` what people there call it. `quantity` counts the units that have
+    not left. `state` is in the shop's words. `is_paid` where the whole sum is paid, or safe to be.
+    `customer` is how the shop knows the buyer, such as a mail address: no repr shows it.
+    """
+
+    id: str
+    code: str
+    placed_at: datetime
+    quantity: int
+    state: str
+    is_paid: bool
+    customer: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersFound:
+    """Orders under way. With `cut_at` those that were placed after it were not looked through."""
+
+    orders: tuple[OrderUnderWay, ...]
+    cut_at: datetime | None = None
+
+
+@runtime_checkable
+class OrderBook(Protocol):
+    """A connector that can list the orders which hold an object and have not left."""
+
+    async def orders_with(
+        self, sku: str, remote_id: str, since: datetime, *, deadline: float
+    ) -> OrdersFound:
+        """Return those placed at `since` or later, oldest first. Raises `CatalogueError`."""
         ...
 
 

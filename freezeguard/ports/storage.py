@@ -19,6 +19,7 @@ from freezeguard.ports.holds import Holds
 from freezeguard.ports.learning import Learning
 from freezeguard.ports.masterdata import MasterData, People
 from freezeguard.ports.objects import Objects
+from freezeguard.ports.orderlists import OrderLists
 from freezeguard.ports.outbox import Digests, Mails, Notices
 from freezeguard.ports.past import Past
 from freezeguard.ports.privacy import Retention, Subjects
@@ -54,6 +55,7 @@ class Transaction(Protocol):
     past: Past
     emergencies: Emergencies
     canaries: Canaries
+    order_lists: OrderLists
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

@@ -77,6 +77,11 @@ class Attachments:
         rows = await self._connection.fetch(SQL["counted_scopes"], case.id)
         return tuple(Scope.of(case.scope.sku, dict(row)) for row in rows)
 
+    async def first_counted(self, case_id: UUID) -> datetime | None:
+        await self._writes.before_reading("case_signals")
+        at: datetime | None = await self._connection.fetchval(SQL["first_counted"], case_id)
+        return at
+
     async def attached_signals(self, case_id: UUID, limit: int) -> list[Json]:
         await self._writes.before_reading("case_signals")
         rows = await self._connection.fetch(SQL["attached_signals"], case_id, limit)

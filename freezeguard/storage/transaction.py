@@ -18,6 +18,7 @@ from freezeguard.storage.mails import PostgresMails
 from freezeguard.storage.masterdata import PostgresMasterData
 from freezeguard.storage.notices import PostgresNotices
 from freezeguard.storage.objects import PostgresObjects
+from freezeguard.storage.orderlists import PostgresOrderLists
 from freezeguard.storage.past import PostgresPast
 from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from freezeguard.ports.learning import Learning
     from freezeguard.ports.masterdata import MasterData, People
     from freezeguard.ports.objects import Objects
+    from freezeguard.ports.orderlists import OrderLists
     from freezeguard.ports.outbox import Digests, Mails, Notices
     from freezeguard.ports.past import Past
     from freezeguard.ports.privacy import Retention, Subjects
@@ -83,6 +85,7 @@ class PostgresTransaction:
         self.past: Past = PostgresPast(statements)
         self.emergencies: Emergencies = PostgresEmergencies(statements)
         self.canaries: Canaries = PostgresCanaries(statements)
+        self.order_lists: OrderLists = PostgresOrderLists(statements)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

@@ -36,6 +36,10 @@ SELECT DISTINCT seller, channel, country, lot
   JOIN signals USING (sku, occurred_at, source, id)
  WHERE case_id = $1 AND counted AND judged_by IS NULL;
 
+-- name: first_counted
+-- Return when the first of the signals occurred that counted for a case; null where none did.
+SELECT min(occurred_at) FROM case_signals WHERE case_id = $1 AND counted;
+
 -- name: attached_signals
 -- Return a case's signals for people, newest first; never a customer.
 SELECT source, id, occurred_at, kind, intent, severity, result, lot, seller, channel, country,

@@ -54,6 +54,9 @@ class Shop(Protocol):
     async def put_back_on_sale(self, sku: str) -> None:
         """Put it back on sale by hand, as somebody does who does not know why it is stopped."""
 
+    async def ship_newest(self) -> None:
+        """Send out all of the order that was placed last."""
+
 
 _SLUGS = itertools.count(1)
 
@@ -99,6 +102,14 @@ _UPDATE = """mutation($input: UpdateProductVariantInput!) {
   updateProductVariants(input: [$input]) { id } }"""
 _PAY = """mutation($method: String!) { addPaymentToOrder(input: {method: $method, metadata: {}}) {
   __typename ... on Order { state } } }"""
+_NEWEST = """query { orders(options: {filter: {active: {eq: false}}, sort: {id: DESC}, take: 1}) {
+  items { lines { id quantity } } } }"""
+_FULFIL = """mutation($lines: [OrderLineInput!]!) { addFulfillmentToOrder(input: {lines: $lines,
+  handler: {code: "manual-fulfillment", arguments: [
+    {name: "method", value: "parcel"}, {name: "trackingCode", value: "1"}]}}) {
+  __typename ... on Fulfillment { id } ... on ErrorResult { message } } }"""
+_SHIP = """mutation($id: ID!) { transitionFulfillmentToState(id: $id, state: "Shipped") {
+  __typename ... on Fulfillment { state } ... on ErrorResult { message } } }"""
 
 
 class VendureShop:
@@ -191,6 +202,14 @@ class VendureShop:
 
     async def image(self, sku: str) -> Any:
         return await self._variants(sku)
+
+    async def ship_newest(self) -> None:
+        [order] = (await self._admin(_NEWEST))["orders"]["items"]
+        lines = [{"orderLineId": one["id"], "quantity": one["quantity"]} for one in order["lines"]]
+        made = (await self._admin(_FULFIL, lines=lines))["addFulfillmentToOrder"]
+        assert made["__typename"] == "Fulfillment", made
+        sent = (await self._admin(_SHIP, id=made["id"]))["transitionFulfillmentToState"]
+        assert sent.get("state") == "Shipped", sent
 
     async def put_back_on_sale(self, sku: str) -> None:
         await self.change(
@@ -416,6 +435,17 @@ class MedusaShop:
         """Return the SKUs of all inventory items: a stop is to leave none behind."""
         found = await self._admin("GET", "/admin/inventory-items?limit=1000&fields=id,sku")
         return {one["sku"] for one in found["inventory_items"]}
+
+    async def ship_newest(self) -> None:
+        assert self.premises is not None
+        listed = await self._admin("GET", "/admin/orders?order=-id&limit=1&fields=id,*items")
+        [order] = listed["orders"]
+        path = f"/admin/orders/{order['id']}/fulfillments"
+        items = [{"id": one["id"], "quantity": one["quantity"]} for one in order["items"]]
+        await self._admin("POST", path, {"items": items, "location_id": self.premises.location})
+        told = await self._admin("GET", f"/admin/orders/{order['id']}?fields=fulfillments.id")
+        [made] = told["order"]["fulfillments"]
+        await self._admin("POST", f"{path}/{made['id']}/shipments", {"items": items})
 
     async def put_back_on_sale(self, sku: str) -> None:
         for one in await self._variants(sku):

@@ -339,6 +339,24 @@ class AuditQuery(LinesQuery):
     subject: Title | None = Field(None, description="Such as `sku:KETTLE-17/blue`.")
 
 
+class OrdersQuery(Input):
+    """Which orders under way are listed, and as what."""
+
+    since: Moment | None = Field(
+        None, description="Placed then or later. Absent: since the first complaint that counted "
+        "for the case, or since it was opened where none did."
+    )
+    format: Literal["json", "csv"] | None = Field(
+        None, description="Absent: as `Accept` says, JSON where it says neither."
+    )
+
+
+class AnnounceIn(Input):
+    """Which orders under way are announced."""
+
+    since: Moment | None = Field(None, description="As for the list.")
+
+
 class PackQuery(Input):
     """For whom a pack is made."""
 

@@ -11,6 +11,7 @@ from freezeguard.api.routes import (
     inbound,
     masterdata,
     operation,
+    orderlists,
     people,
     reports,
     rules,
@@ -24,7 +25,7 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, freezes, cases, evidence, casepack, rules, reports, masterdata,
-        people, subjects, webhooks, audit, operation,
+        signals, inbound, holds, freezes, cases, evidence, orderlists, casepack, rules, reports,
+        masterdata, people, subjects, webhooks, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

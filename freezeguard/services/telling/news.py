@@ -1,11 +1,14 @@
-"""What is posted: news of cases to their vendor's endpoints, changes of holds to the shop's own.
+"""What is posted: news of cases to their vendor's endpoints, the rest to the shop's own.
+
+The rest is changes of holds, and orders under way that are to be held back.
 
 Written in the transaction of the change, in its own round trip; where no endpoint wants a message
 nothing is stored. Nothing here can delay or undo a freeze.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from freezeguard.domain.record import Case
@@ -15,8 +18,9 @@ from freezeguard.ports.storage import Transaction
 from freezeguard.ports.webhooks import Message
 
 HOLD_TYPES = {"hold": "hold.set", "release": "hold.released"}
+LISTED_TYPE = "containment.listed"
 TEST_TYPE = "webhook.test"
-OF_CASES, OF_HOLDS = "case.", "hold."
+OF_CASES, OF_THE_SHOP = "case.", ("hold.", "containment.")
 
 
 def known_types() -> tuple[str, ...]:
@@ -26,13 +30,13 @@ def known_types() -> tuple[str, ...]:
         for kind, shape in FACTS_OF_KIND.items()
         if "case" in vars(shape)["__required_keys__"]
     )
-    return tuple(sorted((*of_cases, *HOLD_TYPES.values())))
+    return tuple(sorted((*of_cases, *HOLD_TYPES.values(), LISTED_TYPE)))
 
 
 def never_sent(types: Iterable[str], vendor: str | None) -> list[str]:
     """Return those types that never go to an endpoint of a vendor, or of the shop itself."""
-    prefix = OF_HOLDS if vendor is None else OF_CASES
-    return [one for one in types if not one.startswith(prefix)]
+    theirs = OF_THE_SHOP if vendor is None else OF_CASES
+    return [one for one in types if not one.startswith(theirs)]
 
 
 async def post_case_news(tx: Transaction, case: Case, notice: Notice, now: datetime) -> None:
@@ -59,5 +63,17 @@ async def post_hold_change(
             type=HOLD_TYPES[change.change], at=change.at,
             data={"revision": change.revision, "sku": change.sku, "hold": change.hold},
             sku=change.sku, case_id=case_id,
+        )
+    )
+
+
+async def post_orders(
+    tx: Transaction, message_id: UUID, case: Case, data: Mapping[str, Any], now: datetime
+) -> None:
+    """Post orders of a case that are to be held back; it comes after the news of the hold."""
+    await tx.webhooks.enqueue(
+        Message(
+            id=message_id, vendor=None, thread=f"sku:{case.scope.sku}", type=LISTED_TYPE, at=now,
+            data=data, sku=case.scope.sku, case_id=case.id,
         )
     )
