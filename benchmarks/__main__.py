@@ -8,20 +8,22 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from benchmarks import client, freeze_path, ingest, reads
+from benchmarks import client, followers, freeze_path, ingest, reads
 from benchmarks.detection import throughput
 
 QUICK = {
     "freeze": (2, 10, [0]),
     "ingest": (2, 10, 1_000_000),
     "reads": (2, 4_000, 100_000),
+    "followers": (2, 10),
     "client": (2, 60_000, 10_000),
     "detection": (2, 20_000, 60_000),
 }
 WHOLE = {
     "freeze": (5, 40, [0, 1_000, 5_000]),
     "ingest": (5, 40, 1_000_000),
-    "reads": (5, 20_000, 100_000),
+    "reads": (5, 20_000, 1_000_000),
+    "followers": (5, 40),
     "client": (5, 300_000, 10_000),
     "detection": (5, 100_000, 600_000),
 }
@@ -47,6 +49,7 @@ def main() -> int:
         "freeze": (freeze_path.main, sizes["freeze"]),
         "ingest": (ingest.main, sizes["ingest"]),
         "reads": (reads.main, sizes["reads"]),
+        "followers": (followers.main, sizes["followers"]),
         "client": (client.main, sizes["client"]),
         "detection": (throughput.run, sizes["detection"]),
     }.items():

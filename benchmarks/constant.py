@@ -9,7 +9,7 @@ from aiohttp import web
 
 from freezeguard.api.access import Access
 from freezeguard.api.edge import Edge
-from freezeguard.api.models.requests import ScopeQuery
+from freezeguard.api.models.requests import CartIn, ScopeQuery
 from freezeguard.api.routes.holds import READERS
 from freezeguard.api.routing import Call, Reply, Route
 from freezeguard.api.slowclients import GuardedRunner
@@ -22,6 +22,7 @@ BODY = (
     b'{"sku":"sku-00001234","known":true,"status":"sellable","revision":12345,'
     b'"as_of":"2026-11-21T09:30:00.123456+00:00","holds":[]}'
 )
+CART = b'{"items":[' + b",".join([BODY] * 100) + b"]}"
 
 
 async def same_edge(token: str) -> web.AppRunner:
@@ -37,9 +38,16 @@ async def same_edge(token: str) -> web.AppRunner:
         who=READERS | Access.staff(), tag="bench", query=ScopeQuery, result=None,
         is_quick=True,
     )
+    async def cart(_: Call[None, CartIn]) -> Reply:
+        return Reply(CART)
+
+    many = Route(
+        method="POST", path="/v1/sale-status", handler=cart, summary="constant", tag="bench",
+        who=READERS, body=CartIn, result=None,
+    )
     new_request_id = request_ids()
     edge = Edge(
-        [route], lambda secret: known.get(secret_hash(secret)), new_request_id,
+        [route, many], lambda secret: known.get(secret_hash(secret)), new_request_id,
         observe=PrometheusMetrics().answered,
     )
     app = web.Application()
@@ -54,7 +62,12 @@ async def bare() -> web.AppRunner:
         return web.Response(body=BODY, content_type="application/json")
 
     app = web.Application()
+    async def cart(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(body=CART, content_type="application/json")
+
     app.router.add_get("/v1/sale-status/{sku}", handler)
+    app.router.add_post("/v1/sale-status", cart)
     return web.AppRunner(app, access_log=None)
 
 

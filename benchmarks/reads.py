@@ -1,22 +1,27 @@
-"""`GET /v1/sale-status/{sku}` beside the same edge without a look-up, and a bare handler.
+"""Sale status, of one SKU and of a cart of 100, beside the same edge without a look-up and bare.
 
 `python -m benchmarks.reads`. Three server processes take turns; the load comes from this process
-over 32 connections that speak just enough HTTP.
+over 32 connections that speak just enough HTTP. Also what a million registered SKUs cost a replica.
 """
 
 import argparse
 import asyncio
+import json
 import statistics
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
 from urllib.parse import urlsplit
+
+import aiohttp
+import psutil
 
 from benchmarks.stage import process, quantile, service_process, spread, stage
 from freezeguard.ports.rows import Sku
 from freezeguard.storage.database import PostgresDatabase
 
-CONNECTIONS = 32
+CONNECTIONS, CART = 32, 100
 SLICES = 8
 """The sides take turns so often within a round that a busy moment meets them alike."""
 
@@ -58,14 +63,29 @@ class Reader(asyncio.Protocol):
         self._next()
 
 
-async def rate(url: str, token: str, skus: list[str]) -> tuple[float, float]:
-    """Return requests a second and the 99th percentile in milliseconds."""
-    place = urlsplit(url)
-    requests = [
+def single(token: str, skus: list[str]) -> list[bytes]:
+    """Return a request for each SKU."""
+    return [
         f"GET /v1/sale-status/{sku} HTTP/1.1\r\nHost: bench\r\n"
         f"Authorization: Bearer {token}\r\n\r\n".encode()
         for sku in skus
     ]
+
+
+def carts(token: str, skus: list[str]) -> list[bytes]:
+    """Return a request for each hundred SKUs."""
+    bodies = [
+        json.dumps({"skus": skus[start:start + CART]}).encode()
+        for start in range(0, len(skus), CART)
+    ]
+    head = "POST /v1/sale-status HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+    head += f"Authorization: Bearer {token}\r\n"
+    return [f"{head}Content-Length: {len(one)}\r\n\r\n".encode() + one for one in bodies]
+
+
+async def rate(url: str, requests: list[bytes]) -> tuple[float, float]:
+    """Return requests a second and the 99th percentile in milliseconds."""
+    place = urlsplit(url)
     loop = asyncio.get_running_loop()
     waits, readers = [], []
     begun = time.perf_counter()
@@ -92,11 +112,39 @@ async def register(dsn: str, skus: list[str]) -> None:
     await database.close()
 
 
+async def compare(
+    what: str, sides: Mapping[str, str], rounds: int, ask: Callable[[], list[bytes]]
+) -> None:
+    """Have the sides take turns; print ours as a multiple of each other one."""
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    tails: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(rounds + 1):
+        took: dict[str, list[float]] = {name: [] for name in sides}
+        for _ in range(SLICES):
+            asked = ask()
+            for name, url in sides.items():
+                per_second, p99 = await rate(url, list(asked))
+                took[name].append(1 / per_second)
+                if turn:
+                    tails[name].append(p99)
+        if turn:
+            for name, times in took.items():
+                rates[name].append(1 / statistics.mean(times))
+    for name in ("same edge", "bare"):
+        ratios = [a / b for a, b in zip(rates["ours"], rates[name], strict=True)]
+        print(f"{what}: x{spread(ratios)} of {name}")
+    for name, values in rates.items():
+        tail = statistics.median(tails[name])
+        print(f"  {name}: {statistics.median(values):.0f}/s, p99 {tail:.2f} ms", flush=True)
+
+
 async def main(rounds: int, requests: int, number: int) -> None:
     random = Random(11)
     skus = [f"sku-{place:08}" for place in range(number)]
     async with stage(shop_skus=10, registered=0) as on:
         on.settings["catalogues"] = {}  # nothing to read ahead
+        async with service_process(on):
+            empty = memory_of_replica()
         await register(on.owner, skus)
         token = on.secrets["catalogue"]
         constant = ("-m", "benchmarks.constant", "--token", token, "--kind")
@@ -105,35 +153,44 @@ async def main(rounds: int, requests: int, number: int) -> None:
             process(*constant, "same", name="same edge") as same,
             process(*constant, "bare", name="bare") as bare,
         ):
+            await all_known(ours, token, skus[-1])
+            each = (memory_of_replica() - empty) / number
+            print(f"memory: {each:.0f} B for each of {number} registered SKUs, in a replica whole")
             sides = {"ours": ours, "same edge": same, "bare": bare}
-            rates: dict[str, list[float]] = {name: [] for name in sides}
-            tails: dict[str, list[float]] = {name: [] for name in sides}
-            for turn in range(rounds + 1):
-                took: dict[str, list[float]] = {name: [] for name in sides}
-                for _ in range(SLICES):
-                    asked = [random.choice(skus) for _ in range(requests // SLICES)]
-                    for name, url in sides.items():
-                        per_second, p99 = await rate(url, token, asked)
-                        took[name].append(1 / per_second)
-                        if turn:
-                            tails[name].append(p99)
-                if turn:
-                    for name, times in took.items():
-                        rates[name].append(1 / statistics.mean(times))
-    for name in ("same edge", "bare"):
-        ratios = [a / b for a, b in zip(rates["ours"], rates[name], strict=True)]
-        print(f"sale status, {number} SKUs: x{spread(ratios)} of {name}")
-    for name, values in rates.items():
-        print(
-            f"  {name}: {statistics.median(values):.0f}/s, p99 "
-            f"{statistics.median(tails[name]):.2f} ms"
-        )
+
+            def some(many: int) -> list[str]:
+                return [random.choice(skus) for _ in range(many // SLICES)]
+
+            await compare(f"sale status, {number} SKUs", sides, rounds,
+                          lambda: single(token, some(requests)))
+            await compare(f"cart of {CART}, {number} SKUs", sides, rounds,
+                          lambda: carts(token, some(requests * 4)))
+
+
+def memory_of_replica() -> int:
+    """Return the resident bytes of the one replica that runs now."""
+    [pid] = [
+        one.pid for one in psutil.Process().children(recursive=True)
+        if "serve" in one.cmdline()
+    ]
+    return int(psutil.Process(pid).memory_info().rss)
+
+
+async def all_known(url: str, token: str, last: str) -> None:
+    """Wait until the replica has taken in all that is registered."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(headers=headers) as session, asyncio.timeout(300):
+        while True:
+            async with session.get(f"{url}/v1/sale-status/{last}") as answer:
+                if (await answer.json())["known"]:
+                    return
+            await asyncio.sleep(0.2)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=20_000)
-    parser.add_argument("--skus", type=int, default=100_000)
+    parser.add_argument("--skus", type=int, default=1_000_000)
     asked = parser.parse_args()
     asyncio.run(main(asked.rounds, asked.requests, asked.skus))
