@@ -39,6 +39,8 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /v1/cases/{id}/timeline": PEOPLE | SHOPS,
     "GET /v1/cases/{id}/pack": ADMIN | {"owen", "mara", "miro", "cora", "audi", "vera", "vito",
                                         "tina"},
+    "GET /v1/cases/{id}/orders": ADMIN | ANALYSTS | {"owen", "mara", "miro", "cora"},
+    "POST /v1/cases/{id}/orders/announce": ADMIN | ANALYSTS | {"owen", "mara", "miro", "cora"},
     "POST /v1/cases/{id}/commands": PEOPLE,
     "POST /v1/cases/{id}/evidence": PEOPLE,
     "GET /v1/cases/{id}/evidence": PEOPLE | SHOPS,
