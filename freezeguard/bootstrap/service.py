@@ -173,6 +173,7 @@ class Service:
         await self.trust.refresh()
         await self.held.load()
         await self.known.follow()
+        await self.enforcement.proofs.refresh()
         await asyncio.gather(*(_warm(name, one) for name, one in self.catalogues.items()))
 
     def start_workers(self) -> None:

@@ -93,6 +93,10 @@ class Connector(Catalogue):
         """Keep a text that a session has brought out of all messages."""
         self._wire.hide(secret)
 
+    def blot(self, text: str) -> str:
+        """Return what the far side has said without our secrets in it."""
+        return self._wire.blot(text)
+
     def refuse(self, operation: str, reason: str) -> NoReturn:
         """Raise the error for what repeating does not mend."""
         raise self._wire.misfit(operation, reason)

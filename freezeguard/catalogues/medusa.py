@@ -147,8 +147,11 @@ class Medusa(Connector):
             return Observation(sellable=False, side="admin", detail="not offered")
         self._remember(fresh)
         attempt = await self._add_to_cart(_variant(remote_id), until)
+        # A refusal for another reason (a key, a price, a lock) says nothing of a stop.
+        is_sure = attempt.sold or fresh.is_stopped or not fresh.is_open
+        sellable = attempt.sold or not (is_sure or _is_about_stock(attempt.detail))
         return Observation(
-            sellable=attempt.sold, side="buyer", fields=fresh.fields, detail=attempt.detail,
+            sellable=sellable, side="buyer", fields=fresh.fields, detail=attempt.detail,
             open_carts=not fresh.is_stopped,
         )
 
@@ -163,8 +166,7 @@ class Medusa(Connector):
         writes = [*_flags(remote_id, fields), *_needs(remote_id, fields)]
         if not await self._write("restore", writes, revision, until):
             self.refuse("restore", "the variant or one of its inventory items is gone")
-        if fields.get("manage_inventory") is False:
-            await self._remove_ours(remote_id, until)
+        await self._remove_ours(remote_id, until)
 
     # --------------------------------------------------------------------------------- further
 
@@ -216,7 +218,7 @@ class Medusa(Connector):
         self, operation: str, query: Mapping[str, Any], until: float
     ) -> "list[_Variant]":
         path = f"/admin/product-variants?{_query(query)}"
-        answer = await self._ask(operation, "GET", path, until)
+        answer = await self._ask(operation, "GET", path, until, urgent=operation == "stop")
         document = self.document(operation, answer)
         with self.reading(operation):
             return [_Variant.read(one) for one in document["variants"]]
@@ -228,8 +230,8 @@ class Medusa(Connector):
     ) -> bool:
         """Stop a variant that has these inventory items; False where it or one of them is gone."""
         fields = _stopped(links)
-        writes = [*_needs(remote_id, fields), *_flags(remote_id, fields)]
-        return await self._write("stop", writes, revision, until)
+        needs = [one._replace(tie={}) for one in _needs(remote_id, fields)]
+        return await self._write("stop", [*needs, *_flags(remote_id, fields)], revision, until)
 
     async def _write(
         self, operation: str, writes: "Iterable[_Write]", revision: int, until: float
@@ -335,7 +337,7 @@ class Medusa(Connector):
     def _said(self, answer: Answer) -> str:
         document = self.document("buy", answer)
         with self.reading("buy"):
-            return str(document.get("message") or answer.status)[:200]
+            return self.blot(str(document.get("message") or answer.status)[:200])
 
     # --------------------------------------------------------------------------------- calling
 
@@ -403,13 +405,17 @@ def _stopped(links: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Variant:
-    """A variant as Medusa tells of it; `ours` is the need of our own inventory item, if any."""
+    """A variant as Medusa tells of it; `ours` is the need of our own inventory item, if any.
+
+    `is_open` says whether its product is published.
+    """
 
     remote_id: str
     sku: str | None
     fields: Mapping[str, Any]
     links: tuple[str, ...]
     ours: int | None
+    is_open: bool
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> "_Variant":
@@ -423,7 +429,8 @@ class _Variant:
                 needs[one["inventory_item_id"]] = one["required_quantity"]
         fields = {key: told[key] for key in FLAGS} | {LINK + one: needs[one] for one in needs}
         remote_id = joined_id([told["product_id"], told["id"]])
-        return cls(remote_id, told["sku"], fields, tuple(needs), ours)
+        is_open = (told.get("product") or {}).get("status") == "published"
+        return cls(remote_id, told["sku"], fields, tuple(needs), ours, is_open)
 
     @property
     def is_stopped(self) -> bool:
@@ -459,6 +466,11 @@ def _flags(remote_id: str, fields: Mapping[str, Any]) -> list[_Write]:
 def _path(remote_id: str) -> str:
     product, variant = _parts(remote_id)
     return f"/admin/products/{product}/variants/{variant}"
+
+
+def _is_about_stock(said: str) -> bool:
+    """Say whether the shop refused because there is not enough of it, which its owner may mend."""
+    return "required inventory" in said or "stock location" in said
 
 
 def _query(asked: Mapping[str, Any]) -> str:

@@ -35,9 +35,13 @@ HARD: Mapping[str, Any] = {
     "useGlobalOutOfStockThreshold": False,
     "outOfStockThreshold": 2_000_000_000,
 }
+UNSURE = frozenset({"", "INTERNAL_SERVER_ERROR", "FORBIDDEN"})
+"""Errors that say nothing of whether the shop sells."""
 PAGE = 100
 """Objects and orders that are asked for at once: Vendure refuses more than 100 by default."""
 MOST_ORDERS = 5_000
+MOST_REMEMBERED = 50_000
+INSTANT = timedelta(milliseconds=1)
 BEFORE = timedelta(minutes=1)
 """An order may have begun to pay a moment before the stop, and be noted a moment after it."""
 JUST_BEFORE = timedelta(milliseconds=1)
@@ -58,9 +62,9 @@ STOP = """mutation($input: UpdateProductVariantInput!) {
   updateProductVariants(input: [$input]) { id } }"""
 READ = f"""query($id: ID!) {{
   productVariant(id: $id) {{ id updatedAt {_FIELDS} product {{ id enabled }} }} }}"""
-AT_PAYMENT = """query($filter: OrderFilterParameter!, $skip: Int!) {
-  orders(options: {filter: $filter, sort: {id: ASC}, skip: $skip, take: 100}) {
-    totalItems items { id lines { quantity productVariant { id } } } } }"""
+AT_PAYMENT = """query($filter: OrderFilterParameter!) {
+  orders(options: {filter: $filter, sort: {createdAt: ASC, id: ASC}, take: 100}) {
+    items { id createdAt lines { quantity productVariant { id } } } } }"""
 PLACED = """query($since: DateTime!, $skip: Int!, $take: Int!) {
   orders(options: {filter: {orderPlacedAt: {after: $since}}, skip: $skip,
                     take: $take, sort: {orderPlacedAt: ASC, id: ASC}}) {
@@ -130,6 +134,7 @@ class Vendure(Connector):
         self._pass = {"vendure-api-key": key} if key else {}
         self._logs_in = not key
         self._login = asyncio.Lock()
+        self._swept: dict[str, datetime] = {}
 
     # ------------------------------------------------------------------------- the four calls
 
@@ -152,7 +157,7 @@ class Vendure(Connector):
         fields = HIDE if level == "hide" else HARD
         await self._write("stop", remote_id, fields, revision, deadline)
         if level == "hard" and self._sweeps:
-            await self._send_back(remote_id, None, until)
+            await self._send_back(remote_id, until)
         return dict(fields)
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
@@ -229,10 +234,10 @@ class Vendure(Connector):
             if str(written["id"]) != remote_id:
                 raise ValueError(f"wrote {written['id']} instead")
 
-    async def _send_back(self, remote_id: str, since: datetime | None, until: float) -> None:
+    async def _send_back(self, remote_id: str, until: float) -> None:
         """Send orders at payment that hold a variant back to their cart: they can't be paid so."""
         loop = asyncio.get_running_loop()
-        for order in [one async for one in self._at_payment(remote_id, since, until)]:
+        async for order in self._at_payment(remote_id, None, until):
             data = await self._ask(
                 "sweep", SEND_BACK, {"id": order}, until - loop.time(), urgent=True
             )
@@ -246,29 +251,30 @@ class Vendure(Connector):
     async def _at_payment(
         self, remote_id: str, since: datetime | None, until: float
     ) -> AsyncIterator[str]:
-        """Yield the orders that stand at payment and hold a variant; those changed `since` only."""
-        loop, skip = asyncio.get_running_loop(), 0
+        """Yield the orders that stand at payment and hold a variant; those changed `since` only.
+
+        From the oldest on, each page from where the last one ended: orders that leave meanwhile
+        make none be passed over.
+        """
+        loop, seen = asyncio.get_running_loop(), set[str]()
         wanted: dict[str, Any] = {"state": {"eq": "ArrangingPayment"}}
         if since is not None:
             wanted["updatedAt"] = {"after": since.isoformat()}
-        while True:
-            sent = {"filter": wanted, "skip": skip}
-            data = await self._ask("sweep", AT_PAYMENT, sent, until - loop.time(), urgent=True)
+        while len(seen) < MOST_ORDERS:
+            data = await self._ask(
+                "sweep", AT_PAYMENT, {"filter": wanted}, until - loop.time(), urgent=True
+            )
             with self.reading("sweep"):
-                listed = data["orders"]
-                found = [
-                    str(one["id"]) for one in listed["items"]
-                    if any(str(line["productVariant"]["id"]) == remote_id and line["quantity"] > 0
-                           for line in one["lines"])
-                ]
-                total = int(listed["totalItems"])
+                fresh = [one for one in data["orders"]["items"] if str(one["id"]) not in seen]
+                found = [str(one["id"]) for one in fresh if _holds(one, remote_id)]
+                seen |= {str(one["id"]) for one in fresh}
+                made = [datetime.fromisoformat(one["createdAt"]) for one in fresh]
             for one in found:
                 yield one
-            skip += PAGE
-            if skip >= total:
+            if not made:
                 return
-            if skip >= MOST_ORDERS:
-                self.refuse("sweep", f"{total} orders stand at payment; too many to look through")
+            wanted["createdAt"] = {"after": (max(made) - INSTANT).isoformat()}
+        self.refuse("sweep", f"more than {MOST_ORDERS} orders stand at payment")
 
     # ---------------------------------------------------------------------------------- reading
 
@@ -277,15 +283,19 @@ class Vendure(Connector):
     ) -> bool | None:
         """Say whether an open cart can still be paid; None where nobody may look at orders.
 
-        With the fields of a hard stop no cart reaches payment any more. What had reached it before
-        was sent back with the stop, but for what was on its way at that moment.
+        With the fields of a hard stop no cart reaches payment any more. Once all that had reached
+        it before were looked through, only those are that have changed since.
         """
         if any(fields[key] != HARD[key] for key in HARD):
             return True
         if not self._sweeps:
             return None
-        async for _ in self._at_payment(remote_id, since - BEFORE, until):
+        is_swept = self._swept.get(remote_id) == since
+        async for _ in self._at_payment(remote_id, since - BEFORE if is_swept else None, until):
             return True
+        if len(self._swept) >= MOST_REMEMBERED:
+            self._swept.clear()
+        self._swept[remote_id] = since
         return False
 
     async def _is_offered(self, remote_id: str, product: str, until: float) -> str | None:
@@ -306,7 +316,9 @@ class Vendure(Connector):
         try:
             data = data_of(self, "buy", answer)
         except GraphQlError as error:
-            return Attempt(sold=False, detail=error.message)
+            if error.code in UNSURE:
+                self._refuse("buy", error)
+            return Attempt(sold=False, detail=self.blot(error.message))
         with self.reading("buy"):
             added = data["addItemToOrder"]
             if added["__typename"] != "Order":
@@ -384,7 +396,7 @@ class Vendure(Connector):
 
     def _refuse(self, operation: str, error: GraphQlError) -> NoReturn:
         """Say whether it may be mended by trying again: what the server itself could not do may."""
-        text = f"catalogue {self.name}: {operation}: {error}"
+        text = self.blot(f"catalogue {self.name}: {operation}: {error}")
         raise CatalogueError(text, recoverable=error.code == "INTERNAL_SERVER_ERROR") from None
 
 
@@ -419,3 +431,10 @@ def _not_left(line: Mapping[str, Any]) -> int:
     parts = line["fulfillmentLines"] or ()
     left = sum(one["quantity"] for one in parts if one["fulfillment"]["state"] in LEFT)
     return int(line["quantity"]) - int(left)
+
+
+def _holds(order: Mapping[str, Any], remote_id: str) -> bool:
+    return any(
+        str(line["productVariant"]["id"]) == remote_id and line["quantity"] > 0
+        for line in order["lines"]
+    )

@@ -161,7 +161,7 @@ class Wire:
 
     def misfit(self, operation: str, reason: str) -> CatalogueError:
         """Build the error for an answer that arrived and does not fit; it is not recoverable."""
-        text = self._blot(f"catalogue {self._name}: {operation}: {reason}")
+        text = self.blot(f"catalogue {self._name}: {operation}: {reason}")
         return CatalogueError(text, recoverable=False)
 
     async def _send(
@@ -202,7 +202,7 @@ class Wire:
             reason = f"answered {status}; redirects are not followed, correct the address"
             return self._error(call, reason, recoverable=False)
         reason = f"answered {status}"
-        said = self._blot(" ".join(body[:4096].decode("utf-8", "replace").split()))[:300]
+        said = self.blot(" ".join(body[:4096].decode("utf-8", "replace").split()))[:300]
         if said and said.isprintable():
             reason += f": {said}"
         retry_after = _seconds(response.headers, self._now)
@@ -212,10 +212,11 @@ class Wire:
     def _error(
         self, call: Call, reason: str, *, recoverable: bool, retry_after: float | None = None
     ) -> CatalogueError:
-        text = self._blot(f"catalogue {self._name}: {call.operation}: {reason}")
+        text = self.blot(f"catalogue {self._name}: {call.operation}: {reason}")
         return CatalogueError(text, recoverable=recoverable, retry_after=retry_after)
 
-    def _blot(self, text: str) -> str:
+    def blot(self, text: str) -> str:
+        """Return a text without our secrets."""
         for secret in (*self._secrets, *self._tokens):
             text = text.replace(secret, "***")
         return text

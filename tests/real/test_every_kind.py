@@ -9,7 +9,7 @@ from freezeguard.catalogues.registry import open_catalogue
 from tests.catalogues.test_every_kind import *  # noqa: F403 - the same promises, other systems
 from tests.real.hands import Shop, VendureShop, buys
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 _NUMBERS = itertools.count(1)
 

@@ -16,7 +16,7 @@ def _page():
     write()
 
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 
 async def _items(shop: Shop) -> set[str]:
