@@ -402,6 +402,11 @@ async def test_an_order_that_was_announced_is_erased_on_request(
     """A customer's order is taken out of kept messages too; the others stay."""
     hook = await rig.call("POST", ENDPOINTS, "root", json={"url": receiver.url})
     case = await frozen(rig, sku)
+
+    async def by_itself() -> Any:
+        return await announced(rig, case)
+
+    await until(by_itself, "the confirmed freeze is announced, before there are orders")
     ledger.note(sku, "ORDER-4711-a")
     ledger.note(sku, "ORDER-4712-a")
     path = f"/v1/cases/{case['id']}/orders/announce"
