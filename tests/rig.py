@@ -167,19 +167,24 @@ class Rig:
         customer = more.pop("customer", None)
         for _ in range(number):
             sent = self.complaint(sku, customer or f"customer-{self.counter}", **more)
-            answer = await self.call("POST", "/v1/signals", who, json=sent)
+            answer = await self.patiently("POST", "/v1/signals", who, json=sent)
             assert answer.status == 202, answer.body
 
-    async def read(self, path: str, who: str, **request: Any) -> dict[str, Any]:
-        """Read something; one that is refused for now (503) is asked for again, as the answer says.
+    async def patiently(self, method: str, path: str, who: str, **request: Any) -> Answer:
+        """Send what may be sent twice; where the answer is "not now" (503), do as it says.
 
         Where many tests share two processors, every connection may be busy for a moment.
         """
         for _ in range(5):
-            answer = await self.call("GET", path, who, **request)
+            answer = await self.call(method, path, who, **request)
             if answer.status != 503:
                 break
             await asyncio.sleep(float(answer.headers.get("Retry-After", "1")))
+        return answer
+
+    async def read(self, path: str, who: str, **request: Any) -> dict[str, Any]:
+        """Read something that must be there."""
+        answer = await self.patiently("GET", path, who, **request)
         assert answer.status == 200, answer.body
         return dict(answer.body)
 
