@@ -30,6 +30,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Strict-Transport-Security": "max-age=63072000",
+    "Server": "freezeguard",
 }
 """Beside what every answer of the service carries. Browsers heed HSTS over TLS only."""
 

@@ -1,24 +1,30 @@
 """Draws pages: templates, the reader's language and time zone, and the files beside them."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import hdrs, web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from freezeguard.api.access import Access
+from freezeguard.api.models.answers import CaseSummary, EventOut
 from freezeguard.domain.people import Person
+from freezeguard.notices.sections import reason_sentence
 from freezeguard.notices.wording import Wording
 from freezeguard.ports.clock import Now
+from freezeguard.ports.notice_facts import ReasonFacts
 from freezeguard.web import guarding
+from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS
 from freezeguard.web.pages import Page, Visit
 
-STATIC = {"style.css": "text/css", "console.js": "text/javascript"}
+STATIC = {"style.css": "text/css", "icon.svg": "image/svg+xml", "console.js": "text/javascript"}
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _NOBODY = Wording("en", "UTC")
 
 
@@ -47,6 +53,12 @@ class Drawing:
             now=self._now(),
             shop=self._shop,
             asset=asset_address,
+            why=lambda case: _why(words, case),
+            name_of=_name_of,
+            doing=doing,
+            said_in=said_in,
+            facts=lambda value: _facts(words, value),
+            parts=PARTS,
             csrf=lambda: _hidden(visit),
             navigation=navigation,
             **values,
@@ -73,6 +85,62 @@ def _wording(visit: Visit) -> Wording:
     return Wording(visit.session.person.language, visit.session.person.time_zone)
 
 
+def _why(words: Wording, case: CaseSummary) -> str:
+    """Return why a sale was stopped, as one sentence in the reader's language."""
+    return reason_sentence(cast("ReasonFacts", case.reason), words)
+
+
+WRITTEN = ("comment", "reason", "note", "new_facts", "action", "result")
+
+
+def doing(command: str) -> str:
+    """Return what has happened, by the command that did it."""
+    return DONE.get(command, command.replace("_", " "))
+
+
+def said_in(event: EventOut) -> str:
+    """Return what somebody wrote when they gave a command; empty where they wrote nothing."""
+    found = (event.arguments.get(name) for name in WRITTEN)
+    return next((one for one in found if isinstance(one, str) and one), "")
+
+
+def _facts(words: Wording, value: Mapping[str, Any]) -> Markup:
+    """Draw a part of a case as names and values, whatever it holds."""
+    rows = Markup("").join(
+        Markup("<dt>{}</dt><dd>{}</dd>").format(label, shown)
+        for label, shown in _flat(words, value)
+    )
+    return Markup('<dl class="facts">{}</dl>').format(rows)
+
+
+_ORDER = {name: number for number, name in enumerate(LABELS)}
+"""The order in which a part of a case is read: the database keeps none."""
+
+
+def _flat(words: Wording, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, one in sorted(value.items(), key=lambda pair: _ORDER.get(pair[0], len(_ORDER))):
+        label = LABELS.get(name, name.replace("_", " "))
+        match one:
+            case None | "" | []:
+                continue
+            case dict():
+                yield from _flat(words, one)
+            case list():
+                yield label, "; ".join(map(str, one))
+            case str() if _MOMENT.fullmatch(one):
+                yield label, _moment(words, one)
+            case str():
+                yield label, CODES.get(one, one)
+            case _:
+                yield label, one
+
+
+def _name_of(actor: str) -> str:
+    """Return an actor without its kind: `person:ann` is ann, the system's parts are themselves."""
+    kind, _, name = actor.partition(":")
+    return name if kind == "person" else actor
+
+
 def _moment(words: Wording, at: datetime | str | None) -> Markup:
     """Return a time in the reader's zone, for people and for programs."""
     if at is None:
@@ -85,6 +153,8 @@ def _ago(words: Wording, now: datetime, at: datetime | str) -> Markup:
     """Return how long ago a time was, or how far ahead it is, in the largest fitting unit."""
     known = datetime.fromisoformat(at) if isinstance(at, str) else at
     seconds = (now - known).total_seconds()
+    if abs(seconds) < 60:
+        return Markup('<time datetime="{}">{}</time>').format(known.isoformat(), "just now")
     size = next((one for one in (86_400, 3_600, 60) if abs(seconds) >= one), 1)
     told = words.duration(abs(int(seconds / size)) * size)
     shape = "{} ago" if seconds >= 0 else "in {}"

@@ -84,12 +84,12 @@ class Site:
             visit.is_proven = self._signing_in.is_proven(found)
 
     def _way_back(self, page: str, visit: Visit) -> str:
-        """Return a page that leads back to the one that was asked for, where that can be read."""
+        """Return a page that leads back to the one that was asked for.
+
+        A form that comes too late is lost; its page, where it has one, has the same address.
+        """
         request = visit.request
-        if not visit.page.changes:
-            wanted = str(request.rel_url)
-        else:
-            wanted = visit.form.get("back", "/console")
+        wanted = str(request.rel_url) if not visit.page.changes else request.path
         return f"{page}?next={quote(wanted, safe='/')}"
 
     def refusal(self, visit: Visit, error: Exception) -> web.Response:
@@ -109,6 +109,11 @@ class Site:
                           exc_info=error)
                 said = refusals.of_code("internal")
         return visit.show("refusal.html", status=said.problem.status, said=said)
+
+
+def way_to_proof(following: str) -> str:
+    """Return the page on which somebody shows once more who they are, and goes on from there."""
+    return f"{PROVE}?next={quote(following, safe='/')}"
 
 
 def _admit(who: Access, visit: Visit) -> None:

@@ -8,8 +8,9 @@ import pytest_asyncio
 from freezeguard.storage.embedded import EmbeddedServer
 from tests.acceptance.conftest import fresh_database, place, sku, take_sku
 from tests.rig import Rig, shop_with_service
+from tests.web.chromium import chromium
 
-__all__ = ["place", "rig", "sku", "take_sku"]
+__all__ = ["chromium", "place", "rig", "sku", "take_sku"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

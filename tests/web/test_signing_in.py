@@ -59,6 +59,7 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(rig: Rig) -> None
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
+        assert "freezeguard" == page.headers["Server"]
         assert "nosniff" == page.headers["X-Content-Type-Options"]
         assert "no-store" == page.headers["Cache-Control"]
         assert "same-origin" == page.headers["Referrer-Policy"]
