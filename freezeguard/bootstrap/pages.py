@@ -9,7 +9,7 @@ from freezeguard.api.context import Context
 from freezeguard.api.routing import AnyRoute
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.services.masterdata.signingin import SigningIn
-from freezeguard.web.console import casepage, cord, queue, signin
+from freezeguard.web.console import casepage, cord, queue, rules, signin
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import Page
 from freezeguard.web.rendering import Drawing, static_pages
@@ -32,7 +32,7 @@ def build_site(
 def all_pages(desk: Desk, signing_in: SigningIn) -> list[Page]:
     """Return every page there is."""
     return [*static_pages(), *signin.pages(signing_in), *queue.pages(desk),
-            *casepage.pages(desk), *cord.pages(desk)]
+            *casepage.pages(desk), *cord.pages(desk), *rules.pages(desk)]
 
 
 def attach_pages(

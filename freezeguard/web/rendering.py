@@ -69,6 +69,7 @@ class Drawing:
 NAVIGATION: Sequence[tuple[str, str, Access]] = (
     ("/console", "Queue", Access.staff()),
     ("/console/pull", "Pull the cord", PULLERS),
+    ("/console/rules", "Rules", Access.staff()),
 )
 """Address, name and readers of the pages that stand in the head of every page."""
 

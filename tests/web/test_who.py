@@ -17,6 +17,7 @@ EVERYBODY = frozenset(PEOPLE)
 VENDORS = frozenset({"vera", "vito"})
 STAFF = EVERYBODY - VENDORS
 PULLERS = frozenset({"alba", "bert", "quin", "owen", "mara", "miro", "cora"})
+ANALYSTS, ADMIN = frozenset({"quin"}), frozenset({"root"})
 PUBLIC = None
 
 WHO: Mapping[str, frozenset[str] | None] = {
@@ -35,6 +36,13 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /console/pull": PULLERS,
     "POST /console/pull": PULLERS,
     "GET /console/pull/done": PULLERS,
+    "GET /console/rules": STAFF,
+    "GET /console/rules/{id}": STAFF,
+    "POST /console/rules/{id}": ANALYSTS | ADMIN,
+    "POST /console/rules/proposals/{id}": ANALYSTS | ADMIN | {"owen", "mara", "miro"},
+    "GET /console/suppressions": STAFF,
+    "POST /console/suppressions": ANALYSTS | ADMIN,
+    "POST /console/suppressions/{id}/lift": ANALYSTS | ADMIN,
 }
 """Written by hand: a page that is not here fails the test, whatever it says of itself."""
 
