@@ -30,10 +30,13 @@ _NOBODY = Wording("en", "UTC")
 
 
 class Drawing:
-    """Draws templates with what every page has. Everything that comes from outside is escaped."""
+    """Draws templates with what every page has. Everything that comes from outside is escaped.
 
-    def __init__(self, now: Now, shop: str) -> None:
-        self._now, self._shop = now, shop
+    `provider` is the name of who vouches for people, if anybody does.
+    """
+
+    def __init__(self, now: Now, shop: str, provider: str | None = None) -> None:
+        self._now, self._shop, self._provider = now, shop, provider
         self._templates = Environment(
             loader=PackageLoader("freezeguard.web", "templates"),
             autoescape=True,
@@ -53,6 +56,7 @@ class Drawing:
             ago=lambda at: _ago(words, self._now(), at),
             now=self._now(),
             shop=self._shop,
+            provider=self._provider,
             asset=asset_address,
             why=lambda case: _why(words, case),
             name_of=_name_of,

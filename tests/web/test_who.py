@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from freezeguard.bootstrap.pages import all_pages
+from freezeguard.identity.openid import OpenIdProvider
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import Page
 from tests.rig import PEOPLE, Rig
@@ -26,6 +27,8 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /console/sign-in": PUBLIC,
     "GET /console/enter": PUBLIC,
     "POST /console/enter": PUBLIC,
+    "GET /console/provider": PUBLIC,
+    "GET /console/provider/back": PUBLIC,
     "GET /console/prove": EVERYBODY,
     "POST /console/prove": EVERYBODY,
     "POST /console/sign-out": EVERYBODY,
@@ -48,7 +51,10 @@ WHO: Mapping[str, frozenset[str] | None] = {
 
 
 def pages(rig: Rig) -> list[Page]:
-    return all_pages(Desk(rig.service.api.routes), rig.service.signing_in)
+    service = rig.service
+    vouching = OpenIdProvider("https://id.example", "freezeguard", None, "id")
+    desk = Desk(service.api.routes)
+    return all_pages(service.settings, desk, service.signing_in, vouching)
 
 
 def address(page: Page) -> str:
