@@ -38,7 +38,7 @@ async def known_or_near(tx: Transaction, sku: str) -> tuple[bool, list[str]]:
 
 
 class KnownSkus:
-    """A set of 64-bit hashes, some 12 bytes per SKU.
+    """A set of 64-bit hashes, 12 to 18 bytes per SKU.
 
     Two SKUs may share a hash: one time in about 40 million at a million SKUs. That would answer
     `known: true` for a SKU that is not registered, and nothing else.
