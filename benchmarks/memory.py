@@ -151,7 +151,7 @@ async def main(number: int) -> None:
                   f"{(resident - before) / number:.0f} B a SKU", flush=True)
             before = resident
         print(f"memory: {before / number:.0f} B for each of {number} tracked SKUs, all in "
-              f"(goal {GOAL}, stretch {STRETCH})", flush=True)
+              f"(goal for a million: {GOAL}, stretch {STRETCH})", flush=True)
 
 
 if __name__ == "__main__":
