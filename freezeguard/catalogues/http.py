@@ -14,6 +14,7 @@ from freezeguard.catalogues.wire import MOST_BYTES, Answer, Wire
 from freezeguard.domain.jsonpath import DoesNotFitError, JsonPath, kind
 from freezeguard.ports.catalogues import Catalogue, Found, Level, Observation, Traits
 
+_GONE = frozenset({404, 410})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 MOST_OBJECTS = 100
@@ -98,7 +99,8 @@ class HttpCatalogue(Catalogue):
         answer = await self._send("read_back", Values(sku, remote_id), deadline, table.absent)
         if answer.status in table.absent:
             return Observation(
-                sellable=False, side=table.side, detail=f"not offered ({answer.status})"
+                sellable=False, side=table.side, detail=f"not offered ({answer.status})",
+                is_gone=answer.status in _GONE and table.asks_by_id,
             )
         try:
             return self._observed(remote_id, table.objects.all(_document(answer)))
@@ -162,7 +164,7 @@ class HttpCatalogue(Catalogue):
     async def _write(self, operation: str, values: Values, deadline: float) -> None:
         request = self._requests[operation]
         # What a DELETE should take away is away where the far side does not find it.
-        gone = frozenset({404, 410} if request.table.method == "DELETE" else ())
+        gone = _GONE if request.table.method == "DELETE" else frozenset()
         headers = {
             "Freezeguard-Revision": str(values.revision),
             "Idempotency-Key": self._new_key(),

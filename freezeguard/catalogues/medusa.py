@@ -144,7 +144,7 @@ class Medusa(Connector):
         until = _until(deadline)
         fresh = await self._one("read_back", remote_id, until)
         if fresh is None:
-            return Observation(sellable=False, side="admin", detail="not offered")
+            return Observation(False, "admin", detail="there is no such object", is_gone=True)
         self._remember(fresh)
         attempt = await self._add_to_cart(_variant(remote_id), until)
         # A refusal for another reason (a key, a price, a lock) says nothing of a stop.

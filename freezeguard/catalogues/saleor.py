@@ -112,7 +112,7 @@ class Saleor(Connector):
         until = asyncio.get_running_loop().time() + deadline
         variant = await self._variant("read_back", remote_id, until)
         if variant is None:
-            return Observation(sellable=False, side="admin", detail="not offered")
+            return Observation(False, "admin", detail="there is no such object", is_gone=True)
         with self.reading("read_back"):
             fields = {FIELD: _available(variant)}
             sold, others = _channels(variant)

@@ -172,7 +172,7 @@ class Shopify(Connector):
         until = asyncio.get_running_loop().time() + deadline
         state = await self._state("read_back", remote_id, until)
         if state is None:
-            return Observation(sellable=False, side="admin", detail="not offered")
+            return Observation(False, "admin", detail="there is no such object", is_gone=True)
         if not self._shop_pass:
             return Observation(state.sold, "admin", state.image)
         shown = await self._shown("read_back", remote_id, until)

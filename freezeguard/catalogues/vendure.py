@@ -167,7 +167,7 @@ class Vendure(Connector):
         with self.reading("read_back"):
             variant = data["productVariant"]
             if variant is None:
-                return Observation(sellable=False, side="admin", detail="not offered")
+                return Observation(False, "admin", detail="there is no such object", is_gone=True)
             fields = {key: variant[key] for key in HARD}
             since = datetime.fromisoformat(variant["updatedAt"])
         offered = await self._is_offered(remote_id, str(variant["product"]["id"]), until)

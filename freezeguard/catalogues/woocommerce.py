@@ -104,12 +104,12 @@ class WooCommerce(Connector):
         until = asyncio.get_running_loop().time() + deadline
         place = _place(remote_id)
         if place is None:
-            return Observation(sellable=False, side="admin", detail="no id of WooCommerce")
+            return Observation(False, "admin", detail="no id of WooCommerce", is_gone=True)
         answer = await self._ask(
             "read_back", "GET", f"{place}?_fields=id,status,stock_status", deadline, absent=_GONE
         )
         if answer.status in _GONE:
-            return Observation(sellable=False, side="admin", detail="not offered")
+            return Observation(False, "admin", detail="there is no such object", is_gone=True)
         document = self.document("read_back", answer)
         with self.reading("read_back"):
             fields = {"status": document["status"]}

@@ -49,7 +49,10 @@ class Observation:
     """What a read-back saw: whether the object can be bought, and from which side we looked.
 
     `sellable` is about a purchase that begins now. `open_carts` says whether a cart that already
-    holds the object can still be paid, None where the catalogue does not tell.
+    holds the object can still be paid, None where the catalogue does not tell. `fields` are as in
+    `Found`, as far as the catalogue tells them here. `is_gone` is True only where the far side was
+    asked for the object by its id and says that there is none: one that is hidden, or that has
+    another SKU by now, is not gone.
     """
 
     sellable: bool
@@ -57,6 +60,7 @@ class Observation:
     fields: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
     open_carts: bool | None = None
+    is_gone: bool = False
 
     def stopped(self, level: Level) -> bool:
         """Say whether this is what a stop of the level should look like."""
