@@ -97,6 +97,10 @@ class Connector(Catalogue):
         """Return what the far side has said without our secrets in it."""
         return self._wire.blot(text)
 
+    def told(self, operation: str, reason: str) -> str:
+        """Return what an error says: the catalogue, what was asked of it, and the reason."""
+        return self._wire.misfit(operation, reason).detail
+
     def refuse(self, operation: str, reason: str) -> NoReturn:
         """Raise the error for what repeating does not mend."""
         raise self._wire.misfit(operation, reason)

@@ -30,6 +30,7 @@ from freezeguard.catalogues.templates import joined_id
 from freezeguard.catalogues.wire import Answer
 from freezeguard.ports.catalogues import (
     Attempt,
+    CatalogueError,
     Found,
     Level,
     Observation,
@@ -132,12 +133,14 @@ class Medusa(Connector):
             return _stopped(known)
         fresh = await self._one("stop", remote_id, until)
         if fresh is None:
-            self.refuse("stop", "there is no such variant")
+            return {}
         links = self._remember(fresh)
         if not links:
             await self._tie_ours(remote_id, until)
         if not await self._stop_by(links, remote_id, revision, until):
-            self.refuse("stop", "the variant or one of its inventory items is gone")
+            # In a moment it is asked for anew, the variant too: what is gone is found to be so.
+            gone = "the variant or one of its inventory items has just gone"
+            raise CatalogueError(self.told("stop", gone), recoverable=True)
         return _stopped(links)
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:

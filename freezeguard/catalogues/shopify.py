@@ -165,8 +165,9 @@ class Shopify(Connector):
         if level != "hide":
             self.refuse("stop", f"the level {level} can't be done in Shopify")
         until = asyncio.get_running_loop().time() + deadline
-        await self._bring_to("stop", remote_id, {name: [] for name in FIELDS}, revision, until)
-        return {name: [] for name in FIELDS}
+        nowhere: dict[str, Any] = {name: [] for name in FIELDS}
+        is_there = await self._bring_to("stop", remote_id, nowhere, revision, until)
+        return nowhere if is_there else {}
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
         until = asyncio.get_running_loop().time() + deadline
@@ -188,7 +189,8 @@ class Shopify(Connector):
         self.known_only(fields, FIELDS)
         if fields:
             until = asyncio.get_running_loop().time() + deadline
-            await self._bring_to("restore", remote_id, fields, revision, until)
+            if not await self._bring_to("restore", remote_id, fields, revision, until):
+                self.refuse("restore", "there is no such object")
 
     # --------------------------------------------------------------------------------- further
 
@@ -223,11 +225,14 @@ class Shopify(Connector):
     async def _bring_to(
         self, operation: str, remote_id: str, wanted: Mapping[str, Any], revision: int,
         until: float,
-    ) -> None:
-        """Publish it where it is wanted and nowhere else; of the two fields, only those given."""
+    ) -> bool:
+        """Publish it where it is wanted and nowhere else; of the two fields, only those given.
+
+        Say whether there is such an object.
+        """
         state = await self._state(operation, remote_id, until)
         if state is None:
-            self.refuse(operation, "there is no such object")
+            return False
         with self.reading(operation):
             before = _places({name: state.image[name] for name in wanted})
             after = _places(wanted)
@@ -238,6 +243,7 @@ class Shopify(Connector):
         ]
         await self._mutate(operation, UNPUBLISH, remote_id, gone, revision, until)
         await self._mutate(operation, PUBLISH, remote_id, added, revision, until)
+        return True
 
     async def _mutate(
         self, operation: str, query: str, remote_id: str, given: list[dict[str, str]],

@@ -62,6 +62,7 @@ STOP = """mutation($input: UpdateProductVariantInput!) {
   updateProductVariants(input: [$input]) { id } }"""
 READ = f"""query($id: ID!) {{
   productVariant(id: $id) {{ id updatedAt {_FIELDS} product {{ id enabled }} }} }}"""
+EXISTS = "query($id: ID!) { productVariant(id: $id) { id } }"
 AT_PAYMENT = """query($filter: OrderFilterParameter!) {
   orders(options: {filter: $filter, sort: {createdAt: ASC, id: ASC}, take: 100}) {
     items { id createdAt lines { quantity productVariant { id } } } } }"""
@@ -155,7 +156,12 @@ class Vendure(Connector):
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline
         fields = HIDE if level == "hide" else HARD
-        await self._write("stop", remote_id, fields, revision, deadline)
+        try:
+            await self._write("stop", remote_id, fields, revision, deadline)
+        except CatalogueError as error:
+            if error.recoverable or await self._exists(remote_id, until):
+                raise
+            return {}
         if level == "hard" and self._sweeps:
             await self._send_back(remote_id, until)
         return dict(fields)
@@ -277,6 +283,12 @@ class Vendure(Connector):
         self.refuse("sweep", f"more than {MOST_ORDERS} orders stand at payment")
 
     # ---------------------------------------------------------------------------------- reading
+
+    async def _exists(self, remote_id: str, until: float) -> bool:
+        left = until - asyncio.get_running_loop().time()
+        data = await self._ask("stop", EXISTS, {"id": remote_id}, left, urgent=True)
+        with self.reading("stop"):
+            return data["productVariant"] is not None
 
     async def _carts_may_pay(
         self, remote_id: str, fields: Mapping[str, Any], since: datetime, until: float

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from freezeguard.catalogues.connector import MOST_OBJECTS, Connector
 from freezeguard.catalogues.tables import GuardedTable, Secrets, read_table
 from freezeguard.catalogues.wire import Answer
-from freezeguard.ports.catalogues import Attempt, Found, Level, Observation, Traits
+from freezeguard.ports.catalogues import Attempt, CatalogueError, Found, Level, Observation, Traits
 
 STOPPED: Mapping[str, Any] = {"status": "private"}
 PAGE = 100
@@ -97,7 +97,15 @@ class WooCommerce(Connector):
     async def stop(
         self, sku: str, remote_id: str, level: Level, *, revision: int, deadline: float
     ) -> Mapping[str, Any]:
-        await self._write("stop", remote_id, STOPPED, revision, deadline)
+        until = asyncio.get_running_loop().time() + deadline
+        if _place(remote_id) is None:
+            return {}
+        try:
+            await self._write("stop", remote_id, STOPPED, revision, deadline)
+        except CatalogueError as error:
+            if error.recoverable or await self._exists(remote_id, until):
+                raise
+            return {}
         return dict(STOPPED)
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
@@ -194,6 +202,12 @@ class WooCommerce(Connector):
             for parent in {one.partition("/")[0] for one in variations.values()}:
                 found |= await self._published(f"/products/{parent}/{query}", until, _GONE) or set()
         return {variations[one] for one in found & variations.keys()}
+
+    async def _exists(self, remote_id: str, until: float) -> bool:
+        left = until - asyncio.get_running_loop().time()
+        answer = await self._ask("stop", "GET", f"{_place(remote_id)}?_fields=id", left,
+                                 absent=_GONE)
+        return answer.status not in _GONE
 
     async def _variations(self, sku: str, product: str, until: float) -> tuple[str, ...]:
         """Return the SKUs that go with a product that has variations."""

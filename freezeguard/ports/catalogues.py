@@ -172,7 +172,11 @@ class Catalogue(Protocol):
     async def stop(
         self, sku: str, remote_id: str, level: Level, *, revision: int, deadline: float
     ) -> Mapping[str, Any]:
-        """Stop the sale of one object; return the fields and values that were written."""
+        """Stop the sale of one object; return the fields and values that were written.
+
+        Of an object that is gone there is nothing to stop: nothing is written, and that is no
+        error. Whether it can be bought is for `read_back` to say.
+        """
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
         """Say whether the object can be bought now, from the buyer's side where possible."""

@@ -1,18 +1,19 @@
 """A SKU that gets another name, or goes, while it is stopped: its object is not forgotten."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from freezeguard.bootstrap.service import open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.sampleshop.client import ShopClient, running_shop, sample_configuration
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
-from tests.faults.observing import open_tasks, seen
+from tests.faults.observing import open_tasks, seen, statuses
 from tests.rig import Rig, hasty_settings, register_skus, service_for
 
 SKU, NEW = "KETTLE-17", "KETTLE-17-OLD"
@@ -45,6 +46,9 @@ async def again(
         open_service(settings) as service, service.serving(), aiohttp.ClientSession() as session
     ):
         yield replace(rig, url=service.url, session=session, service=service)
+
+
+AGED = "UPDATE catalogue_objects SET before_at = before_at - interval '1 day' WHERE sku = $1"
 
 
 async def frozen(rig: Rig) -> dict[str, Any]:
@@ -152,3 +156,55 @@ async def test_what_the_shop_says_is_gone_is_gone(dsns: OwnerAndRuntimeDsns, tmp
 
         assert [] == case["tasks"]
         assert "there is no such object any more" == case["enforcement"][0]["detail"]
+
+
+@pytest.mark.parametrize("read_back", [by_id, by_sku])
+async def test_what_is_deleted_before_its_stop_ends_as_nothing_to_stop(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path, read_back: Callable[[ShopClient], Table]
+):
+    """Known, and deleted by its merchant a moment before: nobody can buy it, so it is frozen."""
+    async with running_shop(skus=[SKU]) as shop:
+        product = await shop.product(SKU)
+        async with service_for(dsns, tmp_path, {"shop": read_back(shop)}) as rig:
+            await register_skus(rig, (SKU,))
+            await shop.remove(product["id"])
+            await rig.complain(SKU)
+            case = await rig.in_state(SKU, "frozen")
+            assert ([], False) == (case["tasks"], case["degraded"])
+
+            await let_go(rig, case)
+            await rig.in_state(SKU, "closed_false_alarm")
+
+
+async def test_what_was_deleted_long_ago_ends_so_too(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
+    """Its image is too old to be used, and a look-up finds nothing: it is asked for by its id."""
+    async with running_shop(skus=[SKU]) as shop:
+        product = await shop.product(SKU)
+        async with service_for(dsns, tmp_path, {"shop": by_id(shop)}) as rig:
+            await register_skus(rig, (SKU,))
+            await shop.remove(product["id"])
+            assert rig.service is not None
+            await rig.service.database.run(lambda tx: tx.connection.execute(AGED, SKU))
+            await rig.complain(SKU)
+            case = await rig.in_state(SKU, "frozen")
+
+        [seen] = case["enforcement"]
+        assert ("confirmed", product["id"]) == (seen["status"], seen["remote_id"])
+        assert "nothing is there to be stopped" in seen["detail"]
+
+
+async def test_what_is_listed_under_another_name_is_not_called_stopped(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path
+):
+    """Not found by its SKU, and there by its id: the case stays as it is, and says so."""
+    async with running_shop(skus=[SKU]) as shop:
+        product = await shop.product(SKU)
+        async with service_for(dsns, tmp_path, {"shop": by_id(shop)}) as rig:
+            await register_skus(rig, (SKU,))
+            await shop.rename(product["id"], NEW)
+            assert rig.service is not None
+            await rig.service.database.run(lambda tx: tx.connection.execute(AGED, SKU))
+            await rig.complain(SKU)
+            case = await seen(rig, SKU, "not listed", lambda one: one["degraded"])
+
+        assert ("freezing", ["not_listed"]) == (case["state"], statuses(case))
