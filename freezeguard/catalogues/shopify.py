@@ -252,7 +252,7 @@ class Shopify(Connector):
         headers = {"Freezeguard-Revision": str(revision)}
         for start in range(0, len(given), MOST_PUBLICATIONS):
             sent = {"id": remote_id, "input": given[start:start + MOST_PUBLICATIONS]}
-            data = await self._ask(operation, query, sent, until, headers, urgent=True)
+            data = await self._ask(operation, query, sent, until, headers)
             with self.reading(operation):
                 [done] = data.values()
                 errors = done["userErrors"]
@@ -327,7 +327,7 @@ class Shopify(Connector):
         sent: dict[str, Any] = {"id": remote_id, **dict.fromkeys(_KINDS)}
         whole: Any = None
         for _ in range(MOST_PAGES):
-            data = await self._ask(operation, READ, sent, until, urgent=operation == "stop")
+            data = await self._ask(operation, READ, sent, until)
             with self.reading(operation):
                 node = data["node"]
                 if node is None or node["__typename"] != kind[1]:
@@ -386,13 +386,13 @@ class Shopify(Connector):
 
     async def _ask(
         self, operation: str, query: str, variables: Mapping[str, Any], until: float,
-        headers: Mapping[str, str] | None = None, *, urgent: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
         """Ask the Admin API, once the points that it took last time are there."""
         answer = await self.call(
             operation, "POST", self._admin, body={"query": query, "variables": variables},
             deadline=until - asyncio.get_running_loop().time(),
-            headers={**self._pass, **(headers or {})}, urgent=urgent,
+            headers={**self._pass, **(headers or {})},
             cost=self._costs.get(query, UNKNOWN_COST),
         )
         wait = self._heed(operation, query, answer)

@@ -234,7 +234,7 @@ class Vendure(Connector):
     ) -> None:
         sent = {"input": {"id": remote_id, **fields}}
         headers = {"Freezeguard-Revision": str(revision)}
-        data = await self._ask(operation, STOP, sent, deadline, headers, urgent=True)
+        data = await self._ask(operation, STOP, sent, deadline, headers)
         with self.reading(operation):
             [written] = data["updateProductVariants"]
             if str(written["id"]) != remote_id:
@@ -244,9 +244,7 @@ class Vendure(Connector):
         """Send orders at payment that hold a variant back to their cart: they can't be paid so."""
         loop = asyncio.get_running_loop()
         async for order in self._at_payment(remote_id, None, until):
-            data = await self._ask(
-                "sweep", SEND_BACK, {"id": order}, until - loop.time(), urgent=True
-            )
+            data = await self._ask("sweep", SEND_BACK, {"id": order}, until - loop.time())
             with self.reading("sweep"):
                 done = data["transitionOrderToState"]
             if done is None or done["__typename"] == "Order":
@@ -267,9 +265,7 @@ class Vendure(Connector):
         if since is not None:
             wanted["updatedAt"] = {"after": since.isoformat()}
         while len(seen) < MOST_ORDERS:
-            data = await self._ask(
-                "sweep", AT_PAYMENT, {"filter": wanted}, until - loop.time(), urgent=True
-            )
+            data = await self._ask("sweep", AT_PAYMENT, {"filter": wanted}, until - loop.time())
             with self.reading("sweep"):
                 fresh = [one for one in data["orders"]["items"] if str(one["id"]) not in seen]
                 found = [str(one["id"]) for one in fresh if _holds(one, remote_id)]
@@ -286,7 +282,7 @@ class Vendure(Connector):
 
     async def _exists(self, remote_id: str, until: float) -> bool:
         left = until - asyncio.get_running_loop().time()
-        data = await self._ask("stop", EXISTS, {"id": remote_id}, left, urgent=True)
+        data = await self._ask("stop", EXISTS, {"id": remote_id}, left)
         with self.reading("stop"):
             return data["productVariant"] is not None
 
@@ -358,7 +354,7 @@ class Vendure(Connector):
 
     async def _ask(
         self, operation: str, query: str, variables: Mapping[str, Any], deadline: float,
-        headers: Mapping[str, str] | None = None, *, urgent: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
         """Ask the Admin API; where the session has ended, log in and ask once more."""
         loop = asyncio.get_running_loop()
@@ -368,7 +364,7 @@ class Vendure(Connector):
             used = await self._enter(until)
             answer = await self.call(
                 operation, "POST", self._admin, body=body, deadline=until - loop.time(),
-                headers={**self._usual, **used, **(headers or {})}, urgent=urgent,
+                headers={**self._usual, **used, **(headers or {})},
             )
             try:
                 return data_of(self, operation, answer)

@@ -262,10 +262,10 @@ class WooCommerce(Connector):
         self, operation: str, method: str, path: str, deadline: float, body: Any = None,
         headers: Mapping[str, str] | None = None, *, absent: frozenset[int] = frozenset(),
     ) -> Answer:
-        """Ask as the owner of the key. Whoever writes goes before whoever looks."""
+        """Ask as the owner of the key."""
         return await self.call(
             operation, method, self._admin + path, deadline=deadline, body=body, absent=absent,
-            headers={**self._pass, **(headers or {})}, urgent=method != "GET",
+            headers={**self._pass, **(headers or {})},
         )
 
     async def _browse(

@@ -4,7 +4,9 @@ A connector only says whether an error is recoverable. Deadline, retry, breaker 
 belong to `freezeguard.services.enforcing.enforcement`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -28,6 +30,28 @@ class CatalogueError(Exception):
         self.detail = detail
         self.recoverable = recoverable
         self.retry_after = retry_after
+
+
+_in_haste: ContextVar[bool] = ContextVar("in_haste", default=False)
+
+
+@contextmanager
+def in_haste(*, yes: bool = True) -> Iterator[None]:
+    """Mark the calls that are made in the block: they serve a stop that is not confirmed yet."""
+    token = _in_haste.set(yes)
+    try:
+        yield
+    finally:
+        _in_haste.reset(token)
+
+
+def is_in_haste() -> bool:
+    """Say whether the call under way is so marked: where calls wait for their turn, it is first.
+
+    Every call of such a stop is, its look-up and its read-back too; restores, looks at what is
+    stopped already and lists of orders are not.
+    """
+    return _in_haste.get()
 
 
 @dataclass(frozen=True, slots=True)
