@@ -90,6 +90,7 @@ def test_a_case_that_was_taken_over_is_confirmed_as_any(objects, is_confirmed):
 
     told = [("frozen_confirmed", "vendor"), ("frozen_confirmed", "owner")] * is_confirmed
     assert told == kinds(seen)
+    assert is_confirmed is (fx.AnnounceOrders() in seen.effects)
     assert ({"confirm"} if is_confirmed else set()) == stopped(seen)
 
 

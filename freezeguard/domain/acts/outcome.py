@@ -4,7 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from freezeguard.domain.effects import CastVote, CloseTasks, Effect, MarkVendorNotices, Notify
+from freezeguard.domain.effects import (
+    AnnounceOrders,
+    CastVote,
+    CloseTasks,
+    Effect,
+    MarkVendorNotices,
+    Notify,
+)
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.guards import Move
 from freezeguard.domain.people import Person, actor_name
@@ -47,7 +54,7 @@ def told_of_the_stop(move: Move) -> list[Effect]:
     """Return what follows once a stop is read back everywhere, or waived where it is not."""
     told = waived_objects(move)
     return [
-        CloseTasks("stop"),
+        CloseTasks("stop"), AnnounceOrders(),
         Notify("frozen_confirmed", "vendor", told), Notify("frozen_confirmed", "owner", told),
     ]
 

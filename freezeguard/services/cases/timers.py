@@ -266,6 +266,7 @@ class Timers:
         objects = await self._casework.object_states(due.tx, due.case)
         if are_stopped(objects) and due.case.state is not State.FREEZING:
             await due.tx.cases.stop_clocks(due.case.id, [due.clock.kind], due.now)
+            await self._casework.announce_orders(due.tx, due.case)
             return
         if due.clock.level == 0:
             await self._tell_of_trouble(due, only_unsent=False)
