@@ -16,6 +16,8 @@ from freezeguard.ports.rows import (
     Clock,
     Json,
     ManualTask,
+    QueuePlace,
+    Ranked,
     Sibling,
     Sku,
 )
@@ -52,6 +54,25 @@ class Cases(Protocol):
         ...
 
     async def listed(self, wanted: CaseFilter) -> list[Case]: ...
+
+    async def queue(self, wanted: CaseFilter, after: QueuePlace) -> list[Ranked]:
+        """Return open cases, the worst first, as they stand at the moment of a place and after it.
+
+        `open_only` and `before` of the filter say nothing here.
+        """
+        ...
+
+    async def uncounted(self, attached_since: datetime | None, limit: int) -> list[UUID]:
+        """Return open cases whose figures for the queue are not those of now.
+
+        Of those to which nothing was attached since a moment (None: ever) only new versions are
+        noticed.
+        """
+        ...
+
+    async def count_harm(self, case_ids: Sequence[UUID]) -> None:
+        """Count anew what the queue is ordered by, for some cases."""
+        ...
 
     async def similar(self, case: Case, limit: int = 5) -> list[Json]: ...
 

@@ -297,6 +297,25 @@ class DeadlineOut(Output):
     due_at: datetime
 
 
+class HarmOut(Output):
+    """What a case's place in the queue was worked out from; for staff only."""
+
+    model_config = ConfigDict(title="Harm")
+
+    rank: float = Field(description="The higher, the sooner somebody should look.")
+    severity: Literal["minor", "major", "critical", "safety"] | None = Field(
+        description="Of the worst complaint; null: there is none."
+    )
+    customers: int | None = Field(
+        description="Who complained, each once; null: nobody has counted yet."
+    )
+    units: int | None = Field(description="Units shipped, from 90 days before the case on.")
+    contact_cost: str = Field(description="What the contacts of these complaints cost.")
+    price: str | None
+    overdue: int = Field(description="Clocks past their time.")
+    days: float = Field(description="Since the case was opened.")
+
+
 class ListedCase(CaseSummary):
     """A case in a list, with what whoever reads the list looks for."""
 
@@ -306,6 +325,7 @@ class ListedCase(CaseSummary):
     next_deadline: DeadlineOut | None = Field(
         None, description="The clock that runs out next, where none has run out."
     )
+    harm: HarmOut | None = Field(None, description="With `order=harm` only.")
 
 
 class CaseOut(CaseSummary):
@@ -356,7 +376,7 @@ class PulledCase(CaseOut):
 
 
 class CaseList(Output):
-    """A page of cases, newest first."""
+    """A page of cases, newest first, or the worst first where that was asked for."""
 
     items: list[ListedCase]
     next: str | None
