@@ -16,6 +16,7 @@ from freezeguard.ports.rows import (
     Clock,
     Json,
     ManualTask,
+    Pareto,
     QueuePlace,
     Ranked,
     Sibling,
@@ -96,6 +97,9 @@ class Cases(Protocol):
         """Return the signals of a case as sums, or only those that no case has judged."""
         ...
 
+    async def pareto(self, case_id: UUID) -> Pareto:
+        """Return the complaints of a case by what they say."""
+        ...
 
     async def attached_customers(self, case_id: UUID) -> set[bytes]: ...
 

@@ -1,6 +1,6 @@
 """Rows as the services know them: what the database keeps of each thing, typed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -536,6 +536,26 @@ class AttachedSignals:
     by_severity: Mapping[str, int] = field(default_factory=dict)
     by_lot: Mapping[str, int] = field(default_factory=dict)
     excerpts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many complaints, by how many customers, say something; None: they do not say."""
+
+    value: str | None
+    complaints: int
+    customers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pareto:
+    """The complaints of a case that count against the item: all, and by field, the most first.
+
+    The fields are `intent`, `lot`, `channel`, `seller` and `severity`, each with a word.
+    """
+
+    whole: Tally
+    by: Mapping[str, Sequence[Tally]]
 
 
 def witnesses(signals: Iterable[Observed]) -> list[Witness]:

@@ -38,6 +38,7 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /v1/cases/{id}": PEOPLE | SHOPS,
     "GET /v1/cases/{id}/timeline": PEOPLE | SHOPS,
     "GET /v1/cases/{id}/chart": PEOPLE | SHOPS,
+    "GET /v1/cases/{id}/causes": STAFF,
     "GET /v1/cases/{id}/pack": ADMIN | {"owen", "mara", "miro", "cora", "audi", "vera", "vito",
                                         "tina"},
     "GET /v1/cases/{id}/orders": ADMIN | ANALYSTS | {"owen", "mara", "miro", "cora"},

@@ -1,17 +1,38 @@
 """What a person looks at to understand a case: its chart, and where its complaints come from."""
 
+from collections.abc import Sequence
+from itertools import accumulate, islice
+from typing import Any
+from uuid import UUID
+
+from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import ChartMark, ChartOut, ChartPoint, ChartRule
+from freezeguard.api.models.answers import (
+    CausesBy,
+    CausesOut,
+    ChartMark,
+    ChartOut,
+    ChartPoint,
+    ChartRule,
+    FixOut,
+    ParetoOut,
+    ShareOut,
+    SimilarCase,
+)
 from freezeguard.api.routes.cases import READERS, case_id_of
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.detection.chart import Point
 from freezeguard.domain.people import Actor, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.domain.rules import Rule
+from freezeguard.ports.rows import Pareto, Tally
 from freezeguard.ports.storage import Transaction
 from freezeguard.services import vendorsview
 from freezeguard.services.cases.casefile import visible_case
 from freezeguard.services.detecting.charting import ChartBasis, Charting
+
+MOST_VALUES = 50
+"""So many values of a field are told: what lies behind one complaint each explains little."""
 
 _CHART_EXAMPLE = {
     "case": "0197f6c2-7f5c-7a31-9d5e-3f2f6a1b2c3d",
@@ -39,6 +60,34 @@ _CHART_EXAMPLE = {
     ],
 }
 
+_ONE = {"value": "L-7", "complaints": 4, "customers": 4, "share": 0.8, "cumulative": 0.8}
+_REST = {"value": None, "complaints": 1, "customers": 1, "share": 0.2, "cumulative": 1.0}
+_EVERY = {"complaints": 5, "customers": 5, "share": 1.0, "cumulative": 1.0}
+_WHOLE: dict[str, Any] = {"items": [{"value": "defect", **_EVERY}], "more": 0}
+_CAUSES_EXAMPLE = {
+    "case": "0197f6c2-7f5c-7a31-9d5e-3f2f6a1b2c3d",
+    "complaints": 5,
+    "customers": 5,
+    "by": {
+        "intent": _WHOLE,
+        "lot": {"items": [_ONE, _REST], "more": 0},
+        "channel": {"items": [{**_WHOLE["items"][0], "value": "web"}], "more": 0},
+        "seller": {"items": [{**_WHOLE["items"][0], "value": None}], "more": 0},
+        "severity": {"items": [{**_WHOLE["items"][0], "value": "major"}], "more": 0},
+    },
+    "similar": [
+        {
+            "id": "0197a1b2-1111-7a31-9d5e-3f2f6a1b2c3d", "number": 9, "sku": "KETTLE-12",
+            "state": "closed_reinstated", "outcome": None, "opened_at": "2026-05-02T08:00:00Z",
+            "closed_at": "2026-06-11T08:00:00Z", "reason": "6 customers complained within 30 days.",
+            "cause": {"branch": "material", "description": "Brittle resin in the handle.",
+                      "proof": "Tear test of 20 handles."},
+            "fix": {"corrective_action": "Resin of another grade.",
+                    "preventive_action": "Tear test of every batch."},
+        }
+    ],
+}
+
 
 class Insight:
     """Handlers of what explains a case."""
@@ -58,6 +107,59 @@ class Insight:
 
         case, basis = await self._context.database.run(work)
         return Reply(await _chart(case, basis, actor), compress=True)
+
+    async def causes(self, call: Call[None]) -> Reply:
+        """Return where the complaints of a case come from."""
+        actor, case_id = call.who, case_id_of(call.path["id"])
+
+        async def work(tx: Transaction) -> CausesOut:
+            await tx.one_moment()
+            case = await visible_case(tx, case_id, actor)
+            return _causes(case, await tx.cases.pareto(case.id), await _similar(tx, case))
+
+        return Reply(await self._context.database.run(work))
+
+
+async def _similar(tx: Transaction, case: Case) -> list[Case]:
+    found = [await tx.cases.get(UUID(one["id"])) for one in await tx.cases.similar(case)]
+    return [one for one in found if one is not None]
+
+
+def _causes(case: Case, pareto: Pareto, similar: Sequence[Case]) -> CausesOut:
+    whole = pareto.whole
+    return CausesOut(
+        case=str(case.id), complaints=whole.complaints, customers=whole.customers,
+        by=CausesBy.model_validate(
+            {name: _pareto(tallies, whole.complaints) for name, tallies in pareto.by.items()}
+        ),
+        similar=[_like(one) for one in similar],
+    )
+
+
+def _pareto(tallies: Sequence[Tally], whole: int) -> ParetoOut:
+    reached = accumulate(one.complaints for one in tallies)
+    items = [
+        ShareOut(
+            value=one.value, complaints=one.complaints, customers=one.customers,
+            share=round(one.complaints / whole, 4), cumulative=round(up_to / whole, 4),
+        )
+        for one, up_to in islice(zip(tallies, reached, strict=True), MOST_VALUES)
+    ]
+    return ParetoOut(items=items, more=len(tallies) - len(items))
+
+
+def _like(case: Case) -> SimilarCase:
+    remedy = case.remedy if case.is_final else None
+    return SimilarCase(
+        id=str(case.id), number=case.number, sku=case.scope.sku, state=case.state,
+        outcome=case.outcome, opened_at=case.opened_at, closed_at=case.closed_at,
+        reason=case.reason.get("sentence"),
+        cause=None if remedy is None else remedy.get("cause"),
+        fix=None if remedy is None else FixOut(
+            corrective_action=remedy.get("corrective_action") or "",
+            preventive_action=remedy.get("preventive_action") or "",
+        ),
+    )
 
 
 async def _chart(case: Case, basis: ChartBasis, actor: Actor) -> ChartOut:
@@ -103,5 +205,15 @@ def routes(context: Context) -> list[AnyRoute]:
             "came after the fix counts, against the lower bound. A chart goes back one window of "
             "the rule before the crossing.",
             who=READERS, result=ChartOut, result_example=_CHART_EXAMPLE, errors=("not_found",),
+        ),
+        Route(
+            method="GET", path="/v1/cases/{id}/causes", handler=insight.causes, tag="Cases",
+            summary="Where the complaints of the case come from",
+            description="The complaints that count against the item, and the different customers "
+            "who made them, by intent, lot, channel, seller and severity, the most first: often a "
+            "few values are behind nearly all of them (Pareto). Beside them similar cases; those "
+            "that are closed say what the cause was and what was done.",
+            who=Access.staff(), result=CausesOut, result_example=_CAUSES_EXAMPLE,
+            errors=("not_found",),
         ),
     ]
