@@ -42,6 +42,31 @@ CREATE TABLE credentials (
     CHECK (NOT ('source' = ANY (rights)) OR source IS NOT NULL)
 );
 
+-- People who signed in with a browser.
+CREATE TABLE sessions (
+    token_hash   bytea PRIMARY KEY,             -- SHA-256 of 256 random bits
+    person       text COLLATE "C" NOT NULL REFERENCES people (id),
+    how          text NOT NULL CHECK (how IN ('link', 'token', 'oidc', 'code')),
+    opened_at    timestamptz NOT NULL,
+    seen_at      timestamptz NOT NULL,          -- of the latest minute in which it was used
+    proved_at    timestamptz NOT NULL,          -- when they last showed who they are
+    ends_at      timestamptz NOT NULL,
+    ended_at     timestamptz                    -- signed out, or replaced by a fresh one
+);
+CREATE INDEX sessions_by_person ON sessions (person) WHERE ended_at IS NULL;
+CREATE INDEX sessions_by_end ON sessions (ends_at);
+
+-- Links that let somebody in once.
+CREATE TABLE sign_in_links (
+    secret_hash  bytea PRIMARY KEY,             -- SHA-256 of 256 random bits
+    person       text COLLATE "C" NOT NULL REFERENCES people (id),
+    issued_by    text NOT NULL,
+    issued_at    timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    used_at      timestamptz
+);
+CREATE INDEX sign_in_links_by_end ON sign_in_links (expires_at);
+
 -- One row: secrets and settings that all replicas share.
 CREATE TABLE instance (
     singleton        boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -1074,7 +1099,8 @@ END
 $$;
 GRANT USAGE ON SCHEMA public TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-    pending_evaluations, idempotency_keys, catalogue_objects, waivers, source_hours
+    pending_evaluations, idempotency_keys, catalogue_objects, waivers, source_hours, sessions,
+    sign_in_links
     TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON
     people, credentials, instance, vendors, skus, sources, signals, signal_texts, sku_tallies,

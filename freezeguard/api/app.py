@@ -1,5 +1,6 @@
 """The HTTP application: every route, its documentation and its edge."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -41,8 +42,9 @@ def build_api(
     idempotency: Idempotency | None = None,
     observe: Observe | None = None,
     pace: Pace = PACE,
+    pages: Callable[[Sequence[AnyRoute], web.Application], None] | None = None,
 ) -> Api:
-    """Put the application together."""
+    """Put the application together. `pages` adds what is for browsers, over the same routes."""
     documentation = Documentation(
         all_routes(context), title="freezeguard", version=__version__
     )
@@ -51,5 +53,7 @@ def build_api(
         pace,
     )
     app = web.Application()
+    if pages is not None:
+        pages(documentation.routes, app)
     edge.attach(app)
     return Api(app, edge, documentation, documentation.routes, new_request_id)

@@ -32,6 +32,7 @@ from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.detecting.rulereview import approve_alone
 from freezeguard.services.masterdata.access import Access, Issued
 from freezeguard.services.masterdata.registering import MAY_OWN, register_vendor
+from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.databaseclock import DatabaseClock
 
@@ -48,6 +49,7 @@ class Administration:
 
     database: Database
     access: Access
+    signing_in: SigningIn
     calendars: Calendars
     languages: Languages
     now: Now
@@ -107,6 +109,12 @@ class Administration:
 
         return await self.database.run(work)
 
+    async def issue_sign_in_link(self, person_id: str) -> str:
+        """Return the secret of a link that lets a person in once. Raises InvalidInput."""
+        return await self.database.run(
+            lambda tx: self.signing_in.issue_link(tx, person_id, self.by)
+        )
+
     async def deactivate(self, person_id: str) -> None:
         """Keep a person from signing in. Their name stays in every record."""
 
@@ -115,6 +123,7 @@ class Administration:
             if (await tx.people.instance()).get("default_owner") == person_id:
                 raise InvalidInput(f"{person_id!r} is the default owner; choose another one first.")
             await self.access.add_person(tx, person, self.by, active=False)
+            await tx.sessions.end_all_of(person_id, self.now())
             for one in await tx.people.credentials():
                 if one.person == person_id:
                     await self.access.revoke(tx, one, self.by)
@@ -252,8 +261,10 @@ async def open_administration(settings: Settings) -> AsyncIterator[Administratio
             now = (await DatabaseClock.open(database, utc_now)).now
             await ensure_instance(database, now(), settings)
             access = Access(database, now, ids_by(now), new_secret)
+            signing_in = SigningIn(database, access, now, new_secret, settings.sessions.terms())
             yield Administration(
-                database, access, calendars_of(settings), WordedLanguages(), now, operator_name()
+                database, access, signing_in, calendars_of(settings), WordedLanguages(), now,
+                operator_name(),
             )
         finally:
             await database.close()

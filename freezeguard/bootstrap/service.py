@@ -24,6 +24,7 @@ from freezeguard.bootstrap.house import house_of, sender_of, url_of
 from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.outlets import outlet_of
+from freezeguard.bootstrap.pages import attach_pages
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import (
     ids_by,
@@ -84,6 +85,7 @@ from freezeguard.services.enforcing.reconciliation import Reconciliation
 from freezeguard.services.enforcing.watching import DriftWatch
 from freezeguard.services.masterdata.access import Access, hash_customer, hash_mark, hash_spelling
 from freezeguard.services.masterdata.knownskus import KnownSkus
+from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.services.records.auditchain import Anchoring, AuditReading, Chaining
 from freezeguard.services.records.retention import Retention
 from freezeguard.services.records.subjects import Subjects
@@ -131,6 +133,7 @@ class Service:
     directory: Directory
     catalogues: Mapping[str, Catalogue]
     access: Access
+    signing_in: SigningIn
     rules: RuleBook
     held: HeldSet
     known: KnownSkus
@@ -220,6 +223,7 @@ class Service:
         step("audit anchors", _idle(self.anchoring.step), poll=every.poll)
         step("shadow digest", _idle(self.context.shadows.tell_weekly), poll=every.sweep * 3600)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
+        step("ended sessions", _idle(self.signing_in.forget), poll=FORGET_EVERY)
         step("retention", self.retention.step, poll=FORGET_EVERY)
         if self.settings.detection.learn_priors:
             step("learning", _idle(self._learn), poll=LEARN_EVERY)
@@ -472,6 +476,7 @@ def build(
         database, rules, evaluation, Watch(()), now, aftercare.take, metrics, feeds.heard
     )
     access = Access(database, now, new_id, new_secret)
+    signing_in = SigningIn(database, access, now, new_secret, settings.sessions.terms())
     held, known = HeldSet(database, now), KnownSkus(database, hash, now)
     commands = Commands(casework, evaluation, now)
     audit = settings.audit
@@ -528,6 +533,7 @@ def build(
         idempotency=Idempotency(PostgresIdempotency(database), now),
         observe=metrics.answered,
         pace=bodies.Pace(seconds=settings.limits.body_seconds),
+        pages=partial(attach_pages, settings, context, signing_in),
     )
     metrics.follow("held_skus", lambda: held.number_of_skus)
     metrics.follow("held_set_revision", lambda: held.revision)
@@ -539,7 +545,8 @@ def build(
     built = Service(
         settings=settings, database=database, clock=clock, now=now,
         directory=directory, catalogues=catalogues,
-        access=access, rules=rules, held=held, known=known, casework=casework,
+        access=access, signing_in=signing_in, rules=rules, held=held, known=known,
+        casework=casework,
         evaluation=evaluation, ingestion=ingestion, enforcement=enforcement,
         reconciliation=reconciliation, aftercare=aftercare,
         canaries=Canaries(

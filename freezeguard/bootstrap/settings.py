@@ -33,6 +33,7 @@ from freezeguard.domain.policy import Budget, Policy
 from freezeguard.domain.rules import parse_window
 from freezeguard.ports.canaries import CanaryTerms
 from freezeguard.services.delivering.digests import DigestTerms
+from freezeguard.services.masterdata.signingin import SessionTerms
 from freezeguard.services.records.retention import Periods
 
 MIB = 1024 * 1024
@@ -401,6 +402,26 @@ class LimitSettings(_Table):
     drain_seconds: float = Field(15.0, gt=0, description="To finish requests when stopping.")
 
 
+class SessionSettings(_Table):
+    """How long people stay signed in with a browser."""
+
+    idle: Duration = Field(
+        timedelta(minutes=30), description="A session that nobody uses ends after so long."
+    )
+    whole: Duration = Field(
+        timedelta(hours=12), description="It ends after so long, used or not."
+    )
+    proof: Duration = Field(
+        timedelta(minutes=15),
+        description="A decision that lets a sale go on wants the person to have shown who they "
+        "are within so long.",
+    )
+
+    def terms(self) -> SessionTerms:
+        """Return the terms as sessions know them."""
+        return SessionTerms(**self.model_dump())
+
+
 class RetentionSettings(_Table):
     """How long what concerns customers is kept; docs/privacy.md."""
 
@@ -497,6 +518,7 @@ class Settings(BaseSettings):
         (), description="Further periods of laws, or shipped ones changed; docs/people.md."
     )
     detection: DetectionSettings = DetectionSettings()
+    sessions: SessionSettings = SessionSettings()
     retention: RetentionSettings = RetentionSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     audit: AuditSettings = AuditSettings()

@@ -7,7 +7,7 @@ import typer
 
 from freezeguard.cli.database import administer, print_secret
 from freezeguard.cli.failures import reported
-from freezeguard.cli.options import AsJson, examples, given_fields, require
+from freezeguard.cli.options import AsJson, examples, given_fields, read_settings, require
 from freezeguard.cli.output import say
 
 if TYPE_CHECKING:
@@ -228,6 +228,31 @@ def token(
             print_json({"person": person_id, "id": issued.credential.id, "token": issued.secret})
         else:
             print_secret(issued, f"A token of {person_id}, shown this once:")
+
+
+@app.command(
+    "sign-in",
+    short_help="Print a link that lets somebody in once.",
+    help=examples(
+        "freezeguard people sign-in ann",
+        "freezeguard people sign-in ann --json",
+        text="Print a link to the console that lets a person in once, within 15 minutes. Opening "
+        "it changes nothing; the button on its page signs in. Give it to nobody else.",
+    ),
+)
+def sign_in(person_id: PersonId, *, as_json: AsJson = False) -> None:
+    """Print a link that lets somebody in once."""
+    from freezeguard.bootstrap.house import house_of
+    from freezeguard.cli.output import print_json
+
+    with reported(as_json=as_json):
+        secret = administer(lambda admin: admin.issue_sign_in_link(person_id))
+        address = f"{house_of(read_settings()).url}/console/enter?link={secret}"
+        if as_json:
+            print_json({"person": person_id, "address": address})
+        else:
+            say(f"A link that lets {person_id} in once, within 15 minutes:")
+            print(address, flush=True)
 
 
 @app.command(

@@ -70,7 +70,8 @@ def _announce_json(started: "Started") -> None:
 
 
 def _announce(started: "Started") -> None:
-    lines = [f"freezeguard serves at {started.url}", f"  its documentation: {started.url}/docs"]
+    lines = [f"freezeguard serves at {started.url}", f"  its console: {started.url}/console",
+             f"  its documentation: {started.url}/docs"]
     if started.admin_token is not None:
         lines += [
             "",
@@ -78,6 +79,8 @@ def _announce(started: "Started") -> None:
             "good for one day:",
             "",
             f"  {started.admin_token}",
+            "",
+            "It signs you in at the console, too.",
             "",
             "What to do next, in another terminal:",
             *_exports(started),

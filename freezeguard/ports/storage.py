@@ -24,6 +24,7 @@ from freezeguard.ports.outbox import Digests, Mails, Notices
 from freezeguard.ports.past import Past
 from freezeguard.ports.privacy import Retention, Subjects
 from freezeguard.ports.record import Record
+from freezeguard.ports.sessions import Sessions
 from freezeguard.ports.signals import Signals
 from freezeguard.ports.sources import Sources
 from freezeguard.ports.webhooks import Webhooks
@@ -43,6 +44,7 @@ class Transaction(Protocol):
     digests: Digests
     mails: Mails
     people: People
+    sessions: Sessions
     master: MasterData
     record: Record
     subjects: Subjects

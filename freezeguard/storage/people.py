@@ -41,7 +41,7 @@ class PostgresPeople:
             (
                 row["secret_hash"],
                 _credential(row),
-                _person(row, row["person"]) if row["name"] else None,
+                person_of(row, row["person"]) if row["name"] else None,
             )
             for row in rows
         ]
@@ -62,20 +62,20 @@ class PostgresPeople:
     async def person(self, person_id: str) -> tuple[Person, bool] | None:
         if person_id not in self._people:
             row = await self._connection.fetchrow(SQL["person"], person_id)
-            self._people[person_id] = None if row is None else (_person(row), row["active"])
+            self._people[person_id] = None if row is None else (person_of(row), row["active"])
         return self._people[person_id]
 
     async def deputy(self, person_id: str) -> tuple[Person, bool] | None:
         row = await self._connection.fetchrow(SQL["deputy"], person_id)
-        return None if row is None else (_person(row), row["active"])
+        return None if row is None else (person_of(row), row["active"])
 
     def remember(self, row: asyncpg.Record) -> None:
         """Take over a person's row that was read along with something else."""
-        self._people[row["id"]] = (_person(row), row["active"])
+        self._people[row["id"]] = (person_of(row), row["active"])
 
     async def people(self) -> list[tuple[Person, bool]]:
         rows = await self._connection.fetch(SQL["people"])
-        return [(_person(row), row["active"]) for row in rows]
+        return [(person_of(row), row["active"]) for row in rows]
 
     async def add_credential(
         self, credential: Credential, secret_hash: bytes, now: datetime
@@ -96,7 +96,8 @@ class PostgresPeople:
         return [_credential(row) for row in await self._connection.fetch(SQL["credentials"])]
 
 
-def _person(row: asyncpg.Record, person_id: str | None = None) -> Person:
+def person_of(row: asyncpg.Record, person_id: str | None = None) -> Person:
+    """Read a person, whose id may stand in another column."""
     return Person(
         person_id or row["id"], row["name"], frozenset(Role(one) for one in row["roles"]),
         row["email"],

@@ -24,6 +24,7 @@ from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
 from freezeguard.storage.record import PostgresRecord
 from freezeguard.storage.retention import PostgresRetention
+from freezeguard.storage.sessions import PostgresSessions
 from freezeguard.storage.signals import PostgresSignals
 from freezeguard.storage.sources import PostgresSources
 from freezeguard.storage.subjects import PostgresSubjects
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from freezeguard.ports.past import Past
     from freezeguard.ports.privacy import Retention, Subjects
     from freezeguard.ports.record import Record
+    from freezeguard.ports.sessions import Sessions
     from freezeguard.ports.signals import Signals
     from freezeguard.ports.sources import Sources
     from freezeguard.ports.webhooks import Webhooks
@@ -73,6 +75,7 @@ class PostgresTransaction:
         self.mails: Mails = PostgresMails(statements)
         people = PostgresPeople(statements)
         self.people: People = people
+        self.sessions: Sessions = PostgresSessions(statements)
         self.master: MasterData = PostgresMasterData(statements, writes, people)
         self.record: Record = PostgresRecord(statements, writes)
         self.subjects: Subjects = PostgresSubjects(statements, writes)

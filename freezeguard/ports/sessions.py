@@ -1,0 +1,65 @@
+"""People who signed in with a browser, and links that let somebody in once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from freezeguard.domain.people import Person
+
+How = Literal["link", "token", "oidc", "code"]
+"""By what somebody showed who they are: a link that works once, a personal token, the shop's
+OpenID provider, a code from a mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session that runs, with its person as they are known now.
+
+    `seen_at` is of the latest minute in which it was used, `proved_at` when they last showed who
+    they are, `ends_at` when it ends whatever happens.
+    """
+
+    person: Person
+    how: How
+    opened_at: datetime
+    seen_at: datetime
+    proved_at: datetime
+    ends_at: datetime
+
+
+class Sessions(Protocol):
+    """Sessions and links, by the hashes of their secrets."""
+
+    async def open(
+        self, token_hash: bytes, person: str, how: How, now: datetime, ends_at: datetime
+    ) -> None: ...
+
+    async def session(self, token_hash: bytes) -> Session | None:
+        """Return a session that was not ended, of a person who may sign in."""
+        ...
+
+    async def see(self, token_hash: bytes, now: datetime) -> None:
+        """Note that a session was used."""
+        ...
+
+    async def end(self, token_hash: bytes, now: datetime) -> None: ...
+
+    async def end_all_of(self, person: str, now: datetime) -> int:
+        """End every session of a person; return how many ran."""
+        ...
+
+    async def add_link(
+        self, secret_hash: bytes, person: str, by: str, now: datetime, expires_at: datetime
+    ) -> None: ...
+
+    async def link(self, secret_hash: bytes, now: datetime) -> Person | None:
+        """Return whom a link lets in; None where it does not any more."""
+        ...
+
+    async def use_link(self, secret_hash: bytes, now: datetime) -> bool:
+        """Use up a link; False where somebody else has, or it came too late."""
+        ...
+
+    async def forget(self, before: datetime) -> int:
+        """Forget what ended before a moment; return how many rows."""
+        ...

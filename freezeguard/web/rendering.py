@@ -1,0 +1,198 @@
+"""Draws pages: templates, the reader's language and time zone, and the files beside them."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+from aiohttp import hdrs, web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from freezeguard.api.access import Access
+from freezeguard.api.models.answers import CaseSummary, EventOut
+from freezeguard.domain.people import Person
+from freezeguard.notices.sections import reason_sentence
+from freezeguard.notices.wording import Wording
+from freezeguard.ports.clock import Now
+from freezeguard.ports.notice_facts import ReasonFacts
+from freezeguard.web import guarding
+from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS
+from freezeguard.web.pages import Page, Visit
+
+STATIC = {"style.css": "text/css", "icon.svg": "image/svg+xml", "console.js": "text/javascript"}
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_NOBODY = Wording("en", "UTC")
+
+
+class Drawing:
+    """Draws templates with what every page has. Everything that comes from outside is escaped."""
+
+    def __init__(self, now: Now, shop: str) -> None:
+        self._now, self._shop = now, shop
+        self._templates = Environment(
+            loader=PackageLoader("freezeguard.web", "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def __call__(self, template: str, visit: Visit, **values: Any) -> str:
+        """Return a page as HTML."""
+        words = _wording(visit)
+        return self._templates.get_template(template).render(
+            visit=visit,
+            person=None if visit.session is None else visit.session.person,
+            words=words,
+            moment=lambda at: _moment(words, at),
+            ago=lambda at: _ago(words, self._now(), at),
+            now=self._now(),
+            shop=self._shop,
+            asset=asset_address,
+            why=lambda case: _why(words, case),
+            name_of=_name_of,
+            doing=doing,
+            said_in=said_in,
+            facts=lambda value: _facts(words, value),
+            parts=PARTS,
+            csrf=lambda: _hidden(visit),
+            navigation=navigation,
+            **values,
+        )
+
+
+NAVIGATION: Sequence[tuple[str, str, Access]] = (("/console", "Queue", Access.staff()),)
+"""Address, name and readers of the pages that stand in the head of every page."""
+
+
+def navigation(reader: Person) -> list[tuple[str, str]]:
+    """Return the pages that a reader may open from everywhere."""
+    return [(address, name) for address, name, who in NAVIGATION if who.admits(reader)]
+
+
+def _hidden(visit: Visit) -> Markup:
+    """Return the field that shows a form to be one of this session."""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(guarding.FIELD, visit.csrf)
+
+
+def _wording(visit: Visit) -> Wording:
+    if visit.session is None:
+        return _NOBODY
+    return Wording(visit.session.person.language, visit.session.person.time_zone)
+
+
+def _why(words: Wording, case: CaseSummary) -> str:
+    """Return why a sale was stopped, as one sentence in the reader's language."""
+    return reason_sentence(cast("ReasonFacts", case.reason), words)
+
+
+WRITTEN = ("comment", "reason", "note", "new_facts", "action", "result")
+
+
+def doing(command: str) -> str:
+    """Return what has happened, by the command that did it."""
+    return DONE.get(command, command.replace("_", " "))
+
+
+def said_in(event: EventOut) -> str:
+    """Return what somebody wrote when they gave a command; empty where they wrote nothing."""
+    found = (event.arguments.get(name) for name in WRITTEN)
+    return next((one for one in found if isinstance(one, str) and one), "")
+
+
+def _facts(words: Wording, value: Mapping[str, Any]) -> Markup:
+    """Draw a part of a case as names and values, whatever it holds."""
+    rows = Markup("").join(
+        Markup("<dt>{}</dt><dd>{}</dd>").format(label, shown)
+        for label, shown in _flat(words, value)
+    )
+    return Markup('<dl class="facts">{}</dl>').format(rows)
+
+
+_ORDER = {name: number for number, name in enumerate(LABELS)}
+"""The order in which a part of a case is read: the database keeps none."""
+
+
+def _flat(words: Wording, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, one in sorted(value.items(), key=lambda pair: _ORDER.get(pair[0], len(_ORDER))):
+        label = LABELS.get(name, name.replace("_", " "))
+        match one:
+            case None | "" | []:
+                continue
+            case dict():
+                yield from _flat(words, one)
+            case list():
+                yield label, "; ".join(map(str, one))
+            case str() if _MOMENT.fullmatch(one):
+                yield label, _moment(words, one)
+            case str():
+                yield label, CODES.get(one, one)
+            case _:
+                yield label, one
+
+
+def _name_of(actor: str) -> str:
+    """Return an actor without its kind: `person:ann` is ann, the system's parts are themselves."""
+    kind, _, name = actor.partition(":")
+    return name if kind == "person" else actor
+
+
+def _moment(words: Wording, at: datetime | str | None) -> Markup:
+    """Return a time in the reader's zone, for people and for programs."""
+    if at is None:
+        return Markup("–")
+    text = at if isinstance(at, str) else at.isoformat()
+    return Markup('<time datetime="{}">{}</time>').format(text, words.brief(text))
+
+
+def _ago(words: Wording, now: datetime, at: datetime | str) -> Markup:
+    """Return how long ago a time was, or how far ahead it is, in the largest fitting unit."""
+    known = datetime.fromisoformat(at) if isinstance(at, str) else at
+    seconds = (now - known).total_seconds()
+    if abs(seconds) < 60:
+        return Markup('<time datetime="{}">{}</time>').format(known.isoformat(), "just now")
+    size = next((one for one in (86_400, 3_600, 60) if abs(seconds) >= one), 1)
+    told = words.duration(abs(int(seconds / size)) * size)
+    shape = "{} ago" if seconds >= 0 else "in {}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        known.isoformat(), words.time(known.isoformat()), shape.format(told)
+    )
+
+
+# -------------------------------------------------------------------------------------- files
+
+
+@cache
+def _asset(name: str) -> tuple[bytes, str]:
+    content = files("freezeguard.web").joinpath("static", name).read_bytes()
+    return content, hashlib.sha256(content).hexdigest()[:16]
+
+
+def asset_address(name: str) -> str:
+    """Return the address of a file of ours; it changes with what is in it."""
+    return f"/console/static/{_asset(name)[1]}/{name}"
+
+
+async def static(visit: Visit) -> web.Response:
+    """Answer with one of our own files; browsers keep it for good."""
+    name = visit.path["name"]
+    if name not in STATIC or visit.path["digest"] != _asset(name)[1]:
+        raise web.HTTPNotFound
+    return web.Response(
+        body=_asset(name)[0], content_type=STATIC[name], charset="utf-8",
+        headers={hdrs.CACHE_CONTROL: "public, max-age=31536000, immutable"},
+    )
+
+
+def static_pages() -> list[Page]:
+    """Return the pages that are files."""
+    return [
+        Page(method="GET", path="/console/static/{digest}/{name}", handler=static,
+             who=Access.public())
+    ]
+
+

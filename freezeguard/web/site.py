@@ -1,0 +1,128 @@
+"""Serves pages: the session, the form, the page, and what went wrong in words."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from aiohttp import hdrs, web
+
+from freezeguard.api import bodies, envelope, refusals
+from freezeguard.api.access import Access
+from freezeguard.domain.errors import FreezeguardError, NotAllowed
+from freezeguard.services.masterdata.signingin import SigningIn
+from freezeguard.web import guarding
+from freezeguard.web.forms import Form, read_form
+from freezeguard.web.pages import Draws, Page, Visit
+
+log = structlog.get_logger()
+
+SIGN_IN, PROVE = "/console/sign-in", "/console/prove"
+
+
+class Site:
+    """The pages of the service. `own` is the address that people know it by, where it is set."""
+
+    def __init__(
+        self,
+        pages: Sequence[Page],
+        signing_in: SigningIn,
+        draw: Draws,
+        own: str | None,
+        pace: bodies.Pace = bodies.PACE,
+    ) -> None:
+        self.pages = tuple(pages)
+        self._signing_in, self._draw, self._own, self._pace = signing_in, draw, own, pace
+
+    def attach(self, app: web.Application) -> None:
+        """Serve the pages from an application, before it answers all other addresses."""
+        for page in self.pages:
+            add = app.router.add_get if page.method == hdrs.METH_GET else app.router.add_post
+            add(page.path, self._handler(page))
+
+    def _handler(self, page: Page) -> Any:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self.serve(page, request)
+
+        return handle
+
+    async def serve(self, page: Page, request: web.Request) -> web.StreamResponse:
+        """Answer one request for a page."""
+        visit = Visit(
+            request, request[envelope.REQUEST_ID], page, None, None, Form([]), self._draw
+        )
+        try:
+            response = await self._opened(visit)
+        except Exception as error:  # noqa: BLE001 - the outermost frame; none is swallowed
+            response = self.refusal(visit, error)
+        for name, value in guarding.HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    async def _opened(self, visit: Visit) -> web.StreamResponse:
+        page = visit.page
+        if page.changes:
+            guarding.check_origin(visit.request, self._own)
+        await self._recognise(visit)
+        if visit.session is None and not page.who.is_public:
+            return visit.go(self._way_back(SIGN_IN, visit))
+        if page.changes:
+            visit.form = await read_form(visit.request, self._pace)
+            if visit.session is not None and visit.token is not None:
+                guarding.check_form(visit.form, visit.token)
+        if not page.who.is_public:
+            _admit(page.who, visit)
+        if page.wants_proof and not visit.is_proven:
+            return visit.go(self._way_back(PROVE, visit))
+        return await page.handler(visit)
+
+    async def _recognise(self, visit: Visit) -> None:
+        token = guarding.token_of(visit.request)
+        found = None if token is None else await self._signing_in.session(token)
+        if found is not None:
+            visit.session, visit.token = found, token
+            visit.is_proven = self._signing_in.is_proven(found)
+
+    def _way_back(self, page: str, visit: Visit) -> str:
+        """Return a page that leads back to the one that was asked for.
+
+        A form that comes too late is lost; its page, where it has one, has the same address.
+        """
+        request = visit.request
+        wanted = str(request.rel_url) if not visit.page.changes else request.path
+        return f"{page}?next={quote(wanted, safe='/')}"
+
+    def refusal(self, visit: Visit, error: Exception) -> web.Response:
+        """Return a page that says what went wrong and what helps.
+
+        Raises the error itself where nobody is left to read it.
+        """
+        if isinstance(error, ConnectionError) and visit.request.transport is None:
+            raise error
+        match error:
+            case FreezeguardError():
+                said = refusals.of_error(error)
+            case web.HTTPException():
+                said = refusals.of_http_error(error)
+            case _:
+                log.error("page_failed", request_id=visit.request_id, page=visit.page.name,
+                          exc_info=error)
+                said = refusals.of_code("internal")
+        return visit.show("refusal.html", status=said.problem.status, said=said)
+
+
+def way_to_proof(following: str) -> str:
+    """Return the page on which somebody shows once more who they are, and goes on from there."""
+    return f"{PROVE}?next={quote(following, safe='/')}"
+
+
+def _admit(who: Access, visit: Visit) -> None:
+    if not who.admits(visit.person):
+        raise NotAllowed(f"This page is for {who.words()}.")
+
+
+def safe_next(wanted: str | None, otherwise: str = "/console") -> str:
+    """Return where to go after signing in: a page of our own, whatever the address says."""
+    if wanted and wanted.startswith("/console") and "\\" not in wanted and wanted.isprintable():
+        return wanted
+    return otherwise

@@ -1,0 +1,51 @@
+-- People who signed in with a browser, and links that let somebody in once.
+
+-- name: open_session
+-- Store a new session.
+INSERT INTO sessions (token_hash, person, how, opened_at, seen_at, proved_at, ends_at)
+VALUES ($1, $2, $3, $4, $4, $4, $5);
+
+-- name: session
+-- Return a session that runs, with its person as they are known now.
+SELECT how, opened_at, seen_at, proved_at, ends_at,
+       people.id, name, roles, email, vendor, areas, time_zone, language, calendar, deputy
+  FROM sessions
+  JOIN people ON people.id = person
+ WHERE token_hash = $1 AND ended_at IS NULL AND active;
+
+-- name: see
+-- Note that a session was used.
+UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2;
+
+-- name: end_session
+-- End a session.
+UPDATE sessions SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL;
+
+-- name: end_sessions_of
+-- End every session of a person.
+UPDATE sessions SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL;
+
+-- name: add_link
+-- Store a link that lets a person in once.
+INSERT INTO sign_in_links (secret_hash, person, issued_by, issued_at, expires_at)
+VALUES ($1, $2, $3, $4, $5);
+
+-- name: link
+-- Return whom a link lets in, where it still does.
+SELECT people.id, name, roles, email, vendor, areas, time_zone, language, calendar, deputy
+  FROM sign_in_links
+  JOIN people ON people.id = person
+ WHERE secret_hash = $1 AND used_at IS NULL AND expires_at > $2 AND active;
+
+-- name: use_link
+-- Use up a link.
+UPDATE sign_in_links SET used_at = $2
+ WHERE secret_hash = $1 AND used_at IS NULL AND expires_at > $2;
+
+-- name: forget_sessions
+-- Forget sessions that ended before a moment.
+DELETE FROM sessions WHERE ends_at < $1 OR ended_at < $1;
+
+-- name: forget_links
+-- Forget links that let nobody in since a moment.
+DELETE FROM sign_in_links WHERE expires_at < $1 OR used_at < $1;
