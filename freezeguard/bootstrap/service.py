@@ -509,6 +509,7 @@ def build(
         access=access,
         calendars=calendars,
         languages=WordedLanguages(),
+        contact=settings.contact_centre.terms(settings.calendar.zone),
         subjects=Subjects(
             database, PLACES, journal, partial(hash_spelling, customer_key), now
         ),

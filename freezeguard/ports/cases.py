@@ -48,6 +48,10 @@ class Cases(Protocol):
 
     async def open_of_sku(self, sku: str, *, lock: bool = False) -> list[Case]: ...
 
+    async def told_of_sku(self, sku: str) -> list[Case]:
+        """Return the cases of a SKU that are open, or that took it off sale for good."""
+        ...
+
     async def skus_with_open_cases(self, skus: Sequence[str]) -> set[str]: ...
 
     async def last_of_sku(self, sku: str) -> list[Case]:

@@ -82,6 +82,9 @@ class PostgresCases(Attachments, Duties):
         query = SQL["lock_open_of_sku"] if lock else SQL["open_of_sku"]
         return [case_of(row) for row in await self._connection.fetch(query, sku)]
 
+    async def told_of_sku(self, sku: str) -> list[Case]:
+        return [case_of(row) for row in await self._connection.fetch(SQL["told_of_sku"], sku)]
+
     async def skus_with_open_cases(self, skus: Sequence[str]) -> set[str]:
         rows = await self._connection.fetch(SQL["skus_with_open_cases"], skus)
         return {row["sku"] for row in rows}

@@ -51,6 +51,13 @@ SELECT DISTINCT sku FROM cases
    AND state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
                  'awaiting_approval', 'reinstating', 'probation', 'appealed');
 
+-- name: told_of_sku
+-- Return the cases of a SKU of which customers may be told: open ones, and those that took it off sale.
+SELECT * FROM cases
+ WHERE sku = $1
+   AND state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                 'awaiting_approval', 'reinstating', 'probation', 'appealed', 'delisted');
+
 -- name: cases_of_sku
 -- Return every case of a SKU, newest first.
 SELECT * FROM cases WHERE sku = $1 ORDER BY opened_at DESC, id DESC;

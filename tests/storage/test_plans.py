@@ -181,6 +181,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("cases", "lock_case", 1, {"cases_pkey"}),
     ("cases", "open_of_sku", 1, {"cases_open_by_sku"}),
     ("cases", "lock_open_of_sku", 1, {"cases_open_by_sku"}),
+    ("cases", "told_of_sku", 1, {"cases_by_sku"}),
     ("cases", "cases_of_sku", 1, {"cases_by_sku"}),
     ("cases", "list_cases", 18, {"cases_by_time"}),
     ("cases", "count_harm", 1, {"cases_pkey", "case_signals_pkey", "signals_history_pkey",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from freezeguard.domain.auditverification import What
+from freezeguard.domain.knownissue import IssueState
 from freezeguard.domain.transitions import Command, State
 from freezeguard.services.detecting.charting import MarkKind
 
@@ -699,6 +700,29 @@ class SkuOut(Output):
     gtin: str | None
     price: str | None
     owner: str | None
+
+
+class KnownIssueOut(Output):
+    """What a contact centre may say of an item. Of what is not known all but `sku` is null."""
+
+    model_config = ConfigDict(title="KnownIssue")
+
+    sku: str
+    known: bool
+    state: IssueState | None = Field(
+        description="`stopped`; `fixed`: on sale again, and what was sold before may be affected; "
+        "`off_sale` for good; `suspected` only where the shop tells of suspicions."
+    )
+    scope: ScopeOut | None = Field(description="What is affected: ask for the lot it names.")
+    since: datetime | None
+    words: dict[str, str] | None = Field(description="What may be said, by language.")
+    offer: dict[str, str] | None = Field(
+        description="What may be offered, by language; null where the shop has not said."
+    )
+    fix_by: datetime | None = Field(
+        description="The date that the vendor has set itself: expected, never promised."
+    )
+    case: int | None = Field(description="The number of the case; for staff only.")
 
 
 class VendorOut(Output):

@@ -11,6 +11,7 @@ from freezeguard.api.models.fields import (
     DayOrMoment,
     Input,
     Label,
+    Language,
     Moment,
     Name,
     NumberCursor,
@@ -295,6 +296,14 @@ class ScopeQuery(Input):
     channel: Name | None = None
     country: Country | None = None
     lot: Name | None = None
+
+
+class KnownIssueQuery(ScopeQuery):
+    """Which part of a SKU is meant, and in which language words are wanted."""
+
+    language: Language | None = Field(
+        None, description="Words in this language only, in English where it has none."
+    )
 
 
 class SkuQuery(ScopeQuery):

@@ -10,6 +10,7 @@ from freezeguard.api.routes import (
     holds,
     inbound,
     insight,
+    knownissue,
     masterdata,
     operation,
     orderlists,
@@ -27,6 +28,6 @@ def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
         signals, inbound, holds, freezes, cases, insight, evidence, orderlists, casepack,
-        rules, reports, masterdata, people, subjects, webhooks, audit, operation,
+        knownissue, rules, reports, masterdata, people, subjects, webhooks, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

@@ -31,6 +31,8 @@ from freezeguard.services import vendorsview
 from freezeguard.services.cases.casefile import visible_case
 from freezeguard.services.detecting.charting import ChartBasis, Charting
 
+CHART_DEADLINE = 20.0
+"""Seconds: all complaints of an item are read, and there may be a hundred thousand."""
 MOST_VALUES = 50
 """So many values of a field are told: what lies behind one complaint each explains little."""
 
@@ -101,11 +103,10 @@ class Insight:
         actor, case_id = call.who, case_id_of(call.path["id"])
 
         async def work(tx: Transaction) -> tuple[Case, ChartBasis]:
-            await tx.one_moment()
             case = await visible_case(tx, case_id, actor)
             return case, await self._charting.read(tx, case, actor)
 
-        case, basis = await self._context.database.run(work)
+        case, basis = await self._context.database.run(work, deadline=CHART_DEADLINE)
         return Reply(await _chart(case, basis, actor), compress=True)
 
     async def causes(self, call: Call[None]) -> Reply:
