@@ -483,6 +483,21 @@ CREATE TABLE case_signals (
     PRIMARY KEY (case_id, source, id)
 );
 
+-- Rows lie in the order in which they were attached: a small index finds the latest.
+CREATE INDEX case_signals_by_attachment ON case_signals
+    USING brin (attached_at) WITH (autosummarize = on);
+
+-- What the queue is ordered by, counted behind the scenes by whichever replica sweeps.
+CREATE TABLE case_harm (
+    case_id      uuid PRIMARY KEY REFERENCES cases (id),
+    version      integer NOT NULL,              -- of the case when it was counted
+    signals      bigint NOT NULL,               -- attached by then
+    customers    bigint NOT NULL,               -- distinct, of complaints that still count
+    severity     smallint NOT NULL,             -- of the worst of them; 0: there is none
+    contact_cost numeric NOT NULL,
+    units        bigint NOT NULL                -- shipped, from 90 days before the case on
+);
+
 -- First votes of two-person commands.
 CREATE TABLE approvals (
     id           uuid PRIMARY KEY,
@@ -1131,7 +1146,7 @@ GRANT UPDATE (detail, body) ON rejected_signals TO freezeguard_runtime;
 GRANT UPDATE (arguments) ON case_events TO freezeguard_runtime;
 GRANT UPDATE (comment) ON reviews TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON evidence_files TO freezeguard_runtime;
-GRANT SELECT, INSERT, UPDATE ON catalogue_checks, order_lists TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON catalogue_checks, order_lists, case_harm TO freezeguard_runtime;
 GRANT SELECT, INSERT, DELETE ON evidence_contents TO freezeguard_runtime;
 
 -- The number of a row is the database's to give.

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from freezeguard.api.inbound import Endpoint
 from freezeguard.domain.errors import Unavailable
+from freezeguard.domain.knownissue import ContactTerms
 from freezeguard.domain.likeness import Hash
 from freezeguard.domain.people import Actor
 from freezeguard.domain.record import Case
@@ -79,6 +80,7 @@ class Context:
     metrics: Callable[[], bytes]
     now: Now
     new_id: NewId
+    contact: ContactTerms = field(default_factory=ContactTerms)
     keep_alive: float = 15.0
     inbound: Mapping[str, Endpoint] = field(default_factory=dict)
     upload_seconds: float = 300.0

@@ -13,6 +13,7 @@ from freezeguard.api.models.answers import (
     DeadlineOut,
     EvidenceFileOut,
     EvidenceOut,
+    HarmOut,
     HoldOut,
     ListedCase,
     NoticeOut,
@@ -25,8 +26,9 @@ from freezeguard.api.models.commands import argument_schema
 from freezeguard.domain.enforcement import ObjectState
 from freezeguard.domain.people import Actor, actor_name, is_vendor
 from freezeguard.domain.record import Case
+from freezeguard.domain.signals import Severity
 from freezeguard.ports.evidence import EvidenceFile
-from freezeguard.ports.rows import CatalogueRow, Clock, Hold, ManualTask, Notice
+from freezeguard.ports.rows import CatalogueRow, Clock, Harm, Hold, ManualTask, Notice
 from freezeguard.services import vendorsview
 from freezeguard.services.cases.casefile import Casefile
 from freezeguard.services.vendorsview import part_for_vendor, reason_for_vendor
@@ -104,9 +106,13 @@ def _whole(file: Casefile, actor: Actor) -> CaseOut:
 
 
 def present_listed(
-    case: Case, actor: Actor, running: Sequence[Clock], since: datetime | None, now: datetime
+    case: Case, actor: Actor, running: Sequence[Clock], since: datetime | None, now: datetime,
+    harm: Harm | None = None,
 ) -> ListedCase:
-    """Return a case as it stands in a list, with what is due of its clocks that run."""
+    """Return a case as it stands in a list, with what is due of its clocks that run.
+
+    `harm` says why it stands where it does, in the queue.
+    """
     overdue = [one for one in running if one.is_overdue(now)]
     ahead = min((one for one in running if one not in overdue), key=_due, default=None)
     listed = ListedCase(
@@ -115,8 +121,24 @@ def present_listed(
         next_deadline=None if ahead is None or overdue else DeadlineOut(
             kind=ahead.kind, due_at=ahead.due_at
         ),
+        harm=None if harm is None else _harm(harm),
     )
     return withheld(listed, vendorsview.LISTED) if is_vendor(actor) else listed
+
+
+def _harm(harm: Harm) -> HarmOut:
+    return HarmOut.model_validate(
+        {
+            "rank": harm.rank,
+            "severity": Severity(harm.severity).word if harm.severity else None,
+            "customers": harm.customers,
+            "units": harm.units,
+            "contact_cost": str(harm.contact_cost),
+            "price": None if harm.price is None else str(harm.price),
+            "overdue": harm.overdue,
+            "days": round(harm.days, 3),
+        }
+    )
 
 
 def _due(clock: Clock) -> datetime:

@@ -51,6 +51,7 @@ from freezeguard.services.cases.casepack import CasePacks
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.cases.ownership import Ownership
 from freezeguard.services.cases.places import Places
+from freezeguard.services.cases.queue import HarmCounting
 from freezeguard.services.cases.timers import Timers
 from freezeguard.services.commands.commands import Commands
 from freezeguard.services.commands.emergencies import Emergencies
@@ -146,6 +147,7 @@ class Service:
     aftercare: Aftercare
     sweeper: Sweeper
     wanted_sweep: WantedSweep
+    harm: HarmCounting
     drift_watch: DriftWatch
     feeds: Feeds
     trust: Trust
@@ -203,6 +205,7 @@ class Service:
         step("known skus", _idle(self.known.follow), TOPIC_OBJECTS, poll=every.poll * 5)
         step("sweep evaluations", self.sweeper.sweep_evaluations, poll=every.sweep)
         step("sweep cases", _idle(self.sweeper.sweep_cases), poll=every.sweep)
+        step("queue", self.harm.run_once, poll=every.sweep * 5)
         step("owners", _idle(self.ownership.run_once), TOPIC_ACCESS, poll=every.sweep * 10)
         step("catalogue checks", _idle(self.enforcement.proofs.refresh), poll=every.poll * 5)
         step("sweep wanted", _idle(self.wanted_sweep.run_once), poll=every.sweep * 30)
@@ -518,6 +521,7 @@ def build(
         access=access,
         calendars=calendars,
         languages=WordedLanguages(),
+        contact=settings.contact_centre.terms(settings.calendar.zone),
         subjects=Subjects(
             database, PLACES, journal, partial(hash_spelling, customer_key), now
         ),
@@ -567,6 +571,7 @@ def build(
             Emergencies(context.freezes, directory, now), now,
         ),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
+        harm=HarmCounting(database, now),
         drift_watch=DriftWatch(database, directory, enforcement),
         feeds=feeds, trust=trust, ending=SuppressionNews(database, telling, now),
         ownership=Ownership(database, casework),

@@ -8,7 +8,7 @@ import os
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -27,7 +27,9 @@ from pydantic_settings import (
 )
 
 from freezeguard.bootstrap.inbound_settings import InboundSettings
+from freezeguard.domain.acts.outcome import LANES
 from freezeguard.domain.errors import InvalidInput
+from freezeguard.domain.knownissue import WORDS, ContactTerms
 from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 from freezeguard.domain.policy import Budget, Policy
 from freezeguard.domain.rules import parse_window
@@ -131,6 +133,49 @@ class ShopSettings(_Table):
     contact_name: str = Field("Quality team", description="Who answers questions.")
     contact_address: str = Field("quality@localhost", description="Their mail address.")
     terms: str = Field("", description="Ground in the contract that statements of reasons name.")
+
+
+Texts = dict[Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")],
+             Annotated[str, Field(min_length=1, max_length=1000)]]
+"""One text by language: `{ en = "…", de = "…" }`."""
+
+
+class ContactCentreSettings(_Table):
+    """What a contact centre may say of a known issue, by language; docs/contact-centre.md.
+
+    A text replaces the one that is built in, in its language.
+    """
+
+    tell_suspicions: bool = Field(
+        default=False, description="Also say that something is being looked into."
+    )
+    quality_words: Texts = Field({}, description="Of a stop in the lane quality.")
+    safety_words: Texts = Field({}, description="Of a stop in the lane safety.")
+    authority_words: Texts = Field({}, description="Of a stop by order of an authority.")
+    suspected_words: Texts = Field({}, description="Of a suspicion, where that is told.")
+    fixed_words: Texts = Field(
+        {}, description="On probation; `{date}` is the day since when it is on sale again."
+    )
+    off_sale_words: Texts = Field({}, description="Of an item that was taken off sale for good.")
+    caution_words: Texts = Field(
+        {}, description="Added in the lanes safety and authority, whatever the state."
+    )
+    fix_by_words: Texts = Field(
+        {}, description="Added while the vendor's own date holds; `{date}` is that day."
+    )
+    quality_offer: Texts = Field({}, description="What to offer, in the lane quality; none: null.")
+    safety_offer: Texts = Field({}, description="The same in the lane safety.")
+    authority_offer: Texts = Field({}, description="The same in the lane authority.")
+
+    def terms(self, zone: str) -> ContactTerms:
+        """Return the same as the service knows it; days are those of a time zone."""
+        given = self.model_dump()
+        return ContactTerms(
+            self.tell_suspicions,
+            words={name: given[f"{name}_words"] for name in WORDS},
+            offers={lane: given[f"{lane}_offer"] for lane in LANES},
+            zone=ZoneInfo(zone),
+        )
 
 
 class BudgetSettings(_Table):
@@ -519,6 +564,7 @@ class Settings(BaseSettings):
     )
     mail: MailSettings = MailSettings()
     shop: ShopSettings = ShopSettings()
+    contact_centre: ContactCentreSettings = ContactCentreSettings()
     budget: BudgetSettings = BudgetSettings()
     policy: PolicySettings = PolicySettings()
     pace: PaceSettings = PaceSettings()

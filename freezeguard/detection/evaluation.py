@@ -325,6 +325,29 @@ def samples(
                 yield signal, sample
 
 
+def followed(
+    rule: Rule, evidence: Evidence, scope: Scope
+) -> Iterator[tuple[Observed, Sample]]:
+    """Yield every signal that a rule counts for one scope, in order, with what it sees there.
+
+    What an evaluation compared with the bound at a signal is the value here, too. Of a scope for
+    which the rule does not count by itself, all that lies in it is followed as one.
+    """
+    lowest = replace(rule, bound=_LOWEST, look=None) if learns(rule) and rule.has_a_bound else rule
+    since = evidence.since
+    counted = [
+        one
+        for one in in_order(evidence.signals)
+        if counts(rule, one) and (since is None or one.occurred_at > since)
+    ]
+    signals = dict(by_scope(counted, rule.hold_scope)).get(scope)
+    if signals is None:
+        signals = [one for one in counted if scope.covers(one.scope)]
+    tracker = _tracker(lowest, evidence, scope)
+    for signal in signals:
+        yield signal, tracker.take(signal)
+
+
 def _tracker(rule: Rule, evidence: Evidence, scope: Scope) -> Tracker:
     since = evidence.since
     shipped = evidence.shipments if rule.measures_units else ()

@@ -16,6 +16,9 @@ from freezeguard.ports.rows import (
     Clock,
     Json,
     ManualTask,
+    Pareto,
+    QueuePlace,
+    Ranked,
     Sibling,
     Sku,
 )
@@ -45,6 +48,10 @@ class Cases(Protocol):
 
     async def open_of_sku(self, sku: str, *, lock: bool = False) -> list[Case]: ...
 
+    async def told_of_sku(self, sku: str) -> list[Case]:
+        """Return the cases of a SKU that are open, or that took it off sale for good."""
+        ...
+
     async def skus_with_open_cases(self, skus: Sequence[str]) -> set[str]: ...
 
     async def last_of_sku(self, sku: str) -> list[Case]:
@@ -52,6 +59,25 @@ class Cases(Protocol):
         ...
 
     async def listed(self, wanted: CaseFilter) -> list[Case]: ...
+
+    async def queue(self, wanted: CaseFilter, after: QueuePlace) -> list[Ranked]:
+        """Return open cases, the worst first, as they stand at the moment of a place and after it.
+
+        `open_only` and `before` of the filter say nothing here.
+        """
+        ...
+
+    async def uncounted(self, attached_since: datetime | None, limit: int) -> list[UUID]:
+        """Return open cases whose figures for the queue are not those of now.
+
+        Of those to which nothing was attached since a moment (None: ever) only new versions are
+        noticed.
+        """
+        ...
+
+    async def count_harm(self, case_ids: Sequence[UUID]) -> None:
+        """Count anew what the queue is ordered by, for some cases."""
+        ...
 
     async def similar(self, case: Case, limit: int = 5) -> list[Json]: ...
 
@@ -75,6 +101,9 @@ class Cases(Protocol):
         """Return the signals of a case as sums, or only those that no case has judged."""
         ...
 
+    async def pareto(self, case_id: UUID) -> Pareto:
+        """Return the complaints of a case by what they say."""
+        ...
 
     async def attached_customers(self, case_id: UUID) -> set[bytes]: ...
 

@@ -1,8 +1,9 @@
 """Rows as the services know them: what the database keeps of each thing, typed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -451,18 +452,76 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseFilter:
-    """Which cases to list. `before` is the (opened_at, id) of the last one already shown."""
+class Awaited:
+    """Whose turn it is to be: what a person owns, is offered, or is to agree to.
 
-    state: str | None = None
+    `pulls` says that the person may second another one's pull, `judges` that the person may give
+    the second vote; `areas` are the categories whose approvals are the person's to give, empty for
+    all, None for none. `at` is the moment by which votes still count.
+    """
+
+    person: str
+    at: datetime
+    pulls: bool = False
+    judges: bool = False
+    areas: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Which cases to list. `before` is the (opened_at, id) of the last one already shown.
+
+    Without `states`, `categories` or `lanes` those are all of them; `degraded` None: either.
+    """
+
+    states: tuple[str, ...] = ()
     sku: str | None = None
     vendor: str | None = None
     owner: str | None = None
+    categories: tuple[str, ...] = ()
+    lanes: tuple[str, ...] = ()
+    degraded: bool | None = None
+    awaiting: Awaited | None = None
     open_only: bool = False
     overdue_at: datetime | None = None
     known_to_vendor: bool = False
     before: tuple[datetime, UUID] | None = None
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """What a case's place in the queue was worked out from.
+
+    `severity` is that of the worst complaint, 0 for none; `customers` and `units` (shipped) are
+    None where nobody has counted them yet, `price` where nobody has said it. `days` is its age.
+    """
+
+    rank: float
+    severity: int
+    customers: int | None
+    units: int | None
+    contact_cost: Decimal
+    price: Decimal | None
+    overdue: int
+    days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A case in the queue, and why it stands there."""
+
+    case: Case
+    harm: Harm
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """The moment by which a queue is ordered, and the rank and id of the last one already shown."""
+
+    at: datetime
+    rank: float | None = None
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,6 +536,26 @@ class AttachedSignals:
     by_severity: Mapping[str, int] = field(default_factory=dict)
     by_lot: Mapping[str, int] = field(default_factory=dict)
     excerpts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many complaints, by how many customers, say something; None: they do not say."""
+
+    value: str | None
+    complaints: int
+    customers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pareto:
+    """The complaints of a case that count against the item: all, and by field, the most first.
+
+    The fields are `intent`, `lot`, `channel`, `seller` and `severity`, each with a word.
+    """
+
+    whole: Tally
+    by: Mapping[str, Sequence[Tally]]
 
 
 def witnesses(signals: Iterable[Observed]) -> list[Witness]:

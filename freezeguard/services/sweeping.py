@@ -145,7 +145,7 @@ class Sweeper:
         for state in (State.FREEZING, State.REINSTATING):
             before = self._reached.get(state)
             cases = await tx.cases.listed(
-                CaseFilter(state=state.value, before=before, limit=PAGE)
+                CaseFilter(states=(state.value,), before=before, limit=PAGE)
             )
             more = len(cases) == PAGE
             self._reached[state] = (cases[-1].opened_at, cases[-1].id) if more else None

@@ -45,6 +45,9 @@ OBJECT = frozenset(
 )
 """The fields of a catalogue object."""
 
+CHART_POINT = frozenset({"at", "complaints", "customers", "value", "bound"})
+"""The fields of a point of a chart: what was shipped day by day is the shop's business."""
+
 _REASON = frozenset(
     {"family", "rule_id", "rule_version", "window", "observed", "bound", "customers", "exposure",
      "sentence", "tightened", "reason_code", "sibling"}

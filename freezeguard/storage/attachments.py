@@ -11,7 +11,7 @@ from freezeguard.detection.windows import Observed
 from freezeguard.domain.record import Case, ProbationRecord
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.signals import Severity
-from freezeguard.ports.rows import AttachedSignals, Json
+from freezeguard.ports.rows import AttachedSignals, Json, Pareto, Tally
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
@@ -22,6 +22,9 @@ SQL = queries("attachments")
 BASELINE = timedelta(days=90)
 BEFORE_FREEZE = timedelta(days=30)
 """The baseline ends so long before the freeze: what led to it is no baseline."""
+
+PARETO = ("intent", "lot", "channel", "seller", "severity")
+"""What complaints of a case are told apart by, to find where they come from."""
 
 _ALL, _BY_INTENT, _BY_SEVERITY, _BY_LOT = 0b111, 0b011, 0b101, 0b110
 """GROUPING(intent, severity, lot): a bit is set where a row is not grouped by that column."""
@@ -60,6 +63,21 @@ class Attachments:
             by_lot=_tally(rows, _BY_LOT, "lot"),
             excerpts=await self._excerpts(case_id, excerpts, unjudged),
         )  # fmt: skip
+
+    async def pareto(self, case_id: UUID) -> Pareto:
+        await self._writes.before_reading("case_signals")
+        whole = Tally(None, 0, 0)
+        by: dict[str, list[Tally]] = {name: [] for name in PARETO}
+        for row in await self._connection.fetch(SQL["pareto"], case_id):
+            value = row["value"]
+            if row["field"] == "severity":
+                value = Severity(int(value)).word
+            tally = Tally(value, row["complaints"], row["customers"])
+            if row["field"] == "all":
+                whole = tally
+            else:
+                by[row["field"]].append(tally)
+        return Pareto(whole, by)
 
     async def _excerpts(self, case_id: UUID, limit: int, unjudged: bool) -> tuple[str, ...]:
         if limit <= 0:

@@ -12,7 +12,17 @@ from freezeguard.domain.people import Person, Role
 from freezeguard.domain.record import Case, Promises, Vote
 from freezeguard.domain.scope import Scope
 from freezeguard.domain.transitions import State
-from freezeguard.ports.rows import Announced, CaseEvent, CaseFilter, Json, Sibling, Sku
+from freezeguard.ports.rows import (
+    Announced,
+    CaseEvent,
+    CaseFilter,
+    Harm,
+    Json,
+    QueuePlace,
+    Ranked,
+    Sibling,
+    Sku,
+)
 from freezeguard.storage.attachments import Attachments
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
@@ -72,6 +82,9 @@ class PostgresCases(Attachments, Duties):
         query = SQL["lock_open_of_sku"] if lock else SQL["open_of_sku"]
         return [case_of(row) for row in await self._connection.fetch(query, sku)]
 
+    async def told_of_sku(self, sku: str) -> list[Case]:
+        return [case_of(row) for row in await self._connection.fetch(SQL["told_of_sku"], sku)]
+
     async def skus_with_open_cases(self, skus: Sequence[str]) -> set[str]:
         rows = await self._connection.fetch(SQL["skus_with_open_cases"], skus)
         return {row["sku"] for row in rows}
@@ -82,11 +95,24 @@ class PostgresCases(Attachments, Duties):
     async def listed(self, wanted: CaseFilter) -> list[Case]:
         await self._writes.before_reading("clocks")
         rows = await self._connection.fetch(
-            SQL["list_cases"], wanted.state, wanted.sku, wanted.vendor, wanted.owner,
-            wanted.open_only, wanted.overdue_at, wanted.known_to_vendor,
+            SQL["list_cases"], *_asked(wanted), wanted.open_only,
             *(wanted.before or (None, None)), wanted.limit,
         )  # fmt: skip
         return [case_of(row) for row in rows]
+
+    async def queue(self, wanted: CaseFilter, after: QueuePlace) -> list[Ranked]:
+        await self._writes.before_reading("clocks", "case_signals")
+        rows = await self._connection.fetch(
+            SQL["queue"], *_asked(wanted), after.at, after.rank, after.id, wanted.limit
+        )
+        return [Ranked(case_of(row), _harm(row)) for row in rows]
+
+    async def uncounted(self, attached_since: datetime | None, limit: int) -> list[UUID]:
+        rows = await self._connection.fetch(SQL["uncounted"], attached_since, limit)
+        return [row["id"] for row in rows]
+
+    async def count_harm(self, case_ids: Sequence[UUID]) -> None:
+        await self._connection.execute(SQL["count_harm"], list(case_ids))
 
     async def similar(self, case: Case, limit: int = 5) -> list[Json]:
         rows = await self._connection.fetch(
@@ -193,6 +219,26 @@ class PostgresCases(Attachments, Duties):
 
     async def review_scores(self) -> list[Json]:
         return [in_json_types(row) for row in await self._connection.fetch(SQL["review_scores"])]
+
+
+def _asked(wanted: CaseFilter) -> tuple[Any, ...]:
+    """Return what a filter asks, in the order of the queries that list cases."""
+    turn = wanted.awaiting
+    whose = (None, False, False, None, None) if turn is None else (
+        turn.person, turn.pulls, turn.judges, turn.areas, turn.at
+    )  # fmt: skip
+    return (
+        wanted.states or None, wanted.sku, wanted.vendor, wanted.owner, wanted.categories or None,
+        wanted.lanes or None, wanted.degraded, wanted.overdue_at, wanted.known_to_vendor, *whose,
+    )
+
+
+def _harm(row: asyncpg.Record) -> Harm:
+    return Harm(
+        rank=row["rank"], severity=row["severity"], customers=row["customers"],
+        units=row["units"], contact_cost=row["told_cost"], price=row["price"],
+        overdue=row["overdue"], days=row["days"],
+    )
 
 
 def worst_first(signals: Sequence[Observed]) -> tuple[list[str], list[str]]:

@@ -12,6 +12,30 @@ SELECT grouping(intent, severity, lot) AS grouped, intent, severity, lot, count(
  GROUP BY GROUPING SETS ((), (intent), (severity), (lot))
  ORDER BY grouped, signals DESC, intent, severity DESC, lot;
 
+-- name: pareto
+-- Count a case's complaints against the item, and who made them, all and by what each of five fields
+-- says, the most first. One look at the primary key per signal, as in "count_harm".
+WITH told AS MATERIALIZED (
+    SELECT one.*
+      FROM case_signals AS evidence
+     CROSS JOIN LATERAL (
+           SELECT intent, lot, channel, seller, severity, coalesce(customer, '') AS customer
+             FROM signals
+            WHERE sku = evidence.sku AND occurred_at = evidence.occurred_at
+              AND source = evidence.source AND id = evidence.id
+              AND CASE WHEN kind IN ('inspection', 'telemetry') THEN result = 'fail'
+                       ELSE intent NOT IN ('delivery', 'change_of_mind') END
+           OFFSET 0) AS one
+     WHERE evidence.case_id = $1
+)
+SELECT field, value, count(*) AS complaints, count(DISTINCT customer) AS customers
+  FROM told
+ CROSS JOIN LATERAL (VALUES
+       ('all', NULL), ('intent', intent), ('lot', lot), ('channel', channel), ('seller', seller),
+       ('severity', severity::text)) AS said (field, value)
+ GROUP BY field, value
+ ORDER BY field, complaints DESC, customers DESC, value;
+
 -- name: excerpts
 -- Return the beginnings of the masked texts of a case, the most severe first.
 SELECT left(text, 300) AS excerpt

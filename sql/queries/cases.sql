@@ -51,27 +51,198 @@ SELECT DISTINCT sku FROM cases
    AND state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
                  'awaiting_approval', 'reinstating', 'probation', 'appealed');
 
+-- name: told_of_sku
+-- Return the cases of a SKU of which customers may be told: open ones, and those that took it off sale.
+SELECT * FROM cases
+ WHERE sku = $1
+   AND state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                 'awaiting_approval', 'reinstating', 'probation', 'appealed', 'delisted');
+
 -- name: cases_of_sku
 -- Return every case of a SKU, newest first.
 SELECT * FROM cases WHERE sku = $1 ORDER BY opened_at DESC, id DESC;
 
 -- name: list_cases
--- List cases by what is asked of them, newest first.
+-- List cases by what is asked of them, newest first. $10 to $14 are whose turn it is to be.
 SELECT * FROM cases
- WHERE ($1::text IS NULL OR state = $1)
-   AND ($2::text IS NULL OR sku = $2)
-   AND ($3::text IS NULL OR vendor = $3)
-   AND ($4::text IS NULL OR owner = $4)
-   AND (NOT $5 OR state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
-                            'awaiting_approval', 'reinstating', 'probation', 'appealed'))
-   AND ($6::timestamptz IS NULL OR EXISTS (
+ WHERE ($1::text[] IS NULL OR state = ANY ($1))
+   AND ($2::text IS NULL OR cases.sku = $2)
+   AND ($3::text IS NULL OR cases.vendor = $3)
+   AND ($4::text IS NULL OR cases.owner = $4)
+   AND ($5::text[] IS NULL OR cases.category = ANY ($5))
+   AND ($6::text[] IS NULL OR lane = ANY ($6))
+   AND ($7::boolean IS NULL OR degraded = $7)
+   AND ($8::timestamptz IS NULL OR EXISTS (
            SELECT FROM clocks
             WHERE case_id = cases.id AND stopped_at IS NULL AND paused_at IS NULL
-              AND due_at < $6))
-   AND (NOT $7 OR frozen_at IS NOT NULL)
-   AND ($8::timestamptz IS NULL OR (opened_at, id) < ($8, $9::uuid))
+              AND due_at < $8))
+   AND (NOT $9 OR frozen_at IS NOT NULL)
+   AND ($10::text IS NULL
+        OR cases.owner = $10
+        OR hand_off ->> 'to' = $10
+        OR (state = 'suspected' AND $11 AND opened_by LIKE 'person:%'
+            AND opened_by <> 'person:' || $10)
+        OR (state = 'awaiting_approval' AND cardinality($13::text[]) >= 0
+            AND (cardinality($13::text[]) = 0 OR cases.category = ANY ($13))
+            AND $10 IS DISTINCT FROM remedy_author AND $10 IS DISTINCT FROM approval_requested_by
+            AND NOT EXISTS (
+                SELECT FROM approvals
+                 WHERE case_id = cases.id AND command = 'approve' AND person = $10
+                   AND void_at IS NULL AND expires_at > $14::timestamptz))
+        OR (state = 'appealed' AND $12 AND NOT $10 = ANY (decided_by)
+            AND (cardinality(coalesce($13::text[], '{}')) = 0 OR cases.category = ANY ($13)))
+        OR ($12 AND $10 IS DISTINCT FROM remedy_author
+            AND $10 IS DISTINCT FROM approval_requested_by
+            AND state IN ('freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                          'awaiting_approval')
+            AND EXISTS (
+                SELECT FROM approvals
+                 WHERE case_id = cases.id AND person <> $10 AND void_at IS NULL
+                   AND expires_at > $14
+                   AND approvals.evidence_revision = cases.evidence_revision)))
+   AND (NOT $15 OR state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                            'awaiting_approval', 'reinstating', 'probation', 'appealed'))
+   AND ($16::timestamptz IS NULL OR (opened_at, id) < ($16, $17::uuid))
  ORDER BY opened_at DESC, id DESC
- LIMIT $10;
+ LIMIT $18;
+
+-- name: queue
+-- List open cases by what is asked of them as above, by harm and age as they stand at $15, the worst
+-- first. The formula is in the description of the route. Who was not counted yet is taken from why
+-- the case was opened.
+WITH late AS (
+    SELECT case_id, count(*) AS clocks
+      FROM clocks
+     WHERE stopped_at IS NULL AND paused_at IS NULL AND due_at < $15::timestamptz
+     GROUP BY case_id
+), weighed AS (
+    SELECT cases.id, coalesce(harm.severity, (known_evidence ->> 'severity')::integer, 0)
+               AS severity,
+           harm.customers, harm.units, coalesce(harm.contact_cost, 0) AS contact_cost, price,
+           coalesce(late.clocks, 0) AS overdue, lane,
+           greatest(extract(epoch FROM $15 - opened_at)::float8 / 86400, 0) AS days,
+           coalesce(harm.customers, (reason ->> 'customers')::integer, 0) AS people
+      FROM cases
+      LEFT JOIN case_harm AS harm ON harm.case_id = cases.id
+      LEFT JOIN late ON late.case_id = cases.id
+      LEFT JOIN skus ON skus.sku = cases.sku
+     WHERE state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                            'awaiting_approval', 'reinstating', 'probation', 'appealed')
+       AND ($1::text[] IS NULL OR state = ANY ($1))
+   AND ($2::text IS NULL OR cases.sku = $2)
+   AND ($3::text IS NULL OR cases.vendor = $3)
+   AND ($4::text IS NULL OR cases.owner = $4)
+   AND ($5::text[] IS NULL OR cases.category = ANY ($5))
+   AND ($6::text[] IS NULL OR lane = ANY ($6))
+   AND ($7::boolean IS NULL OR degraded = $7)
+   AND ($8::timestamptz IS NULL OR EXISTS (
+           SELECT FROM clocks
+            WHERE case_id = cases.id AND stopped_at IS NULL AND paused_at IS NULL
+              AND due_at < $8))
+   AND (NOT $9 OR frozen_at IS NOT NULL)
+   AND ($10::text IS NULL
+        OR cases.owner = $10
+        OR hand_off ->> 'to' = $10
+        OR (state = 'suspected' AND $11 AND opened_by LIKE 'person:%'
+            AND opened_by <> 'person:' || $10)
+        OR (state = 'awaiting_approval' AND cardinality($13::text[]) >= 0
+            AND (cardinality($13::text[]) = 0 OR cases.category = ANY ($13))
+            AND $10 IS DISTINCT FROM remedy_author AND $10 IS DISTINCT FROM approval_requested_by
+            AND NOT EXISTS (
+                SELECT FROM approvals
+                 WHERE case_id = cases.id AND command = 'approve' AND person = $10
+                   AND void_at IS NULL AND expires_at > $14::timestamptz))
+        OR (state = 'appealed' AND $12 AND NOT $10 = ANY (decided_by)
+            AND (cardinality(coalesce($13::text[], '{}')) = 0 OR cases.category = ANY ($13)))
+        OR ($12 AND $10 IS DISTINCT FROM remedy_author
+            AND $10 IS DISTINCT FROM approval_requested_by
+            AND state IN ('freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                          'awaiting_approval')
+            AND EXISTS (
+                SELECT FROM approvals
+                 WHERE case_id = cases.id AND person <> $10 AND void_at IS NULL
+                   AND expires_at > $14
+                   AND approvals.evidence_revision = cases.evidence_revision)))
+), ranked AS (
+    SELECT *,
+           (CASE lane WHEN 'quality' THEN 1 ELSE 100 END
+            * power(2, greatest(severity, 1) - 1)
+            * (1 + people)
+            * (1 + 4 * least(1, people / nullif(units, 0)::float8))
+            * (1 + log((1 + coalesce(price, 0) + contact_cost)::float8))
+            * (1 + least(overdue, 4)::float8 / 2)
+            * (1 + days))::real AS rank
+      FROM weighed
+)
+SELECT cases.*, ranked.severity, ranked.customers, ranked.units, ranked.contact_cost AS told_cost,
+       ranked.price, ranked.overdue, ranked.days, ranked.rank
+  FROM (SELECT * FROM ranked
+         WHERE $16::real IS NULL OR (rank, id) < ($16, $17::uuid)
+         ORDER BY rank DESC, id DESC
+         LIMIT $18) AS ranked
+  JOIN cases USING (id)
+ ORDER BY ranked.rank DESC, id DESC;
+
+-- name: uncounted
+-- Return open cases whose figures for the queue are not those of now: never counted, counted in
+-- another version, or, of those to which something was attached since $1 (null: of all), with another
+-- number of signals.
+SELECT cases.id
+  FROM cases
+  LEFT JOIN case_harm AS harm ON harm.case_id = cases.id
+ WHERE state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
+                            'awaiting_approval', 'reinstating', 'probation', 'appealed')
+   AND (harm.version IS DISTINCT FROM cases.version
+        OR (($1::timestamptz IS NULL
+             OR cases.id = ANY (ARRAY(SELECT case_id FROM case_signals WHERE attached_at >= $1)))
+            AND harm.signals <> (SELECT count(*) FROM case_signals WHERE case_id = cases.id)))
+ LIMIT $2;
+
+-- name: count_harm
+-- Count what a case did: complaints that still count against the item, who made them, the worst, what
+-- their contacts cost, and the units of its scope that were shipped from 90 days before it. One look
+-- at the primary key per signal: a join that was planned for few signals would take minutes for many.
+INSERT INTO case_harm (case_id, version, signals, customers, severity, contact_cost, units)
+SELECT cases.id, version, attached.number, told.customers, told.severity, told.contact_cost,
+       shipped.units
+  FROM cases
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS number FROM case_signals WHERE case_id = cases.id) AS attached
+ CROSS JOIN LATERAL (
+       SELECT count(DISTINCT coalesce(one.customer, '')) AS customers,
+              coalesce(max(one.severity), 0) AS severity,
+              coalesce(sum(one.contact_cost), 0) AS contact_cost
+         FROM case_signals AS evidence
+        CROSS JOIN LATERAL (
+              SELECT customer, severity, contact_cost
+                FROM signals
+               WHERE sku = evidence.sku AND occurred_at = evidence.occurred_at
+                 AND source = evidence.source AND id = evidence.id AND judged_by IS NULL
+                 AND CASE WHEN kind IN ('inspection', 'telemetry') THEN result = 'fail'
+                          ELSE intent NOT IN ('delivery', 'change_of_mind') END
+              OFFSET 0) AS one
+        WHERE evidence.case_id = cases.id) AS told
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(shipments.units), 0)::bigint AS units
+         FROM shipments
+        WHERE shipments.sku = cases.sku
+          AND shipped_at > cases.opened_at - interval '90 days'
+          AND (cases.seller IS NULL OR shipments.seller IS NULL OR shipments.seller = cases.seller)
+          AND (cases.channel IS NULL OR shipments.channel IS NULL
+               OR shipments.channel = cases.channel)
+          AND (cases.country IS NULL OR shipments.country IS NULL
+               OR shipments.country = cases.country)
+          AND (cases.lot IS NULL OR shipments.lot IS NULL OR shipments.lot = cases.lot)
+       ) AS shipped
+ WHERE cases.id = ANY ($1::uuid[])
+ ORDER BY cases.id
+ON CONFLICT (case_id) DO UPDATE SET
+    version = excluded.version,
+    signals = excluded.signals,
+    customers = excluded.customers,
+    severity = excluded.severity,
+    contact_cost = excluded.contact_cost,
+    units = excluded.units;
 
 -- name: similar_cases
 -- Return cases of the same SKU, vendor or category that stopped a sale, the nearest first.

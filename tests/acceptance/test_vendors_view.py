@@ -109,6 +109,7 @@ async def shown_to_the_vendor(rig: Rig, case_id: str, sku: str) -> dict[str, str
     path = f"/v1/cases/{case_id}"
     ways = {
         "case": path, "timeline": f"{path}/timeline?limit=200", "files": f"{path}/evidence",
+        "chart": f"{path}/chart",
         "list": f"/v1/cases?sku={sku}",
     }
     found = {}

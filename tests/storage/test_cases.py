@@ -86,7 +86,7 @@ MANAGER, ANALYST = frozenset({Role.MANAGER}), frozenset({Role.ANALYST})
     [
         (CaseFilter(), "edcba"),
         (CaseFilter(limit=2), "ed"),
-        (CaseFilter(state="frozen"), "c"),
+        (CaseFilter(states=("frozen",)), "c"),
         (CaseFilter(sku="d"), "d"),
         (CaseFilter(vendor="acme"), "ba"),
         (CaseFilter(owner="ann"), "eb"),

@@ -6,7 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from freezeguard.domain.auditverification import What
+from freezeguard.domain.knownissue import IssueState
 from freezeguard.domain.transitions import Command, State
+from freezeguard.services.detecting.charting import MarkKind
 
 Lane = Literal["quality", "safety", "authority"]
 
@@ -297,6 +299,25 @@ class DeadlineOut(Output):
     due_at: datetime
 
 
+class HarmOut(Output):
+    """What a case's place in the queue was worked out from; for staff only."""
+
+    model_config = ConfigDict(title="Harm")
+
+    rank: float = Field(description="The higher, the sooner somebody should look.")
+    severity: Literal["minor", "major", "critical", "safety"] | None = Field(
+        description="Of the worst complaint; null: there is none."
+    )
+    customers: int | None = Field(
+        description="Who complained, each once; null: nobody has counted yet."
+    )
+    units: int | None = Field(description="Units shipped, from 90 days before the case on.")
+    contact_cost: str = Field(description="What the contacts of these complaints cost.")
+    price: str | None
+    overdue: int = Field(description="Clocks past their time.")
+    days: float = Field(description="Since the case was opened.")
+
+
 class ListedCase(CaseSummary):
     """A case in a list, with what whoever reads the list looks for."""
 
@@ -306,6 +327,7 @@ class ListedCase(CaseSummary):
     next_deadline: DeadlineOut | None = Field(
         None, description="The clock that runs out next, where none has run out."
     )
+    harm: HarmOut | None = Field(None, description="With `order=harm` only.")
 
 
 class CaseOut(CaseSummary):
@@ -356,7 +378,7 @@ class PulledCase(CaseOut):
 
 
 class CaseList(Output):
-    """A page of cases, newest first."""
+    """A page of cases, newest first, or the worst first where that was asked for."""
 
     items: list[ListedCase]
     next: str | None
@@ -383,6 +405,122 @@ class Timeline(Output):
 
     items: list[EventOut]
     next: str | None
+
+
+class ChartRule(Output):
+    """The rule that stopped the sale, or suspected."""
+
+    id: str
+    version: int
+    family: str
+    window: float = Field(description="Seconds.")
+
+
+class ChartPoint(Output):
+    """What was seen from a moment on, for a step."""
+
+    at: datetime
+    complaints: int = Field(description="Made in this step, and counted by the rule.")
+    customers: int = Field(description="The most that the window of the rule held.")
+    value: float | None = Field(
+        description="What the rule compares with its bound, where that came nearest: customers, "
+        "complaints, defects per unit, or odds. Null: nobody complained, or there was too little "
+        "to go by."
+    )
+    bound: float | None = Field(description="Lower on probation; null: no rule opened the case.")
+    units: int | None = Field(description="Shipped in this step; for staff only.")
+
+
+class ChartMark(Output):
+    """Something that happened."""
+
+    kind: MarkKind
+    at: datetime
+    what: str | None = Field(description="The rule, the kind of notice, or the final state.")
+    recipient: str | None = Field(description="Who was told, for a notice.")
+    channel: str | None
+
+
+class ChartOut(Output):
+    """What a chart of a case is drawn from: at most some 400 points, oldest first."""
+
+    model_config = ConfigDict(title="CaseChart")
+
+    case: str
+    number: int
+    rule: ChartRule | None = Field(description="Null: no rule opened the case, people did.")
+    step: float = Field(description="Seconds from one point to the next.")
+    start: datetime
+    end: datetime
+    points: list[ChartPoint]
+    marks: list[ChartMark]
+
+
+class ShareOut(Output):
+    """What some of the complaints say; null: they do not say."""
+
+    model_config = ConfigDict(title="Share")
+
+    value: str | None
+    complaints: int
+    customers: int
+    share: float = Field(description="Of all complaints, 0 to 1.")
+    cumulative: float = Field(description="The shares down to this one, together.")
+
+
+class ParetoOut(Output):
+    """The complaints by one field, the most first."""
+
+    model_config = ConfigDict(title="Pareto")
+
+    items: list[ShareOut] = Field(description="Up to 50.")
+    more: int = Field(description="Further values.")
+
+
+class CausesBy(Output):
+    """What complaints are told apart by."""
+
+    intent: ParetoOut
+    lot: ParetoOut
+    channel: ParetoOut
+    seller: ParetoOut
+    severity: ParetoOut
+
+
+class FixOut(Output):
+    """What was done about it, as the remedy of a closed case says."""
+
+    model_config = ConfigDict(title="Fix")
+
+    corrective_action: str
+    preventive_action: str
+
+
+class SimilarCase(Output):
+    """A case like it: of the same SKU, vendor or category, the nearest first."""
+
+    id: str
+    number: int
+    sku: str
+    state: State
+    outcome: str | None
+    opened_at: datetime
+    closed_at: datetime | None
+    reason: str | None = Field(description="Why its sale was stopped, as a sentence.")
+    cause: dict[str, Any] | None = Field(description="Where it is closed.")
+    fix: FixOut | None = Field(description="Where it is closed.")
+
+
+class CausesOut(Output):
+    """Where the complaints of a case come from."""
+
+    model_config = ConfigDict(title="CaseCauses")
+
+    case: str
+    complaints: int = Field(description="Those that count against the item.")
+    customers: int
+    by: CausesBy
+    similar: list[SimilarCase]
 
 
 class RuleOut(Output):
@@ -562,6 +700,29 @@ class SkuOut(Output):
     gtin: str | None
     price: str | None
     owner: str | None
+
+
+class KnownIssueOut(Output):
+    """What a contact centre may say of an item. Of what is not known all but `sku` is null."""
+
+    model_config = ConfigDict(title="KnownIssue")
+
+    sku: str
+    known: bool
+    state: IssueState | None = Field(
+        description="`stopped`; `fixed`: on sale again, and what was sold before may be affected; "
+        "`off_sale` for good; `suspected` only where the shop tells of suspicions."
+    )
+    scope: ScopeOut | None = Field(description="What is affected: ask for the lot it names.")
+    since: datetime | None
+    words: dict[str, str] | None = Field(description="What may be said, by language.")
+    offer: dict[str, str] | None = Field(
+        description="What may be offered, by language; null where the shop has not said."
+    )
+    fix_by: datetime | None = Field(
+        description="The date that the vendor has set itself: expected, never promised."
+    )
+    case: int | None = Field(description="The number of the case; for staff only.")
 
 
 class VendorOut(Output):

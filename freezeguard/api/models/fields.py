@@ -17,6 +17,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from freezeguard.domain.transitions import State
+
 MAX_SKU_BYTES = 200
 MAX_TEXT = 20_000
 CONTROLS = "\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029"
@@ -35,6 +37,8 @@ _EMAIL_PATTERN = rf"^[^@\s{CONTROLS}]+@[^@\s{CONTROLS}]+$"
 _LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 
 _PLACE_PATTERN = r"^[0-9a-f]{46}$"
+_ONE_OF = "|".join(State)
+_STATES_PATTERN = rf"^({_ONE_OF})(,({_ONE_OF})){{0,{len(State) - 1}}}$"
 _NUMBER_PATTERN = r"^[0-9]{1,18}$"
 
 GTIN_PATTERN = r"^([0-9]{8}|[0-9]{12,14})$"
@@ -54,6 +58,7 @@ PATTERNS_IN_WORDS = {
     _EMAIL_PATTERN: "a mail address",
     _LANGUAGE_PATTERN: "a language tag: en, pt-BR",
     _PLACE_PATTERN: "`next` of the page before, as it came",
+    _STATES_PATTERN: f"states of cases, with commas between them: {', '.join(State)}",
     _NUMBER_PATTERN: "`next` of the page before, as it came",
 }
 
@@ -168,6 +173,12 @@ PlaceCursor = Annotated[
     str,
     StringConstraints(pattern=_PLACE_PATTERN),
     Field(description="`next` of the page before."),
+]
+States = Annotated[
+    str,
+    StringConstraints(pattern=_STATES_PATTERN),
+    Field(description="One state or several, with commas between them.",
+          examples=["frozen", "diagnosing,remedy_proposed"]),
 ]
 NumberCursor = Annotated[
     str,

@@ -11,12 +11,14 @@ from freezeguard.api.models.fields import (
     DayOrMoment,
     Input,
     Label,
+    Language,
     Moment,
     Name,
     NumberCursor,
     PlaceCursor,
     Revision,
     Sku,
+    States,
     Text,
     Title,
     Whole,
@@ -32,7 +34,7 @@ from freezeguard.domain.rules import (
 )
 from freezeguard.domain.scope import NARROWING
 from freezeguard.domain.signals import Kind
-from freezeguard.domain.transitions import Command, State
+from freezeguard.domain.transitions import Command
 
 ReasonCode = Literal[
     "defective",
@@ -296,6 +298,14 @@ class ScopeQuery(Input):
     lot: Name | None = None
 
 
+class KnownIssueQuery(ScopeQuery):
+    """Which part of a SKU is meant, and in which language words are wanted."""
+
+    language: Language | None = Field(
+        None, description="Words in this language only, in English where it has none."
+    )
+
+
 class SkuQuery(ScopeQuery):
     """The same with the SKU among the parameters."""
 
@@ -325,10 +335,26 @@ class LinesQuery(Input):
 class CasesQuery(PageQuery):
     """Which cases."""
 
-    state: State | None = None
+    state: States | None = None
     sku: Sku | None = None
     vendor: Name | None = None
     owner: Name | None = None
+    category: Name | None = None
+    lane: Literal["quality", "safety", "authority"] | None = None
+    degraded: bool | None = Field(
+        None, description="Only cases whose stop falls short somewhere; false: only the others."
+    )
+    mine: bool | None = Field(
+        None, description="Only cases that wait for you: that you own, that are offered to you, or "
+        "that need your approval, your vote, your judgement of an appeal, or your second opinion."
+    )
+    my_areas: bool | None = Field(
+        None, description="Only cases of the categories that you answer for; of all of them where "
+        "you answer for all."
+    )
+    order: Literal["newest", "harm"] = Field(
+        "newest", description="`harm`: open cases only, the worst first; for staff and catalogues."
+    )
     open: bool | None = Field(None, description="Only cases that are not final.")
     overdue: bool | None = Field(None, description="Only cases with a clock past its time.")
 

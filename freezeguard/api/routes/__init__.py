@@ -9,6 +9,8 @@ from freezeguard.api.routes import (
     freezes,
     holds,
     inbound,
+    insight,
+    knownissue,
     masterdata,
     operation,
     orderlists,
@@ -25,7 +27,7 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, freezes, cases, evidence, orderlists, casepack, rules, reports,
-        masterdata, people, subjects, webhooks, audit, operation,
+        signals, inbound, holds, freezes, cases, insight, evidence, orderlists, casepack,
+        knownissue, rules, reports, masterdata, people, subjects, webhooks, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

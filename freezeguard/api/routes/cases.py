@@ -1,6 +1,7 @@
 """Cases: the queue, one case whole, its history, and commands on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -11,22 +12,30 @@ from pydantic_core import CoreSchema
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.cursors import read_cursor, read_number, write_cursor
-from freezeguard.api.models.answers import CaseList, CaseOut, EventOut, Timeline
+from freezeguard.api.cursors import (
+    read_cursor,
+    read_number,
+    read_ranked_cursor,
+    whole_minute,
+    write_cursor,
+    write_ranked_cursor,
+)
+from freezeguard.api.models.answers import CaseList, CaseOut, EventOut, ListedCase, Timeline
 from freezeguard.api.models.commands import ARGUMENTS, arguments_of
 from freezeguard.api.models.requests import CasesQuery, CommandIn, LinesQuery
 from freezeguard.api.presenting import present_case, present_listed
 from freezeguard.api.refusals import InvalidFields, field_errors
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
-from freezeguard.domain.errors import NotFound
+from freezeguard.domain.errors import NotAllowed, NotFound
 from freezeguard.domain.people import Actor, Person, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
-from freezeguard.ports.rows import CaseEvent, CaseFilter, Clock
+from freezeguard.ports.rows import CaseEvent, CaseFilter, Clock, Harm, QueuePlace, Ranked
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casefile import clocks_for, visible_case
 from freezeguard.services.cases.days import end_of_day
+from freezeguard.services.cases.queue import awaited
 from freezeguard.services.detecting.evaluation import Evaluated
 from freezeguard.services.vendorsview import event_for_vendor, history_for
 
@@ -169,12 +178,93 @@ def _arguments_in_words() -> str:
     return f"Arguments stand beside `command` and `version`. {'; '.join(lists)}."
 
 
+QUEUE = """With `order=harm` open cases come in the order in which somebody should look at them:
+harm times age. The rank of a case is the product of
+
+- its lane: 100 for safety and authority, 1 for quality;
+- its worst complaint: minor 1, major 2, critical 4, safety 8;
+- its people: 1 + the distinct customers whose complaints still count (none after a false alarm);
+- their share: from 1 up to 5, where there is a customer for every unit that was shipped (of its
+  scope, from 90 days before it was opened on); 1 where no units are known;
+- its money: 1 + the decimal logarithm of 1 + the price of the item + what the contacts cost;
+- what is late: 1 + half of the number of clocks past their time, at most 3;
+- its age: 1 + the days since it was opened.
+
+`harm` of each says what these were. They are counted behind the scenes, some seconds after a
+complaint; age and clocks are those of the minute in which the first page was asked for, on every
+further page too. A case about which something happens between two pages may be on both, or on none:
+begin anew for what is true now."""
+
+
 async def _with_what_is_due(
-    tx: Transaction, wanted: CaseFilter
-) -> tuple[list[Case], list[Clock], dict[UUID, datetime]]:
-    found = await tx.cases.listed(wanted)
+    tx: Transaction, found: Sequence[Case]
+) -> tuple[list[Clock], dict[UUID, datetime]]:
     ids = [one.id for one in found]
-    return found, await tx.cases.running_clocks(ids), await tx.cases.states_since(ids)
+    return await tx.cases.running_clocks(ids), await tx.cases.states_since(ids)
+
+
+def _filter(query: CasesQuery, actor: Actor, now: datetime) -> CaseFilter | None:
+    """Return what is asked for, of what is the reader's; None where that can be nothing."""
+    person = actor if isinstance(actor, Person) else None
+    own = person.vendor if person is not None and not person.is_staff else None
+    if own is not None and query.vendor not in {None, own}:
+        return None
+    if query.mine and (person is None or own is not None):
+        return None  # no machine owns a case or agrees to anything, and no vendor does
+    areas = person.areas if person is not None and query.my_areas else frozenset()
+    if areas and query.category not in {None, *areas}:
+        return None
+    return CaseFilter(
+        states=tuple(query.state.split(",")) if query.state else (),
+        sku=query.sku,
+        vendor=query.vendor if own is None else own,
+        owner=query.owner,
+        categories=tuple(sorted(areas)) if query.category is None else (query.category,),
+        lanes=() if query.lane is None else (query.lane,),
+        degraded=query.degraded,
+        awaiting=awaited(person, now) if query.mine and person is not None else None,
+        open_only=bool(query.open),
+        overdue_at=now if query.overdue else None,
+        known_to_vendor=own is not None,
+        before=read_cursor(query.cursor) if query.order == "newest" else None,
+        limit=query.limit + 1,
+    )
+
+
+async def _listed(
+    tx: Transaction, wanted: CaseFilter
+) -> tuple[list[Case], tuple[list[Clock], dict[UUID, datetime]]]:
+    found = await tx.cases.listed(wanted)
+    return found, await _with_what_is_due(tx, found)
+
+
+async def _queued(
+    tx: Transaction, wanted: CaseFilter, place: QueuePlace
+) -> tuple[list[Ranked], tuple[list[Clock], dict[UUID, datetime]]]:
+    found = await tx.cases.queue(wanted, place)
+    return found, await _with_what_is_due(tx, [one.case for one in found])
+
+
+def _place(cursor: str | None, now: datetime) -> QueuePlace:
+    if cursor is None:
+        return QueuePlace(whole_minute(now))
+    return QueuePlace(*read_ranked_cursor(cursor))
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What is due of the cases of a page."""
+
+    clocks: Sequence[Clock]
+    since: Mapping[UUID, datetime]
+    actor: Actor
+    now: datetime
+
+    def present(self, case: Case, harm: Harm | None = None) -> ListedCase:
+        """Return a case of the page as its reader may see it."""
+        running = [one for one in clocks_for(self.clocks, self.actor) if one.case_id == case.id]
+        since = self.since.get(case.id)
+        return present_listed(case, self.actor, running, since, self.now, harm)
 
 
 async def _ends(tx: Transaction, days: Mapping[str, date], actor: Actor) -> dict[str, str]:
@@ -190,32 +280,35 @@ class Cases:
 
     async def listed(self, call: Call[CasesQuery]) -> Reply:
         """List cases; a vendor's person sees the vendor's own."""
-        context, query, actor = self._context, call.query, call.who
-        own = actor.vendor if isinstance(actor, Person) and not actor.is_staff else None
-        wanted = CaseFilter(
-            state=None if query.state is None else query.state.value,
-            sku=query.sku,
-            vendor=query.vendor if own is None else own,
-            owner=query.owner,
-            open_only=bool(query.open),
-            overdue_at=context.now() if query.overdue else None,
-            known_to_vendor=own is not None,
-            before=read_cursor(query.cursor),
-            limit=query.limit + 1,
-        )
-        if own is not None and query.vendor not in {None, own}:
+        query, actor, now = call.query, call.who, self._context.now()
+        if query.order == "harm" and is_vendor(actor):
+            raise NotAllowed("`order=harm` is for the shop: what it weighs is not a vendor's.")
+        wanted = _filter(query, actor, now)
+        if wanted is None:
             return Reply(CaseList(items=[], next=None))
-        found, clocks, since = await context.database.run(
-            lambda tx: _with_what_is_due(tx, wanted)
+        if query.order == "harm":
+            return await self._queue(query, wanted, actor, now)
+        found, (clocks, since) = await self._context.database.run(
+            lambda tx: _listed(tx, wanted)
         )
         page = found[: query.limit]
         after = write_cursor(page[-1].opened_at, page[-1].id) if len(found) > len(page) else None
-        running, now = clocks_for(clocks, actor), context.now()
-        items = [
-            present_listed(one, actor, [clock for clock in running if clock.case_id == one.id],
-                           since.get(one.id), now)
-            for one in page
-        ]
+        due = _Due(clocks, since, actor, now)
+        return Reply(CaseList(items=[due.present(one) for one in page], next=after))
+
+    async def _queue(
+        self, query: CasesQuery, wanted: CaseFilter, actor: Actor, now: datetime
+    ) -> Reply:
+        place = _place(query.cursor, now)
+        found, (clocks, since) = await self._context.database.run(
+            lambda tx: _queued(tx, wanted, place)
+        )
+        page = found[: query.limit]
+        after = None
+        if len(found) > len(page):
+            after = write_ranked_cursor(place.at, page[-1].harm.rank, page[-1].case.id)
+        due = _Due(clocks, since, actor, now)
+        items = [due.present(one.case, one.harm) for one in page]
         return Reply(CaseList(items=items, next=after))
 
     async def one(self, call: Call[None]) -> Reply:
@@ -305,7 +398,8 @@ def routes(context: Context) -> list[AnyRoute]:
     return [
         Route(
             method="GET", path="/v1/cases", handler=cases.listed, tag="Cases",
-            summary="List cases", who=READERS, query=CasesQuery, result=CaseList,
+            summary="List cases", description=QUEUE, who=READERS, query=CasesQuery,
+            result=CaseList,
         ),
         Route(
             method="GET", path="/v1/cases/{id}", handler=cases.one, tag="Cases",

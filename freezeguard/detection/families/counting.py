@@ -17,15 +17,19 @@ from freezeguard.domain.rules import Family, Rule
 Measure = Callable[[Rule, SlidingWindow, Observed, Exposure], Sample]
 
 
+def window_of(rule: Rule) -> SlidingWindow:
+    """Return the empty window in which a rule counts."""
+    if rule.per_day is None:
+        return SlidingWindow(rule.window)
+    return DailyLimit(rule.window, rule.per_day)
+
+
 class WindowTracker:
     """Measures a sliding window at each of its signals."""
 
     def __init__(self, rule: Rule, exposure: Exposure) -> None:
         self._rule, self._exposure = rule, exposure
-        self._window = (
-            SlidingWindow(rule.window) if rule.per_day is None
-            else DailyLimit(rule.window, rule.per_day)
-        )  # fmt: skip
+        self._window = window_of(rule)
         self._measure = MEASURES[rule.family]
         self._last = Sample(0.0)
 

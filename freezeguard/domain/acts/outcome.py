@@ -21,12 +21,13 @@ Outcome = tuple[dict[str, Any], list[Effect]]
 
 Act = Callable[[Move], Outcome]
 
-_LANES = ("quality", "safety", "authority")
+LANES = ("quality", "safety", "authority")
+"""From the mildest to the strictest."""
 
 
 def stricter_lane(one: str, other: str) -> str:
     """Return the stricter of two lanes."""
-    return max(one, other, key=_LANES.index)
+    return max(one, other, key=LANES.index)
 
 
 def no_approval() -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Importing:
     async def _unsettled(self) -> Unsettled:
         async def work(tx: Transaction) -> Unsettled:
             waiting = await tx.signals.count_pending()
-            freezing = CaseFilter(state=State.FREEZING.value, limit=MANY)
+            freezing = CaseFilter(states=(State.FREEZING.value,), limit=MANY)
             return Unsettled(waiting, len(await tx.cases.listed(freezing)))
 
         return await self._database.run(work)

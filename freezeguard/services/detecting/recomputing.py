@@ -110,16 +110,17 @@ async def _recompute(tx: Transaction, case: Case, now: datetime) -> Recomputatio
     found = [
         await _recompute_one(tx, case, events[:n], event)
         for n, event in enumerate(events)
-        if _is_automatic(event)
+        if is_automatic(event)
     ]
     rule = await _rule(tx, found[-1].rule_id, found[-1].rule_version) if found else None
     return Recomputation(
         case.id, case.scope.sku, tuple(found),
-        None if rule is None else await _from_all(tx, case, rule, _priors(found[-1].stored), now),
+        None if rule is None else await _from_all(tx, case, rule, priors_of(found[-1].stored), now),
     )
 
 
-def _is_automatic(event: CaseEvent) -> bool:
+def is_automatic(event: CaseEvent) -> bool:
+    """Say whether the detector stopped a sale, or suspected, by a rule."""
     by_us = event.actor == System.DETECTOR.value and event.command in AUTOMATIC
     return by_us and event.arguments.get("rule_id") is not None
 
@@ -131,12 +132,27 @@ async def _rule(tx: Transaction, rule_id: str, version: int) -> Rule:
     return rule
 
 
-async def _recompute_one(
-    tx: Transaction,
-    case: Case,
-    before: Sequence[CaseEvent],
-    event: CaseEvent,
-) -> RecomputedFreeze:
+@dataclass(frozen=True, slots=True)
+class AsItWas:
+    """What the detector had before it when it stopped a sale, or suspected: rule and evidence.
+
+    `stored` are the figures of the reason that it gave.
+    """
+
+    at: datetime
+    rule: Rule
+    evidence: Evidence
+    scope: Scope
+    stored: Mapping[str, Any]
+
+
+async def as_it_was(
+    tx: Transaction, case: Case, before: Sequence[CaseEvent], event: CaseEvent
+) -> AsItWas:
+    """Return what was known at an automatic freeze or suspicion; `before` is the history then.
+
+    Raises NotFound where the version of the rule is gone.
+    """
     stored: Mapping[str, Any] = {
         name: value for name, value in event.arguments["reason"].items()
         if name not in BESIDE_THE_FIGURES
@@ -149,18 +165,32 @@ async def _recompute_one(
     known = [one for one in signals if known_seq is not None and one.seq <= known_seq]
     shipments = await tx.signals.shipments(case.scope.sku, None, known_at=event.at)
     history = await tx.signals.judged_usual(case.scope.sku, event.at) if learns(rule) else ()
-    priors = _priors(stored)
+    priors = priors_of(stored)
     evidence = Evidence(known, shipments, history=history, priors=priors)
+    scope = Scope.of(case.scope.sku, event.arguments.get("scope") or case.scope.as_dict())
     if stored.get("tightened"):
-        scope = Scope.of(case.scope.sku, event.arguments.get("scope") or case.scope.as_dict())
-        rule, evidence = after_the_fix(rule, scope, known, shipments, _fix(before), priors)
-    crossing = _at(rule, evidence, stored["counted"][-1])
+        rule, evidence = after_the_fix(rule, scope, known, shipments, fix_of(before), priors)
+    return AsItWas(event.at, rule, evidence, scope, stored)
+
+
+async def _recompute_one(
+    tx: Transaction,
+    case: Case,
+    before: Sequence[CaseEvent],
+    event: CaseEvent,
+) -> RecomputedFreeze:
+    was = await as_it_was(tx, case, before, event)
+    crossing = _at(was.rule, was.evidence, was.stored["counted"][-1])
     recomputed = None if crossing is None else _plain(crossing.reason.as_dict())
-    differences = _differences(stored, recomputed) + await _unheard_of(tx, stored, event.at)
-    return RecomputedFreeze(event.at, rule.id, rule.version, stored, recomputed, differences)
+    differences = _differences(was.stored, recomputed) + await _unheard_of(
+        tx, was.stored, event.at
+    )
+    return RecomputedFreeze(
+        event.at, was.rule.id, was.rule.version, was.stored, recomputed, differences
+    )
 
 
-def _fix(before: Sequence[CaseEvent]) -> Fix:
+def fix_of(before: Sequence[CaseEvent]) -> Fix:
     """Return the lots that a remedy had given up, and since when the baseline counts."""
     lots: frozenset[str] = frozenset()
     since = None
@@ -183,7 +213,7 @@ def _at(rule: Rule, evidence: Evidence, crossed_by: Mapping[str, Any]) -> Crossi
     return None
 
 
-def _priors(stored: Mapping[str, Any]) -> Priors:
+def priors_of(stored: Mapping[str, Any]) -> Priors:
     """Return the priors that a reason names: shops learn them anew from time to time."""
     priors = UNLEARNED
     for named in _named_priors(stored):
@@ -200,7 +230,7 @@ def _named_priors(stored: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 async def _unheard_of(tx: Transaction, stored: Mapping[str, Any], at: datetime) -> tuple[str, ...]:
     """Say so where a reason names a prior that the shop had not learned by then."""
     for named in _named_priors(stored):
-        prior = _priors(stored).of(named["per"])
+        prior = priors_of(stored).of(named["per"])
         if prior.revision and not await tx.learning.was_learned(named["per"], prior, at):
             return (f"prior: revision {prior.revision} did not learn what the reason names",)
     return ()
