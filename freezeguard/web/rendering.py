@@ -19,7 +19,7 @@ from freezeguard.notices.sections import reason_sentence
 from freezeguard.notices.wording import Wording
 from freezeguard.ports.clock import Now
 from freezeguard.ports.notice_facts import ReasonFacts
-from freezeguard.web import guarding
+from freezeguard.web import casechart, guarding
 from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS
 from freezeguard.web.pages import Page, Visit
 from freezeguard.web.readers import PULLERS
@@ -63,6 +63,8 @@ class Drawing:
             doing=doing,
             said_in=said_in,
             facts=lambda value: _facts(words, value),
+            draw_chart=lambda chart: casechart.draw(chart, words),
+            chart_rows=casechart.rows,
             parts=PARTS,
             csrf=lambda: _hidden(visit),
             navigation=navigation,

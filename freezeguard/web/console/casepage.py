@@ -86,9 +86,13 @@ class CasePages:
 
     async def show(self, visit: Visit) -> web.Response:
         """Show a case."""
-        opened = await self._open(visit)
+        opened, case_id = await self._open(visit), {"id": visit.path["id"]}
         done = DEEDS.get(visit.query.get("done", ""))  # type: ignore[call-overload]
-        return visit.show("case.html", opened=opened, case=opened.case, done=done)
+        chart = await self._desk.ask(visit.asker, "GET /v1/cases/{id}/chart", path=case_id)
+        causes = await self._desk.ask(visit.asker, "GET /v1/cases/{id}/causes", path=case_id)
+        return visit.show(
+            "case.html", opened=opened, case=opened.case, done=done, chart=chart, causes=causes
+        )
 
     async def form(self, visit: Visit) -> web.Response:
         """Show the form of a command, with what it does and what it would still lack."""

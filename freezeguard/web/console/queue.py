@@ -6,12 +6,17 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from freezeguard.api.access import Access
-from freezeguard.domain.transitions import OPEN
+from freezeguard.domain.transitions import FINAL, OPEN
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import Page, Visit
 
-FILTERS = ("state", "sku", "vendor", "owner", "overdue")
+FILTERS = (
+    "state", "lane", "sku", "vendor", "owner", "category", "mine", "my_areas", "degraded",
+    "overdue",
+)
 LIMIT = 50
+LANES = ("safety", "authority", "quality")
+CLOSED = sorted(FINAL)
 
 
 class Queue:
@@ -27,7 +32,8 @@ class Queue:
             visit.asker, "GET /v1/cases", query={**_wanted(filters), **_place(visit)}
         )
         return visit.show(
-            "queue.html", cases=cases, filters=filters, states=sorted(OPEN),
+            "queue.html", cases=cases, filters=filters, states=sorted(OPEN), closed=CLOSED,
+            lanes=LANES,
             is_filtered=any(filters.values()),
             next_page="/console?" + urlencode(
                 {**{name: one for name, one in filters.items() if one}, "cursor": cases.next or ""}
@@ -37,8 +43,9 @@ class Queue:
 
 def _wanted(filters: dict[str, str]) -> dict[str, Any]:
     wanted: dict[str, Any] = {name: one for name, one in filters.items() if one}
-    if "state" not in wanted:
-        wanted["open"] = "true"
+    if wanted.get("state") not in FINAL:
+        wanted.setdefault("open", "true")
+        wanted["order"] = "harm"  # closed cases have a date, and nothing that presses
     return wanted
 
 
