@@ -62,7 +62,9 @@ def rows(chart: ChartOut) -> list[ChartPoint]:
 
 def _time(chart: ChartOut) -> Axis:
     low = chart.start.timestamp()
-    high = max(chart.end.timestamp(), low + chart.step)
+    # the last step is as wide as the others, though it is not over yet
+    last = max((one.at.timestamp() for one in chart.points), default=low)
+    high = max(chart.end.timestamp(), last + chart.step)
     return Axis(low, high, LEFT, WIDTH - RIGHT, ())
 
 

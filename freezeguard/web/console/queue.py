@@ -35,6 +35,7 @@ class Queue:
             "queue.html", cases=cases, filters=filters, states=sorted(OPEN), closed=CLOSED,
             lanes=LANES,
             is_filtered=any(filters.values()),
+            is_narrowed=any(one for name, one in filters.items() if name != "sku"),
             next_page="/console?" + urlencode(
                 {**{name: one for name, one in filters.items() if one}, "cursor": cases.next or ""}
             ),
