@@ -51,6 +51,17 @@ class PostgresSessions:
     async def use_link(self, secret_hash: bytes, now: datetime) -> bool:
         return affected(await self._connection.execute(SQL["use_link"], secret_hash, now)) == 1
 
+    async def identified(self, issuer: str, subject: str) -> Person | None:
+        row = await self._connection.fetchrow(SQL["identified"], issuer, subject)
+        return None if row is None else person_of(row)
+
+    async def people_of_address(self, address: str) -> list[Person]:
+        rows = await self._connection.fetch(SQL["people_of_address"], address)
+        return [person_of(row) for row in rows]
+
+    async def identify(self, issuer: str, subject: str, person: str, now: datetime) -> None:
+        await self._connection.execute(SQL["identify"], issuer, subject, person, now)
+
     async def forget(self, before: datetime) -> int:
         sessions = affected(await self._connection.execute(SQL["forget_sessions"], before))
         return sessions + affected(await self._connection.execute(SQL["forget_links"], before))
