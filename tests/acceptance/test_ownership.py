@@ -32,7 +32,8 @@ async def _leaves(rig: Rig, name: str) -> None:
     service = rig.service
     assert service is not None
     office = Administration(
-        service.database, service.access, service.context.calendars, service.context.languages,
+        service.database, service.access, service.signing_in, service.context.calendars,
+        service.context.languages,
         service.now, "root",
     )
     await office.deactivate(name)

@@ -261,8 +261,8 @@ class Quarter:
         """Somebody leaves the company."""
         self.folk[name].left = self.clock.at
         office = Administration(
-            self.service.database, self.service.access, self.service.context.calendars,
-            self.service.context.languages, self.clock, "root",
+            self.service.database, self.service.access, self.service.signing_in,
+            self.service.context.calendars, self.service.context.languages, self.clock, "root",
         )
         await office.deactivate(name)
         await self.service.access.refresh()
