@@ -13,7 +13,7 @@ from freezeguard.bootstrap.surroundings import new_secret
 from freezeguard.identity.openid import OpenIdProvider
 from freezeguard.ports.identity import IdentityProvider
 from freezeguard.services.masterdata.signingin import SigningIn
-from freezeguard.web.console import casepage, cord, provider, queue, rules, signin
+from freezeguard.web.console import casepage, cord, provider, queue, record, rules, signin
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import Page
 from freezeguard.web.rendering import Drawing, static_pages
@@ -55,7 +55,7 @@ def all_pages(
     if vouching is not None:
         own = house_of(settings).url
         by_provider = provider.pages(provider.ByProvider(signing_in, vouching, new_secret, own))
-    console = (queue, casepage, cord, rules)
+    console = (queue, casepage, cord, rules, record)
     return [
         *static_pages(), *signin.pages(signing_in), *by_provider,
         *(page for one in console for page in one.pages(desk)),

@@ -5,3 +5,5 @@ from freezeguard.domain.people import Role
 
 PULLERS = Access.staff(Role.ASSOCIATE, Role.ANALYST, Role.MANAGER, Role.COMPLIANCE)
 """Those who may pull the cord."""
+AUDITORS = Access.staff(Role.AUDITOR, Role.ADMIN)
+"""Those who may read the record."""

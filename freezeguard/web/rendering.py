@@ -22,7 +22,7 @@ from freezeguard.ports.notice_facts import ReasonFacts
 from freezeguard.web import casechart, guarding
 from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS
 from freezeguard.web.pages import Page, Visit
-from freezeguard.web.readers import PULLERS
+from freezeguard.web.readers import AUDITORS, PULLERS
 
 STATIC = {"style.css": "text/css", "icon.svg": "image/svg+xml", "console.js": "text/javascript"}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -76,6 +76,7 @@ NAVIGATION: Sequence[tuple[str, str, Access]] = (
     ("/console", "Queue", Access.staff()),
     ("/console/pull", "Pull the cord", PULLERS),
     ("/console/rules", "Rules", Access.staff()),
+    ("/console/record", "Record", AUDITORS),
 )
 """Address, name and readers of the pages that stand in the head of every page."""
 

@@ -44,6 +44,7 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /console/rules/{id}": ANALYSTS | ADMIN,
     "POST /console/rules/proposals/{id}": ANALYSTS | ADMIN | {"owen", "mara", "miro"},
     "GET /console/suppressions": STAFF,
+    "GET /console/record": ADMIN | {"audi"},
     "POST /console/suppressions": ANALYSTS | ADMIN,
     "POST /console/suppressions/{id}/lift": ANALYSTS | ADMIN,
 }
