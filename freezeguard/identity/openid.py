@@ -10,6 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -85,7 +86,10 @@ class OpenIdProvider:
             raise NotVouched("The provider did not take the code. Sign in once more.")
         said = await self._checked(answer["id_token"], request.nonce, afresh=afresh)
         address = said.get("email") if said.get("email_verified") is True else None
-        return Claims(self._issuer, said["sub"], address if isinstance(address, str) else None)
+        return Claims(
+            self._issuer, said["sub"], address if isinstance(address, str) else None,
+            _moment(said.get("auth_time")),
+        )
 
     def _login(self) -> dict[str, str]:
         """Return how a client with a secret shows who it is (RFC 6749 section 2.3.1)."""
@@ -194,6 +198,13 @@ def _parsed(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _moment(seconds: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if _is_number(seconds) else None
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _is_number(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Somebody who vouches for people: the shop's OpenID provider."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from freezeguard.domain.errors import FreezeguardError
@@ -14,11 +15,15 @@ class NotVouched(FreezeguardError):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What the provider says of a person, checked. `verified_address` only where it says so."""
+    """What the provider says of a person, checked. `verified_address` only where it says so.
+
+    `signed_in_at` is when they last signed in there, which may be hours ago; None: it does not say.
+    """
 
     issuer: str
     subject: str
     verified_address: str | None
+    signed_in_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

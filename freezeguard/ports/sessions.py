@@ -31,7 +31,8 @@ class Sessions(Protocol):
     """Sessions and links, by the hashes of their secrets."""
 
     async def open(
-        self, token_hash: bytes, person: str, how: How, now: datetime, ends_at: datetime
+        self, token_hash: bytes, person: str, how: How, now: datetime, ends_at: datetime,
+        proved_at: datetime,
     ) -> None: ...
 
     async def session(self, token_hash: bytes) -> Session | None:

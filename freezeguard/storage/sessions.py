@@ -19,9 +19,12 @@ class PostgresSessions:
         self._connection = connection
 
     async def open(
-        self, token_hash: bytes, person: str, how: How, now: datetime, ends_at: datetime
+        self, token_hash: bytes, person: str, how: How, now: datetime, ends_at: datetime,
+        proved_at: datetime,
     ) -> None:
-        await self._connection.execute(SQL["open_session"], token_hash, person, how, now, ends_at)
+        await self._connection.execute(
+            SQL["open_session"], token_hash, person, how, now, ends_at, proved_at
+        )
 
     async def session(self, token_hash: bytes) -> Session | None:
         row = await self._connection.fetchrow(SQL["session"], token_hash)

@@ -3,7 +3,7 @@
 -- name: open_session
 -- Store a new session.
 INSERT INTO sessions (token_hash, person, how, opened_at, seen_at, proved_at, ends_at)
-VALUES ($1, $2, $3, $4, $4, $4, $5);
+VALUES ($1, $2, $3, $4, $4, $6, $5);
 
 -- name: session
 -- Return a session that runs, with its person as they are known now.

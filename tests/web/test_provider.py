@@ -190,6 +190,21 @@ async def test_a_provider_that_refuses_or_is_away(rig: Rig, provider: Provider) 
     assert (await signed_in(rig, "owen")).token
 
 
+@pytest.mark.parametrize("auth_time", [None, 1_000_000_000, "now"])
+async def test_a_browser_that_the_provider_knows_is_no_proof(
+    rig: Rig, provider: Provider, auth_time: Any
+) -> None:
+    """Signing out and in again, with nobody asked anything there, lets no sale go on."""
+    if auth_time != "now":
+        provider.lies["auth_time"] = auth_time
+    browser = Browser(rig.session, rig.url)
+    inside = await back(browser, await asked(browser))
+    deciding = await browser.post("/console/rules/proposals/nobody", {"verdict": "reject"})
+
+    assert "/console" == inside.address
+    assert ("/console/prove" == deciding.address) == (auth_time != "now")
+
+
 async def test_a_proof_is_of_the_same_person_and_fresh(rig: Rig, provider: Provider) -> None:
     """The provider is asked to have them sign in anew, and has to say when they did."""
     browser = Browser(rig.session, rig.url)

@@ -115,12 +115,23 @@ class SigningIn:
             person = await tx.sessions.identified(claims.issuer, claims.subject)
             if person is None:
                 person = await self._by_address(tx, claims)
-            return None if person is None else await self.enter(tx, person, "oidc")
+            if person is None:
+                return None
+            return await self.enter(tx, person, "oidc", self._proved_at(claims))
 
         token = await self._database.run(work)
         if token is None:
             log.warning("sign_in_refused", how="oidc", issuer=claims.issuer)
         return token
+
+    def _proved_at(self, claims: Claims) -> datetime:
+        """Return when somebody showed the provider who they are.
+
+        A provider that knows a browser asks nobody anything. Where it does not say when it last
+        did, that is no proof.
+        """
+        now = self._now()
+        return min(claims.signed_in_at or now - self.terms.whole, now)
 
     async def _by_address(self, tx: Transaction, claims: Claims) -> Person | None:
         if claims.verified_address is None:
@@ -137,10 +148,17 @@ class SigningIn:
 
     # ---------------------------------------------------------------------------- sessions
 
-    async def enter(self, tx: Transaction, person: Person, how: How) -> str:
-        """Open a session for somebody who has shown who they are; return its token."""
+    async def enter(
+        self, tx: Transaction, person: Person, how: How, proved_at: datetime | None = None
+    ) -> str:
+        """Open a session for somebody who has shown who they are, just now or at `proved_at`.
+
+        Returns its token.
+        """
         now, token = self._now(), self._new_secret()
-        await tx.sessions.open(secret_hash(token), person.id, how, now, now + self.terms.whole)
+        await tx.sessions.open(
+            secret_hash(token), person.id, how, now, now + self.terms.whole, proved_at or now
+        )
         await tx.record.write(now, person, "sign_in", f"person:{person.id}", details={"how": how})
         return token
 
