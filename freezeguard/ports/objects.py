@@ -30,8 +30,13 @@ class Objects(Protocol):
         ...
 
     async def claim_due(
-        self, catalogue: str, lease: timedelta, token: UUID, limit: int
-    ) -> list[CatalogueRow]: ...
+        self, catalogue: str, lease: timedelta, token: UUID, limit: int, *, is_off: bool = False
+    ) -> list[CatalogueRow]:
+        """Claim objects that are due, and note which of them a worker has left in the middle.
+
+        `is_off`: the catalogue is off for who asks; where it was never on, nothing was sent.
+        """
+        ...
 
     async def claim_unseen(
         self, catalogue: str, lease: timedelta, token: UUID, limit: int, now: datetime,

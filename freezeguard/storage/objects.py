@@ -59,9 +59,11 @@ class PostgresObjects:
         )
 
     async def claim_due(
-        self, catalogue: str, lease: timedelta, token: UUID, limit: int
+        self, catalogue: str, lease: timedelta, token: UUID, limit: int, *, is_off: bool = False
     ) -> list[CatalogueRow]:
-        rows = await self._connection.fetch(SQL["claim_due"], catalogue, lease, token, limit)
+        rows = await self._connection.fetch(
+            SQL["claim_due"], catalogue, lease, token, limit, is_off
+        )
         return [object_of(one) for one in rows]
 
     async def claim_unseen(

@@ -20,10 +20,14 @@ SELECT * FROM catalogue_objects WHERE sku = $1 AND catalogue = $2 AND remote_id 
 
 -- name: claim_due
 -- Claim objects of a catalogue that are due: stops, then what is stopped, then releases. A lease
--- that was never given back is noted in sent_at.
+-- that was never given back is noted in sent_at; but not where the catalogue is off ($5) and was never
+-- proved, so that nobody can have sent anything.
 UPDATE catalogue_objects AS known
    SET next_at = at + $2::interval, lease_until = at + $2::interval, lease_token = $3,
        sent_at = CASE WHEN wanted = 'sellable' THEN sent_at
+                      WHEN $5 AND NOT EXISTS (
+                          SELECT FROM catalogue_checks WHERE catalogue_checks.catalogue = $1)
+                      THEN sent_at
                       ELSE coalesce(sent_at, lease_until) END
   FROM (SELECT clock_timestamp() AS at) AS clock
  WHERE known.ctid = ANY (ARRAY(

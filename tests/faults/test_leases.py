@@ -17,11 +17,10 @@ from freezeguard.ports.catalogues import CatalogueError
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.holding import LEASE
-from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.directory import Outlet
 from freezeguard.services.enforcing.breaker import Breaker
 from freezeguard.services.enforcing.claims import Calls, Claim, LeaseLost, Paused
 from freezeguard.services.enforcing.pace import Pace
-from freezeguard.services.enforcing.proofs import Proofs
 from freezeguard.storage.database import PostgresDatabase
 from tests.rig import until
 from tests.storage.makers import hold, open_case
@@ -40,7 +39,6 @@ def calls_on(database: PostgresDatabase, **pace: Any) -> Calls:
     """Return what turns use, on a database and without any case to tell."""
     return Calls(
         database, None, {SHOP: Breaker()}, lambda: NOW, Pace(**pace), PrometheusMetrics(),
-        Proofs(database, Directory()),
     )
 
 

@@ -24,7 +24,6 @@ from freezeguard.services.cases.holding import LEASE
 from freezeguard.services.directory import Outlet
 from freezeguard.services.enforcing.breaker import Breaker
 from freezeguard.services.enforcing.pace import Pace
-from freezeguard.services.enforcing.proofs import Proofs
 from freezeguard.services.enforcing.reconciliation import Reconciliation
 
 log = structlog.get_logger()
@@ -93,9 +92,7 @@ class Calls:
         now: Now,
         pace: Pace,
         metrics: Metrics,
-        proofs: Proofs,
     ) -> None:
-        self._proofs = proofs
         self.database, self._reconciliation = database, reconciliation
         self.breakers, self.now, self.pace = breakers, now, pace
         self.metrics = metrics
@@ -117,8 +114,6 @@ class Calls:
 
     async def call(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         """Make one call to a catalogue; the breaker hears of its outcome. Raises CatalogueError."""
-        if reason := self._proofs.missing(name):
-            raise CatalogueError(reason, recoverable=False)
         outcome = "answered"
         try:
             answer = await self._within_deadline(call)

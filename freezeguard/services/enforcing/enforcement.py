@@ -55,9 +55,7 @@ class Enforcement:
         self._now, self._new_id, self.pace = now, new_id, pace
         self.breakers = {name: Breaker() for name in directory.outlets}
         self.proofs = Proofs(database, directory)
-        self._calls = Calls(
-            database, reconciliation, self.breakers, now, pace, metrics, self.proofs
-        )
+        self._calls = Calls(database, reconciliation, self.breakers, now, pace, metrics)
         self._stopping = Stopping(self._calls, journal)
         self._releasing = Releasing(self._calls, journal)
         self._room = {
@@ -113,9 +111,9 @@ class Enforcement:
             room = 0 if breaker.holds_back(now) else 1
         if room == 0:
             return []
-        token = self._new_id()
+        token, is_off = self._new_id(), bool(self.proofs.missing(catalogue))
         return await self._database.run(
-            lambda tx: tx.objects.claim_due(catalogue, LEASE, token, room)
+            lambda tx: tx.objects.claim_due(catalogue, LEASE, token, room, is_off=is_off)
         )
 
     async def _claim_unseen(self, catalogue: str, room: int) -> list[CatalogueRow]:
@@ -173,6 +171,10 @@ class Enforcement:
 
     async def _turn(self, claim: Claim) -> list[Claim]:
         row = claim.row
+        is_first_stop = row.wanted != "sellable" and not row.may_be_stopped
+        if is_first_stop and (reason := self.proofs.missing(row.catalogue)):
+            await self._stopping.refuse(claim, reason)
+            return []
         untried = row.status is Status.PENDING and row.attempts == 0 and row.wanted != "sellable"
         now = asyncio.get_running_loop().time()
         wait = self.breakers[claim.outlet.name].wait(now, first_try=untried)
@@ -203,8 +205,10 @@ class Enforcement:
 
     def may_look_ahead(self, catalogue: str) -> bool:
         """Say whether a look-up that nobody waits for may be made now."""
-        if self.proofs.missing(catalogue):
-            return False
+        return not self.proofs.missing(catalogue) and self.may_look_over(catalogue)
+
+    def may_look_over(self, catalogue: str) -> bool:
+        """Say whether what is stopped may be looked over now, also where the catalogue is off."""
         return self.breakers[catalogue].spares(asyncio.get_running_loop().time())
 
     async def look_over(self, catalogue: str, remote_ids: Sequence[str]) -> frozenset[str]:

@@ -323,6 +323,11 @@ class Stopping:
 
     # ----------------------------------------------------------------------- when it goes wrong
 
+    async def refuse(self, claim: Claim, reason: str) -> None:
+        """Send nothing, and say why: for a catalogue that is off."""
+        error = CatalogueError(reason, recoverable=False)
+        await self._failed(claim, error, by_other_means=False)
+
     async def _failed(
         self, claim: Claim, error: CatalogueError, *, by_other_means: bool
     ) -> None:
