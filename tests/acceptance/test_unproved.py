@@ -8,9 +8,9 @@ import pytest
 from freezeguard.bootstrap.administration import open_administration
 from freezeguard.bootstrap.cataloguechecks import prove_catalogue
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
+from tests.acceptance.steps import approve, ask_for_approval
 from tests.catalogues.standins import saleor
 from tests.catalogues.standins.saleor_world import SaleorWorld, saleor_world
-from tests.acceptance.steps import approve, ask_for_approval
 from tests.faults.observing import seen, statuses
 from tests.rig import Rig, register_skus, service_for, until
 
