@@ -30,6 +30,7 @@ from freezeguard.catalogues.templates import joined_id
 from freezeguard.catalogues.wire import Answer
 from freezeguard.ports.catalogues import (
     Attempt,
+    CatalogueError,
     Found,
     Level,
     Observation,
@@ -132,19 +133,21 @@ class Medusa(Connector):
             return _stopped(known)
         fresh = await self._one("stop", remote_id, until)
         if fresh is None:
-            self.refuse("stop", "there is no such variant")
+            return {}
         links = self._remember(fresh)
         if not links:
             await self._tie_ours(remote_id, until)
         if not await self._stop_by(links, remote_id, revision, until):
-            self.refuse("stop", "the variant or one of its inventory items is gone")
+            # In a moment it is asked for anew, the variant too: what is gone is found to be so.
+            gone = "the variant or one of its inventory items has just gone"
+            raise CatalogueError(self.told("stop", gone), recoverable=True)
         return _stopped(links)
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
         until = _until(deadline)
         fresh = await self._one("read_back", remote_id, until)
         if fresh is None:
-            return Observation(sellable=False, side="admin", detail="not offered")
+            return Observation(False, "admin", detail="there is no such object", is_gone=True)
         self._remember(fresh)
         attempt = await self._add_to_cart(_variant(remote_id), until)
         # A refusal for another reason (a key, a price, a lock) says nothing of a stop.
@@ -218,7 +221,7 @@ class Medusa(Connector):
         self, operation: str, query: Mapping[str, Any], until: float
     ) -> "list[_Variant]":
         path = f"/admin/product-variants?{_query(query)}"
-        answer = await self._ask(operation, "GET", path, until, urgent=operation == "stop")
+        answer = await self._ask(operation, "GET", path, until)
         document = self.document(operation, answer)
         with self.reading(operation):
             return [_Variant.read(one) for one in document["variants"]]
@@ -250,7 +253,7 @@ class Medusa(Connector):
         self, operation: str, path: str, body: Mapping[str, Any], revision: int, until: float
     ) -> int:
         answer = await self._ask(
-            operation, "POST", path, until, body=body, absent=_GONE, urgent=True,
+            operation, "POST", path, until, body=body, absent=_GONE,
             headers={"Freezeguard-Revision": str(revision)},
         )
         return answer.status
@@ -261,16 +264,12 @@ class Medusa(Connector):
         if item is None:
             sku = OURS + _variant(remote_id)
             body = {"sku": sku, "title": "Sale stopped by freezeguard"}
-            answer = await self._ask(
-                "stop", "POST", "/admin/inventory-items", until, body=body, urgent=True
-            )
+            answer = await self._ask("stop", "POST", "/admin/inventory-items", until, body=body)
             document = self.document("stop", answer)
             with self.reading("stop"):
                 item = str(document["inventory_item"]["id"])
         tie = {"inventory_item_id": item, "required_quantity": HUGE}
-        await self._ask(
-            "stop", "POST", f"{_path(remote_id)}/inventory-items", until, body=tie, urgent=True
-        )
+        await self._ask("stop", "POST", f"{_path(remote_id)}/inventory-items", until, body=tie)
 
     async def _remove_ours(self, remote_id: str, until: float) -> None:
         """Remove the inventory item of ours: its variant is unmanaged again."""
@@ -283,9 +282,7 @@ class Medusa(Connector):
 
     async def _ours(self, remote_id: str, until: float) -> str | None:
         query = _query({"sku": OURS + _variant(remote_id), "fields": "id,sku"})
-        answer = await self._ask(
-            "inventory", "GET", f"/admin/inventory-items?{query}", until, urgent=True
-        )
+        answer = await self._ask("inventory", "GET", f"/admin/inventory-items?{query}", until)
         document = self.document("inventory", answer)
         with self.reading("inventory"):
             return next((str(one["id"]) for one in document["inventory_items"]), None)
@@ -354,7 +351,7 @@ class Medusa(Connector):
     async def _ask(
         self, operation: str, method: str, path: str, until: float, *,
         body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None,
-        absent: frozenset[int] = frozenset(), urgent: bool = False,
+        absent: frozenset[int] = frozenset(),
     ) -> Answer:
         """Ask the Admin API; where the session has ended, log in and ask once more."""
         loop = asyncio.get_running_loop()
@@ -363,7 +360,7 @@ class Medusa(Connector):
         for is_last in (False, True):
             answer = await self.call(
                 operation, method, path, body=body, headers={**used, **(headers or {})},
-                deadline=until - loop.time(), absent=absent if is_last else known, urgent=urgent,
+                deadline=until - loop.time(), absent=absent if is_last else known,
             )
             if is_last or answer.status != 401:
                 break

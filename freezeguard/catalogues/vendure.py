@@ -62,6 +62,7 @@ STOP = """mutation($input: UpdateProductVariantInput!) {
   updateProductVariants(input: [$input]) { id } }"""
 READ = f"""query($id: ID!) {{
   productVariant(id: $id) {{ id updatedAt {_FIELDS} product {{ id enabled }} }} }}"""
+EXISTS = "query($id: ID!) { productVariant(id: $id) { id } }"
 AT_PAYMENT = """query($filter: OrderFilterParameter!) {
   orders(options: {filter: $filter, sort: {createdAt: ASC, id: ASC}, take: 100}) {
     items { id createdAt lines { quantity productVariant { id } } } } }"""
@@ -155,7 +156,12 @@ class Vendure(Connector):
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline
         fields = HIDE if level == "hide" else HARD
-        await self._write("stop", remote_id, fields, revision, deadline)
+        try:
+            await self._write("stop", remote_id, fields, revision, deadline)
+        except CatalogueError as error:
+            if error.recoverable or await self._exists(remote_id, until):
+                raise
+            return {}
         if level == "hard" and self._sweeps:
             await self._send_back(remote_id, until)
         return dict(fields)
@@ -167,7 +173,7 @@ class Vendure(Connector):
         with self.reading("read_back"):
             variant = data["productVariant"]
             if variant is None:
-                return Observation(sellable=False, side="admin", detail="not offered")
+                return Observation(False, "admin", detail="there is no such object", is_gone=True)
             fields = {key: variant[key] for key in HARD}
             since = datetime.fromisoformat(variant["updatedAt"])
         offered = await self._is_offered(remote_id, str(variant["product"]["id"]), until)
@@ -228,7 +234,7 @@ class Vendure(Connector):
     ) -> None:
         sent = {"input": {"id": remote_id, **fields}}
         headers = {"Freezeguard-Revision": str(revision)}
-        data = await self._ask(operation, STOP, sent, deadline, headers, urgent=True)
+        data = await self._ask(operation, STOP, sent, deadline, headers)
         with self.reading(operation):
             [written] = data["updateProductVariants"]
             if str(written["id"]) != remote_id:
@@ -238,9 +244,7 @@ class Vendure(Connector):
         """Send orders at payment that hold a variant back to their cart: they can't be paid so."""
         loop = asyncio.get_running_loop()
         async for order in self._at_payment(remote_id, None, until):
-            data = await self._ask(
-                "sweep", SEND_BACK, {"id": order}, until - loop.time(), urgent=True
-            )
+            data = await self._ask("sweep", SEND_BACK, {"id": order}, until - loop.time())
             with self.reading("sweep"):
                 done = data["transitionOrderToState"]
             if done is None or done["__typename"] == "Order":
@@ -261,9 +265,7 @@ class Vendure(Connector):
         if since is not None:
             wanted["updatedAt"] = {"after": since.isoformat()}
         while len(seen) < MOST_ORDERS:
-            data = await self._ask(
-                "sweep", AT_PAYMENT, {"filter": wanted}, until - loop.time(), urgent=True
-            )
+            data = await self._ask("sweep", AT_PAYMENT, {"filter": wanted}, until - loop.time())
             with self.reading("sweep"):
                 fresh = [one for one in data["orders"]["items"] if str(one["id"]) not in seen]
                 found = [str(one["id"]) for one in fresh if _holds(one, remote_id)]
@@ -277,6 +279,12 @@ class Vendure(Connector):
         self.refuse("sweep", f"more than {MOST_ORDERS} orders stand at payment")
 
     # ---------------------------------------------------------------------------------- reading
+
+    async def _exists(self, remote_id: str, until: float) -> bool:
+        left = until - asyncio.get_running_loop().time()
+        data = await self._ask("stop", EXISTS, {"id": remote_id}, left)
+        with self.reading("stop"):
+            return data["productVariant"] is not None
 
     async def _carts_may_pay(
         self, remote_id: str, fields: Mapping[str, Any], since: datetime, until: float
@@ -346,7 +354,7 @@ class Vendure(Connector):
 
     async def _ask(
         self, operation: str, query: str, variables: Mapping[str, Any], deadline: float,
-        headers: Mapping[str, str] | None = None, *, urgent: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
         """Ask the Admin API; where the session has ended, log in and ask once more."""
         loop = asyncio.get_running_loop()
@@ -356,7 +364,7 @@ class Vendure(Connector):
             used = await self._enter(until)
             answer = await self.call(
                 operation, "POST", self._admin, body=body, deadline=until - loop.time(),
-                headers={**self._usual, **used, **(headers or {})}, urgent=urgent,
+                headers={**self._usual, **used, **(headers or {})},
             )
             try:
                 return data_of(self, operation, answer)

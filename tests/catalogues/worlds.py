@@ -26,6 +26,10 @@ class World(Protocol):
     """Whether the kind knows further ways to stop a sale, each of which is put through a test."""
     sku_is_unique: bool
     """Whether the system itself refuses to list one SKU twice."""
+    gone: str
+    """An id as the system makes them, of an object that is not there."""
+    tells_gone: bool
+    """Whether a read-back asks for the object by its id, and so can tell that it is gone."""
 
     async def offer(self, sku: str, *, times: int = 1) -> None:
         """List a SKU, sellable; `times` where the system takes it more than once."""
@@ -49,6 +53,7 @@ class SampleShopWorld:
     hide_lets_open_carts_pay = True
     has_fallbacks = True
     sku_is_unique = False
+    gone, tells_gone = "p999999", False
 
     def __init__(self, shop: ShopClient, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
