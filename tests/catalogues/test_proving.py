@@ -16,7 +16,7 @@ from freezeguard.catalogues.http import HttpCatalogue
 from freezeguard.catalogues.http_settings import http_settings
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import GuardFailed
-from freezeguard.ports.catalogues import Attempt, CatalogueError
+from freezeguard.ports.catalogues import Attempt, CatalogueError, Observation
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.sampleshop.client import ShopClient, sample_configuration
 from freezeguard.services.cases.holding import LEASE
@@ -325,17 +325,21 @@ async def test_what_was_deleted_meanwhile_is_skipped(
     database: PostgresDatabase, shop: ShopClient, sku: str, catalogue: Buying,
     proving: Callable[..., Proving], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An object that the catalogue no longer lists needs no restore."""
+    """An object that the catalogue does not know any more needs no restore."""
     await shop.seed([{"sku": sku}])
     await killed_after_its_stop(database, proving())
 
     async def gone(*asked: Any, **more: Any) -> tuple[Any, ...]:
         return ()
 
+    async def not_there(*asked: Any, **more: Any) -> Observation:
+        return Observation(sellable=False, side="admin", is_gone=True)
+
     async def restored(*asked: Any, **more: Any) -> None:
         raise CatalogueError("there is no such object", recoverable=False)
 
     monkeypatch.setattr(catalogue, "lookup", gone)
+    monkeypatch.setattr(catalogue, "read_back", not_there)
     monkeypatch.setattr(catalogue, "restore", restored)
     assert await proving().recover()
     assert Status.IDLE is (await row_of(database, sku)).status
