@@ -32,6 +32,13 @@ class CatalogueError(Exception):
         self.retry_after = retry_after
 
 
+class NoTurnError(CatalogueError):
+    """The pace that is set for a catalogue left no turn in time: it was not even asked."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, recoverable=True)
+
+
 _in_haste: ContextVar[bool] = ContextVar("in_haste", default=False)
 
 

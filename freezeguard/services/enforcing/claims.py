@@ -15,7 +15,13 @@ import structlog
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.transitions import FROZEN_PHASE, State
-from freezeguard.ports.catalogues import CatalogueError, Level, Observation, in_haste
+from freezeguard.ports.catalogues import (
+    CatalogueError,
+    Level,
+    NoTurnError,
+    Observation,
+    in_haste,
+)
 from freezeguard.ports.clock import Now
 from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.rows import CatalogueRow
@@ -119,10 +125,16 @@ class Calls:
             return await self.call(name, call)
 
     async def call(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Make one call to a catalogue; the breaker hears of its outcome. Raises CatalogueError."""
+        """Make one call to a catalogue; the breaker hears of its outcome. Raises CatalogueError.
+
+        It does not hear of a call that found no turn at our own pace: the far side was not asked.
+        """
         outcome = "answered"
         try:
             answer = await self._within_deadline(call)
+        except NoTurnError:  # no sign of the far side, neither a good nor a bad one
+            outcome = "not_sent"
+            raise
         except CatalogueError as error:
             outcome = "unreachable" if error.recoverable else "refused"
             await self._note_failure(name, error)
