@@ -23,7 +23,7 @@ from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, re
 from freezeguard.bootstrap.house import house_of, sender_of, url_of
 from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.metrics import PrometheusMetrics
-from freezeguard.bootstrap.outlets import outlet_of
+from freezeguard.bootstrap.outlets import outlet_of, shared_names
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import (
     ids_by,
@@ -174,6 +174,8 @@ class Service:
         await self.held.load()
         await self.known.follow()
         await self.enforcement.proofs.refresh()
+        for one in await self.database.run(lambda tx: shared_names(tx, self.settings)):
+            log.error("one_name_for_two_skus", problem=one)
         await asyncio.gather(*(_warm(name, one) for name, one in self.catalogues.items()))
 
     def start_workers(self) -> None:

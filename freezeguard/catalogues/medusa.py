@@ -43,6 +43,8 @@ HUGE = 1_000_000_000
 FLAGS: Mapping[str, Any] = {"manage_inventory": True, "allow_backorder": False}
 LINK = "required_quantity/"
 """A field that begins so is the need of one inventory item, whose id follows."""
+ITEM = "ours"
+"""The field that says what a variant needs of an inventory item of ours; None where it has none."""
 OURS = "freezeguard-"
 """The SKU of an inventory item of ours begins so; the id of its variant follows."""
 MOST_REMEMBERED = 50_000
@@ -135,8 +137,8 @@ class Medusa(Connector):
         if fresh is None:
             return {}
         links = self._remember(fresh)
-        if not links:
-            await self._tie_ours(remote_id, until)
+        if not links and fresh.ours != HUGE:
+            await self._tie_ours(remote_id, HUGE, until, is_tied=fresh.ours is not None)
         if not await self._stop_by(links, remote_id, revision, until):
             # In a moment it is asked for anew, the variant too: what is gone is found to be so.
             gone = "the variant or one of its inventory items has just gone"
@@ -163,13 +165,18 @@ class Medusa(Connector):
         revision: int, deadline: float,
     ) -> None:
         self.known_only(
-            {key: fields[key] for key in fields if not key.startswith(LINK)}, tuple(FLAGS)
+            {key: fields[key] for key in fields if not key.startswith(LINK)}, (*FLAGS, ITEM)
         )
         until = _until(deadline)
+        if fields.get(ITEM) is not None:  # before the variant is managed, as in a stop
+            fresh = await self._one("restore", remote_id, until)
+            is_tied = fresh is not None and fresh.ours is not None
+            await self._tie_ours(remote_id, fields[ITEM], until, is_tied=is_tied)
         writes = [*_flags(remote_id, fields), *_needs(remote_id, fields)]
         if not await self._write("restore", writes, revision, until):
             self.refuse("restore", "the variant or one of its inventory items is gone")
-        await self._remove_ours(remote_id, until)
+        if fields and fields.get(ITEM) is None:
+            await self._remove_ours(remote_id, until)
 
     # --------------------------------------------------------------------------------- further
 
@@ -258,21 +265,28 @@ class Medusa(Connector):
         )
         return answer.status
 
-    async def _tie_ours(self, remote_id: str, until: float) -> None:
-        """Tie an inventory item of ours to a variant that has none."""
+    async def _tie_ours(
+        self, remote_id: str, need: int, until: float, *, is_tied: bool
+    ) -> None:
+        """Have a variant need so many of an inventory item of ours."""
         item = await self._ours(remote_id, until)
         if item is None:
             sku = OURS + _variant(remote_id)
-            body = {"sku": sku, "title": "Sale stopped by freezeguard"}
-            answer = await self._ask("stop", "POST", "/admin/inventory-items", until, body=body)
+            made = {"sku": sku, "title": "Sale stopped by freezeguard"}
+            answer = await self._ask("stop", "POST", "/admin/inventory-items", until, body=made)
             document = self.document("stop", answer)
             with self.reading("stop"):
                 item = str(document["inventory_item"]["id"])
-        tie = {"inventory_item_id": item, "required_quantity": HUGE}
-        await self._ask("stop", "POST", f"{_path(remote_id)}/inventory-items", until, body=tie)
+        path = f"{_path(remote_id)}/inventory-items"
+        body: dict[str, Any] = {"required_quantity": need}
+        if is_tied:
+            path += f"/{quote(item, safe='')}"
+        else:
+            body["inventory_item_id"] = item
+        await self._ask("stop", "POST", path, until, body=body)
 
     async def _remove_ours(self, remote_id: str, until: float) -> None:
-        """Remove the inventory item of ours: its variant is unmanaged again."""
+        """Remove the inventory item of ours, and with it what ties it to its variant."""
         item = await self._ours(remote_id, until)
         if item is not None:
             await self._ask(
@@ -397,12 +411,13 @@ def _until(deadline: float) -> float:
 
 def _stopped(links: Sequence[str]) -> dict[str, Any]:
     """Return what a stop writes, for a variant with these inventory items."""
-    return {**{LINK + one: HUGE for one in links}, **FLAGS}
+    needs = {LINK + one: HUGE for one in links} if links else {ITEM: HUGE}
+    return {**needs, **FLAGS}
 
 
 @dataclass(frozen=True, slots=True)
 class _Variant:
-    """A variant as Medusa tells of it; `ours` is the need of our own inventory item, if any.
+    """A variant as Medusa tells of it; `links` are its inventory items but for one of ours.
 
     `is_open` says whether its product is published.
     """
@@ -411,12 +426,11 @@ class _Variant:
     sku: str | None
     fields: Mapping[str, Any]
     links: tuple[str, ...]
-    ours: int | None
     is_open: bool
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> "_Variant":
-        """Read one; what is ours is no part of the fields that a restore is to bring back."""
+        """Read one as Medusa's API tells of it."""
         needs: dict[str, Any] = {}
         ours = None
         for one in told.get("inventory_items") or ():
@@ -424,16 +438,22 @@ class _Variant:
                 ours = one["required_quantity"]
             else:
                 needs[one["inventory_item_id"]] = one["required_quantity"]
-        fields = {key: told[key] for key in FLAGS} | {LINK + one: needs[one] for one in needs}
+        fields = {key: told[key] for key in FLAGS}
+        fields |= {ITEM: ours, **{LINK + one: needs[one] for one in needs}}
         remote_id = joined_id([told["product_id"], told["id"]])
         is_open = (told.get("product") or {}).get("status") == "published"
-        return cls(remote_id, told["sku"], fields, tuple(needs), ours, is_open)
+        return cls(remote_id, told["sku"], fields, tuple(needs), is_open)
+
+    @property
+    def ours(self) -> int | None:
+        """Return what it needs of an inventory item of ours, None where it has none."""
+        need: int | None = self.fields[ITEM]
+        return need
 
     @property
     def is_stopped(self) -> bool:
         """Say whether all is as a stop leaves it."""
-        as_written = all(self.fields[key] == one for key, one in _stopped(self.links).items())
-        return as_written and (bool(self.links) or self.ours == HUGE)
+        return all(self.fields[key] == one for key, one in _stopped(self.links).items())
 
 
 class _Write(NamedTuple):

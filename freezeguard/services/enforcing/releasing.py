@@ -273,9 +273,12 @@ def _unsure_means(row: CatalogueRow) -> list[str]:
 
 
 def _is_as_before(row: CatalogueRow, present: Mapping[str, Any]) -> bool:
-    """Say whether the fields that were written, all where nobody knows which, are as before."""
-    image = row.before_image or {}
-    return all(present.get(key) == image.get(key) for key in _written_to(row))
+    """Say whether the fields that were written, all where nobody knows which, are as before.
+
+    A stop that wrote none, such as a deny list, is not seen in any field.
+    """
+    image, keys = row.before_image or {}, tuple(_written_to(row))
+    return bool(keys) and all(present.get(key) == image.get(key) for key in keys)
 
 
 def _written_to(row: CatalogueRow) -> Iterable[str]:
