@@ -75,7 +75,9 @@ class Connector(Catalogue):
         until, patience = loop.time() + deadline, deadline / 2
         try:
             async with asyncio.timeout(patience):
-                await self._throttle.turn(urgent=urgent or is_in_haste(), cost=cost)
+                await self._throttle.turn(
+                    urgent=urgent or is_in_haste(), cost=cost, until=until
+                )
         except TimeoutError:
             reason = f"no turn within {patience:.3g} s at the pace that is set for it"
             raise NoTurnError(f"catalogue {self.name}: {operation}: {reason}") from None

@@ -15,7 +15,7 @@ import structlog
 
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
-from freezeguard.ports.catalogues import CatalogueError, Found, NoTurnError, Observation
+from freezeguard.ports.catalogues import CatalogueError, Found, Observation
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.services.cases.holding import LEASE
@@ -269,13 +269,8 @@ class Stopping:
             await self._drifted(claim)
 
     async def _not_seen(self, claim: Claim, error: CatalogueError) -> None:
-        """The last read-back stays the truth for a moment: one lost answer is no alarm.
-
-        Raises Paused where our own pace left no turn: that is no answer, and no failure.
-        """
+        """The last read-back stays the truth for a moment: one lost answer is no alarm."""
         row = claim.row
-        if isinstance(error, NoTurnError):
-            raise Paused(self._pace.first_retry)
         attempts = row.attempts + 1
         if row.status is Status.CONFIRMED and attempts < self._pace.fall_back_after:
             claim.learn(attempts=attempts, detail=error.detail)
