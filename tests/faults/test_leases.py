@@ -13,7 +13,7 @@ import pytest
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.transitions import State
-from freezeguard.ports.catalogues import CatalogueError
+from freezeguard.ports.catalogues import CatalogueError, NoTurnError
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.holding import LEASE
@@ -72,6 +72,20 @@ def answer(value: Any = "answer") -> Callable[[], Awaitable[Any]]:
 
     call.made = 0
     return call
+
+
+async def test_a_call_that_found_no_turn_is_a_pause(database: PostgresDatabase):
+    """Nothing failed, so no attempt is counted; what nobody waits for is put off meanwhile."""
+    calls, claim = calls_on(database), claim_of(await wanted(database), 60)
+
+    async def no_turn() -> None:
+        raise NoTurnError("no turn within 2 s")
+
+    with pytest.raises(Paused):
+        await calls.ask(claim, no_turn)
+    assert calls.is_crowded(SHOP)
+    assert not calls.is_crowded("another")
+    assert 0 == calls.breakers[SHOP].failures
 
 
 async def test_a_call_within_the_lease_asks_nobody(database: PostgresDatabase):

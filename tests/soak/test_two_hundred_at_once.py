@@ -20,7 +20,7 @@ from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.catalogues.standins import saleor, shopify, woocommerce
 from tests.rig import CATEGORY, OWNER, VENDOR, Rig, service_for, until
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 FROZEN = [f"HELD-{number:03d}" for number in range(200)]
 SANDBOX = 1.9
@@ -75,7 +75,7 @@ async def a_saleor(*, is_sandbox: bool, within: float) -> AsyncIterator[FarSide]
     async with shop.serving() as url:
         table: dict[str, Any] = {"kind": "saleor", "base_url": url, "token": saleor.TOKEN}
         if is_sandbox:
-            table |= {"requests_per_second": SANDBOX, "burst": 1}
+            table |= {"requests_per_second": SANDBOX, "burst": 1, "storefront": False}
         yield FarSide(table, sells, lambda: shop.throttled, within, not is_sandbox)
 
 

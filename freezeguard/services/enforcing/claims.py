@@ -38,6 +38,8 @@ T = TypeVar("T")
 
 SETTLED = FROZEN_PHASE - {State.FREEZING}
 """States in which a stop that is read back once more brings a case no further."""
+CROWDED = 5.0
+"""Seconds for which whatever nobody waits for is put off where a call has found no turn."""
 GRACE = 0.25
 """Seconds beyond its deadline after which a connector that ignores it is cut off."""
 
@@ -107,6 +109,7 @@ class Calls:
         self.database, self._reconciliation = database, reconciliation
         self.breakers, self.now, self.pace = breakers, now, pace
         self.metrics = metrics
+        self._no_turn_at: dict[str, float] = {}
 
     # ------------------------------------------------------------------------------- calling
 
@@ -126,7 +129,13 @@ class Calls:
             with in_haste(yes=claim.is_hasty):
                 return await self.call(name, call)
         except NoTurnError:
+            self._no_turn_at[name] = asyncio.get_running_loop().time()
             raise Paused(self.pace.first_retry) from None
+
+    def is_crowded(self, name: str) -> bool:
+        """Say whether the pace of a catalogue was too slow a moment ago for what must be done."""
+        now = asyncio.get_running_loop().time()
+        return now - self._no_turn_at.get(name, float("-inf")) < CROWDED
 
     async def call(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         """Make one call to a catalogue; the breaker hears of its outcome. Raises CatalogueError.

@@ -205,7 +205,9 @@ class Enforcement:
 
     def may_look_ahead(self, catalogue: str) -> bool:
         """Say whether a look-up that nobody waits for may be made now."""
-        return not self.proofs.missing(catalogue) and self.may_look_over(catalogue)
+        if self.proofs.missing(catalogue) or self._calls.is_crowded(catalogue):
+            return False
+        return self.may_look_over(catalogue)
 
     def may_look_over(self, catalogue: str) -> bool:
         """Say whether what is stopped may be looked over now, also where the catalogue is off."""
