@@ -61,8 +61,9 @@ class PostgresObjects:
     async def claim_due(
         self, catalogue: str, lease: timedelta, token: UUID, limit: int, *, is_off: bool = False
     ) -> list[CatalogueRow]:
+        was_never_on = is_off and not await self._connection.fetchval(SQL["was_proved"], catalogue)
         rows = await self._connection.fetch(
-            SQL["claim_due"], catalogue, lease, token, limit, is_off
+            SQL["claim_due"], catalogue, lease, token, limit, was_never_on
         )
         return [object_of(one) for one in rows]
 

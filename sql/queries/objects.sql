@@ -19,22 +19,22 @@ SELECT * FROM catalogue_objects WHERE sku = $1 ORDER BY catalogue, remote_id FOR
 SELECT * FROM catalogue_objects WHERE sku = $1 AND catalogue = $2 AND remote_id = $3;
 
 -- name: claim_due
--- Claim objects of a catalogue that are due: stops, then what is stopped, then releases. A lease
--- that was never given back is noted in sent_at; but not where the catalogue is off ($5) and was never
--- proved, so that nobody can have sent anything.
+-- Claim objects of a catalogue that are due: stops, then what was seen stopped, then releases. A lease
+-- that was never given back is noted in sent_at; but not where nobody can have sent anything ($5).
 UPDATE catalogue_objects AS known
    SET next_at = at + $2::interval, lease_until = at + $2::interval, lease_token = $3,
        sent_at = CASE WHEN wanted = 'sellable' THEN sent_at
-                      WHEN $5 AND NOT EXISTS (
-                          SELECT FROM catalogue_checks WHERE catalogue_checks.catalogue = $1)
-                      THEN sent_at
+                      WHEN $5 THEN sent_at
                       ELSE coalesce(sent_at, lease_until) END
   FROM (SELECT clock_timestamp() AS at) AS clock
  WHERE known.ctid = ANY (ARRAY(
            SELECT ctid FROM catalogue_objects
             WHERE catalogue = $1 AND next_at <= clock_timestamp()
               AND (lease_until IS NULL OR lease_until <= clock_timestamp())
-            ORDER BY wanted = 'sellable', status = 'confirmed', next_at
+            ORDER BY wanted = 'sellable',
+                     status = 'confirmed'
+                     OR status = 'unreachable' AND attempts = 0 AND failing_since IS NOT NULL,
+                     next_at
             LIMIT $4
               FOR UPDATE SKIP LOCKED))
 RETURNING known.*;
@@ -232,6 +232,10 @@ UPDATE catalogue_objects AS known SET next_at = clock_timestamp()
 -- name: checks
 -- Return which catalogues were proved, each with the fingerprint of its configuration then.
 SELECT catalogue, fingerprint FROM catalogue_checks;
+
+-- name: was_proved
+-- Say whether a catalogue was proved at any time, with whatever configuration.
+SELECT EXISTS (SELECT FROM catalogue_checks WHERE catalogue = $1);
 
 -- name: note_check
 -- Note that a catalogue was proved.

@@ -88,6 +88,24 @@ async def test_a_call_that_found_no_turn_is_a_pause(database: PostgresDatabase):
     assert 0 == calls.breakers[SHOP].failures
 
 
+async def test_what_is_only_out_of_sight_waits_for_stops(database: PostgresDatabase):
+    """It was seen stopped: a slow pace is first for stops that nobody has seen yet, else never."""
+    row = await wanted(database)
+    lost = replace(row, status=Status.UNREACHABLE, failing_since=NOW, attempts=0)
+    assert claim_of(row, 60).is_hasty
+    assert not claim_of(lost, 60).is_hasty
+    assert claim_of(replace(lost, attempts=1), 60).is_hasty
+
+    await database.run(lambda tx: tx.connection.execute("""
+        INSERT INTO catalogue_objects (sku, catalogue, remote_id, wanted, status, next_at,
+                                       failing_since)
+        SELECT 'lost', catalogue, 'r', wanted, 'unreachable', now() - interval '1 hour', now()
+          FROM catalogue_objects"""))
+    await database.run(lambda tx: tx.objects.wake(SHOP, SKU))
+    [first] = await database.run(lambda tx: tx.objects.claim_due(SHOP, LEASE, uuid4(), 1))
+    assert SKU == first.sku
+
+
 async def test_a_call_within_the_lease_asks_nobody(database: PostgresDatabase):
     """The first stop of a freeze goes out without a further round trip to the database."""
     row = await wanted(database, token=uuid4())

@@ -49,11 +49,11 @@ class LeaseLost(Exception):
 
 
 class Paused(Exception):
-    """The far side asked for a pause; `seconds` are left of it."""
+    """The far side asked for a pause, or our own pace (`is_ours`); `seconds` are left of it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, is_ours: bool = False) -> None:
         super().__init__(seconds)
-        self.seconds = seconds
+        self.seconds, self.is_ours = seconds, is_ours
 
 
 @dataclass(slots=True)
@@ -79,8 +79,12 @@ class Claim:
 
     @property
     def is_hasty(self) -> bool:
-        """Say whether a stop is wanted that is not confirmed, as far as is known by now."""
-        return self.row.wanted != "sellable" and self.row.status is not Status.CONFIRMED
+        """Say whether a stop is wanted that is not confirmed, as far as is known by now.
+
+        What was confirmed and could not be looked at since goes after stops that were never seen.
+        """
+        was_seen = self.row.status is Status.CONFIRMED or self.row.is_out_of_sight
+        return self.row.wanted != "sellable" and not was_seen
 
     def learn(self, **facts: Any) -> None:
         """Take over what is known now."""
@@ -130,7 +134,7 @@ class Calls:
                 return await self.call(name, call)
         except NoTurnError:
             self._no_turn_at[name] = asyncio.get_running_loop().time()
-            raise Paused(self.pace.first_retry) from None
+            raise Paused(self.pace.first_retry, is_ours=True) from None
 
     def is_crowded(self, name: str) -> bool:
         """Say whether the pace of a catalogue was too slow a moment ago for what must be done."""

@@ -164,7 +164,7 @@ class Enforcement:
             try:
                 return await self._turn(claim)
             except Paused as pause:
-                await self._postpone(claim, pause.seconds)
+                await self._postpone(claim, pause.seconds, is_ours=pause.is_ours)
         except LeaseLost:
             await self._calls.overtaken(claim)
         return []
@@ -186,10 +186,13 @@ class Enforcement:
             return []
         return await self._stopping.work(claim)
 
-    async def _postpone(self, claim: Claim, wait: float) -> None:
-        """A breaker is open or the far side asked for a pause: visible, and not counted."""
+    async def _postpone(self, claim: Claim, wait: float, *, is_ours: bool = False) -> None:
+        """A breaker is open or the far side asked for a pause: visible, and not counted.
+
+        A stop that waits for its turn at our own pace is still pending.
+        """
         row = claim.row
-        if row.status is Status.PENDING:
+        if row.status is Status.PENDING and not is_ours:
             claim.learn(status=Status.UNREACHABLE, detail="waiting for the catalogue")
         elif row.status is Status.CONFIRMED and self._is_unseen(row):
             claim.learn(status=Status.UNREACHABLE, detail=OUT_OF_SIGHT, attempts=0,

@@ -47,7 +47,7 @@ class Stopping:
         row = claim.row
         if row.remote_id == "":
             return await self._resolve(claim)
-        if row.status in {Status.CONFIRMED, Status.DRIFTED} or _is_out_of_sight(row):
+        if row.status in {Status.CONFIRMED, Status.DRIFTED} or row.is_out_of_sight:
             await self._verify(claim)
         else:
             await self._stop(claim)
@@ -436,12 +436,6 @@ class Stopping:
             await self._database.run(lambda tx: tx.objects.amend_image(row, fields))
         except Unavailable as error:
             log.warning("image_not_amended", sku=row.sku, error=str(error), fields=dict(fields))
-
-
-def _is_out_of_sight(row: CatalogueRow) -> bool:
-    """Say whether it was confirmed until nobody could look any more; no attempt has failed yet."""
-    is_lost = row.status is Status.UNREACHABLE and row.failing_since is not None
-    return is_lost and row.attempts == 0
 
 
 def _with(means: tuple[str, ...], one: str) -> tuple[str, ...]:

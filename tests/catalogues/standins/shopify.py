@@ -147,19 +147,20 @@ class Shopify:
         if wrong := graphql_side.mistakes(ADMIN, sent["query"]):
             return web.json_response({"errors": [{"message": one} for one in wrong]})
         price = Price(ADMIN, sent["query"], sent.get("variables") or {})
-        cost: dict[str, Any] = {"requestedQueryCost": price.of(), "actualQueryCost": None}
-        if price.of() > min(self.bucket.points, MOST_AT_ONCE):
+        asked = price.of()
+        cost: dict[str, Any] = {"requestedQueryCost": asked, "actualQueryCost": None}
+        if asked > min(self.bucket.points, MOST_AT_ONCE):
             self.throttled += 1
             error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
             return web.json_response(
                 {"errors": [error], "extensions": {"cost": {**cost, **self._status()}}}
             )
-        self.bucket.points -= price.of()
+        self.bucket.points -= asked
         await asyncio.sleep(self.latency)
         answer = self._run(ADMIN, sent)
         if answer.get("data") is not None:
             cost["actualQueryCost"] = price.of(answer["data"])
-            self.bucket.points += price.of() - cost["actualQueryCost"]
+            self.bucket.points += asked - cost["actualQueryCost"]
             self.spent[sent["query"]] += int(cost["actualQueryCost"])
         answer["extensions"] = {"cost": {**cost, **self._status()}}
         return web.json_response(answer)
