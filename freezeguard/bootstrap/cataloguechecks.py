@@ -7,12 +7,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from freezeguard.bootstrap.administration import Administration
+from freezeguard.bootstrap.calendars import legal_clocks_of
+from freezeguard.bootstrap.house import house_of
+from freezeguard.bootstrap.metrics import PrometheusMetrics
+from freezeguard.bootstrap.outlets import outlet_of
 from freezeguard.bootstrap.settings import Settings
+from freezeguard.bootstrap.surroundings import ids_by, jitter
 from freezeguard.catalogues.naming import names_in
 from freezeguard.catalogues.registry import fingerprint_of, needs_check, open_catalogues
-from freezeguard.domain.errors import GuardFailed
 from freezeguard.ports.catalogues import Catalogue, CatalogueError
-from freezeguard.services.enforcing.proving import Proof, Proving, may_be_proved
+from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.places import Places
+from freezeguard.services.directory import Directory
+from freezeguard.services.enforcing.breaker import Breaker
+from freezeguard.services.enforcing.claims import Calls
+from freezeguard.services.enforcing.pace import Pace
+from freezeguard.services.enforcing.proving import Looking, Proof, Proving
+from freezeguard.services.enforcing.reconciliation import Reconciliation
+from freezeguard.services.enforcing.releasing import Releasing
+from freezeguard.services.telling.telling import Telling
 from freezeguard.storage.journal import FileJournal
 
 NO_SUCH_SKU = "freezeguard-check"
@@ -82,9 +95,14 @@ async def check_catalogues(
 
 async def look_closely(settings: Settings, name: str, sku: str) -> Proof:
     """Look whether all is ready to prove a catalogue on a SKU; needs no database."""
-    async with _proving(settings, name, sku) as proving:
-        await proving.dry_run()
-    return proving.proof
+    table = settings.catalogues[name]
+    catalogue = open_catalogues({name: table})[name]
+    looking = Looking(catalogue, names_in(name, table).of(sku), settings.pace.call_deadline)
+    try:
+        await looking.look()
+    finally:
+        await catalogue.close()
+    return looking.proof
 
 
 async def prove_catalogue(
@@ -92,17 +110,11 @@ async def prove_catalogue(
 ) -> Proof:
     """Prove one catalogue on a SKU, and put it on record.
 
-    Raises GuardFailed where the SKU is held: the proof would put it back on sale.
+    What an earlier proof has left behind is put right first. Raises GuardFailed where the SKU is
+    held, or in hand: the proof would put it back on sale.
     """
-    async with _proving(settings, name, sku) as proving:
-        left = await proving.left()
-        wanted = await admin.database.run(lambda tx: tx.objects.wanted_of([sku, *left]))
-        if not may_be_proved(wanted, name):
-            held = ", ".join(sorted({one for one, _, level in wanted if level != "sellable"}))
-            raise GuardFailed(f"{held} is held: a proof would put it back on sale.")
-        if left and not await proving.recover():
-            return proving.proof
-        if await proving.dry_run() and await proving.prove():
+    async with _proving(admin, settings, name, sku) as proving:
+        if await proving.recover() and await proving.prove():
             now, mark = admin.now(), fingerprint_of(settings.catalogues[name])
             await admin.database.run(
                 lambda tx: tx.objects.note_check(name, mark, sku, admin.by, now)
@@ -111,15 +123,26 @@ async def prove_catalogue(
 
 
 @asynccontextmanager
-async def _proving(settings: Settings, name: str, sku: str) -> AsyncIterator[Proving]:
-    table = settings.catalogues[name]
-    catalogue = open_catalogues({name: table})[name]
-    journal = FileJournal(settings.data_dir / "checks.ndjson")
-    called = names_in(name, table).of(sku)
+async def _proving(
+    admin: Administration, settings: Settings, name: str, sku: str
+) -> AsyncIterator[Proving]:
+    """Put together what works on one SKU as a replica would; the other catalogues are not asked."""
+    catalogues = open_catalogues(settings.catalogues)
+    directory = Directory(outlet_of(settings, one) for one in catalogues.values())
+    new_id, policy = ids_by(admin.now), settings.to_policy()
+    places = Places(admin.calendars, legal_clocks_of(settings), settings.calendar.zone)
+    telling = Telling(directory, house_of(settings), new_id, policy)
+    casework = Casework(directory, telling, places, policy, admin.now, new_id)
+    calls = Calls(
+        admin.database, Reconciliation(directory, casework, admin.now), {name: Breaker()},
+        admin.now, Pace(**settings.pace.model_dump(), jitter=jitter), PrometheusMetrics(),
+    )
+    releasing = Releasing(calls, FileJournal(settings.journal_file))
     try:
-        yield Proving(catalogue, sku, called, journal, settings.pace.call_deadline)
+        yield Proving(calls, releasing, directory.outlets[name], sku, new_id)
     finally:
-        await catalogue.close()
+        for one in catalogues.values():
+            await one.close()
 
 
 async def _check(catalogue: Catalogue, sku: str | None, deadline: float) -> CatalogueCheck:

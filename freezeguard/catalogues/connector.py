@@ -75,7 +75,9 @@ class Connector(Catalogue):
         until, patience = loop.time() + deadline, deadline / 2
         try:
             async with asyncio.timeout(patience):
-                await self._throttle.turn(urgent=urgent or is_in_haste(), cost=cost)
+                await self._throttle.turn(
+                    urgent=urgent or is_in_haste(), cost=cost, until=until
+                )
         except TimeoutError:
             reason = f"no turn within {patience:.3g} s at the pace that is set for it"
             raise NoTurnError(f"catalogue {self.name}: {operation}: {reason}") from None
@@ -125,3 +127,38 @@ class Connector(Catalogue):
         unknown = sorted(fields.keys() - set(known))
         if unknown:
             self.refuse("restore", f"not among the fields of a look-up: {', '.join(unknown)}")
+
+
+class SigningConnector(Connector):
+    """A connector whose far side may want us to log in.
+
+    `key` are the headers of a key that lets us in for good; where there is none, `_new_session`
+    logs in, and the headers that it brings are used until a far side does not take them any more.
+    """
+
+    def __init__(
+        self, name: str, table: ConnectorTable, secrets: Secrets, traits: Traits,
+        key: Mapping[str, str],
+    ) -> None:
+        super().__init__(name, table, secrets, traits)
+        self._pass = key
+        self._logs_in = not key
+        self._login = asyncio.Lock()
+
+    async def enter(self, until: float) -> Mapping[str, str]:
+        """Return what lets us in; of several that want to log in, one does."""
+        if self._pass or not self._logs_in:
+            return self._pass
+        async with self._login:
+            if not self._pass:
+                self._pass = await self._new_session(until)
+            return self._pass
+
+    def forget(self, used: Mapping[str, str]) -> None:
+        """Log in next time: what was `used` is not taken any more. A newer pass stays."""
+        if self._pass == used:
+            self._pass = {}
+
+    async def _new_session(self, until: float) -> Mapping[str, str]:
+        """Log in by a moment of the event loop; return the headers. Raises `CatalogueError`."""
+        raise NotImplementedError

@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote, urlencode
 from pydantic import SecretStr
 
 from freezeguard.catalogues import orderbook
-from freezeguard.catalogues.connector import MOST_OBJECTS, Connector
+from freezeguard.catalogues.connector import MOST_OBJECTS, SigningConnector
 from freezeguard.catalogues.tables import GuardedTable, Secrets, read_table
 from freezeguard.catalogues.templates import joined_id
 from freezeguard.catalogues.wire import Answer
@@ -86,7 +86,7 @@ def open_medusa(name: str, table: Mapping[str, Any]) -> "Medusa":
     return Medusa(name, read_table(name, MedusaTable, table), os.environ)
 
 
-class Medusa(Connector):
+class Medusa(SigningConnector):
     """See `freezeguard.ports.catalogues.Catalogue`; a `Shopfront`, `Watchful`, an `OrderBook`."""
 
     def __init__(self, name: str, table: MedusaTable, environment: Mapping[str, str]) -> None:
@@ -106,11 +106,10 @@ class Medusa(Connector):
             levels=("hide", "hard"), proven="run", level=table.level,
             scope=dict(table.scope.items()), holds_carts=True,
         )
-        super().__init__(name, table, secrets, traits)
+        super().__init__(
+            name, table, secrets, traits, {"Authorization": f"Basic {basic}"} if key else {}
+        )
         self._region = table.region
-        self._logs_in = not key
-        self._pass = {"Authorization": f"Basic {basic}"} if key else {}
-        self._login = asyncio.Lock()
         self._links: dict[str, tuple[str, ...]] = {}
         self._carts: list[str] = []
 
@@ -369,7 +368,7 @@ class Medusa(Connector):
     ) -> Answer:
         """Ask the Admin API; where the session has ended, log in and ask once more."""
         loop = asyncio.get_running_loop()
-        used = await self._enter(until)
+        used = await self.enter(until)
         known = absent | {401} if self._logs_in else absent
         for is_last in (False, True):
             answer = await self.call(
@@ -378,21 +377,11 @@ class Medusa(Connector):
             )
             if is_last or answer.status != 401:
                 break
-            if self._pass == used:
-                self._pass = {}
-            used = await self._enter(until)
+            self.forget(used)
+            used = await self.enter(until)
         return answer
 
-    async def _enter(self, until: float) -> Mapping[str, str]:
-        """Return what lets us in; of several that want to log in, one does."""
-        if self._pass or not self._logs_in:
-            return self._pass
-        async with self._login:
-            if not self._pass:
-                self._pass = await self._new_session(until)
-            return self._pass
-
-    async def _new_session(self, until: float) -> dict[str, str]:
+    async def _new_session(self, until: float) -> Mapping[str, str]:
         answer = await self.call(
             "login", "POST", "/auth/user/emailpass", urgent=True,
             body={"email": self._user, "password": self._password},

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
+from freezeguard.catalogues.naming import KEYS as NAMES
 from freezeguard.catalogues.naming import names_in, without_names
 from freezeguard.ports.catalogues import Catalogue
 
@@ -30,6 +31,17 @@ BUILT_IN: Mapping[str, str] = {
     "vendure": "freezeguard.catalogues.vendure:open_vendure",
     "woocommerce": "freezeguard.catalogues.woocommerce:open_woocommerce",
 }
+
+UNPROVED = frozenset({
+    *NAMES, "requests_per_second", "burst", "connections", "ca_file", "allow_plain_http",
+    "warm_path", "scope",
+})
+"""Keys of a table that a proof does not depend on."""
+SECRET = frozenset({
+    "api_key", "channel_token", "consumer_key", "consumer_secret", "headers", "password",
+    "publishable_key", "secret_key", "storefront_token", "token", "user",
+})
+"""Keys of a table that let us in."""
 
 
 def open_catalogues(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Catalogue]:
@@ -73,8 +85,16 @@ def needs_check(table: Mapping[str, Any], catalogue: Catalogue) -> bool:
 
 
 def fingerprint_of(table: Mapping[str, Any]) -> str:
-    """Return what names a configuration: another one is to be proved anew."""
-    text = json.dumps(table, sort_keys=True, default=str)
+    """Return what names a configuration: another one is to be proved anew.
+
+    How fast we ask, who vouches for the connection and what SKUs are called there change nothing
+    about how a stop works. Of secrets it counts which are given, not what they are: a key that is
+    renewed is the same way in, and nothing about it is to be found in a database.
+    """
+    told = {
+        key: key in SECRET or value for key, value in table.items() if key not in UNPROVED
+    }
+    text = json.dumps(told, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -10,7 +10,7 @@ carts that are open already, so there is no `hard` here.
 import asyncio
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -30,9 +30,13 @@ MOST_PAGES = 20
 MOST_PUBLICATIONS = 250
 """Shopify takes no longer lists as an argument."""
 LOOK_OVER_PAGE = 25
+VARIANTS_AT_ONCE = 100
 PLACES_AT_ONCE = 50
+PLACES_ARE_GOOD_FOR = 20.0
+"""Seconds after which the shop is asked again for its publications: one may be new."""
 UNKNOWN_COST = 100.0
 
+ACTIVE = frozenset({"ACTIVE", "UNLISTED"})
 _KINDS = {"app": "APP", "market": "MARKET", "company": "COMPANY_LOCATION", "none": "NONE"}
 _REMOTE_ID = re.compile(r"gid://shopify/(Product|ProductVariant)/[0-9]{1,19}")
 
@@ -56,12 +60,39 @@ READ = """query($id: ID!, $app: String, $market: String, $company: String, $none
     } } }
 fragment Places on ResourcePublicationV2Connection {
   nodes { isPublished publishDate publication { id } } pageInfo { hasNextPage endCursor } }"""
-def published_on(count: int) -> str:
-    """Return a query for whether a variant is published in each of so many publications."""
+PUBLICATIONS = """query($app: String, $market: String, $company: String, $none: String) {
+  app: publications(first: 25, after: $app, catalogType: APP) { ...Ids }
+  market: publications(first: 25, after: $market, catalogType: MARKET) { ...Ids }
+  company: publications(first: 25, after: $company, catalogType: COMPANY_LOCATION) { ...Ids }
+  none: publications(first: 25, after: $none, catalogType: NONE) { ...Ids } }
+fragment Ids on PublicationConnection { nodes { id } pageInfo { hasNextPage endCursor } }"""
+_COMING = """coming: resourcePublicationsV2(first: 25, catalogType: APP, onlyPublished: false) {
+    nodes { isPublished publishDate publication { id } } }"""
+
+
+def published_on(count: int, *, coming: bool = False) -> str:
+    """Return a query for whether a variant, and its product, is published in so many publications.
+
+    With `coming` also where it will be, in sales channels: others have no such day as a rule.
+    """
     asked = range(count)
     variables = "".join(f" $p{one}: ID!" for one in asked)
     fields = " ".join(f"p{one}: publishedOnPublication(publicationId: $p{one})" for one in asked)
-    return f"query($id: ID!{variables}) {{ productVariant(id: $id) {{ {fields} }} }}"
+    return (
+        f"query($id: ID!{variables}) {{ productVariant(id: $id) {{ id {fields} "
+        f"{_COMING if coming else ''} product {{ status {fields} }} }} }}"
+    )
+
+
+def sold_on(count: int) -> str:
+    """Return a query for whether each of many variants is published in so many publications."""
+    asked = range(count)
+    variables = "".join(f" $p{one}: ID!" for one in asked)
+    fields = " ".join(f"p{one}: publishedOnPublication(publicationId: $p{one})" for one in asked)
+    return (
+        f"query($ids: [ID!]!{variables}) {{ nodes(ids: $ids) {{ "
+        f"... on ProductVariant {{ id {fields} }} }} }}"
+    )
 
 
 SIBLINGS = """query($id: ID!, $after: String) { product(id: $id) {
@@ -87,6 +118,14 @@ SHOP_ADD = """mutation($id: ID!) {
     cart { id totalQuantity lines(first: 1) { nodes { id } } } userErrors { code message } } }"""
 SHOP_TAKE_OUT = """mutation($id: ID!, $lines: [ID!]!) {
   cartLinesRemove(cartId: $id, lineIds: $lines) { userErrors { code message } } }"""
+
+
+COSTS: Mapping[str, float] = {
+    LOOK_UP: 202.0, READ: 210.0, PUBLICATIONS: 108.0, SIBLINGS: 103.0, LOOK_OVER: 325.0,
+    UNPUBLISH: 10.0, PUBLISH: 10.0,
+}
+"""Points that must be there before a query is run, by the documents; Shopify's answers say better.
+What was not found is given back, which is most of it."""
 
 
 class ShopifyTable(GuardedTable):
@@ -142,7 +181,11 @@ class Shopify(Connector):
         self._shop = f"{table.storefront_url or table.base_url}/api/{version}/graphql.json"
         self._pass = {"X-Shopify-Access-Token": token}
         self._shop_pass = {"X-Shopify-Storefront-Access-Token": shop_token} if shop_token else {}
-        self._costs: dict[str, float] = {}
+        self._costs: dict[str, float] = dict(COSTS)
+        self._burst = float(table.burst)
+        self._places: frozenset[str] = frozenset()
+        self._places_at = float("-inf")
+        self._asking = asyncio.Lock()
 
     # ------------------------------------------------------------------------- the four calls
 
@@ -171,7 +214,7 @@ class Shopify(Connector):
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
         until = asyncio.get_running_loop().time() + deadline
-        state = await self._state("read_back", remote_id, until)
+        state = await self._glance("read_back", remote_id, until)
         if state is None:
             return Observation(False, "admin", detail="there is no such object", is_gone=True)
         if not self._shop_pass:
@@ -209,9 +252,14 @@ class Shopify(Connector):
         return Attempt(sold=True, detail="it went into a cart")
 
     async def look_over(self, remote_ids: Sequence[str], *, deadline: float) -> frozenset[str]:
-        until, astray = asyncio.get_running_loop().time() + deadline, set[str]()
-        for start in range(0, len(remote_ids), LOOK_OVER_PAGE):
-            ids = list(remote_ids[start:start + LOOK_OVER_PAGE])
+        until = asyncio.get_running_loop().time() + deadline
+        variants = [one for one in remote_ids if "/ProductVariant/" in one]
+        products = [one for one in remote_ids if "/ProductVariant/" not in one]
+        astray = set[str]()
+        for start in range(0, len(variants), VARIANTS_AT_ONCE):
+            astray |= await self._sold_of(variants[start:start + VARIANTS_AT_ONCE], until)
+        for start in range(0, len(products), LOOK_OVER_PAGE):
+            ids = list(products[start:start + LOOK_OVER_PAGE])
             data = await self._ask("look_over", LOOK_OVER, {"ids": ids}, until)
             with self.reading("look_over"):
                 astray |= {
@@ -219,6 +267,19 @@ class Shopify(Connector):
                     if one is not None and any(one[kind]["nodes"] for kind in _KINDS)
                 }
         return frozenset(astray)
+
+    async def _sold_of(self, variants: Sequence[str], until: float) -> set[str]:
+        """Return those of some variants that are published anywhere; a point for each is cheap."""
+        places, found = await self._publications("look_over", until), set[str]()
+        for some in _in_parts(sorted(places)):
+            sent = {"ids": list(variants), **_numbered(some)}
+            data = await self._ask("look_over", sold_on(len(some)), sent, until)
+            with self.reading("look_over"):
+                found |= {
+                    str(one["id"]) for one in data["nodes"]
+                    if one and any(one[f"p{number}"] for number in range(len(some)))
+                }
+        return found
 
     # ---------------------------------------------------------------------------------- writing
 
@@ -270,7 +331,7 @@ class Shopify(Connector):
         return Found(remote_id, state.image, siblings)
 
     async def _state(self, operation: str, remote_id: str, until: float) -> "_State | None":
-        """Return where an object is published, None where it does not exist.
+        """Return all about where an object is published, None where it does not exist.
 
         A variant that nobody ever published or unpublished by itself is published where its
         product is. Whether its own list says so is not documented, so each place is asked for.
@@ -278,34 +339,76 @@ class Shopify(Connector):
         node = await self._node(operation, remote_id, until)
         if node is None:
             return None
-        image, product = self._image(operation, node), node
-        if "product" in node:
+        image = self._image(operation, node)
+        if "product" not in node:
             with self.reading(operation):
-                of = str(node["product"]["id"])
-            product = await self._node(operation, of, until)
-            if product is None:
-                return None
-        places = self._image(operation, product)["publications"]
-        if product is not node:
-            asked = [one for one in places if one not in image["publications"]]
-            more = await self._published_on(operation, remote_id, asked, until)
-            image["publications"] = sorted([*image["publications"], *more])
-        with self.reading(operation):
-            active = product["status"] in {"ACTIVE", "UNLISTED"}
-        return _State(image, active and not set(places).isdisjoint(image["publications"]))
+                active = node["status"] in ACTIVE
+            return _State(image, active and bool(image["publications"]))
+        seen = await self._published(operation, remote_id, until, image["publications"])
+        if seen is None:
+            return None
+        publications = sorted({*image["publications"], *seen.image["publications"]})
+        return _State({**image, "publications": publications}, seen.sold)
 
-    async def _published_on(
-        self, operation: str, variant: str, places: Sequence[str], until: float
-    ) -> list[str]:
-        found: list[str] = []
-        for start in range(0, len(places), PLACES_AT_ONCE):
-            some = places[start:start + PLACES_AT_ONCE]
-            sent = {"id": variant, **{f"p{number}": one for number, one in enumerate(some)}}
-            data = await self._ask(operation, published_on(len(some)), sent, until)
+    async def _glance(self, operation: str, remote_id: str, until: float) -> "_State | None":
+        """Return the same for a few points; of moments to come only those of sales channels."""
+        if "/ProductVariant/" in remote_id and _REMOTE_ID.fullmatch(remote_id):
+            return await self._published(operation, remote_id, until, (), coming=True)
+        return await self._state(operation, remote_id, until)
+
+    async def _published(
+        self, operation: str, variant: str, until: float, more: Iterable[str], *,
+        coming: bool = False,
+    ) -> "_State | None":
+        """Ask for each publication of the shop, and `more`, whether a variant is published there.
+
+        None where there is no such variant.
+        """
+        here, both, later = set[str](), set[str](), list[list[str]]()
+        places = sorted({*await self._publications(operation, until), *more})
+        for some in _in_parts(places):
+            query = published_on(len(some), coming=coming)
+            data = await self._ask(operation, query, {"id": variant, **_numbered(some)}, until)
             with self.reading(operation):
                 answer = data["productVariant"]
-                found += [one for number, one in enumerate(some) if answer[f"p{number}"]]
-        return found
+                if answer is None:
+                    return None
+                product = answer["product"]
+                asked = {f"p{number}": one for number, one in enumerate(some)}
+                here |= {one for name, one in asked.items() if answer[name]}
+                if product["status"] in ACTIVE:
+                    both |= {
+                        one for name, one in asked.items() if answer[name] and product[name]
+                    }
+                later = self._coming(answer["coming"]["nodes"]) if coming else []
+        return _State({"publications": sorted(here), "scheduled": later}, bool(both))
+
+    async def _publications(self, operation: str, until: float) -> frozenset[str]:
+        """Return the shop's publications, as they were a moment ago.
+
+        One call asks for them; meanwhile others go by what was heard last.
+        """
+        if self._asking.locked() and self._places:
+            return self._places
+        async with self._asking:
+            now = asyncio.get_running_loop().time()
+            if now - self._places_at > PLACES_ARE_GOOD_FOR:
+                self._places = await self._all_publications(operation, until)
+                self._places_at = now
+            return self._places
+
+    async def _all_publications(self, operation: str, until: float) -> frozenset[str]:
+        sent: dict[str, Any] = dict.fromkeys(_KINDS)
+        found = set[str]()
+        for _ in range(MOST_PAGES):
+            data = await self._ask(operation, PUBLICATIONS, sent, until)
+            with self.reading(operation):
+                found |= {str(one["id"]) for kind in _KINDS for one in data[kind]["nodes"]}
+                pages = {one: data[one]["pageInfo"] for one in _KINDS}
+                if not any(page["hasNextPage"] for page in pages.values()):
+                    return frozenset(found)
+                sent = {one: pages[one]["endCursor"] or sent[one] for one in _KINDS}
+        raise self._wire.misfit(operation, "the shop has too many publications")
 
     async def _siblings(self, sku: str, product: str, until: float) -> tuple[str, ...]:
         skus, after = set[str](), None
@@ -348,14 +451,16 @@ class Shopify(Connector):
         with self.reading(operation):
             places = [one for kind in _KINDS for one in node[kind]["nodes"]]
             published = {str(one["publication"]["id"]) for one in places if one["isPublished"]}
-            scheduled = {
-                (str(one["publication"]["id"]), str(one["publishDate"])) for one in places
-                if not one["isPublished"] and one["publishDate"]
-            }
-        return {
-            "publications": sorted(published),
-            "scheduled": sorted([place, moment] for place, moment in scheduled),
+            return {"publications": sorted(published), "scheduled": self._coming(places)}
+
+    @staticmethod
+    def _coming(places: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+        """Return where it will be published, with the moment."""
+        later = {
+            (str(one["publication"]["id"]), str(one["publishDate"])) for one in places
+            if not one["isPublished"] and one["publishDate"]
         }
+        return sorted([place, moment] for place, moment in later)
 
     async def _shown(self, operation: str, remote_id: str, until: float) -> str | None:
         """Return the variant that a buyer could have, None where there is none."""
@@ -388,21 +493,27 @@ class Shopify(Connector):
         self, operation: str, query: str, variables: Mapping[str, Any], until: float,
         headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
-        """Ask the Admin API, once the points that it took last time are there."""
+        """Ask the Admin API, once the points that it asks for are there."""
+        cost = min(self._costs.get(query, UNKNOWN_COST), self._burst)
         answer = await self.call(
             operation, "POST", self._admin, body={"query": query, "variables": variables},
             deadline=until - asyncio.get_running_loop().time(),
             headers={**self._pass, **(headers or {})},
-            cost=self._costs.get(query, UNKNOWN_COST),
+            cost=cost,
         )
-        wait = self._heed(operation, query, answer)
+        wait = self._heed(operation, query, answer, cost)
         try:
             return data_of(self, operation, answer)
         except GraphQlError as error:
             self._refuse_for(operation, error, wait)
 
-    def _heed(self, operation: str, query: str, answer: Answer) -> float | None:
-        """Take Shopify's word for what is left; return the seconds until this could be asked."""
+    def _heed(
+        self, operation: str, query: str, answer: Answer, taken: float
+    ) -> float | None:
+        """Take Shopify's word for what is left; return the seconds until this could be asked.
+
+        Of the points that were `taken` those are given back that it did not spend.
+        """
         document = self.document(operation, answer)
         with self.reading(operation):
             cost = (document.get("extensions") or {}).get("cost")
@@ -410,8 +521,11 @@ class Shopify(Connector):
                 return None
             asked, status = float(cost["requestedQueryCost"]), cost["throttleStatus"]
             left, rate = float(status["currentlyAvailable"]), float(status["restoreRate"])
+            spent = float(cost.get("actualQueryCost") or 0.0)
         self._costs[query] = asked
-        self._throttle.owes(left)
+        if rate > 0:
+            self._throttle.no_faster_than(rate)
+        self._throttle.owes(left, unused=taken - spent)
         return max(0.0, asked - left) / rate if rate > 0 else None
 
     def _refuse_for(self, operation: str, error: GraphQlError, wait: float | None) -> NoReturn:
@@ -421,6 +535,16 @@ class Shopify(Connector):
         raise CatalogueError(
             told, recoverable=recoverable, retry_after=wait if throttled else None
         ) from None
+
+
+def _in_parts(places: Sequence[str]) -> list[Sequence[str]]:
+    """Return as many at a time as are asked for at once; a shop without any is asked for none."""
+    starts = range(0, max(1, len(places)), PLACES_AT_ONCE)
+    return [places[start:start + PLACES_AT_ONCE] for start in starts]
+
+
+def _numbered(places: Sequence[str]) -> dict[str, str]:
+    return {f"p{number}": one for number, one in enumerate(places)}
 
 
 def _places(fields: Mapping[str, Any]) -> dict[str, str]:

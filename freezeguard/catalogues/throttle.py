@@ -14,25 +14,41 @@ class Throttle:
     def __init__(self, per_second: float | None, burst: int) -> None:
         self._rate, self._burst = per_second, float(burst)
         self._tokens, self._at = float(burst), float("-inf")
-        self._waiting: list[tuple[bool, int, float, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[bool, float, int, float, asyncio.Future[None]]] = []
         self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def turn(self, *, urgent: bool = False, cost: float = 1.0) -> None:
-        """Wait for our turn. The caller sets the deadline; who gives up leaves the queue."""
+    async def turn(
+        self, *, urgent: bool = False, cost: float = 1.0, until: float = 0.0
+    ) -> None:
+        """Wait for our turn. The caller sets the deadline; who gives up leaves the queue.
+
+        Of those that are equally urgent whoever must be done first (`until`) goes first: of many
+        that have begun, few would else come to an end in time.
+        """
         if self._rate is None:
             return
         loop = asyncio.get_running_loop()
         mine: asyncio.Future[None] = loop.create_future()
         cost = min(cost, self._burst)
-        heapq.heappush(self._waiting, (not urgent, next(self._numbers), cost, mine))
+        heapq.heappush(self._waiting, (not urgent, until, next(self._numbers), cost, mine))
         self._serve()
         await mine
 
-    def owes(self, tokens: float) -> None:
-        """Take the far side's word for how many calls are left, where it is less than we think."""
+    def owes(self, tokens: float, *, unused: float = 0.0) -> None:
+        """Take the far side's word for how many tokens are left, where it is less than we think.
+
+        `unused` are those that a call was let go with and did not need: they are given back.
+        """
         self._refill()
-        self._tokens = min(self._tokens, tokens)
+        self._tokens = min(self._tokens + unused, self._burst, tokens)
+        self._serve()
+
+    def no_faster_than(self, per_second: float) -> None:
+        """Go by the far side's own pace where it is slower than the one that was set."""
+        self._refill()
+        if self._rate is not None:
+            self._rate = min(self._rate, per_second)
 
     def _refill(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -44,7 +60,7 @@ class Throttle:
         """Let go whoever is first while there are tokens, then come back when there are more."""
         self._refill()
         while self._waiting:
-            _, _, cost, future = self._waiting[0]
+            _, _, _, cost, future = self._waiting[0]
             if not future.done():
                 if self._tokens < cost:
                     break
@@ -58,7 +74,7 @@ class Throttle:
             self._timer.cancel()
             self._timer = None
         if self._waiting and self._rate is not None:
-            missing = self._waiting[0][2] - self._tokens
+            missing = self._waiting[0][3] - self._tokens
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(missing / self._rate, 0.001), self._serve)
 

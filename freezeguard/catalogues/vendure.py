@@ -14,7 +14,7 @@ from typing import Any, Literal, NoReturn
 from pydantic import SecretStr
 
 from freezeguard.catalogues import orderbook
-from freezeguard.catalogues.connector import MOST_OBJECTS, Connector
+from freezeguard.catalogues.connector import MOST_OBJECTS, SigningConnector
 from freezeguard.catalogues.graphql import GraphQlError, data_of
 from freezeguard.catalogues.tables import BaseUrl, GuardedTable, Secrets, read_table
 from freezeguard.ports.catalogues import (
@@ -109,7 +109,7 @@ def open_vendure(name: str, table: Mapping[str, Any]) -> "Vendure":
     return Vendure(name, read_table(name, VendureTable, table), os.environ)
 
 
-class Vendure(Connector):
+class Vendure(SigningConnector):
     """See `freezeguard.ports.catalogues.Catalogue`; a `Shopfront`, `Watchful`, an `OrderBook`."""
 
     def __init__(
@@ -127,15 +127,14 @@ class Vendure(Connector):
             levels=("hide", "hard"), proven="run", level=table.level,
             scope=dict(table.scope.items()), holds_carts=True,
         )
-        super().__init__(name, table, secrets, traits)
+        super().__init__(
+            name, table, secrets, traits, {"vendure-api-key": key} if key else {}
+        )
         self._admin = table.base_url + table.admin_path
         self._shop = (table.shop_url or table.base_url) + table.shop_path
         self._sweeps = table.sweep_orders
         self._usual = {"vendure-token": channel} if channel else {}
         self._sees_all_orders = True
-        self._pass = {"vendure-api-key": key} if key else {}
-        self._logs_in = not key
-        self._login = asyncio.Lock()
         self._swept: dict[str, datetime] = {}
 
     # ------------------------------------------------------------------------- the four calls
@@ -382,7 +381,7 @@ class Vendure(Connector):
         body = {"query": query, "variables": variables}
         of_channel = self._usual if channel is None else channel
         for is_last in (False, True):
-            used = await self._enter(until)
+            used = await self.enter(until)
             answer = await self.call(
                 operation, "POST", self._admin, body=body, deadline=until - loop.time(),
                 headers={**of_channel, **used, **(headers or {})},
@@ -392,21 +391,11 @@ class Vendure(Connector):
             except GraphQlError as error:
                 if error.code != "FORBIDDEN" or is_last or not self._logs_in:
                     self._refuse(operation, error)
-            if self._pass == used:
-                self._pass = {}
+            self.forget(used)
         raise AssertionError("unreachable")
 
-    async def _enter(self, until: float) -> Mapping[str, str]:
-        """Return what lets us in; of several that want to log in, one does."""
-        if self._pass or not self._logs_in:
-            return self._pass
-        loop = asyncio.get_running_loop()
-        async with self._login:
-            if not self._pass:
-                self._pass = await self._new_session(until - loop.time())
-            return self._pass
-
-    async def _new_session(self, deadline: float) -> dict[str, str]:
+    async def _new_session(self, until: float) -> Mapping[str, str]:
+        deadline = until - asyncio.get_running_loop().time()
         sent = {"user": self._user, "password": self._password}
         answer = await self.call(
             "login", "POST", self._admin, body={"query": LOGIN, "variables": sent},

@@ -30,8 +30,13 @@ class Objects(Protocol):
         ...
 
     async def claim_due(
-        self, catalogue: str, lease: timedelta, token: UUID, limit: int
-    ) -> list[CatalogueRow]: ...
+        self, catalogue: str, lease: timedelta, token: UUID, limit: int, *, is_off: bool = False
+    ) -> list[CatalogueRow]:
+        """Claim objects that are due, and note which of them a worker has left in the middle.
+
+        `is_off`: the catalogue is off for who asks; where it was never on, nothing was sent.
+        """
+        ...
 
     async def claim_unseen(
         self, catalogue: str, lease: timedelta, token: UUID, limit: int, now: datetime,
@@ -108,6 +113,32 @@ class Objects(Protocol):
 
     async def wake_these(self, catalogue: str, keys: Sequence[tuple[str, str]]) -> int:
         """Make these due at once, by SKU and remote id, where they are confirmed as stopped."""
+        ...
+
+    async def reserve(
+        self, sku: str, catalogue: str, found: Sequence[tuple[str, Json, tuple[str, ...]]],
+        now: datetime, *, lease: timedelta, token: UUID, revision: int, unchanged_since: int,
+        detail: str,
+    ) -> list[CatalogueRow]:
+        """Take objects in hand to stop them for a moment and put them back.
+
+        Fewer rows than were found: something wants one stopped, somebody works on one, or one was
+        stopped or released since the revision `unchanged_since` of the held set.
+        """
+        ...
+
+    async def note_written(self, row: CatalogueRow) -> bool:
+        """Note `row.written` while the lease is ours; False where it was lost."""
+        ...
+
+    async def left_behind(self, catalogue: str) -> list[tuple[str, str, str]]:
+        """Return the keys of what may be stopped, though no hold is about it and nobody at it."""
+        ...
+
+    async def take_up(
+        self, key: tuple[str, str, str], lease: timedelta, token: UUID
+    ) -> CatalogueRow | None:
+        """Claim one object that is to be released; None where it is not, or somebody is at it."""
         ...
 
     async def checks(self) -> dict[str, str]:

@@ -245,6 +245,17 @@ class CatalogueRow:
         """Return the primary key."""
         return self.sku, self.catalogue, self.remote_id
 
+    @property
+    def may_be_stopped(self) -> bool:
+        """Say whether any stop of ours was sent, or may have been."""
+        return self.written is not None or self.sent_at is not None or bool(self.fallbacks)
+
+    @property
+    def is_out_of_sight(self) -> bool:
+        """Say whether it was confirmed until nobody could look any more; no attempt has failed."""
+        is_lost = self.status is Status.UNREACHABLE and self.failing_since is not None
+        return is_lost and self.attempts == 0
+
     def ordered(self, wanted: Wanted, revision: int, token: UUID) -> "CatalogueRow":
         """Return the row of an object that is to be stopped, in the hands of whoever has a token.
 

@@ -59,9 +59,12 @@ class PostgresObjects:
         )
 
     async def claim_due(
-        self, catalogue: str, lease: timedelta, token: UUID, limit: int
+        self, catalogue: str, lease: timedelta, token: UUID, limit: int, *, is_off: bool = False
     ) -> list[CatalogueRow]:
-        rows = await self._connection.fetch(SQL["claim_due"], catalogue, lease, token, limit)
+        was_never_on = is_off and not await self._connection.fetchval(SQL["was_proved"], catalogue)
+        rows = await self._connection.fetch(
+            SQL["claim_due"], catalogue, lease, token, limit, was_never_on
+        )
         return [object_of(one) for one in rows]
 
     async def claim_unseen(
@@ -153,6 +156,33 @@ class PostgresObjects:
         return affected(
             await self._connection.execute(SQL["wake_these"], catalogue, skus, remote_ids)
         )
+
+    async def reserve(
+        self, sku: str, catalogue: str, found: Found, now: datetime, *, lease: timedelta,
+        token: UUID, revision: int, unchanged_since: int, detail: str,
+    ) -> list[CatalogueRow]:  # fmt: skip
+        await self._connection.execute(SQL["drop_unlisted"], sku, catalogue)
+        rows = await self._connection.fetch(
+            SQL["reserve_objects"], sku, catalogue, _as_json(found), now, lease, token, revision,
+            detail, unchanged_since,
+        )  # fmt: skip
+        return [object_of(one) for one in rows]
+
+    async def note_written(self, row: CatalogueRow) -> bool:
+        status = await self._connection.execute(
+            SQL["note_written"], *row.key, row.lease_token, row.written
+        )
+        return affected(status) == 1
+
+    async def left_behind(self, catalogue: str) -> list[tuple[str, str, str]]:
+        rows = await self._connection.fetch(SQL["left_behind"], catalogue)
+        return [(row["sku"], row["catalogue"], row["remote_id"]) for row in rows]
+
+    async def take_up(
+        self, key: tuple[str, str, str], lease: timedelta, token: UUID
+    ) -> CatalogueRow | None:
+        row = await self._connection.fetchrow(SQL["take_up"], *key, lease, token)
+        return None if row is None else object_of(row)
 
     async def checks(self) -> dict[str, str]:
         rows = await self._connection.fetch(SQL["checks"])

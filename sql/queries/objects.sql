@@ -19,18 +19,22 @@ SELECT * FROM catalogue_objects WHERE sku = $1 ORDER BY catalogue, remote_id FOR
 SELECT * FROM catalogue_objects WHERE sku = $1 AND catalogue = $2 AND remote_id = $3;
 
 -- name: claim_due
--- Claim objects of a catalogue that are due: stops, then what is stopped, then releases. A lease
--- that was never given back is noted in sent_at.
+-- Claim objects of a catalogue that are due: stops, then what was seen stopped, then releases. A lease
+-- that was never given back is noted in sent_at; but not where nobody can have sent anything ($5).
 UPDATE catalogue_objects AS known
    SET next_at = at + $2::interval, lease_until = at + $2::interval, lease_token = $3,
        sent_at = CASE WHEN wanted = 'sellable' THEN sent_at
+                      WHEN $5 THEN sent_at
                       ELSE coalesce(sent_at, lease_until) END
   FROM (SELECT clock_timestamp() AS at) AS clock
  WHERE known.ctid = ANY (ARRAY(
            SELECT ctid FROM catalogue_objects
             WHERE catalogue = $1 AND next_at <= clock_timestamp()
               AND (lease_until IS NULL OR lease_until <= clock_timestamp())
-            ORDER BY wanted = 'sellable', status = 'confirmed', next_at
+            ORDER BY wanted = 'sellable',
+                     status = 'confirmed'
+                     OR status = 'unreachable' AND attempts = 0 AND failing_since IS NOT NULL,
+                     next_at
             LIMIT $4
               FOR UPDATE SKIP LOCKED))
 RETURNING known.*;
@@ -229,6 +233,10 @@ UPDATE catalogue_objects AS known SET next_at = clock_timestamp()
 -- Return which catalogues were proved, each with the fingerprint of its configuration then.
 SELECT catalogue, fingerprint FROM catalogue_checks;
 
+-- name: was_proved
+-- Say whether a catalogue was proved at any time, with whatever configuration.
+SELECT EXISTS (SELECT FROM catalogue_checks WHERE catalogue = $1);
+
 -- name: note_check
 -- Note that a catalogue was proved.
 INSERT INTO catalogue_checks AS known (catalogue, fingerprint, passed_at, passed_by, sku)
@@ -236,6 +244,66 @@ VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (catalogue) DO UPDATE SET
     fingerprint = excluded.fingerprint, passed_at = excluded.passed_at,
     passed_by = excluded.passed_by, sku = excluded.sku;
+
+-- name: reserve_objects
+-- Take objects in hand that are to be stopped for a moment and put back: with their images, a lease,
+-- and the note that a stop may have been sent. No row for one that is wanted stopped, that somebody
+-- has in hand, or that was stopped or released since a revision ($9).
+INSERT INTO catalogue_objects AS known (sku, catalogue, remote_id, wanted, wanted_revision, status,
+                                        detail, before_image, before_at, takes_along, sent_at,
+                                        next_at, lease_until, lease_token)
+SELECT $1, $2, found.remote_id, 'sellable', $7, 'pending', $8, found.image, $4, found.takes_along,
+       at, at + $5::interval, at + $5::interval, $6
+  FROM (SELECT clock_timestamp() AS at) AS clock,
+       jsonb_to_recordset($3) AS found (remote_id text, image jsonb, takes_along text[])
+ WHERE NOT EXISTS (
+           SELECT FROM catalogue_objects
+            WHERE sku = $1 AND catalogue = $2
+              AND (wanted <> 'sellable' OR lease_until > clock_timestamp()))
+ ORDER BY found.remote_id COLLATE "C"
+ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET
+    wanted_revision = excluded.wanted_revision,
+    status = 'pending',
+    detail = excluded.detail,
+    before_image = excluded.before_image,
+    before_at = excluded.before_at,
+    written = NULL,
+    fallbacks = '{}',
+    takes_along = excluded.takes_along,
+    sent_at = excluded.sent_at,
+    attempts = 0,
+    failing_since = NULL,
+    next_at = excluded.next_at,
+    lease_until = excluded.lease_until,
+    lease_token = excluded.lease_token
+ WHERE known.wanted = 'sellable' AND known.status = 'idle' AND known.wanted_revision <= $9
+RETURNING *;
+
+-- name: note_written
+-- Note what a stop has written into an object that is in hand.
+UPDATE catalogue_objects SET written = coalesce(written, '{}') || $5
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3 AND lease_token = $4;
+
+-- name: left_behind
+-- Return the objects of a catalogue that may be stopped, that no hold is about and nobody has in hand.
+SELECT sku, catalogue, remote_id FROM catalogue_objects AS known
+ WHERE catalogue = $1 AND remote_id <> '' AND wanted = 'sellable'
+   AND status IN ('pending', 'refused', 'unreachable')
+   AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+   AND NOT EXISTS (
+           SELECT FROM holds
+            WHERE holds.sku = known.sku AND holds.state IN ('active', 'releasing'))
+ ORDER BY sku, remote_id;
+
+-- name: take_up
+-- Claim one object that is to be released and that nobody has in hand; else no row.
+UPDATE catalogue_objects AS known
+   SET next_at = at + $4::interval, lease_until = at + $4::interval, lease_token = $5
+  FROM (SELECT clock_timestamp() AS at) AS clock
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3 AND wanted = 'sellable'
+   AND status IN ('pending', 'refused', 'unreachable')
+   AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+RETURNING known.*;
 
 -- name: drop_unlisted
 -- Forget that a catalogue does not list a SKU.

@@ -8,10 +8,11 @@ import pytest
 from freezeguard.bootstrap.administration import open_administration
 from freezeguard.bootstrap.cataloguechecks import prove_catalogue
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
+from tests.acceptance.steps import approve, ask_for_approval
 from tests.catalogues.standins import saleor
 from tests.catalogues.standins.saleor_world import SaleorWorld, saleor_world
 from tests.faults.observing import seen, statuses
-from tests.rig import Rig, register_skus, service_for
+from tests.rig import Rig, register_skus, service_for, until
 
 SKU, SAMPLE = "KETTLE-17", "MUG-1"
 
@@ -55,3 +56,73 @@ async def test_what_is_off_is_refused_and_what_was_proved_is_stopped(
     await rig.in_state(SKU, "frozen", seconds=30)
     assert not await world.buy(SKU)
     assert await world.buy(SAMPLE)
+
+
+async def _remembers(rig: Rig, fingerprint: str) -> None:
+    """Have the record say that this configuration of the shop was proved, and no other."""
+    service = rig.service
+    assert service is not None
+    await service.database.run(
+        lambda tx: tx.objects.note_check("shop", fingerprint, SAMPLE, "cli:test", service.now())
+    )
+    await service.enforcement.proofs.refresh()
+
+
+async def test_what_is_stopped_is_watched_and_released_after_the_gate_has_closed(
+    rig: Rig, world: SaleorWorld
+) -> None:
+    """Only a first stop needs a proof: what we have stopped is ours to look after until it sells.
+
+    Somebody who puts it back on sale finds it stopped again, and a release restores exactly.
+    """
+    await world.offer(SKU)
+    await world.offer(SAMPLE)
+    before = await world.image(SKU)
+    service = rig.service
+    assert service is not None
+    await register_skus(rig, (SKU, SAMPLE))
+    await _remembers(rig, service.directory.outlets["shop"].fingerprint)
+    await rig.complain(SKU)
+    await rig.in_state(SKU, "frozen", seconds=30)
+
+    await _remembers(rig, "of another configuration")
+    listing = world.variant(SKU)["channelListings"][0]
+    listing["isAvailableForPurchase"] = True
+
+    async def stopped_again() -> bool:
+        return not listing["isAvailableForPurchase"]
+
+    await until(stopped_again, "stopped again", seconds=30)
+    case = await seen(rig, SKU, "stopped", lambda one: statuses(one) == ["confirmed"], seconds=30)
+    await rig.complain(SAMPLE)
+    await seen(rig, SAMPLE, "a first stop refused", lambda one: statuses(one) == ["refused"])
+
+    await approve(rig, await ask_for_approval(rig, case), "mara")
+    await rig.in_state(SKU, "probation", seconds=30)
+    assert before == await world.image(SKU)
+    assert await world.buy(SAMPLE)
+
+
+async def test_whoever_dies_at_a_catalogue_that_was_never_on_has_sent_nothing(
+    rig: Rig, world: SaleorWorld
+) -> None:
+    """A lease that was never given back is no stop of ours there: the catalogue stays off."""
+    await world.offer(SKU)
+    service = rig.service
+    assert service is not None
+    await register_skus(rig, (SKU,))
+    await rig.complain(SKU)
+    await seen(rig, SKU, "refused", lambda one: statuses(one) == ["refused"])
+    dead = """UPDATE catalogue_objects
+                 SET lease_token = gen_random_uuid(), lease_until = clock_timestamp(),
+                     next_at = clock_timestamp(), detail = 'killed'"""
+    await service.database.run(lambda tx: tx.connection.execute(dead))
+
+    async def tried_again() -> bool:
+        [row] = await service.database.run(lambda tx: tx.objects.of_sku(SKU))
+        return "is off" in row.detail and row.lease_token is None
+
+    await until(tried_again, "tried again", seconds=30)
+    [row] = await service.database.run(lambda tx: tx.objects.of_sku(SKU))
+    assert not row.may_be_stopped
+    assert await world.buy(SKU)

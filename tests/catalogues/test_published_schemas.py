@@ -34,8 +34,11 @@ SHOPIFY_SHOP = {
 SHOPIFY_ADMIN = {
     **{name: text for name, text in documents(shopify).items() if name not in SHOPIFY_SHOP},
     "published_on": shopify.published_on(2),
+    "published_on, coming": shopify.published_on(2, coming=True),
+    "sold_on": shopify.sold_on(2),
 }
-OLDER = {name: text for name, text in SHOPIFY_ADMIN.items() if name != "published_on"}
+OLDER = documents(shopify).keys() - SHOPIFY_SHOP.keys() - {"PUBLICATIONS"}
+OLDER = {name: text for name, text in SHOPIFY_ADMIN.items() if name in OLDER}
 
 OURS = {
     "saleor": (saleor_standin.SCHEMA, SALEOR),

@@ -3,11 +3,18 @@
 import importlib.metadata
 
 import pytest
+from pydantic import SecretStr
 
 from freezeguard.catalogues import registry
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
 from freezeguard.catalogues.http import HttpCatalogue
-from freezeguard.catalogues.registry import open_catalogue, open_catalogues
+from freezeguard.catalogues.medusa import MedusaTable
+from freezeguard.catalogues.registry import fingerprint_of, open_catalogue, open_catalogues
+from freezeguard.catalogues.saleor import SaleorTable
+from freezeguard.catalogues.shopify import ShopifyTable
+from freezeguard.catalogues.tables import ConnectorTable, GuardedTable
+from freezeguard.catalogues.vendure import VendureTable
+from freezeguard.catalogues.woocommerce import WooCommerceTable
 from freezeguard.sampleshop.client import sample_configuration
 
 SAMPLE = sample_configuration("http://127.0.0.1:9", "t")
@@ -83,3 +90,51 @@ def test_no_table(registered):
     """A name that is not a table is told."""
     with pytest.raises(CatalogueConfigurationError, match="not a table"):
         open_catalogue("shop", "http")
+
+
+PROVED = {"kind": "saleor", "base_url": "https://store.example", "token": "{env:TOKEN}"}
+TABLES = (MedusaTable, SaleorTable, ShopifyTable, VendureTable, WooCommerceTable)
+
+
+@pytest.mark.parametrize("more", [
+    {"called": {"KETTLE-17": "4711"}},
+    {"called_as": "DE-{sku}"},
+    {"requests_per_second": 2.0},
+    {"burst": 1},
+    {"connections": 4},
+    {"ca_file": "/etc/ca.pem"},
+    {"allow_plain_http": True},
+    {"scope": {"country": "DE"}},
+    {"token": "{file:/run/secrets/token}"},
+    {"token": "as it is"},
+])
+def test_what_does_not_change_how_a_stop_works_needs_no_new_proof(more):
+    """Pace, trust, names and a renewed key leave a proof as good as it was."""
+    assert fingerprint_of(PROVED) == fingerprint_of({**PROVED, **more})
+
+
+@pytest.mark.parametrize("more", [
+    {"kind": "shopify"},
+    {"base_url": "https://other.example"},
+    {"level": "hide"},
+    {"storefront": False},
+    {"path": "/api/graphql/"},
+    {"storefront_token": "{env:SHOP}"},
+    {"api_version": "2026-04"},
+])
+def test_another_address_kind_level_or_way_in_is_proved_anew(more):
+    """What a proof was about is another thing then."""
+    assert fingerprint_of(PROVED) != fingerprint_of({**PROVED, **more})
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_secret_is_in_a_fingerprint(table):
+    """Whatever a kind of ours keeps secret counts as given or not, whatever it is."""
+    secret = {
+        key for key, field in table.model_fields.items() if SecretStr in {
+            field.annotation, *getattr(field.annotation, "__args__", ())}
+    }
+    assert secret
+    assert secret <= registry.SECRET
+    assert {"level", "base_url"} == (
+        ConnectorTable.model_fields.keys() | GuardedTable.model_fields.keys()) - registry.UNPROVED

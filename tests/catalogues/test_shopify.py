@@ -1,9 +1,13 @@
 """Shopify beyond what every kind must do: publications, versions, points, buyers."""
 
+import asyncio
+
 import pytest
 
+from freezeguard.catalogues import shopify as connector
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
 from freezeguard.catalogues.registry import open_catalogue
+from freezeguard.catalogues.shopify import LOOK_UP
 from freezeguard.ports.catalogues import CatalogueError
 from tests.catalogues.standins import shopify
 from tests.catalogues.standins.shopify_world import shopify_world
@@ -97,7 +101,7 @@ async def test_more_publications_than_a_page(sku):
     """A shop with many markets is read to the end before it is written."""
     async with shopify_world() as world:
         markets = {shopify.gid("Publication", 100 + number): "MARKET" for number in range(60)}
-        world.far_side.publications |= markets
+        world.far_side.channels |= markets
         await world.offer(sku)
         found = await _stop(world, sku)
 
@@ -128,20 +132,69 @@ async def test_a_search_may_find_more(world, sku):
 async def test_spent_points(world, sku):
     """Who has spent the points is told when there are enough again, and what is left is heeded."""
     await world.offer(sku)
-    world.far_side.points = shopify.COST - 4
+    bucket = world.far_side.bucket
+    bucket.points, bucket.restored = 3.0, 100.0
 
     with pytest.raises(CatalogueError, match="THROTTLED") as caught:
         await world.catalogue.lookup(sku, deadline=SOON)
 
     assert caught.value.recoverable
-    assert pytest.approx(4 / 100) == caught.value.retry_after
-    assert world.catalogue._throttle._tokens <= shopify.COST
+    asked = world.catalogue._costs[LOOK_UP]
+    assert pytest.approx((asked - 3) / 100, abs=0.1) == caught.value.retry_after
+    assert world.catalogue._throttle._tokens < 50
+
+
+async def test_many_stops_are_paid_from_one_bucket():
+    """Twenty stops with their looks need less than a bucket, and nobody has to be refused.
+
+    Most of what a query asks for is not found, and given back: without that one stop would do.
+    """
+    async with shopify_world() as world:
+        skus = [f"SKU-{number}" for number in range(20)]
+        for sku in skus:
+            world.far_side.add(sku)
+        world.far_side.latency = 0.02
+        await asyncio.gather(*(_stop(world, sku) for sku in skus))
+
+        far_side = world.far_side
+        assert 0 == far_side.throttled
+        assert not any([await world.buy(sku) for sku in skus])
+        assert sum(far_side.spent.values()) < 1000
+
+
+async def test_a_look_at_what_is_stopped_costs_next_to_nothing(world, sku):
+    """A read-back takes 5 points or less, a look over many one each: both go on all the time."""
+    await world.offer(sku)
+    found = await _stop(world, sku)
+    far_side = world.far_side
+    far_side.spent.clear()
+    seen = await world.catalogue.read_back(sku, found.remote_id, deadline=SOON)
+    read_back = sum(far_side.spent.values())
+    await world.catalogue.look_over([found.remote_id], deadline=SOON)
+
+    assert not seen.sellable
+    assert read_back <= 5
+    assert sum(far_side.spent.values()) - read_back <= 1
+
+
+async def test_a_new_publication_is_found(world, sku, monkeypatch):
+    """A sales channel that the shop gets after a stop is asked for as well, in a moment."""
+    await world.offer(sku)
+    found = await _stop(world, sku)
+    [variant] = world.variants(sku)
+    another = shopify.gid("Publication", 99)
+    world.far_side.channels[another] = "APP"
+    variant["product"]["own"][another] = ""
+    monkeypatch.setattr(connector, "PLACES_ARE_GOOD_FOR", 0.0)
+
+    assert (await world.catalogue.read_back(sku, found.remote_id, deadline=SOON)).sellable
+    assert {found.remote_id} == await world.catalogue.look_over([found.remote_id], deadline=SOON)
 
 
 async def test_no_turn_within_the_deadline(world, sku):
     """With the points spent, a call that can't have its turn in time fails as one to repeat."""
     await world.offer(sku)
-    world.far_side.points = 0.0
+    world.far_side.bucket.points = 0.0
     with pytest.raises(CatalogueError, match="THROTTLED"):
         await world.catalogue.lookup(sku, deadline=SOON)
     asked = world.far_side.asked

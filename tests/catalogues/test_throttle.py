@@ -44,6 +44,37 @@ async def test_stops_go_first() -> None:
     assert ["stop 0", "stop 1", "look 0", "look 1"] == order
 
 
+async def test_what_was_begun_first_is_done_first() -> None:
+    """The later requests of a call go before others that have more time: few would else end."""
+    throttle, order = Throttle(100, 1), list[str]()
+
+    async def call(name: str, until: float) -> None:
+        await throttle.turn(until=until)
+        order.append(name)
+
+    await throttle.turn()
+    await asyncio.gather(call("new", 9.0), call("newer", 9.5), call("begun before", 5.0))
+
+    assert ["begun before", "new", "newer"] == order
+
+
+async def test_what_was_not_needed_is_given_back() -> None:
+    """Whoever waits goes on at once, and never with more than the far side says is left."""
+    throttle, loop = Throttle(1, 100), asyncio.get_running_loop()
+    await throttle.turn(cost=100)
+    waiting = asyncio.create_task(throttle.turn(cost=60))
+    await asyncio.sleep(0)
+    begun = loop.time()
+
+    throttle.owes(90, unused=95)
+    await waiting
+    assert loop.time() - begun < 1
+    throttle.owes(20, unused=100)
+    throttle.no_faster_than(0.5)
+    assert throttle._tokens <= 21
+    assert throttle._rate == 0.5
+
+
 async def test_a_restore_waits_for_a_stop_that_is_not_confirmed() -> None:
     """What serves such a stop goes first, a look too; a restore and a routine look come after."""
     shop = woocommerce.WooCommerce()

@@ -16,11 +16,10 @@ from freezeguard.ports.catalogues import CatalogueError, Found, Observation, Tra
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.holding import LEASE
-from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.directory import Outlet
 from freezeguard.services.enforcing.breaker import Breaker
 from freezeguard.services.enforcing.claims import Calls, Claim
 from freezeguard.services.enforcing.pace import Pace
-from freezeguard.services.enforcing.proofs import Proofs
 from freezeguard.services.enforcing.releasing import Releasing
 from freezeguard.storage.database import PostgresDatabase
 
@@ -110,7 +109,6 @@ async def released(
     """Take one turn of the release; return how the object stands afterwards."""
     calls = Calls(
         database, NoCases(), {SHOP: Breaker()}, lambda: NOW, Pace(), PrometheusMetrics(),
-        Proofs(database, Directory()),
     )
     await database.run(lambda tx: tx.objects.wake(SHOP, SKU))
     [row] = await database.run(lambda tx: tx.objects.claim_due(SHOP, LEASE, uuid4(), 1))

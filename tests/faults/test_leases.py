@@ -13,15 +13,14 @@ import pytest
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.transitions import State
-from freezeguard.ports.catalogues import CatalogueError
+from freezeguard.ports.catalogues import CatalogueError, NoTurnError
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.holding import LEASE
-from freezeguard.services.directory import Directory, Outlet
+from freezeguard.services.directory import Outlet
 from freezeguard.services.enforcing.breaker import Breaker
 from freezeguard.services.enforcing.claims import Calls, Claim, LeaseLost, Paused
 from freezeguard.services.enforcing.pace import Pace
-from freezeguard.services.enforcing.proofs import Proofs
 from freezeguard.storage.database import PostgresDatabase
 from tests.rig import until
 from tests.storage.makers import hold, open_case
@@ -40,7 +39,6 @@ def calls_on(database: PostgresDatabase, **pace: Any) -> Calls:
     """Return what turns use, on a database and without any case to tell."""
     return Calls(
         database, None, {SHOP: Breaker()}, lambda: NOW, Pace(**pace), PrometheusMetrics(),
-        Proofs(database, Directory()),
     )
 
 
@@ -74,6 +72,38 @@ def answer(value: Any = "answer") -> Callable[[], Awaitable[Any]]:
 
     call.made = 0
     return call
+
+
+async def test_a_call_that_found_no_turn_is_a_pause(database: PostgresDatabase):
+    """Nothing failed, so no attempt is counted; what nobody waits for is put off meanwhile."""
+    calls, claim = calls_on(database), claim_of(await wanted(database), 60)
+
+    async def no_turn() -> None:
+        raise NoTurnError("no turn within 2 s")
+
+    with pytest.raises(Paused):
+        await calls.ask(claim, no_turn)
+    assert calls.is_crowded(SHOP)
+    assert not calls.is_crowded("another")
+    assert 0 == calls.breakers[SHOP].failures
+
+
+async def test_what_is_only_out_of_sight_waits_for_stops(database: PostgresDatabase):
+    """It was seen stopped: a slow pace is first for stops that nobody has seen yet, else never."""
+    row = await wanted(database)
+    lost = replace(row, status=Status.UNREACHABLE, failing_since=NOW, attempts=0)
+    assert claim_of(row, 60).is_hasty
+    assert not claim_of(lost, 60).is_hasty
+    assert claim_of(replace(lost, attempts=1), 60).is_hasty
+
+    await database.run(lambda tx: tx.connection.execute("""
+        INSERT INTO catalogue_objects (sku, catalogue, remote_id, wanted, status, next_at,
+                                       failing_since)
+        SELECT 'lost', catalogue, 'r', wanted, 'unreachable', now() - interval '1 hour', now()
+          FROM catalogue_objects"""))
+    await database.run(lambda tx: tx.objects.wake(SHOP, SKU))
+    [first] = await database.run(lambda tx: tx.objects.claim_due(SHOP, LEASE, uuid4(), 1))
+    assert SKU == first.sku
 
 
 async def test_a_call_within_the_lease_asks_nobody(database: PostgresDatabase):

@@ -197,7 +197,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("holds", "holds_of_sku", 1, {"holds_in_force"}),
     ("holds", "holds_of_case", 1, {"holds_one_per_case_and_scope"}),
     ("objects", "objects_of_sku", 1, {"catalogue_objects_pkey"}),
-    ("objects", "claim_due", 4, {"catalogue_objects_due"}),
+    ("objects", "claim_due", 5, {"catalogue_objects_due"}),
     ("objects", "claim_unseen", 6, {"catalogue_objects_due"}),
     ("objects", "seconds_until_due", 1, {"catalogue_objects_due"}),
     ("objects", "settle", 19, {"catalogue_objects_pkey"}),

@@ -146,7 +146,13 @@ class Canaries:
         return Flown("well", "", stopped, released)
 
     async def _images(self, flight: _Flight) -> list[Image]:
-        """Return the canary's objects as they are. Raises _Amiss where they are not on sale."""
+        """Return the canary's objects as they are. Raises _Amiss where they are not on sale.
+
+        Or where the catalogue is off; what an earlier round has stopped there is put back all
+        the same.
+        """
+        if reason := self._enforcement.proofs.missing(flight.outlet.name):
+            raise _Amiss(Flown("failed", reason))
         try:
             found = await self._look_up(flight)
             seen = [await self._read_back(flight, one.remote_id) for one in found]

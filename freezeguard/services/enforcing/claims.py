@@ -30,7 +30,6 @@ from freezeguard.services.cases.holding import LEASE
 from freezeguard.services.directory import Outlet
 from freezeguard.services.enforcing.breaker import Breaker
 from freezeguard.services.enforcing.pace import Pace
-from freezeguard.services.enforcing.proofs import Proofs
 from freezeguard.services.enforcing.reconciliation import Reconciliation
 
 log = structlog.get_logger()
@@ -39,6 +38,8 @@ T = TypeVar("T")
 
 SETTLED = FROZEN_PHASE - {State.FREEZING}
 """States in which a stop that is read back once more brings a case no further."""
+CROWDED = 5.0
+"""Seconds for which whatever nobody waits for is put off where a call has found no turn."""
 GRACE = 0.25
 """Seconds beyond its deadline after which a connector that ignores it is cut off."""
 
@@ -48,11 +49,11 @@ class LeaseLost(Exception):
 
 
 class Paused(Exception):
-    """The far side asked for a pause; `seconds` are left of it."""
+    """The far side asked for a pause, or our own pace (`is_ours`); `seconds` are left of it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, is_ours: bool = False) -> None:
         super().__init__(seconds)
-        self.seconds = seconds
+        self.seconds, self.is_ours = seconds, is_ours
 
 
 @dataclass(slots=True)
@@ -78,8 +79,12 @@ class Claim:
 
     @property
     def is_hasty(self) -> bool:
-        """Say whether a stop is wanted that is not confirmed, as far as is known by now."""
-        return self.row.wanted != "sellable" and self.row.status is not Status.CONFIRMED
+        """Say whether a stop is wanted that is not confirmed, as far as is known by now.
+
+        What was confirmed and could not be looked at since goes after stops that were never seen.
+        """
+        was_seen = self.row.status is Status.CONFIRMED or self.row.is_out_of_sight
+        return self.row.wanted != "sellable" and not was_seen
 
     def learn(self, **facts: Any) -> None:
         """Take over what is known now."""
@@ -104,12 +109,11 @@ class Calls:
         now: Now,
         pace: Pace,
         metrics: Metrics,
-        proofs: Proofs,
     ) -> None:
-        self._proofs = proofs
         self.database, self._reconciliation = database, reconciliation
         self.breakers, self.now, self.pace = breakers, now, pace
         self.metrics = metrics
+        self._no_turn_at: dict[str, float] = {}
 
     # ------------------------------------------------------------------------------- calling
 
@@ -118,22 +122,30 @@ class Calls:
     ) -> T:
         """Make one call to the far side. Raises CatalogueError, Paused, LeaseLost.
 
-        A call that `restores` goes out only while its order is the newest one.
+        A call that `restores` goes out only while its order is the newest one. Where our own pace
+        left no turn that is a pause, and no failure: two hundred stops take their time.
         """
         name = claim.outlet.name
         if (wait := self.breakers[name].pause_left(asyncio.get_running_loop().time())) > 0:
             raise Paused(wait)
         await self._secure(claim, restores=restores)
-        with in_haste(yes=claim.is_hasty):
-            return await self.call(name, call)
+        try:
+            with in_haste(yes=claim.is_hasty):
+                return await self.call(name, call)
+        except NoTurnError:
+            self._no_turn_at[name] = asyncio.get_running_loop().time()
+            raise Paused(self.pace.first_retry, is_ours=True) from None
+
+    def is_crowded(self, name: str) -> bool:
+        """Say whether the pace of a catalogue was too slow a moment ago for what must be done."""
+        now = asyncio.get_running_loop().time()
+        return now - self._no_turn_at.get(name, float("-inf")) < CROWDED
 
     async def call(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         """Make one call to a catalogue; the breaker hears of its outcome. Raises CatalogueError.
 
         It does not hear of a call that found no turn at our own pace: the far side was not asked.
         """
-        if reason := self._proofs.missing(name):
-            raise CatalogueError(reason, recoverable=False)
         outcome = "answered"
         try:
             answer = await self._within_deadline(call)

@@ -55,9 +55,7 @@ class Enforcement:
         self._now, self._new_id, self.pace = now, new_id, pace
         self.breakers = {name: Breaker() for name in directory.outlets}
         self.proofs = Proofs(database, directory)
-        self._calls = Calls(
-            database, reconciliation, self.breakers, now, pace, metrics, self.proofs
-        )
+        self._calls = Calls(database, reconciliation, self.breakers, now, pace, metrics)
         self._stopping = Stopping(self._calls, journal)
         self._releasing = Releasing(self._calls, journal)
         self._room = {
@@ -113,9 +111,9 @@ class Enforcement:
             room = 0 if breaker.holds_back(now) else 1
         if room == 0:
             return []
-        token = self._new_id()
+        token, is_off = self._new_id(), bool(self.proofs.missing(catalogue))
         return await self._database.run(
-            lambda tx: tx.objects.claim_due(catalogue, LEASE, token, room)
+            lambda tx: tx.objects.claim_due(catalogue, LEASE, token, room, is_off=is_off)
         )
 
     async def _claim_unseen(self, catalogue: str, room: int) -> list[CatalogueRow]:
@@ -166,13 +164,17 @@ class Enforcement:
             try:
                 return await self._turn(claim)
             except Paused as pause:
-                await self._postpone(claim, pause.seconds)
+                await self._postpone(claim, pause.seconds, is_ours=pause.is_ours)
         except LeaseLost:
             await self._calls.overtaken(claim)
         return []
 
     async def _turn(self, claim: Claim) -> list[Claim]:
         row = claim.row
+        is_first_stop = row.wanted != "sellable" and not row.may_be_stopped
+        if is_first_stop and (reason := self.proofs.missing(row.catalogue)):
+            await self._stopping.refuse(claim, reason)
+            return []
         untried = row.status is Status.PENDING and row.attempts == 0 and row.wanted != "sellable"
         now = asyncio.get_running_loop().time()
         wait = self.breakers[claim.outlet.name].wait(now, first_try=untried)
@@ -184,10 +186,13 @@ class Enforcement:
             return []
         return await self._stopping.work(claim)
 
-    async def _postpone(self, claim: Claim, wait: float) -> None:
-        """A breaker is open or the far side asked for a pause: visible, and not counted."""
+    async def _postpone(self, claim: Claim, wait: float, *, is_ours: bool = False) -> None:
+        """A breaker is open or the far side asked for a pause: visible, and not counted.
+
+        A stop that waits for its turn at our own pace is still pending.
+        """
         row = claim.row
-        if row.status is Status.PENDING:
+        if row.status is Status.PENDING and not is_ours:
             claim.learn(status=Status.UNREACHABLE, detail="waiting for the catalogue")
         elif row.status is Status.CONFIRMED and self._is_unseen(row):
             claim.learn(status=Status.UNREACHABLE, detail=OUT_OF_SIGHT, attempts=0,
@@ -203,8 +208,12 @@ class Enforcement:
 
     def may_look_ahead(self, catalogue: str) -> bool:
         """Say whether a look-up that nobody waits for may be made now."""
-        if self.proofs.missing(catalogue):
+        if self.proofs.missing(catalogue) or self._calls.is_crowded(catalogue):
             return False
+        return self.may_look_over(catalogue)
+
+    def may_look_over(self, catalogue: str) -> bool:
+        """Say whether what is stopped may be looked over now, also where the catalogue is off."""
         return self.breakers[catalogue].spares(asyncio.get_running_loop().time())
 
     async def look_over(self, catalogue: str, remote_ids: Sequence[str]) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Which catalogues may be used: a connector that nobody has run is off until its owner proves it.
 
 Off is not silent: a stop that is wanted there is refused with the reason, the case is degraded and
-a person gets the task.
+a person gets the task. Off are first stops only: what a stop of ours may have been sent to is read
+back, stopped again and restored, or nobody would look after it when a catalogue is switched off.
 """
 
 from freezeguard.ports.storage import Database

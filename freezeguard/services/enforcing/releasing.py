@@ -48,7 +48,7 @@ class Releasing:
 
     async def work(self, claim: Claim) -> None:
         """Take one turn. Raises Paused, LeaseLost and Unavailable."""
-        if claim.row.remote_id == "" or not _may_be_stopped(claim.row):
+        if claim.row.remote_id == "" or not claim.row.may_be_stopped:
             await self._released(claim, "")
             return
         try:
@@ -265,11 +265,6 @@ class Releasing:
                     failing_since=row.failing_since or self._now())
         pause = self._pace.retry_in(attempts, retry_after)
         await self._calls.settle_release(claim, pause, refused=True)
-
-
-def _may_be_stopped(row: CatalogueRow) -> bool:
-    """Say whether any stop of ours was sent, or may have been."""
-    return row.written is not None or row.sent_at is not None or bool(row.fallbacks)
 
 
 def _unsure_means(row: CatalogueRow) -> list[str]:

@@ -15,7 +15,7 @@ import structlog
 
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
-from freezeguard.ports.catalogues import CatalogueError, Found, NoTurnError, Observation
+from freezeguard.ports.catalogues import CatalogueError, Found, Observation
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.services.cases.holding import LEASE
@@ -47,7 +47,7 @@ class Stopping:
         row = claim.row
         if row.remote_id == "":
             return await self._resolve(claim)
-        if row.status in {Status.CONFIRMED, Status.DRIFTED} or _is_out_of_sight(row):
+        if row.status in {Status.CONFIRMED, Status.DRIFTED} or row.is_out_of_sight:
             await self._verify(claim)
         else:
             await self._stop(claim)
@@ -269,13 +269,8 @@ class Stopping:
             await self._drifted(claim)
 
     async def _not_seen(self, claim: Claim, error: CatalogueError) -> None:
-        """The last read-back stays the truth for a moment: one lost answer is no alarm.
-
-        Raises Paused where our own pace left no turn: that is no answer, and no failure.
-        """
+        """The last read-back stays the truth for a moment: one lost answer is no alarm."""
         row = claim.row
-        if isinstance(error, NoTurnError):
-            raise Paused(self._pace.first_retry)
         attempts = row.attempts + 1
         if row.status is Status.CONFIRMED and attempts < self._pace.fall_back_after:
             claim.learn(attempts=attempts, detail=error.detail)
@@ -337,6 +332,11 @@ class Stopping:
         return by_hand(claim.row)
 
     # ----------------------------------------------------------------------- when it goes wrong
+
+    async def refuse(self, claim: Claim, reason: str) -> None:
+        """Send nothing, and say why: for a catalogue that is off."""
+        error = CatalogueError(reason, recoverable=False)
+        await self._failed(claim, error, by_other_means=False)
 
     async def _failed(
         self, claim: Claim, error: CatalogueError, *, by_other_means: bool
@@ -436,12 +436,6 @@ class Stopping:
             await self._database.run(lambda tx: tx.objects.amend_image(row, fields))
         except Unavailable as error:
             log.warning("image_not_amended", sku=row.sku, error=str(error), fields=dict(fields))
-
-
-def _is_out_of_sight(row: CatalogueRow) -> bool:
-    """Say whether it was confirmed until nobody could look any more; no attempt has failed yet."""
-    is_lost = row.status is Status.UNREACHABLE and row.failing_since is not None
-    return is_lost and row.attempts == 0
 
 
 def _with(means: tuple[str, ...], one: str) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class DriftWatch:
     async def look_over(self, name: str) -> int:
         """Look over one catalogue; return how many objects are to be read back at once."""
         found, page = 0, await self._page(name, ("", ""))
-        while page and self._enforcement.may_look_ahead(name):
+        while page and self._enforcement.may_look_over(name):
             found += await self._look_over(name, page)
             page = await self._page(name, page[-1])
         return found

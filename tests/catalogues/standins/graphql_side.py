@@ -1,6 +1,7 @@
 """GraphQL of a stand-in: each document is checked against a schema before anything is done."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ def schema(name: str) -> GraphQLSchema:
     return build_schema((HERE / name).read_text("utf-8"))
 
 
+@lru_cache(maxsize=500)
 def mistakes(of: GraphQLSchema, document: str) -> list[str]:
     """Return what is wrong with a document, by that schema."""
     try:

@@ -6,6 +6,7 @@ channel is hidden from buyers there, goes into no checkout, and lets none be com
 
 import base64
 import itertools
+import time
 from typing import Any
 
 from aiohttp import web
@@ -40,6 +41,9 @@ class Saleor:
         self.checkouts: dict[str, dict[str, Any]] = {}
         self.requests_left: int | None = None
         self.broken_requests = 0
+        self.per_minute: int | None = None
+        self.throttled = 0
+        self._minute = (0.0, 0)
         self._numbers = itertools.count(1)
         self._is_app = False
         self.app = web.Application()
@@ -48,6 +52,14 @@ class Saleor:
     def serving(self):
         """Serve it on loopback; yields its address."""
         return serving(self.app)
+
+    def _is_too_many(self) -> bool:
+        """Count a request; the count begins anew every 60 s, as the documents say."""
+        begun, made = self._minute
+        if time.monotonic() - begun > 60:
+            begun, made = time.monotonic(), 0
+        self._minute = begun, made + 1
+        return self.per_minute is not None and made >= self.per_minute
 
     def add(self, sku: str) -> str:
         """List a variant in every channel; SKUs are unique."""
@@ -72,6 +84,9 @@ class Saleor:
             self.requests_left -= 1
             if self.requests_left < 0:
                 return web.json_response({"detail": "Too many requests."}, status=429)
+        if self._is_too_many():
+            self.throttled += 1
+            return web.json_response({"detail": "Too many requests."}, status=429)
         if self.broken_requests:
             self.broken_requests -= 1
             return _refusal("Internal Server Error", "OperationalError")

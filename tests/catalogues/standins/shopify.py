@@ -3,11 +3,13 @@
 What is not asked for as Shopify's documents say is refused. Of a variant's publications its own
 list shows only those that somebody has set (`lists_all` False), which is the worse of the two ways
 to read the documents. Whatever goes into a cart before a stop is paid: the documents do not say
-that it is not.
+that it is not. Queries are paid for in points; `latency` is how many seconds each is under way.
 """
 
+import asyncio
 import itertools
 import re
+from collections import Counter
 from typing import Any
 
 from aiohttp import web
@@ -15,12 +17,12 @@ from graphql import GraphQLError
 
 from tests.catalogues.standins import graphql_side
 from tests.catalogues.standins.serving import serving
+from tests.catalogues.standins.shopify_points import MOST_AT_ONCE, STANDARD, Bucket, Price
 
 TOKEN, STOREFRONT_TOKEN = "shpat_0123456789abcdef", "storefront-0123456789"
 ADMIN = graphql_side.schema("shopify.graphql")
 STOREFRONT = graphql_side.schema("shopify_storefront.graphql")
 KINDS = {"online": "APP", "pos": "APP", "market": "MARKET", "company": "COMPANY_LOCATION"}
-COST = 10.0
 
 
 def gid(kind: str, number: int | str) -> str:
@@ -45,7 +47,7 @@ class Thing(dict):
             {"publication": {"id": place}, "isPublished": moment == "",
              "publishDate": moment or "2026-01-01T00:00:00Z"}
             for place, moment in sorted(shop.listed(self).items())
-            if shop.publications[place] == catalogType and (moment == "" or not onlyPublished)
+            if shop.channels[place] == catalogType and (moment == "" or not onlyPublished)
         ]
         return shop.page(places, first, after)
 
@@ -60,16 +62,20 @@ class Thing(dict):
 class Shopify:
     """Everything that one shop knows; its methods that GraphQL calls have GraphQL's names."""
 
-    def __init__(self, version: str = "2026-10", *, lists_all: bool = False) -> None:
+    def __init__(
+        self, version: str = "2026-10", *, lists_all: bool = False, restored: float = STANDARD
+    ) -> None:
         self.version = version
         self.lists_all = lists_all
-        self.publications = {
+        self.channels = {
             gid("Publication", number): kind
             for number, kind in enumerate(KINDS.values(), start=1)
         }
         self.things: dict[str, Thing] = {}
         self.carts: dict[str, str] = {}
-        self.points, self.asked = 1000.0, 0
+        self.bucket, self.latency = Bucket(restored), 0.0
+        self.asked = self.throttled = 0
+        self.spent: Counter[str] = Counter()
         self._numbers = itertools.count(1001)
         self.app = web.Application()
         self.app.add_routes([
@@ -83,7 +89,7 @@ class Shopify:
 
     def add(self, *skus: str) -> str:
         """List one product with these variants, published everywhere; return its id."""
-        product = self._thing("Product", status="ACTIVE", own=dict.fromkeys(self.publications, ""))
+        product = self._thing("Product", status="ACTIVE", own=dict.fromkeys(self.channels, ""))
         for sku in skus:
             self._thing("ProductVariant", sku=sku, product=product, own={}, status="ACTIVE")
         return product["id"]
@@ -102,7 +108,7 @@ class Shopify:
         if thing["__typename"] == "Product":
             found = thing["own"]
         else:
-            found = {**dict.fromkeys(self.publications, ""), **thing["own"]}
+            found = {**dict.fromkeys(self.channels, ""), **thing["own"]}
         return {place: moment for place, moment in found.items() if moment != "never"}
 
     def listed(self, thing: Thing) -> dict[str, str]:
@@ -137,20 +143,31 @@ class Shopify:
             text = "[API] Invalid API key or access token (unrecognized login or wrong password)"
             return web.json_response({"errors": text}, status=401)
         self.asked += 1
-        cost = {"requestedQueryCost": COST, "actualQueryCost": None}
-        if self.points < COST:
+        sent = await request.json()
+        if wrong := graphql_side.mistakes(ADMIN, sent["query"]):
+            return web.json_response({"errors": [{"message": one} for one in wrong]})
+        price = Price(ADMIN, sent["query"], sent.get("variables") or {})
+        asked = price.of()
+        cost: dict[str, Any] = {"requestedQueryCost": asked, "actualQueryCost": None}
+        if asked > min(self.bucket.points, MOST_AT_ONCE):
+            self.throttled += 1
             error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
             return web.json_response(
                 {"errors": [error], "extensions": {"cost": {**cost, **self._status()}}}
             )
-        self.points -= COST
-        answer = self._run(ADMIN, await request.json())
-        answer["extensions"] = {"cost": {**cost, "actualQueryCost": COST, **self._status()}}
+        self.bucket.points -= asked
+        await asyncio.sleep(self.latency)
+        answer = self._run(ADMIN, sent)
+        if answer.get("data") is not None:
+            cost["actualQueryCost"] = price.of(answer["data"])
+            self.bucket.points += asked - cost["actualQueryCost"]
+            self.spent[sent["query"]] += int(cost["actualQueryCost"])
+        answer["extensions"] = {"cost": {**cost, **self._status()}}
         return web.json_response(answer)
 
     def _status(self) -> dict[str, Any]:
-        status = {"maximumAvailable": 1000.0, "currentlyAvailable": self.points}
-        return {"throttleStatus": {**status, "restoreRate": 100.0}}
+        status = {"maximumAvailable": self.bucket.size, "currentlyAvailable": self.bucket.points}
+        return {"throttleStatus": {**status, "restoreRate": self.bucket.restored}}
 
     def _run(self, schema: Any, sent: Any) -> dict[str, Any]:
         wrong = graphql_side.mistakes(schema, sent["query"])
@@ -184,6 +201,13 @@ class Shopify:
                  or one.get("sku", "").casefold().startswith(wanted + "-")]
         return self.page(found, first, after)
 
+    def publications(self, info, *, first, after=None, catalogType=None):  # noqa: N803
+        found = [
+            {"id": place} for place, kind in sorted(self.channels.items())
+            if kind == catalogType
+        ]
+        return self.page(found, first, after)
+
     def publishablePublish(self, info, *, id, input):  # noqa: N802, A002
         return self._set(id, {one["publicationId"]: one.get("publishDate", "") for one in input})
 
@@ -192,7 +216,7 @@ class Shopify:
 
     def _set(self, number: str, places: dict[str, str]) -> dict[str, Any]:
         thing = self.things.get(number)
-        if thing is None or not self.publications.keys() >= places.keys():
+        if thing is None or not self.channels.keys() >= places.keys():
             return {"userErrors": [{"field": ["id"], "message": "Resource not found"}]}
         if thing["__typename"] == "ProductVariant" and self.version < "2026-07":
             return {"userErrors": [{"field": ["id"], "message": "It can't be published"}]}

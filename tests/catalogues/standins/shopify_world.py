@@ -32,7 +32,7 @@ class ShopifyWorld:
     async def offer(self, sku: str, *, times: int = 1) -> None:
         for _ in range(times):
             self.far_side.add(sku)
-        self.far_side.points = 1000.0  # each test spends points of its own
+        self.far_side.bucket.points = 1000.0  # each test spends points of its own
 
     async def buy(self, sku: str) -> bool:
         return bool(await self.open_cart(sku))
@@ -41,7 +41,7 @@ class ShopifyWorld:
         far_side = self.far_side
         sold = any(
             far_side.is_sold(one, place) for one in self.variants(sku)
-            for place in far_side.publications
+            for place in far_side.channels
         )
         return "cart" if sold else ""
 
