@@ -226,8 +226,7 @@ class Service:
         step("audit anchors", _idle(self.anchoring.step), poll=every.poll)
         step("shadow digest", _idle(self.context.shadows.tell_weekly), poll=every.sweep * 3600)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
-        step("ended sessions", _idle(self.signing_in.forget), poll=FORGET_EVERY)
-        step("codes of days gone by", _idle(self.codes.forget), poll=FORGET_EVERY)
+        step("ended sessions", _idle(self._forget_sessions), poll=FORGET_EVERY)
         step("retention", self.retention.step, poll=FORGET_EVERY)
         if self.settings.detection.learn_priors:
             step("learning", _idle(self._learn), poll=LEARN_EVERY)
@@ -256,6 +255,10 @@ class Service:
     async def _learn(self) -> int:
         zone = ZoneInfo(self.settings.calendar.zone)
         return await self.learning.step(self.settings.detection.learn_at, zone)
+
+    async def _forget_sessions(self) -> None:
+        await self.signing_in.forget()
+        await self.codes.forget()
 
     async def _forget_answers(self) -> int:
         return await PostgresIdempotency(self.database).forget(self.now())

@@ -207,10 +207,11 @@ def _access(facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
     case = clip(facts["case"], _SHORT)
     audience = "vendor" if facts["audience"] == "vendor" else "staff"
     typed = Paragraph(say.say("frame.show_case", case=case))
-    page, program = (facts["link"], facts["api"]) if "api" in facts else (None, facts["link"])
+    for_people = facts["link"] if "api" in facts else None
+    for_programs = facts.get("api", facts["link"])
     found = links([
-        (say.say(f"frame.page_{audience}", case=case), page),
-        (say.say("frame.open_case", case=case), program),
+        (say.say(f"frame.page_{audience}", case=case), for_people),
+        (say.say("frame.open_case", case=case), for_programs),
     ])
     return found if audience == "vendor" else (*found[:-1], typed, found[-1])
 

@@ -257,7 +257,8 @@ class Codes:
         sender, vendor = self._sender, letter.vendor
         facts: dict[str, Any] = {
             "audience": "vendor", "recipient": letter.name or vendor.name, "shop": sender.shop,
-            "link": f"{sender.url}/portal/cases/{letter.case.id}", "at": letter.asked_at.isoformat(),
+            "link": f"{sender.url}/portal/cases/{letter.case.id}",
+            "at": letter.asked_at.isoformat(),
             "contact": {"name": sender.contact_name, "address": sender.contact_address},
             "steps": [], "number": str(letter.case.number),
             "code": f"{letter.code[:4]} {letter.code[4:]}",

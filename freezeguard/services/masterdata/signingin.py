@@ -41,7 +41,8 @@ class SessionTerms:
 class SigningIn:
     """Opens sessions, knows them again, and ends them.
 
-    One that was opened by a code from a mail (`codes`) ends with its contact."""
+    One that was opened by a code from a mail (`codes`) ends with its contact.
+    """
 
     def __init__(
         self,
