@@ -1,4 +1,4 @@
-"""Vendors' pages as people see them: in a real browser, light and dark, on a phone, without scripts.
+"""Vendors' pages in a real browser: light and dark, on a phone, in German, without scripts.
 
 What a person with a screen reader or a keyboard can't use is found by axe-core in every state.
 """
@@ -11,7 +11,14 @@ from playwright.async_api import Browser
 from tests.files import PDF
 from tests.rig import Rig
 from tests.web.chromium import DESK, PHONE, Window, window
-from tests.web.test_portal import codes_to, link_of, next_code, stopped, unhurried
+from tests.web.test_portal import (
+    codes_to,
+    hostile_case,
+    link_of,
+    next_code,
+    stopped,
+    unhurried,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -136,3 +143,17 @@ async def test_a_vendor_answers(chromium: Browser, rig: Rig, take_sku, look: dic
         await page.locator("form[action='/portal/sign-out'] button").click()
         await page.locator("h1").wait_for()
         await see(one, "portal-closed")
+
+
+async def test_hostile_words_run_nowhere(chromium: Browser, rig: Rig, take_sku) -> None:
+    """What was written as a script is read as text: in the case, in a form, in the list."""
+    sku = take_sku()
+    case = await hostile_case(rig, sku)
+    async with window(chromium, rig, "vera", viewport=PHONE) as one:
+        for address in (
+            f"/portal/cases/{case['id']}", f"/portal/cases/{case['id']}/do/propose_remedy",
+            "/portal",
+        ):
+            await one.open(address)
+            await one.check("portal-hostile")
+            assert await one.page.evaluate("window.pwned === undefined")
