@@ -8,7 +8,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from benchmarks import client, followers, freeze_path, ingest, reads
+from benchmarks import client, followers, freeze_path, ingest, memory, reads
 from benchmarks.detection import throughput
 
 QUICK = {
@@ -16,6 +16,7 @@ QUICK = {
     "ingest": (2, 10, 1_000_000),
     "reads": (2, 4_000, 100_000),
     "followers": (2, 10),
+    "memory": (100_000,),
     "client": (2, 60_000, 10_000),
     "detection": (2, 20_000, 60_000),
 }
@@ -24,6 +25,7 @@ WHOLE = {
     "ingest": (5, 40, 1_000_000),
     "reads": (5, 20_000, 1_000_000),
     "followers": (5, 40),
+    "memory": (1_000_000,),
     "client": (5, 300_000, 10_000),
     "detection": (5, 100_000, 600_000),
 }
@@ -50,6 +52,7 @@ def main() -> int:
         "ingest": (ingest.main, sizes["ingest"]),
         "reads": (reads.main, sizes["reads"]),
         "followers": (followers.main, sizes["followers"]),
+        "memory": (memory.main, sizes["memory"]),
         "client": (client.main, sizes["client"]),
         "detection": (throughput.run, sizes["detection"]),
     }.items():

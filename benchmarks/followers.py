@@ -12,17 +12,11 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import asyncpg
 
-from benchmarks.stage import quantile, service_process, spread, stage
-from freezeguard.domain.record import Case
-from freezeguard.domain.scope import Scope
-from freezeguard.domain.transitions import State
-from freezeguard.ports.rows import Hold, HoldChange
+from benchmarks.stage import hold, open_case, quantile, service_process, spread, stage
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.topics import TOPIC_HOLDS
 from freezeguard.storage.database import PostgresDatabase
@@ -151,30 +145,12 @@ async def floor_of_streams(trials: int) -> list[float]:
     return took
 
 
-async def hold(database: PostgresDatabase, sku: str) -> float:
+async def commit_hold(database: PostgresDatabase, sku: str) -> float:
     """Commit a hold, as a decision does; return when its commit was answered."""
-    now = datetime.now(UTC)
-
-    async def prepare(tx: Transaction) -> Case:
-        case = Case(
-            id=uuid4(), scope=Scope(sku), state=State.FREEZING, lane="quality",
-            opened_by="bench", opened_at=now, reason={"sentence": "bench"},
-            number=(await tx.cases.announce()).number,
-        )
-        await tx.cases.insert(case)
-        return case
-
-    case = await database.run(prepare)
+    case = await database.run(lambda tx: open_case(tx, sku))
 
     async def work(tx: Transaction) -> None:
-        revision = await tx.holds.next_revision()
-        made = Hold(
-            id=uuid4(), case_id=case.id, scope=case.scope, lane="quality", level="hard",
-            soft=False, state="active", reason="bench", since=now, revision=revision,
-        )
-        await tx.holds.insert(made)
-        await tx.holds.log_change(
-            HoldChange(revision, now, "hold", made.id, sku, made.as_dict()))
+        await hold(tx, case)
         await tx.notify(TOPIC_HOLDS)
 
     await database.run(work)
@@ -222,7 +198,7 @@ async def main(rounds: int, trials: int) -> None:
 
         async def every_replica(n: int) -> float:
             sku = f"held-{n:06}"
-            committed = await hold(database, sku)
+            committed = await commit_hold(database, sku)
             return max(await asyncio.gather(*(one.frozen_at(sku) for one in lines))) - committed
 
         tell(f"hold committed until {REPLICAS} replicas answer frozen", *await rounds_of(
@@ -233,7 +209,7 @@ async def main(rounds: int, trials: int) -> None:
         async def every_reader(n: int) -> float:
             sku = f"read-{n:06}"
             waits = [one.wait_for(sku.encode()) for one in found]
-            committed = await hold(database, sku)
+            committed = await commit_hold(database, sku)
             async with asyncio.timeout(PATIENCE):
                 return max(await asyncio.gather(*waits)) - committed
 

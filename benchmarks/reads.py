@@ -1,7 +1,7 @@
 """Sale status, of one SKU and of a cart of 100, beside the same edge without a look-up and bare.
 
 `python -m benchmarks.reads`. Three server processes take turns; the load comes from this process
-over 32 connections that speak just enough HTTP. Also what a million registered SKUs cost a replica.
+over 32 connections that speak just enough HTTP.
 """
 
 import argparse
@@ -10,16 +10,11 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from random import Random
 from urllib.parse import urlsplit
 
-import aiohttp
-import psutil
-
+from benchmarks.memory import all_known, register
 from benchmarks.stage import process, quantile, service_process, spread, stage
-from freezeguard.ports.rows import Sku
-from freezeguard.storage.database import PostgresDatabase
 
 CONNECTIONS, CART = 32, 100
 SLICES = 8
@@ -101,17 +96,6 @@ async def rate(url: str, requests: list[bytes]) -> tuple[float, float]:
     return len(took) / elapsed, quantile(took, 0.99) * 1e3
 
 
-async def register(dsn: str, skus: list[str]) -> None:
-    database = await PostgresDatabase.connect(dsn, min_size=1)
-    long_ago = datetime.now(UTC) - timedelta(hours=1)  # replicas have taken them in since
-    for start in range(0, len(skus), 10_000):
-        rows = [Sku(sku) for sku in skus[start : start + 10_000]]
-        await database.run(
-            lambda tx, rows=rows: tx.master.put_skus(rows, long_ago), deadline=60
-        )
-    await database.close()
-
-
 async def compare(
     what: str, sides: Mapping[str, str], rounds: int, ask: Callable[[], list[bytes]]
 ) -> None:
@@ -143,8 +127,6 @@ async def main(rounds: int, requests: int, number: int) -> None:
     skus = [f"sku-{place:08}" for place in range(number)]
     async with stage(shop_skus=10, registered=0) as on:
         on.settings["catalogues"] = {}  # nothing to read ahead
-        async with service_process(on):
-            empty = memory_of_replica()
         await register(on.owner, skus)
         token = on.secrets["catalogue"]
         constant = ("-m", "benchmarks.constant", "--token", token, "--kind")
@@ -154,8 +136,6 @@ async def main(rounds: int, requests: int, number: int) -> None:
             process(*constant, "bare", name="bare") as bare,
         ):
             await all_known(ours, token, skus[-1])
-            each = (memory_of_replica() - empty) / number
-            print(f"memory: {each:.0f} B for each of {number} registered SKUs, in a replica whole")
             sides = {"ours": ours, "same edge": same, "bare": bare}
 
             def some(many: int) -> list[str]:
@@ -165,26 +145,6 @@ async def main(rounds: int, requests: int, number: int) -> None:
                           lambda: single(token, some(requests)))
             await compare(f"cart of {CART}, {number} SKUs", sides, rounds,
                           lambda: carts(token, some(requests * 4)))
-
-
-def memory_of_replica() -> int:
-    """Return the resident bytes of the one replica that runs now."""
-    [pid] = [
-        one.pid for one in psutil.Process().children(recursive=True)
-        if "serve" in one.cmdline()
-    ]
-    return int(psutil.Process(pid).memory_info().rss)
-
-
-async def all_known(url: str, token: str, last: str) -> None:
-    """Wait until the replica has taken in all that is registered."""
-    headers = {"Authorization": f"Bearer {token}"}
-    async with aiohttp.ClientSession(headers=headers) as session, asyncio.timeout(300):
-        while True:
-            async with session.get(f"{url}/v1/sale-status/{last}") as answer:
-                if (await answer.json())["known"]:
-                    return
-            await asyncio.sleep(0.2)
 
 
 if __name__ == "__main__":

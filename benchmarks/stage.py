@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 
 from freezeguard.bootstrap.service import Service, open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.domain.people import Person, Right, Role
-from freezeguard.ports.rows import Sku, Vendor
+from freezeguard.domain.record import Case
+from freezeguard.domain.scope import Scope
+from freezeguard.domain.transitions import State
+from freezeguard.ports.rows import Hold, HoldChange, Sku, Vendor
 from freezeguard.ports.storage import Transaction
 from freezeguard.sampleshop.client import ShopClient, running_shop, sample_configuration
 from freezeguard.storage.embedded import EmbeddedServer, prepare_database
@@ -134,6 +138,29 @@ async def floor_process(on: Stage) -> AsyncIterator[str]:
                "--token", on.shop.admin_token)
     async with process(*command, name="floor") as url:
         yield url
+
+
+async def open_case(tx: Transaction, sku: str) -> Case:
+    """Open a case that has no hold yet."""
+    case = Case(
+        id=uuid4(), scope=Scope(sku), state=State.FREEZING, lane="quality", opened_by="bench",
+        opened_at=datetime.now(UTC), reason={"sentence": "bench"},
+        number=(await tx.cases.announce()).number,
+    )
+    await tx.cases.insert(case)
+    return case
+
+
+async def hold(tx: Transaction, case: Case) -> None:
+    """Hold what a case is about, with its line in the ledger."""
+    now, revision = datetime.now(UTC), await tx.holds.next_revision()
+    made = Hold(
+        id=uuid4(), case_id=case.id, scope=case.scope, lane="quality", level="hard", soft=False,
+        state="active", reason="bench", since=now, revision=revision,
+    )
+    await tx.holds.insert(made)
+    await tx.holds.log_change(
+        HoldChange(revision, now, "hold", made.id, case.scope.sku, made.as_dict()))
 
 
 def quantile(values: Sequence[float], share: float) -> float:

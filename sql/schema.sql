@@ -83,6 +83,15 @@ CREATE INDEX sign_in_codes_by_case ON sign_in_codes (case_id, asked_at);
 CREATE INDEX sign_in_codes_by_address ON sign_in_codes (address, asked_at);
 CREATE INDEX sign_in_codes_by_time ON sign_in_codes (asked_at);
 
+-- Who a person is at the shop's OpenID provider.
+CREATE TABLE identities (
+    issuer     text COLLATE "C" NOT NULL,
+    subject    text COLLATE "C" NOT NULL,       -- as the provider names them; never an address
+    person     text COLLATE "C" NOT NULL REFERENCES people (id),
+    linked_at  timestamptz NOT NULL,
+    PRIMARY KEY (issuer, subject)
+);
+
 -- One row: secrets and settings that all replicas share.
 CREATE TABLE instance (
     singleton        boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -1112,7 +1121,7 @@ GRANT SELECT, INSERT ON
     signal_identities, rejected_signals, shipments, rules, crossings, automatic_freezes,
     case_events, case_signals, hold_changes, reviews
     TO freezeguard_runtime;
-GRANT SELECT, INSERT ON learned_priors, emergency_orders TO freezeguard_runtime;
+GRANT SELECT, INSERT ON learned_priors, emergency_orders, identities TO freezeguard_runtime;
 GRANT SELECT, UPDATE ON prior_learning TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON notice_digests, rule_proposals TO freezeguard_runtime;
 GRANT SELECT, INSERT ON mails_received TO freezeguard_runtime;

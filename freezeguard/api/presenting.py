@@ -108,13 +108,15 @@ def present_listed(
 ) -> ListedCase:
     """Return a case as it stands in a list, with what is due of its clocks that run."""
     overdue = [one for one in running if one.is_overdue(now)]
+    if is_vendor(actor):  # what is asked of the vendor comes before when it hears from the shop
+        asked = [one for one in running if one.kind in vendorsview.ASKED_OF_VENDORS]
+        running = asked or running
     ahead = min((one for one in running if one not in overdue), key=_due, default=None)
     listed = ListedCase(
         **_summary(case, actor, overdue),
         state_since=since,
-        next_deadline=None if ahead is None or overdue else DeadlineOut(
-            kind=ahead.kind, due_at=ahead.due_at
-        ),
+        next_deadline=None if ahead is None or any(one in running for one in overdue)
+        else DeadlineOut(kind=ahead.kind, due_at=ahead.due_at),
     )
     return withheld(listed, vendorsview.LISTED) if is_vendor(actor) else listed
 

@@ -15,6 +15,7 @@ from freezeguard.bootstrap.canaries import in_words
 from freezeguard.bootstrap.cataloguechecks import check_catalogues
 from freezeguard.bootstrap.database import reach_database
 from freezeguard.bootstrap.inbound import open_endpoints
+from freezeguard.bootstrap.outlets import shared_names
 from freezeguard.bootstrap.running import unsafe_for_production
 from freezeguard.bootstrap.settings import MailSettings, Settings, SettingsUnfit
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
@@ -126,11 +127,13 @@ async def _look_inside(settings: Settings, dsn: str) -> list[Finding]:
         await connection.close(timeout=5)
     owner = await _default_owner(dsn)
     canaries = await _canaries(dsn, settings)
+    names = await _names(dsn, settings)
     return [
         Finding("database", "well", "reached"),
         Finding("schema", "well", "current"),
         *_of_health(health, settings),
         owner,
+        *names,
         *canaries,
         *await _audit(dsn, settings),
     ]
@@ -208,6 +211,21 @@ async def _default_owner(dsn: str) -> Finding:
     return _judge("default owner", active, str(owner or "nobody"),
                   "freezeguard people default-owner PERSON: cases that nobody owns are told to "
                   "nobody")
+
+
+async def _names(dsn: str, settings: Settings) -> list[Finding]:
+    """Look whether two registered SKUs have one name in a catalogue."""
+    if not any(table.get("called") for table in settings.catalogues.values()):
+        return []
+    database = await PostgresDatabase.connect(dsn, min_size=1, max_size=1, reserved=1)
+    try:
+        shared = await database.run(lambda tx: shared_names(tx, settings))
+    except CatalogueConfigurationError:  # which the look at the catalogues tells of
+        return []
+    finally:
+        await database.close()
+    return [_judge("names of SKUs", not shared, "; ".join(shared) or "each has its own",
+                   "a stop or a release of one would be that of both: mend `called`")]
 
 
 async def _canaries(dsn: str, settings: Settings) -> list[Finding]:

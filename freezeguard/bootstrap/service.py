@@ -23,8 +23,8 @@ from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, re
 from freezeguard.bootstrap.house import code_sender_of, house_of, sender_of, url_of
 from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.metrics import PrometheusMetrics
-from freezeguard.bootstrap.outlets import outlet_of
-from freezeguard.bootstrap.pages import attach_pages
+from freezeguard.bootstrap.outlets import outlet_of, shared_names
+from freezeguard.bootstrap.pages import attach_pages, provider_of
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import (
     ids_by,
@@ -46,6 +46,7 @@ from freezeguard.notices.render import render
 from freezeguard.notices.wording import DEFAULT_LANGUAGE, Wording
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.ports.clock import Moment, NewId, Now, no_moment
+from freezeguard.ports.identity import IdentityProvider
 from freezeguard.services.cases.casefile import Casefiles
 from freezeguard.services.cases.casepack import CasePacks
 from freezeguard.services.cases.casework import Casework
@@ -181,6 +182,8 @@ class Service:
         await self.held.load()
         await self.known.follow()
         await self.enforcement.proofs.refresh()
+        for one in await self.database.run(lambda tx: shared_names(tx, self.settings)):
+            log.error("one_name_for_two_skus", problem=one)
         await asyncio.gather(*(_warm(name, one) for name, one in self.catalogues.items()))
 
     def start_workers(self) -> None:
@@ -405,8 +408,16 @@ async def _open(
     stack.push_async_callback(post.close)
     return build(
         settings, database, dsns.runtime, catalogues, transport, post, customer_key, clock, now,
-        anchor_post=_anchor_post(settings, stack), moment=moment,
+        anchor_post=_anchor_post(settings, stack), vouching=_vouching(settings, stack),
+        moment=moment,
     )
+
+
+def _vouching(settings: Settings, stack: AsyncExitStack) -> IdentityProvider | None:
+    provider = provider_of(settings)
+    if provider is not None:
+        stack.push_async_callback(provider.close)
+    return provider
 
 
 def _anchor_post(settings: Settings, stack: AsyncExitStack) -> AnchorPost | None:
@@ -454,6 +465,7 @@ def build(
     now: Now | None = None,
     *,
     anchor_post: AnchorPost | None = None,
+    vouching: IdentityProvider | None = None,
     moment: Moment = no_moment,
 ) -> Service:
     """Put the parts together; opens nothing. All of them go by one clock."""
@@ -545,7 +557,7 @@ def build(
         idempotency=Idempotency(PostgresIdempotency(database), now),
         observe=metrics.answered,
         pace=bodies.Pace(seconds=settings.limits.body_seconds),
-        pages=partial(attach_pages, settings, context, signing_in, codes),
+        pages=partial(attach_pages, settings, context, signing_in, codes, vouching),
     )
     metrics.follow("held_skus", lambda: held.number_of_skus)
     metrics.follow("held_set_revision", lambda: held.revision)

@@ -422,6 +422,19 @@ class SessionSettings(_Table):
         return SessionTerms(**self.model_dump())
 
 
+class OidcSettings(_Table):
+    """The shop's OpenID provider, by which people sign in."""
+
+    issuer: str | None = Field(
+        None, description="The provider, as it writes itself; absent: there is none.",
+        pattern="^https?://",
+    )
+    client_id: str = Field("", description="What freezeguard is called there.")
+    client_secret: SecretStr | None = Field(None, description="Its secret; absent: it has none.")
+    scopes: str = Field("openid email", description="What is asked for.")
+    name: str = Field("your account", description="What the button says: Sign in with …")
+
+
 class RetentionSettings(_Table):
     """How long what concerns customers is kept; docs/privacy.md."""
 
@@ -519,6 +532,7 @@ class Settings(BaseSettings):
     )
     detection: DetectionSettings = DetectionSettings()
     sessions: SessionSettings = SessionSettings()
+    oidc: OidcSettings = OidcSettings()
     retention: RetentionSettings = RetentionSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     audit: AuditSettings = AuditSettings()

@@ -10,7 +10,12 @@ from typing import Any, NoReturn
 from freezeguard.catalogues.tables import ConnectorTable, Secrets
 from freezeguard.catalogues.throttle import Throttle
 from freezeguard.catalogues.wire import MOST_BYTES, Answer, Call, Wire
-from freezeguard.ports.catalogues import Catalogue, CatalogueError, Traits
+from freezeguard.ports.catalogues import (
+    Catalogue,
+    NoTurnError,
+    Traits,
+    is_in_haste,
+)
 
 MOST_OBJECTS = 100
 """A look-up that finds more for one SKU is taken to be a search gone wrong, not an answer."""
@@ -21,8 +26,9 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class Connector(Catalogue):
     """A catalogue whose requests are written in code, not in templates.
 
-    `urgent` calls go before others where the pace is limited. A document that does not have what
-    is read from it becomes a `CatalogueError` by `reading`.
+    Where the pace is limited, what serves a stop that is not confirmed yet (`is_in_haste`) goes
+    first, and so does an `urgent` login, for which such a call may be waiting. A document that
+    does not have what is read from it becomes a `CatalogueError` by `reading`.
     """
 
     def __init__(
@@ -61,17 +67,18 @@ class Connector(Catalogue):
     ) -> Answer:
         """Send one request within the deadline, waiting for our turn included.
 
-        `cost` is in what the far side counts: requests, unless it says otherwise.
+        `cost` is in what the far side counts: requests, unless it says otherwise. Half of the time
+        is the far side's: where many wait, each would else have its turn when it is too late.
+        Raises `NoTurnError` where it was not asked, and `CatalogueError`.
         """
         loop = asyncio.get_running_loop()
-        until = loop.time() + deadline
+        until, patience = loop.time() + deadline, deadline / 2
         try:
-            async with asyncio.timeout(deadline):
-                await self._throttle.turn(urgent=urgent, cost=cost)
+            async with asyncio.timeout(patience):
+                await self._throttle.turn(urgent=urgent or is_in_haste(), cost=cost)
         except TimeoutError:
-            reason = f"no turn within {deadline:.3g} s at the pace that is set for it"
-            text = f"catalogue {self.name}: {operation}: {reason}"
-            raise CatalogueError(text, recoverable=True) from None
+            reason = f"no turn within {patience:.3g} s at the pace that is set for it"
+            raise NoTurnError(f"catalogue {self.name}: {operation}: {reason}") from None
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         sent = {**headers, **({"Content-Type": "application/json"} if data else {})}
         url = path if path.startswith("http") else self._base_url + path
@@ -96,6 +103,10 @@ class Connector(Catalogue):
     def blot(self, text: str) -> str:
         """Return what the far side has said without our secrets in it."""
         return self._wire.blot(text)
+
+    def told(self, operation: str, reason: str) -> str:
+        """Return what an error says: the catalogue, what was asked of it, and the reason."""
+        return self._wire.misfit(operation, reason).detail
 
     def refuse(self, operation: str, reason: str) -> NoReturn:
         """Raise the error for what repeating does not mend."""

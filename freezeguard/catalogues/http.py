@@ -1,5 +1,6 @@
 """The kind `http`: a catalogue that is driven by four request templates with JSON paths."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -14,6 +15,7 @@ from freezeguard.catalogues.wire import MOST_BYTES, Answer, Wire
 from freezeguard.domain.jsonpath import DoesNotFitError, JsonPath, kind
 from freezeguard.ports.catalogues import Catalogue, Found, Level, Observation, Traits
 
+_GONE = frozenset({404, 410})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 MOST_OBJECTS = 100
@@ -90,15 +92,24 @@ class HttpCatalogue(Catalogue):
         fields = self._levels.get(level)
         if fields is None:
             self._misfit("stop", f"the level {level} is not configured")
-        await self._write("stop", Values(sku, remote_id, revision, fields), deadline)
-        return dict(fields)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline
+        values = Values(sku, remote_id, revision, fields)
+        if await self._write("stop", values, deadline, absent=_GONE):
+            return dict(fields)
+        # A wrong path is answered in the same way: what is listed there is not gone.
+        found = await self.lookup(sku, deadline=until - loop.time())
+        if any(one.remote_id == remote_id for one in found):
+            self._misfit("stop", "answered that there is no such object, which a look-up lists")
+        return {}
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
         table = self._read_back
         answer = await self._send("read_back", Values(sku, remote_id), deadline, table.absent)
         if answer.status in table.absent:
             return Observation(
-                sellable=False, side=table.side, detail=f"not offered ({answer.status})"
+                sellable=False, side=table.side, detail=f"not offered ({answer.status})",
+                is_gone=answer.status in _GONE and table.asks_by_id,
             )
         try:
             return self._observed(remote_id, table.objects.all(_document(answer)))
@@ -159,17 +170,25 @@ class HttpCatalogue(Catalogue):
             return
         await self._write(operation, values, deadline)
 
-    async def _write(self, operation: str, values: Values, deadline: float) -> None:
+    async def _write(
+        self, operation: str, values: Values, deadline: float, absent: frozenset[int] = frozenset()
+    ) -> bool:
+        """Send a write; say whether there was such an object, as far as `absent` tells."""
         request = self._requests[operation]
         # What a DELETE should take away is away where the far side does not find it.
-        gone = frozenset({404, 410} if request.table.method == "DELETE" else ())
+        deletes = request.table.method == "DELETE"
         headers = {
             "Freezeguard-Revision": str(values.revision),
             "Idempotency-Key": self._new_key(),
         }
-        answer = await self._send(operation, values, deadline, gone, headers)
+        answer = await self._send(
+            operation, values, deadline, _GONE if deletes else absent, headers
+        )
+        if answer.status in absent and not deletes:
+            return False
         if isinstance(request.table, WriteTable) and request.table.success is not None:
             self._check_success(operation, request.table, answer)
+        return True
 
     def _check_success(self, operation: str, table: WriteTable, answer: Answer) -> None:
         try:

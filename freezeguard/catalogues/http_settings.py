@@ -130,6 +130,15 @@ class ReadBackTable(RequestTable):
     detail: One | None = None
     absent: Absent = frozenset({404, 410})
 
+    @property
+    def asks_by_id(self) -> bool:
+        """Say whether "not found" means that the object is gone.
+
+        A buyer is not shown what is hidden, and whoever names a SKU asks for no certain object.
+        """
+        whole = "id" in self.names or self.names >= {f"id.{n}" for n in range(len(self.id))}
+        return self.side == "admin" and whole and "sku" not in self.names
+
 
 class FallbackTable(Table):
     """Another way to stop a sale, and how to undo it. `fields` is what the stop writes."""

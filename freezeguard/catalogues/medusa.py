@@ -30,6 +30,7 @@ from freezeguard.catalogues.templates import joined_id
 from freezeguard.catalogues.wire import Answer
 from freezeguard.ports.catalogues import (
     Attempt,
+    CatalogueError,
     Found,
     Level,
     Observation,
@@ -42,6 +43,8 @@ HUGE = 1_000_000_000
 FLAGS: Mapping[str, Any] = {"manage_inventory": True, "allow_backorder": False}
 LINK = "required_quantity/"
 """A field that begins so is the need of one inventory item, whose id follows."""
+ITEM = "ours"
+"""The field that says what a variant needs of an inventory item of ours; None where it has none."""
 OURS = "freezeguard-"
 """The SKU of an inventory item of ours begins so; the id of its variant follows."""
 MOST_REMEMBERED = 50_000
@@ -132,19 +135,21 @@ class Medusa(Connector):
             return _stopped(known)
         fresh = await self._one("stop", remote_id, until)
         if fresh is None:
-            self.refuse("stop", "there is no such variant")
+            return {}
         links = self._remember(fresh)
-        if not links:
-            await self._tie_ours(remote_id, until)
+        if not links and fresh.ours != HUGE:
+            await self._tie_ours(remote_id, HUGE, until, is_tied=fresh.ours is not None)
         if not await self._stop_by(links, remote_id, revision, until):
-            self.refuse("stop", "the variant or one of its inventory items is gone")
+            # In a moment it is asked for anew, the variant too: what is gone is found to be so.
+            gone = "the variant or one of its inventory items has just gone"
+            raise CatalogueError(self.told("stop", gone), recoverable=True)
         return _stopped(links)
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
         until = _until(deadline)
         fresh = await self._one("read_back", remote_id, until)
         if fresh is None:
-            return Observation(sellable=False, side="admin", detail="not offered")
+            return Observation(False, "admin", detail="there is no such object", is_gone=True)
         self._remember(fresh)
         attempt = await self._add_to_cart(_variant(remote_id), until)
         # A refusal for another reason (a key, a price, a lock) says nothing of a stop.
@@ -160,13 +165,18 @@ class Medusa(Connector):
         revision: int, deadline: float,
     ) -> None:
         self.known_only(
-            {key: fields[key] for key in fields if not key.startswith(LINK)}, tuple(FLAGS)
+            {key: fields[key] for key in fields if not key.startswith(LINK)}, (*FLAGS, ITEM)
         )
         until = _until(deadline)
+        if fields.get(ITEM) is not None:  # before the variant is managed, as in a stop
+            fresh = await self._one("restore", remote_id, until)
+            is_tied = fresh is not None and fresh.ours is not None
+            await self._tie_ours(remote_id, fields[ITEM], until, is_tied=is_tied)
         writes = [*_flags(remote_id, fields), *_needs(remote_id, fields)]
         if not await self._write("restore", writes, revision, until):
             self.refuse("restore", "the variant or one of its inventory items is gone")
-        await self._remove_ours(remote_id, until)
+        if fields and fields.get(ITEM) is None:
+            await self._remove_ours(remote_id, until)
 
     # --------------------------------------------------------------------------------- further
 
@@ -218,7 +228,7 @@ class Medusa(Connector):
         self, operation: str, query: Mapping[str, Any], until: float
     ) -> "list[_Variant]":
         path = f"/admin/product-variants?{_query(query)}"
-        answer = await self._ask(operation, "GET", path, until, urgent=operation == "stop")
+        answer = await self._ask(operation, "GET", path, until)
         document = self.document(operation, answer)
         with self.reading(operation):
             return [_Variant.read(one) for one in document["variants"]]
@@ -250,30 +260,33 @@ class Medusa(Connector):
         self, operation: str, path: str, body: Mapping[str, Any], revision: int, until: float
     ) -> int:
         answer = await self._ask(
-            operation, "POST", path, until, body=body, absent=_GONE, urgent=True,
+            operation, "POST", path, until, body=body, absent=_GONE,
             headers={"Freezeguard-Revision": str(revision)},
         )
         return answer.status
 
-    async def _tie_ours(self, remote_id: str, until: float) -> None:
-        """Tie an inventory item of ours to a variant that has none."""
+    async def _tie_ours(
+        self, remote_id: str, need: int, until: float, *, is_tied: bool
+    ) -> None:
+        """Have a variant need so many of an inventory item of ours."""
         item = await self._ours(remote_id, until)
         if item is None:
             sku = OURS + _variant(remote_id)
-            body = {"sku": sku, "title": "Sale stopped by freezeguard"}
-            answer = await self._ask(
-                "stop", "POST", "/admin/inventory-items", until, body=body, urgent=True
-            )
+            made = {"sku": sku, "title": "Sale stopped by freezeguard"}
+            answer = await self._ask("stop", "POST", "/admin/inventory-items", until, body=made)
             document = self.document("stop", answer)
             with self.reading("stop"):
                 item = str(document["inventory_item"]["id"])
-        tie = {"inventory_item_id": item, "required_quantity": HUGE}
-        await self._ask(
-            "stop", "POST", f"{_path(remote_id)}/inventory-items", until, body=tie, urgent=True
-        )
+        path = f"{_path(remote_id)}/inventory-items"
+        body: dict[str, Any] = {"required_quantity": need}
+        if is_tied:
+            path += f"/{quote(item, safe='')}"
+        else:
+            body["inventory_item_id"] = item
+        await self._ask("stop", "POST", path, until, body=body)
 
     async def _remove_ours(self, remote_id: str, until: float) -> None:
-        """Remove the inventory item of ours: its variant is unmanaged again."""
+        """Remove the inventory item of ours, and with it what ties it to its variant."""
         item = await self._ours(remote_id, until)
         if item is not None:
             await self._ask(
@@ -283,9 +296,7 @@ class Medusa(Connector):
 
     async def _ours(self, remote_id: str, until: float) -> str | None:
         query = _query({"sku": OURS + _variant(remote_id), "fields": "id,sku"})
-        answer = await self._ask(
-            "inventory", "GET", f"/admin/inventory-items?{query}", until, urgent=True
-        )
+        answer = await self._ask("inventory", "GET", f"/admin/inventory-items?{query}", until)
         document = self.document("inventory", answer)
         with self.reading("inventory"):
             return next((str(one["id"]) for one in document["inventory_items"]), None)
@@ -354,7 +365,7 @@ class Medusa(Connector):
     async def _ask(
         self, operation: str, method: str, path: str, until: float, *,
         body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None,
-        absent: frozenset[int] = frozenset(), urgent: bool = False,
+        absent: frozenset[int] = frozenset(),
     ) -> Answer:
         """Ask the Admin API; where the session has ended, log in and ask once more."""
         loop = asyncio.get_running_loop()
@@ -363,7 +374,7 @@ class Medusa(Connector):
         for is_last in (False, True):
             answer = await self.call(
                 operation, method, path, body=body, headers={**used, **(headers or {})},
-                deadline=until - loop.time(), absent=absent if is_last else known, urgent=urgent,
+                deadline=until - loop.time(), absent=absent if is_last else known,
             )
             if is_last or answer.status != 401:
                 break
@@ -400,12 +411,13 @@ def _until(deadline: float) -> float:
 
 def _stopped(links: Sequence[str]) -> dict[str, Any]:
     """Return what a stop writes, for a variant with these inventory items."""
-    return {**{LINK + one: HUGE for one in links}, **FLAGS}
+    needs = {LINK + one: HUGE for one in links} if links else {ITEM: HUGE}
+    return {**needs, **FLAGS}
 
 
 @dataclass(frozen=True, slots=True)
 class _Variant:
-    """A variant as Medusa tells of it; `ours` is the need of our own inventory item, if any.
+    """A variant as Medusa tells of it; `links` are its inventory items but for one of ours.
 
     `is_open` says whether its product is published.
     """
@@ -414,12 +426,11 @@ class _Variant:
     sku: str | None
     fields: Mapping[str, Any]
     links: tuple[str, ...]
-    ours: int | None
     is_open: bool
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> "_Variant":
-        """Read one; what is ours is no part of the fields that a restore is to bring back."""
+        """Read one as Medusa's API tells of it."""
         needs: dict[str, Any] = {}
         ours = None
         for one in told.get("inventory_items") or ():
@@ -427,16 +438,22 @@ class _Variant:
                 ours = one["required_quantity"]
             else:
                 needs[one["inventory_item_id"]] = one["required_quantity"]
-        fields = {key: told[key] for key in FLAGS} | {LINK + one: needs[one] for one in needs}
+        fields = {key: told[key] for key in FLAGS}
+        fields |= {ITEM: ours, **{LINK + one: needs[one] for one in needs}}
         remote_id = joined_id([told["product_id"], told["id"]])
         is_open = (told.get("product") or {}).get("status") == "published"
-        return cls(remote_id, told["sku"], fields, tuple(needs), ours, is_open)
+        return cls(remote_id, told["sku"], fields, tuple(needs), is_open)
+
+    @property
+    def ours(self) -> int | None:
+        """Return what it needs of an inventory item of ours, None where it has none."""
+        need: int | None = self.fields[ITEM]
+        return need
 
     @property
     def is_stopped(self) -> bool:
         """Say whether all is as a stop leaves it."""
-        as_written = all(self.fields[key] == one for key, one in _stopped(self.links).items())
-        return as_written and (bool(self.links) or self.ours == HUGE)
+        return all(self.fields[key] == one for key, one in _stopped(self.links).items())
 
 
 class _Write(NamedTuple):

@@ -102,7 +102,7 @@ class Saleor(Connector):
         until = asyncio.get_running_loop().time() + deadline
         variant = await self._variant("stop", remote_id, until)
         if variant is None:
-            self.refuse("stop", "there is no such variant")
+            return {}
         with self.reading("stop"):
             written = dict.fromkeys(_available(variant), False)
         await self._write("stop", remote_id, written, revision, until)
@@ -112,7 +112,7 @@ class Saleor(Connector):
         until = asyncio.get_running_loop().time() + deadline
         variant = await self._variant("read_back", remote_id, until)
         if variant is None:
-            return Observation(sellable=False, side="admin", detail="not offered")
+            return Observation(False, "admin", detail="there is no such object", is_gone=True)
         with self.reading("read_back"):
             fields = {FIELD: _available(variant)}
             sold, others = _channels(variant)
@@ -181,8 +181,7 @@ class Saleor(Connector):
                 for one in channels[start:start + PAGE]
             ]
             data = await self._ask(
-                operation, WRITE, {"id": remote_id, "input": given}, until - loop.time(), headers,
-                urgent=True,
+                operation, WRITE, {"id": remote_id, "input": given}, until - loop.time(), headers
             )
             with self.reading(operation):
                 done = data["productVariantChannelListingAvailabilityUpdate"]
@@ -203,9 +202,7 @@ class Saleor(Connector):
         """Return a variant, None where there is none."""
         left = until - asyncio.get_running_loop().time()
         try:
-            data = await self._ask(
-                operation, READ, {"id": remote_id}, left, urgent=operation == "stop"
-            )
+            data = await self._ask(operation, READ, {"id": remote_id}, left)
         except _NoSuchIdError:
             return None
         with self.reading(operation):
@@ -244,23 +241,23 @@ class Saleor(Connector):
         if not self._looks_as_buyer:
             self.refuse(operation, "storefront = false, so nobody looks as a buyer")
         left = until - asyncio.get_running_loop().time()
-        return await self._send(operation, query, variables, left, {}, urgent=False)
+        return await self._send(operation, query, variables, left, {})
 
     async def _ask(
         self, operation: str, query: str, variables: Mapping[str, Any], deadline: float,
-        headers: Mapping[str, str] | None = None, *, urgent: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
         """Ask as the app that the token is of."""
         sent = {**self._pass, **(headers or {})}
-        return await self._send(operation, query, variables, deadline, sent, urgent=urgent)
+        return await self._send(operation, query, variables, deadline, sent)
 
     async def _send(
         self, operation: str, query: str, variables: Mapping[str, Any], deadline: float,
-        headers: Mapping[str, str], *, urgent: bool,
+        headers: Mapping[str, str],
     ) -> Mapping[str, Any]:
         answer = await self.call(
             operation, "POST", self._path, body={"query": query, "variables": variables},
-            deadline=deadline, headers=headers, urgent=urgent,
+            deadline=deadline, headers=headers,
         )
         try:
             return data_of(self, operation, answer)

@@ -165,14 +165,15 @@ class Shopify(Connector):
         if level != "hide":
             self.refuse("stop", f"the level {level} can't be done in Shopify")
         until = asyncio.get_running_loop().time() + deadline
-        await self._bring_to("stop", remote_id, {name: [] for name in FIELDS}, revision, until)
-        return {name: [] for name in FIELDS}
+        nowhere: dict[str, Any] = {name: [] for name in FIELDS}
+        is_there = await self._bring_to("stop", remote_id, nowhere, revision, until)
+        return nowhere if is_there else {}
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
         until = asyncio.get_running_loop().time() + deadline
         state = await self._state("read_back", remote_id, until)
         if state is None:
-            return Observation(sellable=False, side="admin", detail="not offered")
+            return Observation(False, "admin", detail="there is no such object", is_gone=True)
         if not self._shop_pass:
             return Observation(state.sold, "admin", state.image)
         shown = await self._shown("read_back", remote_id, until)
@@ -188,7 +189,8 @@ class Shopify(Connector):
         self.known_only(fields, FIELDS)
         if fields:
             until = asyncio.get_running_loop().time() + deadline
-            await self._bring_to("restore", remote_id, fields, revision, until)
+            if not await self._bring_to("restore", remote_id, fields, revision, until):
+                self.refuse("restore", "there is no such object")
 
     # --------------------------------------------------------------------------------- further
 
@@ -223,11 +225,14 @@ class Shopify(Connector):
     async def _bring_to(
         self, operation: str, remote_id: str, wanted: Mapping[str, Any], revision: int,
         until: float,
-    ) -> None:
-        """Publish it where it is wanted and nowhere else; of the two fields, only those given."""
+    ) -> bool:
+        """Publish it where it is wanted and nowhere else; of the two fields, only those given.
+
+        Say whether there is such an object.
+        """
         state = await self._state(operation, remote_id, until)
         if state is None:
-            self.refuse(operation, "there is no such object")
+            return False
         with self.reading(operation):
             before = _places({name: state.image[name] for name in wanted})
             after = _places(wanted)
@@ -238,6 +243,7 @@ class Shopify(Connector):
         ]
         await self._mutate(operation, UNPUBLISH, remote_id, gone, revision, until)
         await self._mutate(operation, PUBLISH, remote_id, added, revision, until)
+        return True
 
     async def _mutate(
         self, operation: str, query: str, remote_id: str, given: list[dict[str, str]],
@@ -246,7 +252,7 @@ class Shopify(Connector):
         headers = {"Freezeguard-Revision": str(revision)}
         for start in range(0, len(given), MOST_PUBLICATIONS):
             sent = {"id": remote_id, "input": given[start:start + MOST_PUBLICATIONS]}
-            data = await self._ask(operation, query, sent, until, headers, urgent=True)
+            data = await self._ask(operation, query, sent, until, headers)
             with self.reading(operation):
                 [done] = data.values()
                 errors = done["userErrors"]
@@ -321,7 +327,7 @@ class Shopify(Connector):
         sent: dict[str, Any] = {"id": remote_id, **dict.fromkeys(_KINDS)}
         whole: Any = None
         for _ in range(MOST_PAGES):
-            data = await self._ask(operation, READ, sent, until, urgent=operation == "stop")
+            data = await self._ask(operation, READ, sent, until)
             with self.reading(operation):
                 node = data["node"]
                 if node is None or node["__typename"] != kind[1]:
@@ -380,13 +386,13 @@ class Shopify(Connector):
 
     async def _ask(
         self, operation: str, query: str, variables: Mapping[str, Any], until: float,
-        headers: Mapping[str, str] | None = None, *, urgent: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
         """Ask the Admin API, once the points that it took last time are there."""
         answer = await self.call(
             operation, "POST", self._admin, body={"query": query, "variables": variables},
             deadline=until - asyncio.get_running_loop().time(),
-            headers={**self._pass, **(headers or {})}, urgent=urgent,
+            headers={**self._pass, **(headers or {})},
             cost=self._costs.get(query, UNKNOWN_COST),
         )
         wait = self._heed(operation, query, answer)

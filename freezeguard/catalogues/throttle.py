@@ -8,7 +8,7 @@ from itertools import count
 class Throttle:
     """A token bucket: `burst` calls at once, then `per_second` of them; None: no limit.
 
-    Whoever stops a sale goes before whoever only looks. Moments are the event loop's.
+    Whoever stops a sale goes before whoever restores or only looks. Moments are the event loop's.
     """
 
     def __init__(self, per_second: float | None, burst: int) -> None:

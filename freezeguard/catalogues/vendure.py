@@ -62,6 +62,7 @@ STOP = """mutation($input: UpdateProductVariantInput!) {
   updateProductVariants(input: [$input]) { id } }"""
 READ = f"""query($id: ID!) {{
   productVariant(id: $id) {{ id updatedAt {_FIELDS} product {{ id enabled }} }} }}"""
+EXISTS = "query($id: ID!) { productVariant(id: $id) { id } }"
 AT_PAYMENT = """query($filter: OrderFilterParameter!) {
   orders(options: {filter: $filter, sort: {createdAt: ASC, id: ASC}, take: 100}) {
     items { id createdAt lines { quantity productVariant { id } } } } }"""
@@ -131,6 +132,7 @@ class Vendure(Connector):
         self._shop = (table.shop_url or table.base_url) + table.shop_path
         self._sweeps = table.sweep_orders
         self._usual = {"vendure-token": channel} if channel else {}
+        self._sees_all_orders = True
         self._pass = {"vendure-api-key": key} if key else {}
         self._logs_in = not key
         self._login = asyncio.Lock()
@@ -155,7 +157,12 @@ class Vendure(Connector):
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline
         fields = HIDE if level == "hide" else HARD
-        await self._write("stop", remote_id, fields, revision, deadline)
+        try:
+            await self._write("stop", remote_id, fields, revision, deadline)
+        except CatalogueError as error:
+            if error.recoverable or await self._exists(remote_id, until):
+                raise
+            return {}
         if level == "hard" and self._sweeps:
             await self._send_back(remote_id, until)
         return dict(fields)
@@ -167,7 +174,7 @@ class Vendure(Connector):
         with self.reading("read_back"):
             variant = data["productVariant"]
             if variant is None:
-                return Observation(sellable=False, side="admin", detail="not offered")
+                return Observation(False, "admin", detail="there is no such object", is_gone=True)
             fields = {key: variant[key] for key in HARD}
             since = datetime.fromisoformat(variant["updatedAt"])
         offered = await self._is_offered(remote_id, str(variant["product"]["id"]), until)
@@ -214,7 +221,7 @@ class Vendure(Connector):
 
         async def read(skip: int) -> orderbook.Page:
             sent = {"since": after, "skip": skip, "take": orderbook.PAGE}
-            data = await self._ask("orders", PLACED, sent, until - loop.time())
+            data = await self._ask_of_orders("orders", PLACED, sent, until)
             with self.reading("orders"):
                 return page_of_orders(data["orders"], remote_id, skip)
 
@@ -228,7 +235,7 @@ class Vendure(Connector):
     ) -> None:
         sent = {"input": {"id": remote_id, **fields}}
         headers = {"Freezeguard-Revision": str(revision)}
-        data = await self._ask(operation, STOP, sent, deadline, headers, urgent=True)
+        data = await self._ask(operation, STOP, sent, deadline, headers)
         with self.reading(operation):
             [written] = data["updateProductVariants"]
             if str(written["id"]) != remote_id:
@@ -236,11 +243,8 @@ class Vendure(Connector):
 
     async def _send_back(self, remote_id: str, until: float) -> None:
         """Send orders at payment that hold a variant back to their cart: they can't be paid so."""
-        loop = asyncio.get_running_loop()
         async for order in self._at_payment(remote_id, None, until):
-            data = await self._ask(
-                "sweep", SEND_BACK, {"id": order}, until - loop.time(), urgent=True
-            )
+            data = await self._ask_of_orders("sweep", SEND_BACK, {"id": order}, until)
             with self.reading("sweep"):
                 done = data["transitionOrderToState"]
             if done is None or done["__typename"] == "Order":
@@ -256,14 +260,12 @@ class Vendure(Connector):
         From the oldest on, each page from where the last one ended: orders that leave meanwhile
         make none be passed over.
         """
-        loop, seen = asyncio.get_running_loop(), set[str]()
+        seen = set[str]()
         wanted: dict[str, Any] = {"state": {"eq": "ArrangingPayment"}}
         if since is not None:
             wanted["updatedAt"] = {"after": since.isoformat()}
         while len(seen) < MOST_ORDERS:
-            data = await self._ask(
-                "sweep", AT_PAYMENT, {"filter": wanted}, until - loop.time(), urgent=True
-            )
+            data = await self._ask_of_orders("sweep", AT_PAYMENT, {"filter": wanted}, until)
             with self.reading("sweep"):
                 fresh = [one for one in data["orders"]["items"] if str(one["id"]) not in seen]
                 found = [str(one["id"]) for one in fresh if _holds(one, remote_id)]
@@ -278,10 +280,16 @@ class Vendure(Connector):
 
     # ---------------------------------------------------------------------------------- reading
 
+    async def _exists(self, remote_id: str, until: float) -> bool:
+        left = until - asyncio.get_running_loop().time()
+        data = await self._ask("stop", EXISTS, {"id": remote_id}, left)
+        with self.reading("stop"):
+            return data["productVariant"] is not None
+
     async def _carts_may_pay(
         self, remote_id: str, fields: Mapping[str, Any], since: datetime, until: float
     ) -> bool | None:
-        """Say whether an open cart can still be paid; None where nobody may look at orders.
+        """Say whether an open cart can still be paid; None where we may not look at all orders.
 
         With the fields of a hard stop no cart reaches payment any more. Once all that had reached
         it before were looked through, only those are that have changed since.
@@ -296,7 +304,7 @@ class Vendure(Connector):
         if len(self._swept) >= MOST_REMEMBERED:
             self._swept.clear()
         self._swept[remote_id] = since
-        return False
+        return False if self._sees_all_orders else None
 
     async def _is_offered(self, remote_id: str, product: str, until: float) -> str | None:
         """Say how the shop shows a variant, None where it shows none that could be bought."""
@@ -344,19 +352,40 @@ class Vendure(Connector):
         except GraphQlError as error:
             self._refuse(operation, error)
 
+    async def _ask_of_orders(
+        self, operation: str, query: str, variables: Mapping[str, Any], until: float
+    ) -> Mapping[str, Any]:
+        """Ask in the default channel, which has the orders of all; in ours where we may not.
+
+        A variant is stopped in every channel that has it, so its orders in each count.
+        """
+        loop = asyncio.get_running_loop()
+        if self._sees_all_orders and self._usual:
+            try:
+                return await self._ask(operation, query, variables, until - loop.time(), channel={})
+            except _ForbiddenError:
+                pass
+        data = await self._ask(operation, query, variables, until - loop.time())
+        self._sees_all_orders = not self._usual
+        return data
+
     async def _ask(
         self, operation: str, query: str, variables: Mapping[str, Any], deadline: float,
-        headers: Mapping[str, str] | None = None, *, urgent: bool = False,
+        headers: Mapping[str, str] | None = None, *, channel: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
-        """Ask the Admin API; where the session has ended, log in and ask once more."""
+        """Ask the Admin API; where the session has ended, log in and ask once more.
+
+        `channel` is the header that names one; ours where it is left out.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline
         body = {"query": query, "variables": variables}
+        of_channel = self._usual if channel is None else channel
         for is_last in (False, True):
             used = await self._enter(until)
             answer = await self.call(
                 operation, "POST", self._admin, body=body, deadline=until - loop.time(),
-                headers={**self._usual, **used, **(headers or {})}, urgent=urgent,
+                headers={**of_channel, **used, **(headers or {})},
             )
             try:
                 return data_of(self, operation, answer)
@@ -397,7 +426,13 @@ class Vendure(Connector):
     def _refuse(self, operation: str, error: GraphQlError) -> NoReturn:
         """Say whether it may be mended by trying again: what the server itself could not do may."""
         text = self.blot(f"catalogue {self.name}: {operation}: {error}")
+        if error.code == "FORBIDDEN":
+            raise _ForbiddenError(text, recoverable=False) from None
         raise CatalogueError(text, recoverable=error.code == "INTERNAL_SERVER_ERROR") from None
+
+
+class _ForbiddenError(CatalogueError):
+    """We may not do this, or not in this channel."""
 
 
 def page_of_orders(listed: Mapping[str, Any], remote_id: str, skip: int) -> orderbook.Page:

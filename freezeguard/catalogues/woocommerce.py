@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from freezeguard.catalogues.connector import MOST_OBJECTS, Connector
 from freezeguard.catalogues.tables import GuardedTable, Secrets, read_table
 from freezeguard.catalogues.wire import Answer
-from freezeguard.ports.catalogues import Attempt, Found, Level, Observation, Traits
+from freezeguard.ports.catalogues import Attempt, CatalogueError, Found, Level, Observation, Traits
 
 STOPPED: Mapping[str, Any] = {"status": "private"}
 PAGE = 100
@@ -97,19 +97,27 @@ class WooCommerce(Connector):
     async def stop(
         self, sku: str, remote_id: str, level: Level, *, revision: int, deadline: float
     ) -> Mapping[str, Any]:
-        await self._write("stop", remote_id, STOPPED, revision, deadline)
+        until = asyncio.get_running_loop().time() + deadline
+        if _place(remote_id) is None:
+            return {}
+        try:
+            await self._write("stop", remote_id, STOPPED, revision, deadline)
+        except CatalogueError as error:
+            if error.recoverable or await self._exists(remote_id, until):
+                raise
+            return {}
         return dict(STOPPED)
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
         until = asyncio.get_running_loop().time() + deadline
         place = _place(remote_id)
         if place is None:
-            return Observation(sellable=False, side="admin", detail="no id of WooCommerce")
+            return Observation(False, "admin", detail="no id of WooCommerce", is_gone=True)
         answer = await self._ask(
             "read_back", "GET", f"{place}?_fields=id,status,stock_status", deadline, absent=_GONE
         )
         if answer.status in _GONE:
-            return Observation(sellable=False, side="admin", detail="not offered")
+            return Observation(False, "admin", detail="there is no such object", is_gone=True)
         document = self.document("read_back", answer)
         with self.reading("read_back"):
             fields = {"status": document["status"]}
@@ -195,6 +203,12 @@ class WooCommerce(Connector):
                 found |= await self._published(f"/products/{parent}/{query}", until, _GONE) or set()
         return {variations[one] for one in found & variations.keys()}
 
+    async def _exists(self, remote_id: str, until: float) -> bool:
+        left = until - asyncio.get_running_loop().time()
+        answer = await self._ask("stop", "GET", f"{_place(remote_id)}?_fields=id", left,
+                                 absent=_GONE)
+        return answer.status not in _GONE
+
     async def _variations(self, sku: str, product: str, until: float) -> tuple[str, ...]:
         """Return the SKUs that go with a product that has variations."""
         of_product = f"/products/{product}/variations?status=any"
@@ -248,10 +262,10 @@ class WooCommerce(Connector):
         self, operation: str, method: str, path: str, deadline: float, body: Any = None,
         headers: Mapping[str, str] | None = None, *, absent: frozenset[int] = frozenset(),
     ) -> Answer:
-        """Ask as the owner of the key. Whoever writes goes before whoever looks."""
+        """Ask as the owner of the key."""
         return await self.call(
             operation, method, self._admin + path, deadline=deadline, body=body, absent=absent,
-            headers={**self._pass, **(headers or {})}, urgent=method != "GET",
+            headers={**self._pass, **(headers or {})},
         )
 
     async def _browse(

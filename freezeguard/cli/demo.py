@@ -136,6 +136,22 @@ def _sum_up(teller: Teller, findings: "Findings") -> None:
     teller.plain("\n".join(lines))
 
 
+ROLES = {
+    "mara": "manager: approves", "owen": "manager: owns the cases", "quin": "analyst",
+    "alba": "associate: pulls the cord", "bert": "associate: agrees, or doesn't",
+    "vera": "the vendor's person", "root": "administrator",
+}
+
+
+def _links(stage: "Stage") -> str:
+    from freezeguard.bootstrap.demo import cast
+
+    names = {one.id: one.name for one in cast.PEOPLE}
+    return "\n".join(
+        f"  {names[person]}, {role}\n    {stage.links[person]}" for person, role in ROLES.items()
+    )
+
+
 def _invitation(stage: "Stage") -> str:
     from urllib.parse import quote
 
@@ -157,5 +173,9 @@ curl -sS {url}/v1/signals -H 'Authorization: Bearer {secrets["helpdesk"]}' \\
   -H 'Content-Type: application/json' -d '{signal}'
 
 curl -sS '{url}/v1/cases?open=true' -H 'Authorization: Bearer {secrets["owen"]}'
+
+Or look with a browser: {url}/console. Each of these lets one of them in, once:
+
+{_links(stage)}
 
 Logs: {stage.log_file}. Ctrl-C ends everything and leaves nothing behind."""

@@ -16,9 +16,8 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from itertools import islice
-from sys import getsizeof
 
+from freezeguard.detection.entries import OVERHEAD, Entries
 from freezeguard.detection.families import Spare, learns, needs_at_least
 from freezeguard.domain.rules import Family, Rule
 
@@ -28,8 +27,6 @@ which moment until which, then the moments in order."""
 
 _UINT = "I"
 """Entries are bytes of 32-bit numbers: a third of what a list of them takes."""
-_SLOT = 36
-"""Bytes of a table's slot: hash, key and value, and its share of the index."""
 _EPOCH = date(1970, 1, 1).toordinal()
 _LAST = 2**32 - 1
 """The last moment that fits, in 2106; SKUs with later ones are not remembered."""
@@ -38,13 +35,12 @@ _LAST = 2**32 - 1
 class Watch:
     """Recent moments of signals per SKU. Times are whole seconds since 1970, floored.
 
-    `capacity` is the number of SKUs remembered; the longest remembered are forgotten first, which
-    costs a look at the database and nothing else.
+    `capacity` is the number of SKUs remembered; beyond it others are forgotten, which costs a look
+    at the database and nothing else.
     """
 
     def __init__(self, rules: Iterable[Rule], capacity: int = 1_000_000) -> None:
-        self._entries: dict[str, bytes] = {}
-        self._capacity = capacity
+        self._entries = Entries(capacity)
         self.set_rules(rules)
 
     def set_rules(self, rules: Iterable[Rule]) -> None:
@@ -122,11 +118,7 @@ class Watch:
             del entry[_HEAD : _HEAD + surplus]
 
     def _put(self, sku: str, entry: "array[int]") -> None:
-        self._entries[sku] = entry.tobytes()
-        if len(self._entries) > self._capacity:
-            # some at once: skipping over what was deleted before would cost more each time
-            for oldest in list(islice(self._entries, self._capacity // 64 + 1)):
-                del self._entries[oldest]
+        self._entries.put(sku, entry.tobytes())
 
     def learn(
         self, sku: str, moments: Iterable[int], floor: int, total: int, spare: Spare | None = None
@@ -146,12 +138,12 @@ class Watch:
 
     def forget(self, sku: str) -> None:
         """Forget a SKU: the next look is at the database."""
-        self._entries.pop(sku, None)
+        self._entries.forget(sku)
 
     def size_of(self, sku: str) -> int:
-        """Return the bytes that are kept for a SKU beyond its key, a slot of the table in."""
+        """Return the bytes that are kept for a SKU beyond its key, its share of a shelf in."""
         entry = self._entries.get(sku)
-        return 0 if entry is None else getsizeof(entry) + _SLOT
+        return 0 if entry is None else len(entry) + OVERHEAD
 
     def __len__(self) -> int:
         return len(self._entries)

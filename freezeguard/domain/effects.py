@@ -226,6 +226,11 @@ class LookAgain:
     """Enforcement reads every object of the case back at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class AnnounceOrders:
+    """Have the orders under way held back, where the shop wants that by itself."""
+
+
 FOR_COMPLIANCE: Mapping[str, Any] = {"as": "compliance"}
 """A notice tells its reader that it comes for compliance: the case is somebody else's."""
 
@@ -256,4 +261,5 @@ Effect = (
     | CloseTask
     | CloseTasks
     | LookAgain
+    | AnnounceOrders
 )

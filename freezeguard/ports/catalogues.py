@@ -4,7 +4,9 @@ A connector only says whether an error is recoverable. Deadline, retry, breaker 
 belong to `freezeguard.services.enforcing.enforcement`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -30,6 +32,35 @@ class CatalogueError(Exception):
         self.retry_after = retry_after
 
 
+class NoTurnError(CatalogueError):
+    """The pace that is set for a catalogue left no turn in time: it was not even asked."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, recoverable=True)
+
+
+_in_haste: ContextVar[bool] = ContextVar("in_haste", default=False)
+
+
+@contextmanager
+def in_haste(*, yes: bool = True) -> Iterator[None]:
+    """Mark the calls that are made in the block: they serve a stop that is not confirmed yet."""
+    token = _in_haste.set(yes)
+    try:
+        yield
+    finally:
+        _in_haste.reset(token)
+
+
+def is_in_haste() -> bool:
+    """Say whether the call under way is so marked: where calls wait for their turn, it is first.
+
+    Every call of such a stop is, its look-up and its read-back too; restores, looks at what is
+    stopped already and lists of orders are not.
+    """
+    return _in_haste.get()
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One catalogue object that a SKU resolves to.
@@ -49,7 +80,10 @@ class Observation:
     """What a read-back saw: whether the object can be bought, and from which side we looked.
 
     `sellable` is about a purchase that begins now. `open_carts` says whether a cart that already
-    holds the object can still be paid, None where the catalogue does not tell.
+    holds the object can still be paid, None where the catalogue does not tell. `fields` are as in
+    `Found`, as far as the catalogue tells them here. `is_gone` is True only where the far side was
+    asked for the object by its id and says that there is none: one that is hidden, or that has
+    another SKU by now, is not gone.
     """
 
     sellable: bool
@@ -57,6 +91,7 @@ class Observation:
     fields: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
     open_carts: bool | None = None
+    is_gone: bool = False
 
     def stopped(self, level: Level) -> bool:
         """Say whether this is what a stop of the level should look like."""
@@ -168,7 +203,11 @@ class Catalogue(Protocol):
     async def stop(
         self, sku: str, remote_id: str, level: Level, *, revision: int, deadline: float
     ) -> Mapping[str, Any]:
-        """Stop the sale of one object; return the fields and values that were written."""
+        """Stop the sale of one object; return the fields and values that were written.
+
+        Of an object that is gone there is nothing to stop: nothing is written, and that is no
+        error. Whether it can be bought is for `read_back` to say.
+        """
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
         """Say whether the object can be bought now, from the buyer's side where possible."""

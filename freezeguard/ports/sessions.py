@@ -107,6 +107,18 @@ class Sessions(Protocol):
         """Forget codes that were asked for before a moment; return how many."""
         ...
 
+    async def identified(self, issuer: str, subject: str) -> Person | None:
+        """Return who somebody is whom a provider names so, where they may sign in."""
+        ...
+
+    async def people_of_address(self, address: str) -> list[Person]:
+        """Return who may sign in and has this mail address."""
+        ...
+
+    async def identify(self, issuer: str, subject: str, person: str, now: datetime) -> None:
+        """Keep who somebody is at a provider."""
+        ...
+
     async def forget(self, before: datetime) -> int:
         """Forget what ended before a moment; return how many rows."""
         ...

@@ -202,6 +202,14 @@ class ShopClient:
         path = f"/admin/products/{quote(product_id, safe='')}"
         return await self._ask("PATCH", path, fields, headers)
 
+    async def rename(self, product_id: str, sku: str) -> None:
+        """Sell a product under another SKU."""
+        await self._done("PUT", f"/admin/products/{quote(product_id, safe='')}/sku", {"sku": sku})
+
+    async def remove(self, product_id: str) -> None:
+        """Take a product away for good."""
+        await self._done("DELETE", f"/admin/products/{quote(product_id, safe='')}", None)
+
     # The one who misbehaves and the one who observes
 
     async def faults(self, **order: Any) -> None:
@@ -239,6 +247,11 @@ class ShopClient:
     async def sellable(self) -> list[str]:
         """Return every SKU that can be bought now."""
         return list((await self._get("/admin/sellable"))["skus"])
+
+    async def _done(self, method: str, path: str, body: object) -> None:
+        status, answer = await self._ask(method, path, body)
+        if status != 200:
+            raise ShopError(f"{answer['code']}: {answer['text']}")
 
     async def _get(self, path: str) -> dict[str, Any]:
         status, body = await self._ask("GET", path)

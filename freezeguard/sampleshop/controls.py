@@ -1,4 +1,4 @@
-"""What a test or a demonstration steers and reads: faults, truth, orders. Never faulty itself."""
+"""What a test or a demonstration steers and reads: faults, products, truth. Never faulty itself."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from freezeguard.sampleshop.faults import FaultOrder
 from freezeguard.sampleshop.premises import Premises
+from freezeguard.sampleshop.products import Sku
 from freezeguard.sampleshop.shop import RefusedError
 
 GoOffline = Callable[[float], None]
@@ -19,6 +20,12 @@ class _Fences(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     on: bool
+
+
+class _Name(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sku: Sku
 
 
 class _Place(BaseModel):
@@ -44,6 +51,8 @@ class Controls:
             web.delete("/admin/faults", self.switch_off),
             web.put("/admin/fences", self.set_fences),
             web.post("/admin/lose-database", self.lose_database),
+            web.put("/admin/products/{id}/sku", self.rename),
+            web.delete("/admin/products/{id}", self.remove),
             web.get("/admin/orders", self.show_orders),
             web.get("/admin/log", self.show_log),
             web.get("/admin/sellable", self.show_sellable),
@@ -88,6 +97,19 @@ class Controls:
         self._premises.shop.lose_database()
         log.applied(entry, clock())
         return web.json_response({"products": len(self._premises.shop.every_product())})
+
+    async def rename(self, request: web.Request) -> web.StreamResponse:
+        try:
+            wanted = _Name.model_validate_json(await request.read())
+        except ValidationError:
+            raise RefusedError(422, "bad_sku", 'the body is {"sku": text}') from None
+        product = self._premises.shop.rename(request.match_info["id"], wanted.sku)
+        return web.json_response(product.view())
+
+    async def remove(self, request: web.Request) -> web.StreamResponse:
+        product_id = request.match_info["id"]
+        self._premises.shop.remove(product_id)
+        return web.json_response({"id": product_id})
 
     async def show_orders(self, _: web.Request) -> web.StreamResponse:
         orders = [asdict(order) for order in self._premises.shop.orders]

@@ -90,12 +90,13 @@ class Shop:
         self._by_sku: dict[str, list[str]] = {}
         self._seed: dict[str, Product] = {}
         self._carts: dict[str, Cart] = {}
+        self._numbered = 0
 
     # Products
 
     def add(self, products: Iterable[NewProduct]) -> list[Product]:
         """Add all products or, where an id is taken, none (`RefusedError`, 409)."""
-        number = len(self._products)
+        number = self._numbered
         added: dict[str, Product] = {}
         for wanted in products:
             number += 1
@@ -103,6 +104,7 @@ class Shop:
             if product.id in self._products or product.id in added:
                 raise RefusedError(409, "id_taken", f"there is already a product {product.id}")
             added[product.id] = product
+        self._numbered = number
         for product in added.values():
             self._products[product.id] = product
             self._seed[product.id] = replace(product)
@@ -123,6 +125,21 @@ class Shop:
             return self._products[product_id]
         except KeyError:
             raise RefusedError(404, "no_such_product", "there is no product with this id") from None
+
+    def rename(self, product_id: str, sku: str) -> Product:
+        """Sell a product under another SKU. Raises `RefusedError` (404)."""
+        product = self.product(product_id)
+        self._by_sku[product.sku].remove(product_id)
+        self._by_sku.setdefault(sku, []).append(product_id)
+        product.sku = sku
+        return product
+
+    def remove(self, product_id: str) -> None:
+        """Take a product away for good. Raises `RefusedError` (404)."""
+        product = self.product(product_id)
+        self._by_sku[product.sku].remove(product_id)
+        del self._products[product_id], self._seed[product_id]
+        self.deny_list.discard(product_id)
 
     # Writes of the admin side
 
@@ -154,6 +171,9 @@ class Shop:
     def lose_database(self) -> None:
         """Put every product back as seeded and empty the deny list; carts and orders remain."""
         self._products = {product.id: replace(product) for product in self._seed.values()}
+        self._by_sku = {}
+        for product in self._products.values():
+            self._by_sku.setdefault(product.sku, []).append(product.id)
         self.deny_list.clear()
 
     def _pass_fence(self, product: Product, revision: int | None) -> None:
@@ -245,7 +265,7 @@ class Shop:
         for line in cart.lines:
             wanted[line.product] = wanted.get(line.product, 0) + line.quantity
         for product_id, quantity in wanted.items():
-            refusal = self.refusal(self._products[product_id], quantity, "checkout")
+            refusal = self.refusal(self.product(product_id), quantity, "checkout")
             if refusal is not None:
                 raise refusal
         return self._sell(cart, wanted, at_ns)

@@ -82,6 +82,17 @@ class PostgresSessions:
     async def forget_codes(self, before: datetime) -> int:
         return affected(await self._connection.execute(SQL["forget_codes"], before))
 
+    async def identified(self, issuer: str, subject: str) -> Person | None:
+        row = await self._connection.fetchrow(SQL["identified"], issuer, subject)
+        return None if row is None else person_of(row)
+
+    async def people_of_address(self, address: str) -> list[Person]:
+        rows = await self._connection.fetch(SQL["people_of_address"], address)
+        return [person_of(row) for row in rows]
+
+    async def identify(self, issuer: str, subject: str, person: str, now: datetime) -> None:
+        await self._connection.execute(SQL["identify"], issuer, subject, person, now)
+
     async def forget(self, before: datetime) -> int:
         sessions = affected(await self._connection.execute(SQL["forget_sessions"], before))
         return sessions + affected(await self._connection.execute(SQL["forget_links"], before))

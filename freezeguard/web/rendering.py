@@ -23,6 +23,7 @@ from freezeguard.web import guarding
 from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS
 from freezeguard.web.pages import Page, Visit
 from freezeguard.web.portal.wording import PortalWords, accepted_language
+from freezeguard.web.readers import PULLERS
 
 STATIC = {"style.css": "text/css", "icon.svg": "image/svg+xml", "console.js": "text/javascript"}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -30,10 +31,13 @@ _NOBODY = Wording("en", "UTC")
 
 
 class Drawing:
-    """Draws templates with what every page has. Everything that comes from outside is escaped."""
+    """Draws templates with what every page has. Everything that comes from outside is escaped.
 
-    def __init__(self, now: Now, shop: str) -> None:
-        self._now, self._shop = now, shop
+    `provider` is the name of who vouches for people, if anybody does.
+    """
+
+    def __init__(self, now: Now, shop: str, provider: str | None = None) -> None:
+        self._now, self._shop, self._provider = now, shop, provider
         self._templates = Environment(
             loader=PackageLoader("freezeguard.web", "templates"),
             autoescape=True,
@@ -55,6 +59,7 @@ class Drawing:
             ago=lambda at: _ago(words, self._now(), at),
             now=self._now(),
             shop=self._shop,
+            provider=self._provider,
             asset=asset_address,
             why=lambda case: _why(words, case),
             name_of=_name_of,
@@ -68,7 +73,11 @@ class Drawing:
         )
 
 
-NAVIGATION: Sequence[tuple[str, str, Access]] = (("/console", "Queue", Access.staff()),)
+NAVIGATION: Sequence[tuple[str, str, Access]] = (
+    ("/console", "Queue", Access.staff()),
+    ("/console/pull", "Pull the cord", PULLERS),
+    ("/console/rules", "Rules", Access.staff()),
+)
 """Address, name and readers of the pages that stand in the head of every page."""
 
 

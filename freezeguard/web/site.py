@@ -67,6 +67,8 @@ class Site:
         await self._recognise(visit)
         if visit.session is None and not page.who.is_public:
             return visit.go(self._way_in(visit))
+        if not page.who.is_public:
+            _admit(page.who, visit)
         if page.changes:
             if page.takes_file:
                 visit.form, visit.file = await read_parts(visit.request, self._pace)
@@ -74,8 +76,6 @@ class Site:
                 visit.form = await read_form(visit.request, self._pace)
             if visit.session is not None and visit.token is not None:
                 guarding.check_form(visit.form, visit.token)
-        if not page.who.is_public:
-            _admit(page.who, visit)
         if page.wants_proof and not visit.is_proven:
             return visit.go(self._way_back(PROVE, visit))
         return await page.handler(visit)

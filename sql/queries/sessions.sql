@@ -42,6 +42,24 @@ SELECT people.id, name, roles, email, vendor, areas, time_zone, language, calend
 UPDATE sign_in_links SET used_at = $2
  WHERE secret_hash = $1 AND used_at IS NULL AND expires_at > $2;
 
+-- name: identified
+-- Return who somebody is whom a provider names so, where they may sign in.
+SELECT people.id, name, roles, email, vendor, areas, time_zone, language, calendar, deputy
+  FROM identities
+  JOIN people ON people.id = person
+ WHERE issuer = $1 AND subject = $2 AND active;
+
+-- name: people_of_address
+-- Return who may sign in and has this mail address, whatever the case of its letters.
+SELECT id, name, roles, email, vendor, areas, time_zone, language, calendar, deputy
+  FROM people
+ WHERE lower(email) = lower($1) AND active;
+
+-- name: identify
+-- Keep who somebody is at a provider; false where another replica just has.
+INSERT INTO identities (issuer, subject, person, linked_at)
+VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING;
+
 -- name: forget_sessions
 -- Forget sessions that ended before a moment.
 DELETE FROM sessions WHERE ends_at < $1 OR ended_at < $1;

@@ -22,6 +22,7 @@ from tests.acceptance.steps import (
     sql,
     to_probation,
 )
+from tests.faults.observing import seen, statuses, told
 from tests.rig import Rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -124,6 +125,23 @@ async def test_a_clock_that_always_fails_holds_up_no_other(rig: Rig, take_sku: T
     await sql(rig, "UPDATE clocks SET lease_until = now() WHERE lease_until IS NOT NULL")
     assert 1 == await rig.service.timers.fire_due()
     await reaches(rig, cases[0], "expired")
+
+
+async def test_a_case_that_nobody_lists_goes_on_calling_its_owner(rig: Rig):
+    """Taken over or not: where no catalogue lists the SKU nobody has seen that its sale stopped."""
+    sku = "NOBODY-LISTS-IT"
+    await rig.complain(sku)
+    case = await seen(rig, sku, "not listed", lambda one: statuses(one) == ["not_listed"])
+    await rig.done(case, "accept_ownership", "owen")
+    await ring(rig, case, "confirm")
+    assert rig.service is not None
+    await rig.service.timers.fire_due()
+
+    clock = await clock_of(rig, case, "confirm")
+    assert (None, True) == (clock["stopped_at"], clock["breached_at"] is not None)
+    case = await rig.case(case["id"])
+    assert ("diagnosing", True) == (case["state"], case["degraded"])
+    assert 0 == told(case, "frozen_confirmed")
 
 
 async def test_a_clock_that_was_tried_comes_after_those_that_were_not(rig: Rig, take_sku: TakeSku):

@@ -19,7 +19,7 @@ from freezeguard.services.enforcing import orderlists
 from freezeguard.storage.embedded import EmbeddedServer
 from tests.acceptance.books import Ledger, installed, keeping
 from tests.acceptance.conftest import TakeSku, fresh_database
-from tests.acceptance.steps import pull, reaches, sql
+from tests.acceptance.steps import pull, reaches, ring, sql
 from tests.cli.test_remote import shell_of
 from tests.privacy.leftovers import rows_of_all_tables, texts_of
 from tests.rig import Rig, register_skus, service_for, until
@@ -75,6 +75,7 @@ async def rig(
             async with service_for(
                 dsns, place, tables, webhooks=opened, policy={"announce_orders": True}
             ) as running:
+                running.shop = shop
                 yield running
 
 
@@ -287,6 +288,63 @@ async def test_what_is_away_when_a_freeze_is_confirmed_is_announced_later(
     assert "answered" == said[1]["kiosk"]["outcome"]
     assert [(None, [])] == [(one["next_at"], one["catalogues"]) for one in left]
     assert 1 == sum(one["sku"] == sku for one in ledger.asked)
+
+
+async def test_a_stop_that_is_confirmed_after_the_case_was_taken_over_is_announced(
+    rig: Rig, take_sku: TakeSku
+) -> None:
+    """Its owner was quicker than a shop that was away: announced once, when it is read back."""
+    sku = take_sku()
+    await rig.shop.faults(skus=[sku], error={"status": 500})
+    await register_skus(rig, (sku,))
+    await rig.complain(sku)
+    case = await rig.in_state(sku, "freezing")
+    case = await rig.done(case, "accept_ownership", "owen")
+    assert ("diagnosing", []) == (case["state"], await announced(rig, case))
+    await rig.shop.no_faults()
+
+    async def told() -> Any:
+        return await announced(rig, case)
+
+    await until(told, "the confirmed stop is announced", seconds=20)
+    first = await rig.case(case["id"])
+
+    async def seen_again() -> bool:
+        now = await rig.case(case["id"])
+        return all(one["seen_at"] > before["seen_at"] for one, before in zip(
+            now["enforcement"], first["enforcement"], strict=True))
+
+    await until(seen_again, "all is read back once more", seconds=20)
+    assert 1 == len(await announced(rig, case))
+
+
+async def test_a_stop_that_a_waiver_completes_is_announced_as_well(
+    rig: Rig, take_sku: TakeSku
+) -> None:
+    """Taken over, then one catalogue waived: the clock of the confirmation finds all stopped."""
+    sku = take_sku()
+    await rig.shop.faults(skus=[sku], refuse=422)
+    await register_skus(rig, (sku,))
+    await rig.complain(sku)
+    case = await rig.in_state(sku, "freezing")
+    case = await rig.done(case, "accept_ownership", "owen")
+
+    async def refused() -> Any:
+        objects = (await rig.case(case["id"]))["enforcement"]
+        return next((one for one in objects if one["status"] == "refused"), None)
+
+    one = await until(refused, "the shop refuses")
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    now = await rig.case(case["id"])
+    await rig.done(now, "waive", "mara", catalogue=one["catalogue"], remote_id=one["remote_id"],
+                   until=soon, reason="sold by hand there")
+    await ring(rig, case, "confirm")
+
+    async def told() -> Any:
+        return await announced(rig, case)
+
+    await until(told, "the stop is announced")
+    await rig.shop.no_faults()
 
 
 async def test_customers_are_neither_kept_nor_logged(

@@ -197,13 +197,27 @@ async def test_unknown_fallback_is_refused(world, sku):
 
 
 async def test_object_that_is_gone(world, sku, level):
-    """What is not there reads back as not sellable, and stopping it is an error."""
-    seen = await world.catalogue.read_back(sku, "nobody", deadline=SOON)
-    assert not seen.sellable
+    """What is not there can't be bought, and there is nothing to stop; that is no error."""
+    for remote_id in ("nobody", world.gone):
+        facts = {"revision": 1, "deadline": SOON}
+        assert {} == await world.catalogue.stop(sku, remote_id, level, **facts)
 
-    with pytest.raises(CatalogueError) as caught:
-        await world.catalogue.stop(sku, "nobody", level, revision=1, deadline=SOON)
-    assert not caught.value.recoverable
+        seen = await world.catalogue.read_back(sku, remote_id, deadline=SOON)
+        assert not seen.sellable
+        assert seen.stopped(level)
+        assert world.tells_gone is seen.is_gone
+
+
+async def test_what_is_only_hidden_is_not_gone(world, sku):
+    """An object that is stopped, or whose SKU is another one, is still there."""
+    await world.offer(sku)
+    found, _ = await _stop(world.catalogue, sku, world.catalogue.traits.level)
+
+    for name in (sku, f"{sku}-another"):
+        seen = await world.catalogue.read_back(name, found.remote_id, deadline=SOON)
+        assert not seen.is_gone
+        if world.tells_gone:
+            assert found.fields.keys() <= seen.fields.keys()
 
 
 async def test_look_over_finds_what_is_on_sale_again(world, sku):

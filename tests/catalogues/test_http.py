@@ -473,6 +473,48 @@ async def test_hold_that_can_not_be_sent():
         assert [] == side.exchanges
 
 
+async def test_a_stop_of_what_is_not_found(shop, catalogue, sku, remote_id):
+    """Gone is an object that a look-up does not list either; else the path is wrong, and told."""
+    astray = sample_configuration(shop.url, shop.admin_token)
+    astray["stop"] = {**astray["stop"], "path": "/admin/product/{id}"}
+    wrong = open_http_catalogue("shop", astray)
+    error = await _error(_stop(wrong, sku, remote_id))
+    await wrong.close()
+    assert not error.recoverable
+    assert "a look-up lists" in error.detail
+
+    await shop.remove(remote_id)
+
+    assert {} == await _stop(catalogue, sku, remote_id)
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "is_gone"),
+    [
+        ("/products/{id}", {}, True),
+        ("/products/{id}", {"side": "buyer"}, False),
+        ("/products?sku={sku}", {}, False),
+        ("/products/{sku}/{id}", {}, False),
+        ("/products/{id.0}/{id.1}", {"id": ["$.a", "$.b"]}, True),
+        ("/products/{id.0}", {"id": ["$.a", "$.b"]}, False),
+    ],
+)
+async def test_who_can_tell_that_an_object_is_gone(path, more, is_gone):
+    """Who asks as an admin for the object and for nothing else; a buyer is not shown all."""
+    async with far_side(lambda _: http(404)) as side:
+        table = sample_configuration(side.url, "t")
+        table["read_back"] = {**table["read_back"], "side": "admin", "path": path, "absent": [404],
+                              **more}
+        if "id" in more:
+            table["lookup"] = {**table["lookup"], "id": more["id"]}
+        catalogue = open_http_catalogue("shop", table)
+
+        seen = await catalogue.read_back("A", "1/2" if "id" in more else "1", deadline=SOON)
+        await catalogue.close()
+
+    assert (False, is_gone) == (seen.sellable, seen.is_gone)
+
+
 async def test_delete_of_what_is_gone():
     """Lifting a deny list entry that is already gone is done."""
     await _ask(

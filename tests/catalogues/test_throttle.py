@@ -2,7 +2,12 @@
 
 import asyncio
 
+from freezeguard.catalogues.registry import open_catalogue
 from freezeguard.catalogues.throttle import Throttle
+from freezeguard.ports.catalogues import in_haste
+from tests.catalogues.standins import woocommerce
+
+SOON = 5.0
 
 
 async def test_a_burst_and_then_the_pace() -> None:
@@ -37,6 +42,36 @@ async def test_stops_go_first() -> None:
     await asyncio.gather(*looks, *stops)
 
     assert ["stop 0", "stop 1", "look 0", "look 1"] == order
+
+
+async def test_a_restore_waits_for_a_stop_that_is_not_confirmed() -> None:
+    """What serves such a stop goes first, a look too; a restore and a routine look come after."""
+    shop = woocommerce.WooCommerce()
+    number = str(shop._create({"type": "simple", "sku": "A", "regular_price": "5"})["id"])
+    async with shop.serving() as url:
+        catalogue = open_catalogue("shop", {
+            "kind": "woocommerce", "base_url": url, "storefront": False, "burst": 1,
+            "requests_per_second": 5, "consumer_key": woocommerce.KEY,
+            "consumer_secret": woocommerce.SECRET,
+        })
+
+        async def stop() -> None:
+            with in_haste():
+                await catalogue.stop("A", number, "hard", revision=1, deadline=SOON)
+                await catalogue.read_back("A", number, deadline=SOON)
+
+        await catalogue.lookup("A", deadline=SOON)
+        restore = catalogue.restore("A", number, {"status": "publish"}, revision=1, deadline=SOON)
+        later = [asyncio.create_task(one) for one in (
+            restore, catalogue.lookup("A", deadline=SOON))]
+        await asyncio.sleep(0)
+        await asyncio.gather(stop(), *later)
+        await catalogue.close()
+
+    written = f"/products/{number}?_fields=id"
+    assert [f"PUT {written}", f"GET {written},status,stock_status", f"PUT {written}"] == [
+        one.replace("/wp-json/wc/v3", "") for one in shop.requests[1:4]]
+    assert "GET" == shop.requests[4].split()[0]
 
 
 async def test_who_gives_up_takes_no_turn() -> None:

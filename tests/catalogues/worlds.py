@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from freezeguard.catalogues.registry import open_catalogue
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.sampleshop.client import ShopClient, ShopProcess, sample_configuration
+from tests.catalogues.standins.medusa_world import medusa_world, unmanaged_medusa_world
 from tests.catalogues.standins.saleor_world import saleor_world
 from tests.catalogues.standins.shopify_world import older_shopify_world, shopify_world
 from tests.catalogues.standins.woocommerce_world import woocommerce_world
@@ -26,6 +27,10 @@ class World(Protocol):
     """Whether the kind knows further ways to stop a sale, each of which is put through a test."""
     sku_is_unique: bool
     """Whether the system itself refuses to list one SKU twice."""
+    gone: str
+    """An id as the system makes them, of an object that is not there."""
+    tells_gone: bool
+    """Whether a read-back asks for the object by its id, and so can tell that it is gone."""
 
     async def offer(self, sku: str, *, times: int = 1) -> None:
         """List a SKU, sellable; `times` where the system takes it more than once."""
@@ -49,6 +54,7 @@ class SampleShopWorld:
     hide_lets_open_carts_pay = True
     has_fallbacks = True
     sku_is_unique = False
+    gone, tells_gone = "p999999", False
 
     def __init__(self, shop: ShopClient, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
@@ -81,6 +87,8 @@ async def _sample_shop(process: ShopProcess) -> AsyncIterator[World]:
 
 WORLDS: Mapping[str, Callable[[ShopProcess], AbstractAsyncContextManager[World]]] = {
     "http": _sample_shop,
+    "medusa": medusa_world,
+    "medusa, nobody manages the stock": unmanaged_medusa_world,
     "saleor": saleor_world,
     "shopify": shopify_world,
     "shopify before 2026-07": older_shopify_world,

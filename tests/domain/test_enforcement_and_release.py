@@ -21,12 +21,15 @@ from tests.domain.casebook import (
     case_in,
     give,
     kinds,
+    running,
+    stopped,
     terms,
     without_notices,
 )
 from tests.domain.cast import OWEN, RECONCILER, TIMER
 
 FACTS = (Command.REFUSED, Command.UNREACHABLE, Command.DRIFTED, Command.CONFIRMED)
+MISSING = ObjectState("web", "", "hard", Status.NOT_LISTED)
 SEEN = {"catalogue": "till", "remote_id": "t-9", "detail": "422 unknown field"}
 ASK = "Put K-1 back on sale in till by hand (object t-9): 422 unknown field"
 
@@ -66,6 +69,29 @@ def test_degraded_is_derived_and_ends_with_its_cause():
     )
 
     assert (False, ()) == (recovered.case.degraded, recovered.effects)
+
+
+@pytest.mark.parametrize(
+    ("objects", "is_confirmed"),
+    [
+        ((STOPPED,), True),
+        ((), True),
+        ((STOPPED, MISSING), True),
+        ((MISSING, MISSING), False),
+        ((STOPPED, PENDING), False),
+    ],
+)
+def test_a_case_that_was_taken_over_is_confirmed_as_any(objects, is_confirmed):
+    """Once all is read back the clock ends and both sides hear; not where nobody lists the SKU."""
+    case = case_in(State.DIAGNOSING, degraded=True)
+    facts = Facts(objects=objects, clocks=running("confirm"))
+
+    seen = give(case, Command.CONFIRMED, RECONCILER, SEEN, facts)
+
+    told = [("frozen_confirmed", "vendor"), ("frozen_confirmed", "owner")] * is_confirmed
+    assert told == kinds(seen)
+    assert is_confirmed is (fx.AnnounceOrders() in seen.effects)
+    assert ({"confirm"} if is_confirmed else set()) == stopped(seen)
 
 
 def test_the_last_fallback_is_a_person():
@@ -134,13 +160,11 @@ def test_what_counts_as_released(status):
 
 def test_what_counts_as_degraded():
     """Anything refused, unreachable or drifted, or a SKU that no catalogue lists at all."""
-    missing = ObjectState("web", "", "hard", Status.NOT_LISTED)
-
     for status in Status:
         troubled = status in {Status.REFUSED, Status.UNREACHABLE, Status.DRIFTED}
         assert troubled == is_degraded([STOPPED, replace(PENDING, status=status)])
-    assert is_degraded([missing, missing])
-    assert not is_degraded([missing, STOPPED])
+    assert is_degraded([MISSING, MISSING])
+    assert not is_degraded([MISSING, STOPPED])
     assert not is_degraded([])
 
 

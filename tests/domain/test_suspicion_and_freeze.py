@@ -340,7 +340,9 @@ def test_a_confirmed_freeze_is_told():
     )
 
     assert (State.FROZEN, False) == (frozen.case.state, frozen.case.degraded)
-    assert [fx.StopClocks(("confirm",)), fx.CloseTasks("stop")] == without_notices(frozen)
+    assert [
+        fx.StopClocks(("confirm",)), fx.CloseTasks("stop"), fx.AnnounceOrders(),
+    ] == without_notices(frozen)
     assert [("frozen_confirmed", "vendor"), ("frozen_confirmed", "owner")] == kinds(frozen)
 
 

@@ -50,6 +50,24 @@ async def test_unknown_sku(shop, sku):
     assert [] == await shop.products(sku)
 
 
+async def test_a_product_that_is_renamed_or_removed(shop, sku):
+    """It is found under its new SKU only, with the same id; removed, nobody finds it."""
+    product_id = await _product(shop, sku)
+    cart = (await shop.open_cart(sku)).cart
+    await shop.rename(product_id, f"{sku}-NEW")
+    assert [] == await shop.products(sku)
+    assert product_id == (await shop.product(f"{sku}-NEW"))["id"]
+
+    await shop.remove(product_id)
+
+    assert [] == await shop.products(f"{sku}-NEW")
+    assert (404, "no_such_product") == (
+        (changed := await shop.change(product_id, {"stock": 1}))[0], changed[1]["code"])
+    assert "no_such_product" == (await shop.checkout(cart)).code
+    with pytest.raises(ShopError, match="no_such_product"):
+        await shop.remove(product_id)
+
+
 async def test_open_cart_trap(shop, sku):
     """Unpublishing refuses new cart lines, but a cart that holds the line is still paid."""
     product_id = await _product(shop, sku)

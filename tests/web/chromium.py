@@ -45,11 +45,21 @@ class Window:
     page: Page
     url: str
     name: str
+    has_script: bool = True
     amiss: list[str] = field(default_factory=list)
 
     async def open(self, address: str) -> None:
         """Open a page of the service."""
         await self.page.goto(self.url + address)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the page was drawn: what is pressed before that, browsers let fall."""
+        if self.has_script:
+            await self.page.evaluate(
+                "() => new Promise(done => requestAnimationFrame("
+                "() => requestAnimationFrame(() => done())))"
+            )
 
     async def picture(self, name: str) -> None:
         """Take a picture of the whole page, where pictures are wanted."""
@@ -91,7 +101,8 @@ async def window(
     page = await context.new_page()
     page.set_default_timeout(15_000)
     size = "phone" if viewport == PHONE else f"{viewport['width']}"
-    one = Window(page, rig.url, size + ("-dark" if dark else "") + ("" if script else "-noscript"))
+    one = Window(page, rig.url, size + ("-dark" if dark else "") + ("" if script else "-noscript"),
+                 script)
     own = urlsplit(rig.url).netloc
     page.on("request", lambda sent: _is_ours(one, own, sent.url))
     page.on("console", lambda said: one.amiss.append(said.text) if said.type == "error" else None)
@@ -118,3 +129,4 @@ async def enter(one: Window, rig: Rig, who: str) -> None:
     await one.open(f"/console/enter?link={secret}")
     await one.page.get_by_role("button").filter(has_text="Sign in as").click()
     await one.page.wait_for_url(lambda address: "/enter" not in address)
+    await one.settle()

@@ -165,5 +165,6 @@ async def test_webhooks_seen(
         await page.get_by_role("button", name="Switch it off").click()
         await page.get_by_role("status").wait_for()
         await one.check("portal-webhook-off")
+        await page.locator("summary").click()
         await page.get_by_role("button", name="Delete it").click()
         await page.get_by_role("status").wait_for()

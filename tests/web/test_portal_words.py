@@ -12,9 +12,9 @@ from freezeguard.domain.acts.endings import NEW_FACTS
 from freezeguard.domain.remedy import BRANCHES, missing_in_remedy
 from freezeguard.domain.transitions import Command, State
 from freezeguard.notices.wording import Wording, languages
-from freezeguard.services.vendorsview import VENDORS_CLOCKS
+from freezeguard.services.vendorsview import ASKED_OF_VENDORS, VENDORS_CLOCKS
 from freezeguard.web.commandforms import inputs_of
-from freezeguard.web.portal.casepages import ASKED, DEEDS
+from freezeguard.web.portal.casepages import DEEDS
 from freezeguard.web.portal.wording import GUARDS, PortalWords, accepted_language
 from tests.notices.test_languages import ENGLISH
 
@@ -61,8 +61,8 @@ def test_there_are_words_for_all_that_a_page_may_name() -> None:
     assert {one.value for one in State} < set(english["next"])
     assert {one.value for one in Command} | {"news"} == set(english["done"])
     assert {one.value for one in DEEDS} == set(english["deed"]) == set(english["does"])
-    assert set(ASKED) == set(english["asks"])
-    assert VENDORS_CLOCKS - set(ASKED) == set(english["promises"])
+    assert set(ASKED_OF_VENDORS) == set(english["asks"])
+    assert VENDORS_CLOCKS - set(ASKED_OF_VENDORS) == set(english["promises"])
     assert set(BRANCHES) == set(english["branch"])
     assert set(GUARDS) == set(english["guard"])
     for command in DEEDS:

@@ -1,7 +1,7 @@
 """May I sell this? Answered from memory; and the held set as a snapshot and a stream."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -22,6 +22,9 @@ from freezeguard.services.enforcing.heldset import HeldSet
 log = structlog.get_logger()
 
 READERS = Access.catalogue() | Access.staff()
+
+_ANY: Mapping[str, str] = {}
+"""A question about no seller, channel, country or lot in particular."""
 
 _EVENT: Mapping[str, Any] = {
     "type": "object",
@@ -65,21 +68,30 @@ class Holds:
         return Reply(body, etag=f'"{self._context.held.version}-{"known" if known else "new"}"')
 
     def _answer(self, sku: str, asked: Mapping[str, str], is_known: bool) -> bytes:
+        holds = self._context.held.of_sku(sku, asked)
+        return _answer(sku, self._about(is_known, holds)).encode()
+
+    def _about(self, is_known: bool, holds: Sequence[Mapping[str, Any]]) -> str:
+        """Return all of an answer that does not name its SKU."""
         held = self._context.held
-        holds = held.of_sku(sku, asked)
         known = "true" if is_known else "false"
         status = "frozen" if holds else "sellable"
-        head = (
-            f'{{"sku":{encode_basestring_ascii(sku)},"known":{known},"status":"{status}",'
-            f'"revision":{held.revision},"as_of":"{held.as_of_text}","holds":'
+        listed = json.dumps(list(holds)) if holds else "[]"
+        return (
+            f'"known":{known},"status":"{status}","revision":{held.revision},'
+            f'"as_of":"{held.as_of_text}","holds":{listed}'
         )
-        return (head + (json.dumps(list(holds)) if holds else "[]") + "}").encode()
 
     async def cart(self, call: Call[None, CartIn]) -> Reply:
         """Answer for a cart or a page."""
-        known = self._context.known_skus
-        answers = b",".join(self._answer(sku, {}, known(sku)) for sku in call.body.skus)
-        return Reply(b'{"items":[' + answers + b"]}")
+        holds_of, known = self._context.held.of_sku, self._context.known_skus
+        sellable = {is_known: self._about(is_known, ()) for is_known in (True, False)}
+        answers = []
+        for sku in call.body.skus:
+            holds, is_known = holds_of(sku, _ANY), known(sku)
+            about = self._about(is_known, holds) if holds else sellable[is_known]
+            answers.append(_answer(sku, about))
+        return Reply(f'{{"items":[{",".join(answers)}]}}'.encode())
 
     async def snapshot(self, call: Call[HoldsQuery]) -> Reply:
         """Return the whole held set, now or at a moment."""
@@ -121,6 +133,10 @@ class Holds:
         held = self._context.held
         async for fresh in held.stream(last, self._context.keep_alive):
             yield _still_here(held) if fresh is None else _change(fresh)
+
+
+def _answer(sku: str, about: str) -> str:
+    return f'{{"sku":{encode_basestring_ascii(sku)},{about}}}'
 
 
 def _set(revision: int, as_of: datetime | None, holds: list[Mapping[str, Any]]) -> bytes:

@@ -28,6 +28,8 @@ from freezeguard.storage.embedded.home import is_locked
 
 T = TypeVar("T")
 PATIENCE = 20.0
+LINKS_LAST = timedelta(days=1)
+"""Somebody may come back to the terminal after lunch."""
 KEEPER_ENDS_WITHIN = 15.0
 
 
@@ -64,12 +66,16 @@ class HermeticSettings(Settings):
 
 @dataclass
 class Stage:
-    """Everything that the story talks to. `secrets` are tokens of people and keys of machines."""
+    """Everything that the story talks to.
+
+    `secrets` are tokens of people and keys of machines, `links` addresses that let people in once.
+    """
 
     url: str
     shop: ShopClient
     mailbox: Mailbox
     secrets: dict[str, str]
+    links: dict[str, str]
     session: aiohttp.ClientSession
     log_file: Path
     overrides: tuple[Override, ...]
@@ -127,8 +133,8 @@ async def open_stage() -> AsyncIterator[Stage]:
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
         )
         stage = Stage(
-            service.url, shop, mailbox, secrets, session, log_file, _overrides(settings),
-            _budgets(settings),
+            service.url, shop, mailbox, secrets, await _links(service), session, log_file,
+            _overrides(settings), _budgets(settings),
         )
         await _master_data(stage, service)
         yield stage
@@ -217,6 +223,21 @@ async def _people_and_keys(service: Service) -> dict[str, str]:
     secrets = await service.database.run(work)
     await service.access.refresh()
     return secrets
+
+
+async def _links(service: Service) -> dict[str, str]:
+    """Return for each person an address that lets them into the console, once."""
+
+    async def work(tx: Transaction) -> dict[str, str]:
+        return {
+            one.id: await service.signing_in.issue_link(tx, one.id, "demo", LINKS_LAST)
+            for one in cast.PEOPLE
+        }
+
+    return {
+        person: f"{service.url}/console/enter?link={secret}"
+        for person, secret in (await service.database.run(work)).items()
+    }
 
 
 async def _master_data(stage: Stage, service: Service) -> None:

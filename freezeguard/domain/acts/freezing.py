@@ -25,7 +25,7 @@ from freezeguard.domain.effects import (
     StopClocks,
     VoidVotes,
 )
-from freezeguard.domain.enforcement import Status, is_degraded, listed_nowhere
+from freezeguard.domain.enforcement import Status, are_stopped, is_degraded, listed_nowhere
 from freezeguard.domain.guards import Move
 from freezeguard.domain.people import Person
 from freezeguard.domain.record import SOME_AUTHORITY, Case
@@ -170,15 +170,11 @@ def _fact(move: Move) -> Outcome:
 def _is_stopped_for_good(move: Move) -> bool:
     """Say whether the stop is read back, if only now: the case was taken over or widened before.
 
-    While it is freezing `confirm_freeze` says so.
+    While it is freezing `confirm_freeze` says so. What no catalogue lists nobody has seen stopped.
     """
     case = move.case
     held = case.keeps_its_hold or case.state is State.DELISTED
-    return (
-        held
-        and case.state is not State.FREEZING
-        and all(one.is_stopped for one in move.facts.objects)
-    )
+    return held and case.state is not State.FREEZING and are_stopped(move.facts.objects)
 
 
 def _resolve_task(move: Move) -> Outcome:

@@ -4,8 +4,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from freezeguard.domain.effects import CastVote, CloseTasks, Effect, MarkVendorNotices, Notify
-from freezeguard.domain.enforcement import Status, listed_nowhere
+from freezeguard.domain.effects import (
+    AnnounceOrders,
+    CastVote,
+    CloseTasks,
+    Effect,
+    MarkVendorNotices,
+    Notify,
+)
+from freezeguard.domain.enforcement import Status
 from freezeguard.domain.guards import Move
 from freezeguard.domain.people import Person, actor_name
 
@@ -44,18 +51,12 @@ def cast_vote(move: Move) -> Outcome:
 
 
 def told_of_the_stop(move: Move) -> list[Effect]:
-    """Return what follows once a stop is read back everywhere, or waived where it is not.
-
-    Where no catalogue lists the SKU nothing was stopped: the owner is told that, once, and not
-    that it is confirmed.
-    """
+    """Return what follows once a stop is read back everywhere, or waived where it is not."""
     told = waived_objects(move)
-    effects: list[Effect] = [CloseTasks("stop"), Notify("frozen_confirmed", "vendor", told)]
-    if not listed_nowhere(move.facts.objects):
-        return [*effects, Notify("frozen_confirmed", "owner", told)]
-    if move.case.degraded:
-        return effects
-    return [*effects, Notify("degraded", "owner", {"status": Status.NOT_LISTED.value})]
+    return [
+        CloseTasks("stop"), AnnounceOrders(),
+        Notify("frozen_confirmed", "vendor", told), Notify("frozen_confirmed", "owner", told),
+    ]
 
 
 def vendor_heard(move: Move) -> Outcome:

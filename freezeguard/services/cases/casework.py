@@ -296,6 +296,8 @@ class Casework:
             case fx.LookAgain():
                 await tx.objects.wake(None, case.scope.sku)
                 await tx.notify(TOPIC_OBJECTS)
+            case fx.AnnounceOrders():
+                await self.announce_orders(tx, case)
             case (
                 fx.SetHold() | fx.SetNarrowHold() | fx.ReleaseWiderHolds() | fx.ReleaseHold()
                 | fx.EndHold() | fx.WaiveObject() | fx.UnwaiveObject()
@@ -466,6 +468,11 @@ class Casework:
             return
         due = self._now() + self.policy.task_within
         await tx.cases.start_clock(self._new_id(), case, MANUAL_TASK, self._now(), due)
+
+    async def announce_orders(self, tx: Transaction, case: Case) -> None:
+        """Have the orders under way of a case announced, where the shop wants that by itself."""
+        if self.policy.announce_orders:
+            await tx.order_lists.want(case.id, self._now())
 
     async def ask(
         self, tx: Transaction, case: Case, task: fx.OpenTask, notice: fx.Notify

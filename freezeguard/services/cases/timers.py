@@ -11,6 +11,7 @@ import structlog
 from freezeguard.domain import probation
 from freezeguard.domain.clocks import BY_NAME, MANUAL_TASK, WAIVER, is_legal
 from freezeguard.domain.effects import Notify
+from freezeguard.domain.enforcement import are_stopped
 from freezeguard.domain.errors import (
     FreezeguardError,
     GuardFailed,
@@ -263,8 +264,9 @@ class Timers:
         Also where somebody has taken the case over meanwhile.
         """
         objects = await self._casework.object_states(due.tx, due.case)
-        if all(one.is_stopped for one in objects) and due.case.state is not State.FREEZING:
+        if are_stopped(objects) and due.case.state is not State.FREEZING:
             await due.tx.cases.stop_clocks(due.case.id, [due.clock.kind], due.now)
+            await self._casework.announce_orders(due.tx, due.case)
             return
         if due.clock.level == 0:
             await self._tell_of_trouble(due, only_unsent=False)

@@ -15,7 +15,13 @@ import structlog
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.transitions import FROZEN_PHASE, State
-from freezeguard.ports.catalogues import CatalogueError, Level, Observation
+from freezeguard.ports.catalogues import (
+    CatalogueError,
+    Level,
+    NoTurnError,
+    Observation,
+    in_haste,
+)
 from freezeguard.ports.clock import Now
 from freezeguard.ports.metrics import Metrics
 from freezeguard.ports.rows import CatalogueRow
@@ -70,6 +76,11 @@ class Claim:
         """Return what the SKU is called there."""
         return self.outlet.called(self.row.sku)
 
+    @property
+    def is_hasty(self) -> bool:
+        """Say whether a stop is wanted that is not confirmed, as far as is known by now."""
+        return self.row.wanted != "sellable" and self.row.status is not Status.CONFIRMED
+
     def learn(self, **facts: Any) -> None:
         """Take over what is known now."""
         self.row = replace(self.row, **facts)
@@ -113,15 +124,22 @@ class Calls:
         if (wait := self.breakers[name].pause_left(asyncio.get_running_loop().time())) > 0:
             raise Paused(wait)
         await self._secure(claim, restores=restores)
-        return await self.call(name, call)
+        with in_haste(yes=claim.is_hasty):
+            return await self.call(name, call)
 
     async def call(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Make one call to a catalogue; the breaker hears of its outcome. Raises CatalogueError."""
+        """Make one call to a catalogue; the breaker hears of its outcome. Raises CatalogueError.
+
+        It does not hear of a call that found no turn at our own pace: the far side was not asked.
+        """
         if reason := self._proofs.missing(name):
             raise CatalogueError(reason, recoverable=False)
         outcome = "answered"
         try:
             answer = await self._within_deadline(call)
+        except NoTurnError:  # no sign of the far side, neither a good nor a bad one
+            outcome = "not_sent"
+            raise
         except CatalogueError as error:
             outcome = "unreachable" if error.recoverable else "refused"
             await self._note_failure(name, error)

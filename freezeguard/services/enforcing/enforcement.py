@@ -14,7 +14,7 @@ import structlog
 
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
-from freezeguard.ports.catalogues import CatalogueError, Found, Watchful
+from freezeguard.ports.catalogues import CatalogueError, Found, Watchful, in_haste
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.metrics import Metrics
@@ -232,4 +232,5 @@ class Enforcement:
             asked = "the catalogue has asked for a pause"
             raise CatalogueError(asked, recoverable=True, retry_after=left)
         async with self._room[outlet.name]:
-            return await self._calls.call(outlet.name, call)
+            with in_haste():
+                return await self._calls.call(outlet.name, call)

@@ -120,8 +120,6 @@ class Reconciliation:
         await self._casework.execute(
             tx, case, command, arguments={}, actor=System.RECONCILER, facts=facts
         )
-        if command is Command.CONFIRM_FREEZE and self._casework.policy.announce_orders:
-            await tx.order_lists.want(case.id, self._now())
         log.info(command.value, case_id=str(case.id), sku=case.scope.sku)
 
     async def _fact(

@@ -4,7 +4,7 @@ Towards *sold again* every command needs the newest order: a freeze that came me
 the fields that our stops wrote are touched, and only where they are still as the stops left them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import structlog
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import System
-from freezeguard.ports.catalogues import CatalogueError, Found, Level, Observation
+from freezeguard.ports.catalogues import CatalogueError, Level, Observation
 from freezeguard.ports.emergencies import ORDER
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.rows import CatalogueRow
@@ -26,8 +26,17 @@ log = structlog.get_logger()
 NOT_RESTORED = "the catalogue said that it is restored, and it is not"
 NOT_LIFTED = "the fields are restored, and the catalogue still does not sell it"
 SOLD_OUT = "restored exactly; the shop itself does not sell it now"
+OUT_OF_REACH = (
+    "a look-up of the SKU does not find it any more, and what its fields are now can't be read by"
+    " its id; it may still be stopped"
+)
+GONE = "there is no such object any more"
 LATE = 2
 """Verifications after a stop was sent until it can't land any more."""
+
+
+class _OutOfReach(Exception):
+    """Nobody can say how the fields are that our stops wrote."""
 
 
 class Releasing:
@@ -44,6 +53,8 @@ class Releasing:
             return
         try:
             await self._release(claim)
+        except _OutOfReach:
+            await self._leave_to_others(claim, OUT_OF_REACH)
         except CatalogueError as error:
             if claim.before.status is Status.IDLE:
                 await self._calls.settle(claim, self._pace.retry_in(1, error.retry_after))
@@ -54,21 +65,34 @@ class Releasing:
     async def _release(self, claim: Claim) -> None:
         present = await self._present(claim)
         if present is None:
-            await self._released(claim, "it is listed there no longer")
-        elif conflict := conflict_in(claim.row, present.fields):
+            await self._released(claim, GONE)
+        elif conflict := conflict_in(claim.row, present):
             await self._leave_to_others(claim, conflict)
-        elif _is_as_before(claim.row, present.fields) and await self._is_lifted(claim):
+        elif _is_as_before(claim.row, present) and await self._is_lifted(claim):
             await self._look_as_buyer(claim)
-        elif conflict := await self._conflict_in_hindsight(claim, present.fields):
+        elif conflict := await self._conflict_in_hindsight(claim, present):
             await self._leave_to_others(claim, conflict)
         else:
             await self._restore(claim)
 
-    async def _present(self, claim: Claim) -> Found | None:
+    async def _present(self, claim: Claim) -> Mapping[str, Any] | None:
+        """Return the fields as they are; None where the far side says that the object is gone.
+
+        It may be called otherwise by now, there or in our settings: what a look-up by SKU does not
+        find is asked for by its id. Raises _OutOfReach where that does not tell all that we wrote.
+        """
         row = claim.row
         found = await self._calls.ask(claim, lambda: claim.outlet.catalogue.lookup(
             claim.sku, deadline=self._pace.call_deadline))
-        return next((one for one in found if one.remote_id == row.remote_id), None)
+        for one in found:
+            if one.remote_id == row.remote_id:
+                return one.fields
+        seen = await self._read_back(claim)
+        if seen.is_gone:
+            return None
+        if any(key not in seen.fields for key in _written_to(row)):
+            raise _OutOfReach
+        return seen.fields
 
     async def _is_lifted(self, claim: Claim) -> bool:
         """Say whether no further means is in force any more, as far as a buyer can see."""
@@ -139,7 +163,7 @@ class Releasing:
         claim.has_sent = True
         await self._send_restore(claim, image, [one.removesuffix(UNSURE) for one in row.fallbacks])
         present = await self._present(claim)
-        if present is not None and any(present.fields.get(key) != image[key] for key in image):
+        if present is not None and any(present.get(key) != image[key] for key in image):
             raise CatalogueError(NOT_RESTORED, recoverable=False)
         await self._look_as_buyer(claim)
 
@@ -254,10 +278,17 @@ def _unsure_means(row: CatalogueRow) -> list[str]:
 
 
 def _is_as_before(row: CatalogueRow, present: Mapping[str, Any]) -> bool:
-    """Say whether the fields that were written, all where nobody knows which, are as before."""
-    image = row.before_image or {}
-    keys = image if row.written is None else row.written
-    return all(present.get(key) == image.get(key) for key in keys)
+    """Say whether the fields that were written, all where nobody knows which, are as before.
+
+    A stop that wrote none, such as a deny list, is not seen in any field.
+    """
+    image, keys = row.before_image or {}, tuple(_written_to(row))
+    return bool(keys) and all(present.get(key) == image.get(key) for key in keys)
+
+
+def _written_to(row: CatalogueRow) -> Iterable[str]:
+    """Return the names of the fields that our stops wrote; of all where nobody knows which."""
+    return (row.before_image or {}) if row.written is None else row.written
 
 
 def conflict_in(row: CatalogueRow, present: Mapping[str, Any]) -> str:

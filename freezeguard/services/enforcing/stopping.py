@@ -15,7 +15,7 @@ import structlog
 
 from freezeguard.domain.enforcement import Status
 from freezeguard.domain.errors import Unavailable
-from freezeguard.ports.catalogues import CatalogueError, Found, Observation
+from freezeguard.ports.catalogues import CatalogueError, Found, NoTurnError, Observation
 from freezeguard.ports.journal import Journal
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.services.cases.holding import LEASE
@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 STILL_SOLD = "the catalogue said that the sale is stopped, and it still sells"
 PUT_BACK = "somebody put it back on sale; it was stopped again"
+NOTHING_TO_STOP = "there is no such object any more: nothing is there to be stopped"
 UNSURE = "?"
 """Behind the name of a further means: it was tried, and nobody knows whether it is in force."""
 MOST_LOOKED_UP = 50_000
@@ -145,7 +146,7 @@ class Stopping:
             await self._failed(claim, error, by_other_means=False)
             return
         if seen.stopped(claim.level):
-            await self._confirm(claim, seen, stopped_by(claim.row.fallbacks))
+            await self._confirm(claim, seen, _detail(claim.row, seen))
         else:
             saw(claim, seen, self._now())
             refused = CatalogueError(STILL_SOLD, recoverable=False)
@@ -158,7 +159,9 @@ class Stopping:
         written = await self._calls.ask(claim, lambda: claim.outlet.catalogue.stop(
             claim.sku, row.remote_id, level, revision=row.wanted_revision,
             deadline=self._pace.call_deadline))
-        claim.learn(written={**(row.written or {}), **written})
+        # Where nothing is there to be written to, an earlier stop of ours may have gone unanswered.
+        if written or claim.before.sent_at is None:
+            claim.learn(written={**(row.written or {}), **written})
 
     async def _read_back(self, claim: Claim) -> Observation:
         row = claim.row
@@ -204,6 +207,8 @@ class Stopping:
             return False
         mine = [one for one in found if one.remote_id == row.remote_id]
         await self._adopt(row, found)
+        if not mine and await self._is_gone(claim):
+            return True  # a stop finds nothing to do, and a read-back sees that nobody can buy it
         if not mine:
             claim.learn(status=Status.NOT_LISTED, detail="it is listed there no longer",
                         attempts=0, failing_since=None, seen_at=now)
@@ -217,6 +222,11 @@ class Stopping:
             await self._keep_in_journal(row, mine)
         claim.learn(before_image=mine[0].fields, before_at=now)
         return True
+
+    async def _is_gone(self, claim: Claim) -> bool:
+        """Say whether the far side knows no such object; what is only renamed is not gone."""
+        seen = await self._glance(claim)
+        return seen is not None and seen.is_gone
 
     async def _adopt(self, row: CatalogueRow, found: tuple[Found, ...]) -> None:
         """Have objects stopped that were listed under the SKU after it was."""
@@ -254,13 +264,18 @@ class Stopping:
         saw(claim, seen, self._now())
         if seen.stopped(claim.level):
             await self._look_for_more(claim)
-            await self._still_stopped(claim)
+            await self._still_stopped(claim, seen)
         else:
             await self._drifted(claim)
 
     async def _not_seen(self, claim: Claim, error: CatalogueError) -> None:
-        """The last read-back stays the truth for a moment: one lost answer is no alarm."""
+        """The last read-back stays the truth for a moment: one lost answer is no alarm.
+
+        Raises Paused where our own pace left no turn: that is no answer, and no failure.
+        """
         row = claim.row
+        if isinstance(error, NoTurnError):
+            raise Paused(self._pace.first_retry)
         attempts = row.attempts + 1
         if row.status is Status.CONFIRMED and attempts < self._pace.fall_back_after:
             claim.learn(attempts=attempts, detail=error.detail)
@@ -269,7 +284,7 @@ class Stopping:
             return
         await self._failed(claim, error, by_other_means=False)
 
-    async def _still_stopped(self, claim: Claim) -> None:
+    async def _still_stopped(self, claim: Claim, seen: Observation) -> None:
         row, now = claim.row, self._now()
         is_calm = (now - (row.sent_at or now)).total_seconds() >= self._pace.verify_every
         means_left = set(claim.outlet.catalogue.traits.fallbacks) - set(row.fallbacks)
@@ -277,7 +292,7 @@ class Stopping:
         if row.status is Status.DRIFTED and stubborn and not is_calm:
             await self._calls.settle(claim, self._look_again_in(row))
             return
-        claim.learn(status=Status.CONFIRMED, detail=stopped_by(row.fallbacks),
+        claim.learn(status=Status.CONFIRMED, detail=_detail(row, seen),
                     attempts=0 if is_calm else row.attempts,
                     failing_since=None if is_calm else row.failing_since)
         await self._calls.settle(claim, self._look_again_in(claim.row))
@@ -435,6 +450,11 @@ def _with(means: tuple[str, ...], one: str) -> tuple[str, ...]:
     if sure in means:
         return means
     return (*(known for known in means if known != sure + UNSURE), one)
+
+
+def _detail(row: CatalogueRow, seen: Observation) -> str:
+    """Say what else is to be known of an object that a read-back saw stopped."""
+    return NOTHING_TO_STOP if seen.is_gone else stopped_by(row.fallbacks)
 
 
 def stopped_by(fallbacks: tuple[str, ...]) -> str:

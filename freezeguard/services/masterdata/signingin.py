@@ -14,6 +14,7 @@ import structlog
 from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.people import Actor, Person, actor_name
 from freezeguard.ports.clock import Now
+from freezeguard.ports.identity import Claims
 from freezeguard.ports.sessions import How, Session
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.masterdata.access import Access, secret_hash
@@ -103,6 +104,39 @@ class SigningIn:
             log.warning("sign_in_refused", how="token")
             return None
         return await self._database.run(lambda tx: self.enter(tx, actor, "token"))
+
+    # -------------------------------------------------------------------------- a provider
+
+    async def enter_by_provider(self, claims: Claims) -> str | None:
+        """Open a session for whom the shop's provider vouches; None for somebody unknown here.
+
+        Known is who came before, by issuer and subject; the first time, whoever has the mail
+        address that the provider has verified, if it is one person's alone.
+        """
+
+        async def work(tx: Transaction) -> str | None:
+            person = await tx.sessions.identified(claims.issuer, claims.subject)
+            if person is None:
+                person = await self._by_address(tx, claims)
+            return None if person is None else await self.enter(tx, person, "oidc")
+
+        token = await self._database.run(work)
+        if token is None:
+            log.warning("sign_in_refused", how="oidc", issuer=claims.issuer)
+        return token
+
+    async def _by_address(self, tx: Transaction, claims: Claims) -> Person | None:
+        if claims.verified_address is None:
+            return None
+        found = await tx.sessions.people_of_address(claims.verified_address)
+        if len(found) != 1:
+            return None
+        (person,) = found
+        now = self._now()
+        await tx.sessions.identify(claims.issuer, claims.subject, person.id, now)
+        await tx.record.write(now, person, "link_identity", f"person:{person.id}",
+                              details={"issuer": claims.issuer})
+        return await tx.sessions.identified(claims.issuer, claims.subject)
 
     # ---------------------------------------------------------------------------- sessions
 

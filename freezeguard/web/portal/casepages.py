@@ -20,7 +20,7 @@ from freezeguard.domain.errors import (
 )
 from freezeguard.domain.people import Role
 from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
-from freezeguard.services.vendorsview import THE_SHOP, THE_VENDOR
+from freezeguard.services.vendorsview import ASKED_OF_VENDORS, THE_SHOP, THE_VENDOR
 from freezeguard.web.commandforms import Input, arguments_from, inputs_of
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import PORTAL, Page, Visit
@@ -34,8 +34,6 @@ DEEDS: Mapping[Command, str] = {
     Command.COMMIT_DATE: "plain", Command.CONTEST: "plain", Command.COMMENT: "plain",
 }
 """What a vendor may do on a page, in its order there, and how loud its button is."""
-ASKED = ("vendor_ack", "vendor_plan", "vendor_date")
-"""The clocks that run for a vendor; of all others the shop has to answer."""
 NEEDED = frozenset({
     "remedy.cause.branch", "remedy.cause.description", "remedy.cause.proof",
     "remedy.containment.own_stock", "remedy.containment.vendor_stock",
@@ -83,14 +81,14 @@ class Opened:
         found = [
             one for one in self.case.clocks
             if one.stopped_at is None and one.paused_at is None
-            and (one.kind in ASKED) is (kinds is not None)
+            and (one.kind in ASKED_OF_VENDORS) is (kinds is not None)
         ]
         return sorted(found, key=lambda one: one.due_at)
 
     @property
     def asked(self) -> list[ClockOut]:
         """Return the clocks that wait for the vendor."""
-        return self.running(ASKED) if self.is_stopped else []
+        return self.running(ASKED_OF_VENDORS) if self.is_stopped else []
 
     @property
     def is_stopped(self) -> bool:
@@ -250,13 +248,13 @@ def _command_of(visit: Visit) -> Command:
 
 def _turn(case: ListedCase) -> tuple[str, str, datetime] | None:
     """Return who comes next, with what, by when: the vendor before anybody else."""
-    late = [one for one in case.overdue if one.kind in ASKED]
+    late = [one for one in case.overdue if one.kind in ASKED_OF_VENDORS]
     if late:
         return "yours_late", late[0].kind, late[0].due_at
     ahead = case.next_deadline
     if ahead is None:
         return None
-    return "yours" if ahead.kind in ASKED else "shop", ahead.kind, ahead.due_at
+    return "yours" if ahead.kind in ASKED_OF_VENDORS else "shop", ahead.kind, ahead.due_at
 
 
 def _said_by(one: EventOut, asker: str) -> str:

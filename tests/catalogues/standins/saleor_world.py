@@ -24,6 +24,7 @@ class SaleorWorld:
     hide_lets_open_carts_pay = False
     has_fallbacks = False
     sku_is_unique = True
+    gone, tells_gone = saleor.global_id("ProductVariant", 999_999), True
 
     def __init__(
         self, far_side: saleor.Saleor, url: str, session: aiohttp.ClientSession, **more: Any

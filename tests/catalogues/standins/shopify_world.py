@@ -17,6 +17,7 @@ class ShopifyWorld:
     """Nobody knows it: the documents are silent."""
     has_fallbacks = False
     sku_is_unique = False
+    gone, tells_gone = shopify.gid("ProductVariant", 999_999), True
 
     def __init__(self, far_side: shopify.Shopify, url: str, **more: Any) -> None:
         table = {

@@ -32,6 +32,7 @@ class WooCommerceWorld:
     hide_lets_open_carts_pay = False
     has_fallbacks = False
     sku_is_unique = False
+    gone, tells_gone = "999999", True
 
     def __init__(
         self, url: str, key: str, secret: str, session: aiohttp.ClientSession

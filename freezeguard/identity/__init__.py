@@ -1,0 +1,1 @@
+"""Who vouches for people: the shop's OpenID provider."""
