@@ -3,7 +3,6 @@
 import asyncio
 import io
 import re
-import statistics
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from email.message import Message
@@ -295,7 +294,7 @@ async def test_whoever_asks_learns_nothing_of_what_there_is(rig: Rig, sku: str) 
     ways = [(known, ""), (unknown, ""), ("nonsense", ""), (known, forged), (unknown, hint)]
     took: dict[str, list[float]] = {}
     pages: dict[str, set[Any]] = {"door": set(), "asked": set(), "wrong": set()}
-    for _ in range(4):
+    for _ in range(5):
         await unhurried(rig)
         for case_id, given in ways:
             browser, path = Browser(rig.session, rig.url), f"/portal/cases/{case_id}"
@@ -310,10 +309,10 @@ async def test_whoever_asks_learns_nothing_of_what_there_is(rig: Rig, sku: str) 
             pages["asked"].add((asked.status, len(asked.headers["Set-Cookie"]) -
                                 len(browser.cookies[COOKIE]), bare(seen, *told)))
             pages["wrong"].add((wrong.status, bare(wrong, *told)))
-    typical = [statistics.median(one) for one in took.values()]
+    quickest = [min(one) for one in took.values()]  # a busy machine makes none of them quicker
 
     assert {"door": 1, "asked": 1, "wrong": 1} == {name: len(one) for name, one in pages.items()}
-    assert max(typical) <= 1.1 * min(typical), took
+    assert max(quickest) <= 1.1 * min(quickest), took
     before = len(codes_to(rig))
     browser = Browser(rig.session, rig.url)
     await unhurried(rig)

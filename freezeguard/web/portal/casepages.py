@@ -27,7 +27,7 @@ from freezeguard.web.pages import PORTAL, Page, Visit
 from freezeguard.web.portal.entering import ONE, Door
 
 VENDORS = Access.staff(Role.VENDOR)
-LIMIT, LINES = 30, 200
+LIMIT, LINES, PAGES = 30, 200, 20
 
 DEEDS: Mapping[Command, str] = {
     Command.ACKNOWLEDGE: "main", Command.PROPOSE_REMEDY: "main", Command.APPEAL: "main",
@@ -68,13 +68,6 @@ class Opened:
                 return not self.case.contest or bool(self.case.contest.get("answered_at"))
             case _:
                 return True
-
-    def unmet(self, command: str) -> list[str]:
-        """Return what a command would still lack."""
-        return [
-            word for one in self.case.available_commands if one.command == command
-            for word in one.unmet
-        ]
 
     def running(self, kinds: Sequence[str] | None = None) -> list[ClockOut]:
         """Return clocks that run, those of some kinds or all others, the next first."""
@@ -203,18 +196,30 @@ class VendorsCases:
         return visit.show(
             "portal/command.html", status=200 if refused is None else 409 if changed else 422,
             opened=opened, case=opened.case, command=command, may=may, given=given,
-            inputs=_inputs(command), needed=_needed(command), refused=_words_of(refused),
+            inputs=_inputs(command), needed=_needed(command), refused=words_of(refused),
             changed=changed, said_by=_said_by,
         )
 
     async def _open(self, visit: Visit) -> Opened:
         case_id = {"id": visit.path["id"]}
         case: CaseOut = await self._desk.ask(visit.asker, "GET /v1/cases/{id}", path=case_id)
-        timeline = await self._desk.ask(
-            visit.asker, "GET /v1/cases/{id}/timeline", path=case_id, query={"limit": LINES}
-        )
-        title = await self._title(visit, case)
-        return Opened(case, timeline.items, title, self._now())
+        events = await self._history(visit, case_id)
+        return Opened(case, events, await self._title(visit, case), self._now())
+
+    async def _history(self, visit: Visit, case_id: Mapping[str, str]) -> list[EventOut]:
+        """Return the whole history: what happened last stands on its last page."""
+        events: list[EventOut] = []
+        cursor: str | None = None
+        for _ in range(PAGES):
+            page = await self._desk.ask(
+                visit.asker, "GET /v1/cases/{id}/timeline", path=case_id,
+                query={"limit": LINES, "cursor": cursor},
+            )
+            events += page.items
+            cursor = page.next
+            if cursor is None:
+                break
+        return events
 
     async def _title(self, visit: Visit, case: CaseOut) -> str | None:
         try:
@@ -297,7 +302,8 @@ def _flat(name: str, value: Any) -> dict[str, str]:
     return {name: str(value)} if value is not None else {}
 
 
-def _words_of(refused: Exception | None) -> list[str]:
+def words_of(refused: Exception | None) -> list[str]:
+    """Return what a refusal says, a sentence for each thing; nothing where there was none."""
     match refused:
         case None:
             return []

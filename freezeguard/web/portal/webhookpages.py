@@ -11,7 +11,7 @@ from freezeguard.api.models.webhooks import NewWebhookKey
 from freezeguard.domain.errors import GuardFailed, InvalidInput
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import PORTAL, Page, Visit
-from freezeguard.web.portal.casepages import VENDORS, _words_of
+from freezeguard.web.portal.casepages import VENDORS, words_of
 
 HOOKS = f"{PORTAL}/webhooks"
 ONE = f"{HOOKS}/{{id}}"
@@ -49,7 +49,7 @@ class VendorsWebhooks:
         try:
             new = await self._desk.ask(visit.asker, f"POST {API}", body=body)
         except (GuardFailed, InvalidInput) as refused:
-            return await self._listed(visit, refused=_words_of(refused))
+            return await self._listed(visit, refused=words_of(refused))
         return await self._listed(visit, new=new)
 
     async def show(self, visit: Visit) -> web.Response:
@@ -106,7 +106,7 @@ class VendorsWebhooks:
                 visit.asker, f"POST {API}/{{id}}/rotate", path=path, body=body
             )
         except (GuardFailed, InvalidInput) as refused:
-            return await self._shown(visit, refused=_words_of(refused))
+            return await self._shown(visit, refused=words_of(refused))
         return await self._shown(visit, new=new)
 
     async def remove(self, visit: Visit) -> web.Response:
@@ -121,7 +121,7 @@ class VendorsWebhooks:
         try:
             answer = await self._desk.ask(visit.asker, route, path={"id": endpoint_id}, body=body)
         except (GuardFailed, InvalidInput) as refused:
-            return await self._shown(visit, refused=_words_of(refused))
+            return await self._shown(visit, refused=words_of(refused))
         return visit.go(f"{HOOKS}/{quote(endpoint_id, safe='')}?done={done(answer)}")
 
     def pages(self) -> list[Page]:
