@@ -469,17 +469,17 @@ async def test_another_vendor_sees_nothing_of_it(rig: Rig, sku: str) -> None:
     await attach(browser, page, "proof.pdf", PDF)
     file = (await rig.case(case["id"]))["evidence_files"][0]["id"]
     vito, nowhere = await signed_in(rig, "vito"), "01a00000-0000-7000-8000-0123456789ab"
-    ways = ["", "/do/acknowledge", "/do/propose_remedy", f"/files/{file}", "/pack"]
+    ways = ["", "/do/acknowledge", "/do/propose_remedy", f"/files/{file}"]
     for way in ways:
         seen = await vito.get(page + way)
         void = await vito.get(f"/portal/cases/{nowhere}{way}")
         assert (404, 404) == (seen.status, void.status), way
         assert bare(seen, case["id"]) == bare(void, nowhere), way
         assert sku not in seen.text
-    for command in ("acknowledge", "comment", "propose_remedy"):
+    for way in ("do/acknowledge", "do/comment", "do/propose_remedy", "pack"):
         await vito.get("/portal")
-        seen = await vito.post(f"{page}/do/{command}", {"version": "2", "comment": "Mine!"})
-        assert 404 == seen.status, command
+        seen = await vito.post(f"{page}/{way}", {"version": "2", "comment": "Mine!"})
+        assert 404 == seen.status, way
     for listed in ("/portal", "/portal?all=yes", "/portal?sku=" + sku):
         assert sku not in (await vito.get(listed)).text
     assert 404 == (await rig.call("GET", f"/v1/skus/{sku}", "vito")).status
@@ -547,8 +547,12 @@ async def test_pictures_are_kept_without_place_and_files_are_saved(rig: Rig, sku
     assert headers["Content-Disposition"].startswith("attachment;")
     assert "sandbox" in headers["Content-Security-Policy"]
     assert "<img" not in seen.text
-    async with rig.session.get(f"{rig.url}{page}/pack", headers=cookie) as pack:
+    await browser.get(page)
+    asked = {"csrf": re.search(r'name="csrf" value="([^"]*)"', browser.last.text)[1]}
+    own = {**cookie, "Origin": rig.url}
+    async with rig.session.post(f"{rig.url}{page}/pack", headers=own, data=asked) as pack:
         assert (200, "application/zip") == (pack.status, pack.content_type)
+        assert "attachment" in pack.headers["Content-Disposition"]
 
 
 async def test_a_form_with_a_file_is_one_of_the_session(rig: Rig, sku: str) -> None:

@@ -55,7 +55,7 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /portal/cases/{id}/do/{command}": VENDORS,
     "POST /portal/cases/{id}/files": VENDORS,
     "GET /portal/cases/{id}/files/{file}": VENDORS,
-    "GET /portal/cases/{id}/pack": VENDORS,
+    "POST /portal/cases/{id}/pack": VENDORS,
     "GET /portal/webhooks": VENDORS,
     "POST /portal/webhooks": VENDORS,
     "GET /portal/webhooks/{id}": VENDORS,

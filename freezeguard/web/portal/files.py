@@ -86,7 +86,7 @@ class VendorsFiles:
         )
 
     async def pack(self, visit: Visit) -> web.StreamResponse:
-        """Pass the whole record of a case on."""
+        """Pass the whole record of a case on; that it was made is noted, so a form asks for it."""
         return await self._desk.fetch(
             visit.asker, "GET /v1/cases/{id}/pack", path=visit.path, query={"for": "vendor"}
         )
@@ -97,5 +97,5 @@ class VendorsFiles:
             Page(method="POST", path=f"{ONE}/files", handler=self.send, who=VENDORS,
                  takes_file=True),
             Page(method="GET", path=f"{ONE}/files/{{file}}", handler=self.save, who=VENDORS),
-            Page(method="GET", path=f"{ONE}/pack", handler=self.pack, who=VENDORS),
+            Page(method="POST", path=f"{ONE}/pack", handler=self.pack, who=VENDORS),
         ]
