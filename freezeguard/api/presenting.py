@@ -114,13 +114,15 @@ def present_listed(
     `harm` says why it stands where it does, in the queue.
     """
     overdue = [one for one in running if one.is_overdue(now)]
+    if is_vendor(actor):  # what is asked of the vendor comes before when it hears from the shop
+        asked = [one for one in running if one.kind in vendorsview.ASKED_OF_VENDORS]
+        running = asked or running
     ahead = min((one for one in running if one not in overdue), key=_due, default=None)
     listed = ListedCase(
         **_summary(case, actor, overdue),
         state_since=since,
-        next_deadline=None if ahead is None or overdue else DeadlineOut(
-            kind=ahead.kind, due_at=ahead.due_at
-        ),
+        next_deadline=None if ahead is None or any(one in running for one in overdue)
+        else DeadlineOut(kind=ahead.kind, due_at=ahead.due_at),
         harm=None if harm is None else _harm(harm),
     )
     return withheld(listed, vendorsview.LISTED) if is_vendor(actor) else listed

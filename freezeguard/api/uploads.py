@@ -56,6 +56,17 @@ class FileBody:
             raise Refused("unsupported_encoding", "Send the file as it is, without compression.")
         if (request.content_length or 0) > self.limit:
             raise self._too_large()
+        async with self.taken(request.content.readany, request.content_type.lower()) as upload:
+            yield upload
+
+    @asynccontextmanager
+    async def taken(
+        self, read: Callable[[], Awaitable[bytes]], media_type: str
+    ) -> AsyncIterator[Upload]:
+        """Yield a file as it comes out of `read`, piece by piece until an empty one.
+
+        Raises what `received` raises.
+        """
         if self.under_way >= self.at_once:
             raise Unavailable(
                 f"{self.at_once} files are coming in already; send it again.", retry_after=10.0
@@ -64,28 +75,34 @@ class FileBody:
         try:
             with SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
                 content = cast("BinaryIO", spool)
-                size, digest = await self._spooled(request, content)
-                yield Upload(content, size, digest, request.content_type.lower())
+                size, digest = await self._spooled(read, content)
+                yield Upload(content, size, digest, media_type)
         finally:
             self.under_way -= 1
 
-    async def _spooled(self, request: web.Request, content: BinaryIO) -> tuple[int, bytes]:
+    async def _spooled(
+        self, read: Callable[[], Awaitable[bytes]], content: BinaryIO
+    ) -> tuple[int, bytes]:
         try:
-            return await self._paced(request, content)
+            return await self._paced(read, content)
         except (HttpProcessingError, web.RequestPayloadError) as broken:
             raise Refused("bad_request", "The framing of the body is broken.") from broken
         except RuntimeError as gone:
             raise ConnectionResetError("the client has gone") from gone
 
-    async def _paced(self, request: web.Request, content: BinaryIO) -> tuple[int, bytes]:
+    async def _paced(
+        self, read: Callable[[], Awaitable[bytes]], content: BinaryIO
+    ) -> tuple[int, bytes]:
         loop = asyncio.get_running_loop()
         pace, start = Pace(self.seconds, GRACE, RATE), loop.time()
         sha256 = hashlib.sha256()
         received = 0
         try:
-            while not request.content.at_eof():
+            while True:
                 async with asyncio.timeout_at(start + pace.due(received)):
-                    part = await request.content.readany()
+                    part = await read()
+                if not part:
+                    break
                 received += len(part)
                 if received > self.limit:
                     raise self._too_large()

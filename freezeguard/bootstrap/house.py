@@ -2,6 +2,7 @@
 
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.services.delivering.delivery import Sender
+from freezeguard.services.masterdata.codes import CodeSender
 from freezeguard.services.telling.telling import House
 
 
@@ -24,3 +25,12 @@ def sender_of(settings: Settings) -> Sender:
     """Return how notices are signed on the outside."""
     mail = settings.mail
     return Sender(mail.sender, mail.domain, mail.reply_to)
+
+
+def code_sender_of(settings: Settings) -> CodeSender:
+    """Return how mails with codes are signed."""
+    house, sender = house_of(settings), sender_of(settings)
+    return CodeSender(
+        sender.address, sender.domain, house.shop, house.contact_name, house.contact_address,
+        house.url,
+    )

@@ -11,11 +11,14 @@ from freezeguard.bootstrap.house import house_of
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import new_secret
 from freezeguard.identity.openid import OpenIdProvider
+from freezeguard.ports.clock import Now
 from freezeguard.ports.identity import IdentityProvider
+from freezeguard.services.masterdata.codes import Codes
 from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.web.console import casepage, cord, provider, queue, record, rules, signin
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import Page
+from freezeguard.web.portal import site as portal
 from freezeguard.web.rendering import Drawing, static_pages
 from freezeguard.web.site import Site
 
@@ -33,13 +36,14 @@ def attach_pages(
     settings: Settings,
     context: Context,
     signing_in: SigningIn,
+    codes: Codes,
     vouching: IdentityProvider | None,
     routes: Sequence[AnyRoute],
     app: web.Application,
 ) -> None:
     """Serve the pages from the application of the API, over its routes."""
     Site(
-        all_pages(settings, Desk(routes), signing_in, vouching),
+        all_pages(settings, Desk(routes), signing_in, codes, vouching, context.now),
         signing_in,
         Drawing(context.now, settings.shop.name, None if vouching is None else vouching.name),
         settings.public_url,
@@ -48,7 +52,8 @@ def attach_pages(
 
 
 def all_pages(
-    settings: Settings, desk: Desk, signing_in: SigningIn, vouching: IdentityProvider | None
+    settings: Settings, desk: Desk, signing_in: SigningIn, codes: Codes,
+    vouching: IdentityProvider | None, now: Now,
 ) -> list[Page]:
     """Return every page there is."""
     by_provider = []
@@ -59,4 +64,5 @@ def all_pages(
     return [
         *static_pages(), *signin.pages(signing_in), *by_provider,
         *(page for one in console for page in one.pages(desk)),
+        *portal.pages(desk, signing_in, codes, now, settings.shop.contact_address),
     ]

@@ -20,7 +20,7 @@ from freezeguard.api.slowclients import Patience
 from freezeguard.bootstrap.calendars import calendars_of, legal_clocks_of, warm_calendars
 from freezeguard.bootstrap.canaries import in_words
 from freezeguard.bootstrap.database import Dsns, check_role, ensure_instance, reach_database
-from freezeguard.bootstrap.house import house_of, sender_of, url_of
+from freezeguard.bootstrap.house import code_sender_of, house_of, sender_of, url_of
 from freezeguard.bootstrap.inbound import open_endpoints
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.bootstrap.outlets import outlet_of, shared_names
@@ -29,6 +29,7 @@ from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import (
     ids_by,
     jitter,
+    new_code,
     new_secret,
     new_signing_secret,
     random_bytes,
@@ -85,8 +86,10 @@ from freezeguard.services.enforcing.pace import Pace
 from freezeguard.services.enforcing.reconciliation import Reconciliation
 from freezeguard.services.enforcing.watching import DriftWatch
 from freezeguard.services.masterdata.access import Access, hash_customer, hash_mark, hash_spelling
+from freezeguard.services.masterdata.codes import Codes
 from freezeguard.services.masterdata.knownskus import KnownSkus
 from freezeguard.services.masterdata.signingin import SigningIn
+from freezeguard.services.masterdata.vendorlinks import VendorLinks
 from freezeguard.services.records.auditchain import Anchoring, AuditReading, Chaining
 from freezeguard.services.records.retention import Retention
 from freezeguard.services.records.subjects import Subjects
@@ -135,6 +138,7 @@ class Service:
     catalogues: Mapping[str, Catalogue]
     access: Access
     signing_in: SigningIn
+    codes: Codes
     rules: RuleBook
     held: HeldSet
     known: KnownSkus
@@ -193,6 +197,8 @@ class Service:
             crew.hire(one, self.ingestion.run_bulk)
         crew.hire("evaluator", self.ingestion.run_evaluator)
         crew.hire("listener", self.listener.run)
+        for one in ("codes", "more codes"):  # a slow mail server holds one of them up
+            crew.hire(one, self.codes.run)
         step = crew.hire_stepping
         step("held set", _idle(self.held.follow), TOPIC_HOLDS, poll=every.poll)
         step("access", _idle(self.access.refresh), TOPIC_ACCESS, poll=every.poll)
@@ -226,7 +232,7 @@ class Service:
         step("audit anchors", _idle(self.anchoring.step), poll=every.poll)
         step("shadow digest", _idle(self.context.shadows.tell_weekly), poll=every.sweep * 3600)
         step("kept answers", self._forget_answers, poll=FORGET_EVERY)
-        step("ended sessions", _idle(self.signing_in.forget), poll=FORGET_EVERY)
+        step("ended sessions", _idle(self._forget_sessions), poll=FORGET_EVERY)
         step("retention", self.retention.step, poll=FORGET_EVERY)
         if self.settings.detection.learn_priors:
             step("learning", _idle(self._learn), poll=LEARN_EVERY)
@@ -255,6 +261,10 @@ class Service:
     async def _learn(self) -> int:
         zone = ZoneInfo(self.settings.calendar.zone)
         return await self.learning.step(self.settings.detection.learn_at, zone)
+
+    async def _forget_sessions(self) -> None:
+        await self.signing_in.forget()
+        await self.codes.forget()
 
     async def _forget_answers(self) -> int:
         return await PostgresIdempotency(self.database).forget(self.now())
@@ -489,6 +499,11 @@ def build(
     )
     access = Access(database, now, new_id, new_secret)
     signing_in = SigningIn(database, access, now, new_secret, settings.sessions.terms())
+    links = VendorLinks(customer_key)
+    codes = Codes(
+        database, access, signing_in, links, transport, render, code_sender_of(settings), now,
+        new_id, new_secret, new_code,
+    )
     held, known = HeldSet(database, now), KnownSkus(database, hash, now)
     commands = Commands(casework, evaluation, now)
     audit = settings.audit
@@ -546,7 +561,7 @@ def build(
         idempotency=Idempotency(PostgresIdempotency(database), now),
         observe=metrics.answered,
         pace=bodies.Pace(seconds=settings.limits.body_seconds),
-        pages=partial(attach_pages, settings, context, signing_in, vouching),
+        pages=partial(attach_pages, settings, context, signing_in, codes, vouching),
     )
     metrics.follow("held_skus", lambda: held.number_of_skus)
     metrics.follow("held_set_revision", lambda: held.revision)
@@ -558,8 +573,8 @@ def build(
     built = Service(
         settings=settings, database=database, clock=clock, now=now,
         directory=directory, catalogues=catalogues,
-        access=access, signing_in=signing_in, rules=rules, held=held, known=known,
-        casework=casework,
+        access=access, signing_in=signing_in, codes=codes, rules=rules, held=held,
+        known=known, casework=casework,
         evaluation=evaluation, ingestion=ingestion, enforcement=enforcement,
         reconciliation=reconciliation, aftercare=aftercare,
         canaries=Canaries(
@@ -579,8 +594,8 @@ def build(
         delivery=Delivery(
             database, transport, render, sender_of(settings), casework,
             Bounces(telling, now, new_id),
-            Digests(settings.mail.digests(), f"{house.url}/v1/cases", new_id),
-            now, new_id, jitter, metrics, moment,
+            Digests(settings.mail.digests(), house.url, new_id),
+            now, new_id, jitter, metrics, moment, links=links,
         ),
         posting=Posting(
             database, post, telling, lambda: moment() or utc_now(), new_id, jitter, metrics,

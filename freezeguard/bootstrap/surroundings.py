@@ -25,6 +25,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_code(digits: int) -> str:
+    """Return a code of so many random digits."""
+    return f"{secrets.randbelow(10**digits):0{digits}d}"
+
+
 def random_bytes(number: int) -> bytes:
     """Return so many random bytes."""
     return secrets.token_bytes(number)

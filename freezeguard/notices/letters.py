@@ -12,6 +12,7 @@ from freezeguard.notices.approvals import (
     remedy_returned,
 )
 from freezeguard.notices.canaries import canary_late, canary_well
+from freezeguard.notices.codes import sign_in_code
 from freezeguard.notices.detecting import (
     feed_silent,
     feed_speaks,
@@ -134,6 +135,10 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
     if kind == "digest":
         number = len(cast("DigestFacts", facts)["entries"])
         return clip(say.count("digest.subject", number, shop=clip(facts["shop"], 60)), _SUBJECT)
+    if "code" in facts:
+        return clip(
+            say.say(f"subject.{kind}", number=clip(facts["number"], _SHORT)), _SUBJECT
+        )
     if "url" in facts:
         return clip(say.say(f"subject.{kind}", url=clip(facts["url"], 200)), _SUBJECT)
     if kind in ABOUT_RULES:
@@ -182,12 +187,15 @@ def is_unlisted(facts: Mapping[str, Any]) -> bool:
 
 
 def _access(facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
-    """Return how to see the case: what to type, and the address for programs.
+    """Return how to see the case: its page, what to type, and the address for programs.
 
-    That address answers programs, in JSON and with a token: it is not called a page to open.
+    Facts of an older version know no page but the address for programs.
     """
+    if "code" in facts:
+        return ()  # the page that asked for it is open
     if "url" in facts:
-        return links([(say.say("frame.open_webhooks"), facts["link"])])
+        page = "page_webhooks" if facts["audience"] == "vendor" else "open_webhooks"
+        return links([(say.say(f"frame.{page}"), facts["link"])])
     if "feed" in facts or "suppression" in facts:
         page = "feeds" if "feed" in facts else "suppressions"
         typed = Paragraph(say.say(f"frame.show_{page}"))
@@ -197,8 +205,15 @@ def _access(facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
         typed = Paragraph(say.say(f"frame.show_{page}"))
         return (typed, *links([(say.say(f"frame.open_{page}"), facts["link"])]))
     case = clip(facts["case"], _SHORT)
+    audience = "vendor" if facts["audience"] == "vendor" else "staff"
     typed = Paragraph(say.say("frame.show_case", case=case))
-    return (typed, *links([(say.say("frame.open_case", case=case), facts["link"])]))
+    for_people = facts["link"] if "api" in facts else None
+    for_programs = facts.get("api", facts["link"])
+    found = links([
+        (say.say(f"frame.page_{audience}", case=case), for_people),
+        (say.say("frame.open_case", case=case), for_programs),
+    ])
+    return found if audience == "vendor" else (*found[:-1], typed, found[-1])
 
 
 def _is_pull(reason: ReasonFacts) -> bool:
@@ -527,4 +542,5 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "suppression_ended": suppression_ended,
     "webhook_failing": webhook_failing,
     "webhook_disabled": webhook_disabled,
+    "sign_in_code": sign_in_code,
 }

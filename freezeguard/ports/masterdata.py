@@ -41,6 +41,10 @@ class People(Protocol):
 
     async def people(self) -> list[tuple[Person, bool]]: ...
 
+    async def of_vendor(self, vendor: str) -> list[tuple[Person, bool]]:
+        """Return the people of a vendor, and who of them may sign in."""
+        ...
+
     async def add_credential(
         self, credential: Credential, secret_hash: bytes, now: datetime
     ) -> None: ...

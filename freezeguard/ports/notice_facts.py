@@ -68,6 +68,7 @@ class CaseNoticeFacts(NoticeFacts):
     """What every notice about a case says.
 
     `case` is its number as people write it, `since` when the sale stopped (absent: it did not).
+    `api` is the address of the case for programs; with it, `link` is a page for people.
     """
 
     case: str
@@ -75,6 +76,7 @@ class CaseNoticeFacts(NoticeFacts):
     scope: ScopeFacts
     title: str
     since: NotRequired[str | None]
+    api: NotRequired[str]
 
 
 class RiseFacts(TypedDict, total=False):
@@ -854,6 +856,7 @@ class DigestEntryFacts(TypedDict):
     scope: NotRequired[ScopeFacts | None]
     due: NotRequired[str | None]
     feed: NotRequired[str | None]
+    case_id: NotRequired[str | None]
 
 
 class DigestFacts(NoticeFacts):
@@ -910,6 +913,18 @@ class WebhookFacts(NoticeFacts):
     description: NotRequired[str]
     failing_since: NotRequired[str | None]
     disabled_from: NotRequired[str | None]
+
+
+class SignInCodeFacts(NoticeFacts):
+    """`sign_in_code`, to a vendor's contact who opened the link of a mail: what to type in.
+
+    `number` is that of the case, `lifetime` the seconds for which the code works. It is sent at
+    once and stored nowhere.
+    """
+
+    number: str
+    code: str
+    lifetime: float
 
 
 FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
@@ -978,6 +993,7 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "suppression_ended": SuppressionNoticeFacts,
         "webhook_failing": WebhookFacts,
         "webhook_disabled": WebhookFacts,
+        "sign_in_code": SignInCodeFacts,
     }
 )
 """Every kind of notice and the facts that it needs."""

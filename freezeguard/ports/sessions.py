@@ -1,8 +1,9 @@
-"""People who signed in with a browser, and links that let somebody in once."""
+"""People who signed in with a browser, and links and codes that let somebody in once."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
+from uuid import UUID
 
 from freezeguard.domain.people import Person
 
@@ -27,8 +28,27 @@ class Session:
     ends_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code from a mail. One without `vendor` and `address` lets nobody in, whatever is typed."""
+
+    case_id: UUID
+    vendor: str | None
+    address: str | None
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How many codes were asked for lately: for a case, for an address, altogether."""
+
+    of_case: int
+    of_address: int
+    of_all: int
+
+
 class Sessions(Protocol):
-    """Sessions and links, by the hashes of their secrets."""
+    """Sessions, links and codes, by the hashes of their secrets."""
 
     async def open(
         self, token_hash: bytes, person: str, how: How, now: datetime, ends_at: datetime,
@@ -59,6 +79,33 @@ class Sessions(Protocol):
 
     async def use_link(self, secret_hash: bytes, now: datetime) -> bool:
         """Use up a link; False where somebody else has, or it came too late."""
+        ...
+
+    async def lock_codes(self) -> None:
+        """Have others who ask for codes wait until this transaction ends."""
+        ...
+
+    async def add_code(
+        self, browser_hash: bytes, code: Code, now: datetime, expires_at: datetime
+    ) -> None: ...
+
+    async def codes_asked(
+        self, case_id: UUID, case_since: datetime, address: str, address_since: datetime,
+        all_since: datetime,
+    ) -> Asked:
+        """Count the codes that were asked for, each since a moment of its own."""
+        ...
+
+    async def try_code(self, browser_hash: bytes, now: datetime, tries: int) -> Code | None:
+        """Use up one of the tries of a code; None where there is none left, or no code."""
+        ...
+
+    async def use_code(self, browser_hash: bytes, now: datetime) -> bool:
+        """Use up a code; False where it was used before."""
+        ...
+
+    async def forget_codes(self, before: datetime) -> int:
+        """Forget codes that were asked for before a moment; return how many."""
         ...
 
     async def identified(self, issuer: str, subject: str) -> Person | None:

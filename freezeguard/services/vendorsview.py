@@ -20,6 +20,8 @@ VENDORS_CLOCKS = frozenset(
      "probation", "appeal"}
 )
 """The clocks that a vendor sees: its own, and when it is to hear from the shop."""
+ASKED_OF_VENDORS = ("vendor_ack", "vendor_plan", "vendor_date")
+"""The clocks among them that run for the vendor."""
 
 SUMMARY = frozenset(
     {"id", "number", "scope", "state", "lane", "degraded", "version", "evidence_revision",

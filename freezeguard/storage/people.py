@@ -77,6 +77,10 @@ class PostgresPeople:
         rows = await self._connection.fetch(SQL["people"])
         return [(person_of(row), row["active"]) for row in rows]
 
+    async def of_vendor(self, vendor: str) -> list[tuple[Person, bool]]:
+        rows = await self._connection.fetch(SQL["people_of_vendor"], vendor)
+        return [(person_of(row), row["active"]) for row in rows]
+
     async def add_credential(
         self, credential: Credential, secret_hash: bytes, now: datetime
     ) -> None:

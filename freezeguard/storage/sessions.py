@@ -1,9 +1,10 @@
-"""People who signed in with a browser, and links that let somebody in once."""
+"""People who signed in with a browser, and links and codes that let somebody in once."""
 
 from datetime import datetime
+from uuid import UUID
 
 from freezeguard.domain.people import Person
-from freezeguard.ports.sessions import How, Session
+from freezeguard.ports.sessions import Asked, Code, How, Session
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.people import person_of
 from freezeguard.storage.queries import queries
@@ -53,6 +54,36 @@ class PostgresSessions:
 
     async def use_link(self, secret_hash: bytes, now: datetime) -> bool:
         return affected(await self._connection.execute(SQL["use_link"], secret_hash, now)) == 1
+
+    async def lock_codes(self) -> None:
+        await self._connection.execute(SQL["lock_codes"])
+
+    async def add_code(
+        self, browser_hash: bytes, code: Code, now: datetime, expires_at: datetime
+    ) -> None:
+        await self._connection.execute(
+            SQL["add_code"], browser_hash, code.case_id, code.vendor, code.address,
+            code.code_hash, now, expires_at,
+        )
+
+    async def codes_asked(
+        self, case_id: UUID, case_since: datetime, address: str, address_since: datetime,
+        all_since: datetime,
+    ) -> Asked:
+        row = await self._connection.fetchrow(
+            SQL["codes_asked"], case_id, case_since, address, address_since, all_since
+        )
+        return Asked(*row.values()) if row is not None else Asked(0, 0, 0)
+
+    async def try_code(self, browser_hash: bytes, now: datetime, tries: int) -> Code | None:
+        row = await self._connection.fetchrow(SQL["try_code"], browser_hash, now, tries)
+        return None if row is None else Code(*row.values())
+
+    async def use_code(self, browser_hash: bytes, now: datetime) -> bool:
+        return affected(await self._connection.execute(SQL["use_code"], browser_hash, now)) == 1
+
+    async def forget_codes(self, before: datetime) -> int:
+        return affected(await self._connection.execute(SQL["forget_codes"], before))
 
     async def identified(self, issuer: str, subject: str) -> Person | None:
         row = await self._connection.fetchrow(SQL["identified"], issuer, subject)

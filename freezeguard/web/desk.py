@@ -6,7 +6,7 @@ page can be done by a program. Decision 46.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 from freezeguard.api import json_text
 from freezeguard.api.parameters import QueryReader
 from freezeguard.api.routing import AnyRoute, Call, Reply
+from freezeguard.api.uploads import FileBody
 from freezeguard.domain.errors import NotAllowed
 from freezeguard.domain.people import Person
 
@@ -62,16 +63,63 @@ class Desk:
         Raises NotAllowed, and whatever the route refuses with. Raises KeyError for a route that
         there is not, and for a body of one that takes none.
         """
+        call = self._call(asker, name, path, query)
+        call.body = None if body is None else self._read(name, body)
+        return await self._model(name, call)
+
+    async def send_file(
+        self,
+        asker: Asker,
+        name: str,
+        *,
+        path: Mapping[str, str],
+        query: Mapping[str, Any],
+        read: Callable[[], Awaitable[bytes]],
+        media_type: str,
+    ) -> Any:
+        """Return the model that a route answers with that takes a file; `read` gives its bytes.
+
+        Raises what `ask` raises, and what refuses a file.
+        """
+        call = self._call(asker, name, path, query)
+        wanted = self.file_of(name)
+        await wanted.admit(call.path, asker.person)
+        async with wanted.taken(read, media_type) as upload:
+            call.body = upload
+            return await self._model(name, call)
+
+    def file_of(self, name: str) -> FileBody:
+        """Return what a route says of its file. Raises TypeError where it takes none."""
+        wanted = self._routes[name].body
+        if not isinstance(wanted, FileBody):
+            raise TypeError(f"{name}: takes no file")
+        return wanted
+
+    async def fetch(
+        self, asker: Asker, name: str, *, path: Mapping[str, str],
+        query: Mapping[str, Any] | None = None,
+    ) -> web.StreamResponse:
+        """Return the answer of a route that is a file. Raises what `ask` raises."""
+        answer = await self._routes[name].handler(self._call(asker, name, path, query))
+        if isinstance(answer, Reply):
+            raise TypeError(f"{name}: answers with no file")
+        return answer
+
+    def _call(
+        self, asker: Asker, name: str, path: Mapping[str, str] | None,
+        query: Mapping[str, Any] | None,
+    ) -> Call[Any, Any]:
         route = self._routes[name]
         if not route.who.admits(asker.person):
             raise NotAllowed(f"{route.name} is for {route.who.words()}.")
         given = {key: one for key, one in (query or {}).items() if one is not None}
-        call: Call[Any, Any] = Call(
-            asker.request, asker.request_id, asker.person, dict(path or {}),
-            self._queries[name].read(urlencode(given, doseq=True)) if route.query else None,
-            None if body is None else self._read(name, body),
+        read = self._queries[name].read(urlencode(given, doseq=True)) if route.query else None
+        return Call(
+            asker.request, asker.request_id, asker.person, dict(path or {}), read, None
         )
-        reply = await route.handler(call)
+
+    async def _model(self, name: str, call: Call[Any, Any]) -> Any:
+        reply = await self._routes[name].handler(call)
         if not isinstance(reply, Reply):
             raise TypeError(f"{name}: answers with no model")
         return reply.body

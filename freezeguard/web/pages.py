@@ -15,7 +15,9 @@ from freezeguard.domain.people import Person
 from freezeguard.ports.sessions import Session
 from freezeguard.web import guarding
 from freezeguard.web.desk import Asker
-from freezeguard.web.forms import Form
+from freezeguard.web.forms import FilePart, Form
+
+PORTAL = "/portal"
 
 
 class Draws(Protocol):
@@ -36,6 +38,7 @@ class Visit:
     form: Form
     draw: Draws
     is_proven: bool = False
+    file: FilePart | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -82,6 +85,7 @@ class Page:
     """One method at one address below `/console` or `/portal`.
 
     `wants_proof` is of a page that decides: whoever opens it showed who they are a short time ago.
+    `takes_file` is of a form with a file: its fields are read first, and the file by the page.
     """
 
     method: str
@@ -89,6 +93,7 @@ class Page:
     handler: Callable[[Visit], Awaitable[web.StreamResponse]]
     who: Access
     wants_proof: bool = False
+    takes_file: bool = False
 
     def __post_init__(self) -> None:
         if self.who == Access():
@@ -100,6 +105,11 @@ class Page:
     def name(self) -> str:
         """Return the page in one line."""
         return f"{self.method} {self.path}"
+
+    @property
+    def is_for_vendors(self) -> bool:
+        """Say whether it is one of the vendors' pages, and not of the shop's own."""
+        return self.path == PORTAL or self.path.startswith(f"{PORTAL}/")
 
     @property
     def changes(self) -> bool:

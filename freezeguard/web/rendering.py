@@ -22,6 +22,7 @@ from freezeguard.ports.notice_facts import ReasonFacts
 from freezeguard.web import casechart, guarding
 from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS
 from freezeguard.web.pages import Page, Visit
+from freezeguard.web.portal.wording import PortalWords, accepted_language
 from freezeguard.web.readers import AUDITORS, PULLERS
 
 STATIC = {"style.css": "text/css", "icon.svg": "image/svg+xml", "console.js": "text/javascript"}
@@ -44,6 +45,7 @@ class Drawing:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
 
     def __call__(self, template: str, visit: Visit, **values: Any) -> str:
         """Return a page as HTML."""
@@ -52,6 +54,7 @@ class Drawing:
             visit=visit,
             person=None if visit.session is None else visit.session.person,
             words=words,
+            say=PortalWords(words),
             moment=lambda at: _moment(words, at),
             ago=lambda at: _ago(words, self._now(), at),
             now=self._now(),
@@ -92,6 +95,9 @@ def _hidden(visit: Visit) -> Markup:
 
 
 def _wording(visit: Visit) -> Wording:
+    if visit.session is None and visit.page.is_for_vendors:
+        liked = visit.request.headers.get(hdrs.ACCEPT_LANGUAGE, "")
+        return Wording(accepted_language(liked), "UTC")
     if visit.session is None:
         return _NOBODY
     return Wording(visit.session.person.language, visit.session.person.time_zone)

@@ -10,10 +10,11 @@ from aiohttp import hdrs, web
 from freezeguard.api import bodies, envelope, refusals
 from freezeguard.api.access import Access
 from freezeguard.domain.errors import FreezeguardError, NotAllowed
+from freezeguard.domain.people import Person
 from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.web import guarding
-from freezeguard.web.forms import Form, read_form
-from freezeguard.web.pages import Draws, Page, Visit
+from freezeguard.web.forms import Form, read_form, read_parts
+from freezeguard.web.pages import PORTAL, Draws, Page, Visit
 
 log = structlog.get_logger()
 
@@ -65,13 +66,16 @@ class Site:
             guarding.check_origin(visit.request, self._own)
         await self._recognise(visit)
         if visit.session is None and not page.who.is_public:
-            return visit.go(self._way_back(SIGN_IN, visit))
-        if page.changes:
-            visit.form = await read_form(visit.request, self._pace)
-            if visit.session is not None and visit.token is not None:
-                guarding.check_form(visit.form, visit.token)
+            return visit.go(self._way_in(visit))
         if not page.who.is_public:
             _admit(page.who, visit)
+        if page.changes:
+            if page.takes_file:
+                visit.form, visit.file = await read_parts(visit.request, self._pace)
+            else:
+                visit.form = await read_form(visit.request, self._pace)
+            if visit.session is not None and visit.token is not None:
+                guarding.check_form(visit.form, visit.token)
         if page.wants_proof and not visit.is_proven:
             return visit.go(self._way_back(PROVE, visit))
         return await page.handler(visit)
@@ -82,6 +86,13 @@ class Site:
         if found is not None:
             visit.session, visit.token = found, token
             visit.is_proven = self._signing_in.is_proven(found)
+
+    def _way_in(self, visit: Visit) -> str:
+        """Return where somebody shows who they are: vendors at the case that they wanted."""
+        if not visit.page.is_for_vendors:
+            return self._way_back(SIGN_IN, visit)
+        case = visit.path.get("id") if visit.page.path.startswith(f"{PORTAL}/cases/") else None
+        return PORTAL if case is None else f"{PORTAL}/cases/{quote(case, safe='')}"
 
     def _way_back(self, page: str, visit: Visit) -> str:
         """Return a page that leads back to the one that was asked for.
@@ -108,7 +119,9 @@ class Site:
                 log.error("page_failed", request_id=visit.request_id, page=visit.page.name,
                           exc_info=error)
                 said = refusals.of_code("internal")
-        return visit.show("refusal.html", status=said.problem.status, said=said)
+        template = "portal/refusal.html" if visit.page.is_for_vendors else "refusal.html"
+        visit.headers.update(said.headers)
+        return visit.show(template, status=said.problem.status, said=said)
 
 
 def way_to_proof(following: str) -> str:
@@ -123,6 +136,10 @@ def _admit(who: Access, visit: Visit) -> None:
 
 def safe_next(wanted: str | None, otherwise: str = "/console") -> str:
     """Return where to go after signing in: a page of our own, whatever the address says."""
-    if wanted and wanted.startswith("/console") and "\\" not in wanted and wanted.isprintable():
-        return wanted
-    return otherwise
+    ours = wanted is not None and wanted.startswith(("/console", PORTAL))
+    return wanted if wanted and ours and "\\" not in wanted and wanted.isprintable() else otherwise
+
+
+def home_of(person: Person, following: str) -> str:
+    """Return where somebody goes who has signed in: a vendor's person has no page but their own."""
+    return following if person.is_staff or following.startswith(PORTAL) else PORTAL

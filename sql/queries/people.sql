@@ -72,6 +72,13 @@ SELECT id, name, roles, email, vendor, areas, time_zone, language, active, calen
   FROM people
  ORDER BY id;
 
+-- name: people_of_vendor
+-- Return the people of a vendor.
+SELECT id, name, roles, email, vendor, areas, time_zone, language, active, calendar, deputy
+  FROM people
+ WHERE vendor = $1
+ ORDER BY id;
+
 -- name: add_credential
 -- Store a credential.
 INSERT INTO credentials (id, person, name, rights, source, freeze_budget, created_at, expires_at,

@@ -1,4 +1,4 @@
--- People who signed in with a browser, and links that let somebody in once.
+-- People who signed in with a browser, and links and codes that let somebody in once.
 
 -- name: open_session
 -- Store a new session.
@@ -67,3 +67,32 @@ DELETE FROM sessions WHERE ends_at < $1 OR ended_at < $1;
 -- name: forget_links
 -- Forget links that let nobody in since a moment.
 DELETE FROM sign_in_links WHERE expires_at < $1 OR used_at < $1;
+
+-- name: lock_codes
+-- Let others ask for codes after this transaction: what is limited is counted first.
+SELECT pg_advisory_xact_lock(hashtext('sign_in_codes'));
+
+-- name: add_code
+-- Store a code for whoever holds the browser that asked.
+INSERT INTO sign_in_codes (browser_hash, case_id, vendor, address, code_hash, asked_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: codes_asked
+-- Count the codes asked for since: for a case, for an address, altogether.
+SELECT (SELECT count(*) FROM sign_in_codes WHERE case_id = $1 AND asked_at > $2) AS of_case,
+       (SELECT count(*) FROM sign_in_codes WHERE address = $3 AND asked_at > $4) AS of_address,
+       (SELECT count(*) FROM sign_in_codes WHERE asked_at > $5) AS of_all;
+
+-- name: try_code
+-- Use up one try of a code, where it has one left; return what it needs to be compared.
+UPDATE sign_in_codes SET tries = tries + 1
+ WHERE browser_hash = $1 AND tries < $3 AND used_at IS NULL AND expires_at > $2
+RETURNING case_id, vendor, address, code_hash;
+
+-- name: use_code
+-- Use up a code.
+UPDATE sign_in_codes SET used_at = $2 WHERE browser_hash = $1 AND used_at IS NULL;
+
+-- name: forget_codes
+-- Forget codes that were asked for before a moment.
+DELETE FROM sign_in_codes WHERE asked_at < $1;

@@ -1,6 +1,6 @@
 """What a vendor does while its item is frozen: acknowledging, dates of its own, contests."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta, timezone
 
 import pytest
 
@@ -92,7 +92,7 @@ def test_the_cap_follows_the_vendor_s_record(lane, kept, broken, days):
     ("soon", "`date`: a moment with its zone, as in 2027-01-15T12:00:00Z"),
     ("2026-12-01T12:00:00", "`date`: a moment with its zone, as in 2027-01-15T12:00:00Z"),
     (NOW.isoformat(), "`date`: the date must lie ahead"),
-    ((NOW + 15 * DAY + HOUR).isoformat(),
+    ((NOW + 17 * DAY).isoformat(),
      "`date`: at the latest 2026-12-05, 15 days ahead (0 dates kept and 1 broken so far)"),
 ])
 def test_a_date_lies_ahead_and_within_the_cap(date, sentence):
@@ -102,6 +102,18 @@ def test_a_date_lies_ahead_and_within_the_cap(date, sentence):
     assert (sentence,) == _refused(
         case_in("frozen"), Command.COMMIT_DATE, VERA, {"date": date}, facts
     )
+
+
+@pytest.mark.parametrize("zone", [-12, 0, 1, 14])
+def test_the_latest_day_that_is_told_may_be_named(zone):
+    """Whoever names that day means its end where they are; it is not refused with its own name."""
+    there = timezone(timedelta(hours=zone))
+    end = datetime.combine((NOW + 15 * DAY).date(), time(23, 59, 59), there)
+    facts = Facts(promises=Promises(0, 1))
+
+    said = give(case_in("frozen"), Command.COMMIT_DATE, VERA, {"date": end.isoformat()}, facts)
+
+    assert end.isoformat() == said.case.commitment["date"]
 
 
 def test_a_date_is_moved_once_in_a_round():

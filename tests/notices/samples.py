@@ -9,7 +9,8 @@ CASE: dict[str, Any] = {
     "audience": "vendor",
     "recipient": "Northwind Appliances B.V.",
     "shop": "Example Shop",
-    "link": "https://freezeguard.example/cases/FG-1042",
+    "link": "https://freezeguard.example/portal/cases/FG-1042",
+    "api": "https://freezeguard.example/v1/cases/FG-1042",
     "at": "2025-11-22T13:05:09.123456+00:00",
     "contact": {
         "name": "Quality desk",
@@ -28,7 +29,10 @@ CASE: dict[str, Any] = {
     "since": "2025-11-22T13:05:09.123456+00:00",
     "reply_to": "quality+1042@shop.example",
 }
-STAFF = {**CASE, "audience": "staff", "recipient": "Maria Keller"}
+STAFF = {
+    **CASE, "audience": "staff", "recipient": "Maria Keller",
+    "link": "https://freezeguard.example/console/cases/FG-1042",
+}
 
 RULE_REASON: dict[str, Any] = {
     "family": "distinct_customers",
@@ -393,7 +397,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "digest": {
         **{key: CASE[key] for key in ("shop", "at", "contact")},
         "audience": "staff", "recipient": "Maria Keller", "steps": [],
-        "link": "https://freezeguard.example/v1/cases",
+        "link": "https://freezeguard.example/console",
         "entries": [
             {
                 "kind": kind, "at": TOLD, "case": f"FG-20{place}",
@@ -429,6 +433,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "disabled_from": "2025-11-26T13:00:00+00:00",
     },
     "webhook_disabled": {**WEBHOOK, "audience": "staff", "why": "it answered 410"},
+    "sign_in_code": {
+        **SHOP, "audience": "vendor", "recipient": "Quality",
+        "link": "https://freezeguard.example/portal/cases/FG-1042", "number": "1042",
+        "code": "0712 3456", "lifetime": 600.0,
+    },
 }
 
 PARTS = [

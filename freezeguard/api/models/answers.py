@@ -325,7 +325,8 @@ class ListedCase(CaseSummary):
 
     state_since: datetime | None = Field(None, description="Since when it is in its state.")
     next_deadline: DeadlineOut | None = Field(
-        None, description="The clock that runs out next, where none has run out."
+        None, description="The clock that runs out next, where none has run out. For a vendor's "
+        "people one that runs for the vendor, where there is any."
     )
     harm: HarmOut | None = Field(None, description="With `order=harm` only.")
 

@@ -1,5 +1,6 @@
 """SKUs, vendors and sources."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from freezeguard.api import batches
@@ -18,7 +19,7 @@ from freezeguard.api.models.masterdata import SkuIn, SkuRow, SourceIn, VendorIn
 from freezeguard.api.routes.signals import answer
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
 from freezeguard.domain.errors import InvalidInput, NotFound, UnknownSku
-from freezeguard.domain.people import Role, actor_name
+from freezeguard.domain.people import Person, Role, actor_name, is_vendor
 from freezeguard.domain.rules import format_window, parse_window
 from freezeguard.ports.rows import Feed, Sku, Vendor
 from freezeguard.ports.storage import Transaction
@@ -63,11 +64,13 @@ class MasterData:
         return answer(len(parsed.items), 0, parsed.rejected)
 
     async def get_sku(self, call: Call[None]) -> Reply:
-        """Return what is known of a SKU."""
-        wanted = call.path["sku"]
+        """Return what is known of a SKU; a vendor's person sees the vendor's own."""
+        wanted, who = call.path["sku"], call.who
 
         async def work(tx: Transaction) -> Sku:
             found = await tx.master.sku(wanted)
+            if isinstance(who, Person) and is_vendor(who):
+                return _own_sku(found, wanted, who)
             if found is None:
                 raise UnknownSku(wanted, (await known_or_near(tx, wanted))[1])
             return found
@@ -154,6 +157,13 @@ def _sku(one: Sku) -> SkuOut:
     )
 
 
+def _own_sku(found: Sku | None, wanted: str, who: Person) -> Sku:
+    """Return a SKU as its vendor sees it. Raises NotFound for one that is not theirs."""
+    if found is None or found.vendor is None or found.vendor != who.vendor:
+        raise NotFound(f"There is no SKU {wanted}, or it is not yours.")
+    return replace(found, owner=None)
+
+
 def _vendor(one: Vendor) -> VendorOut:
     contacts = {
         name: [str(entry["address"]) for entry in mail_contacts(one, superior=superior)]
@@ -192,9 +202,10 @@ def routes(context: Context) -> list[AnyRoute]:
         ),
         Route(
             method="GET", path="/v1/skus/{sku}", handler=data.get_sku, tag="Master data",
-            summary="Master data of a SKU", who=READERS, result=SkuOut, errors=("not_found",),
+            summary="Master data of a SKU", who=READERS | Access.person(), result=SkuOut,
+            errors=("not_found",),
             description="Where it is not registered the problem names registered ones that may be "
-            "meant: `near`.",
+            "meant: `near`. A vendor's people see their own vendor's SKUs, without owners.",
         ),
         Route(
             method="PUT", path="/v1/vendors/{vendor}", handler=data.put_vendor, tag="Master data",

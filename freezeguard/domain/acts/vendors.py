@@ -4,7 +4,7 @@ Nothing here lets anything be sold: a vendor's silence, date or contest moves cl
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from freezeguard.domain.acts.outcome import Act, Outcome, moment
@@ -130,11 +130,16 @@ def _date_within_the_cap(move: Move) -> tuple[str, ...]:
         return ("`date`: the date must lie ahead",)
     cap = commitment_cap(move.case, move.facts.promises, move.facts.policy)
     latest = move.now + cap
-    if due <= latest:
+    if due <= _end_of(latest):
         return ()
     record = move.facts.promises
     told = f"{record.kept} dates kept and {record.broken} broken so far"
     return (f"`date`: at the latest {latest.date().isoformat()}, {cap.days} days ahead ({told})",)
+
+
+def _end_of(latest: datetime) -> datetime:
+    """Return when the day of a moment has ended everywhere: the day that is told is one to name."""
+    return datetime.combine(latest.astimezone(UTC).date(), time(12), UTC) + timedelta(days=1)
 
 
 def _moved_once(move: Move) -> tuple[str, ...]:

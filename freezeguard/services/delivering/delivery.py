@@ -34,6 +34,7 @@ from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.delivering.bounces import Bounces, is_to_vendor, locked_case
 from freezeguard.services.delivering.digests import DIGEST, Digests
+from freezeguard.services.masterdata.vendorlinks import VendorLinks
 
 log = structlog.get_logger()
 
@@ -105,7 +106,9 @@ class Delivery:
         jitter: Callable[[], float],
         metrics: Metrics,
         moment: Moment = no_moment,
+        links: VendorLinks | None = None,
     ) -> None:
+        self._links = links
         self._database, self._transport, self._render = database, transport, render
         self._sender, self._now, self._new_id, self._jitter = sender, now, new_id, jitter
         self._casework = casework
@@ -186,10 +189,11 @@ class Delivery:
         )
 
     def _facts(self, notice: Notice, reply_to: str | None) -> Mapping[str, Any]:
-        """Add the address for answers, where an answer finds its case."""
+        """Add the address for answers, where an answer finds its case, and whose mailbox it is."""
+        facts = notice.facts if self._links is None else addressed(notice, self._links)
         if reply_to is None or CASE_PLACE not in (self._sender.reply_to or ""):
-            return notice.facts
-        return {**notice.facts, "reply_to": bare_address(reply_to)}
+            return facts
+        return {**facts, "reply_to": bare_address(reply_to)}
 
     async def _thread(self, notice: Notice) -> str | None:
         """Return the message id of the first notice that this reader got about the case."""
@@ -276,6 +280,34 @@ class Delivery:
                 await tx.notices.failed(notice, why, retry_in=pause, moment=self._moment())
 
         await self._database.run(work)
+
+
+def addressed(notice: Notice, links: VendorLinks) -> Mapping[str, Any]:
+    """Return facts whose links name the mailbox that they go to, where a vendor reads them.
+
+    Only now is that mailbox known: a notice that comes back goes to another one.
+    """
+    facts, address = notice.facts, notice.address
+    if facts.get("audience") != "vendor" or not address:
+        return facts
+    more: dict[str, Any] = {}
+    if notice.case_id is not None and "api" in facts:
+        more["link"] = links.addressed(
+            facts["link"], notice.case_id, str(facts["case"]), address
+        )
+    if "entries" in facts:
+        more["entries"] = [_entry_addressed(one, links, address) for one in facts["entries"]]
+    return {**facts, **more}
+
+
+def _entry_addressed(
+    entry: Mapping[str, Any], links: VendorLinks, address: str
+) -> Mapping[str, Any]:
+    case_id, link = entry.get("case_id"), entry.get("link")
+    if not case_id or not link or not entry.get("case"):
+        return entry
+    signed = links.addressed(link, UUID(case_id), str(entry["case"]), address)
+    return {**entry, "link": signed}
 
 
 async def _mark_sent(tx: Transaction, notice: Notice, at: datetime) -> list[Notice]:

@@ -80,10 +80,10 @@ def sort(arrivals: Sequence[Arrival], after: int) -> Sorting:
 
 
 class Digests:
-    """Sorts what has arrived, and claims digests that are due."""
+    """Sorts what has arrived, and claims digests that are due. `url` is where people reach us."""
 
-    def __init__(self, terms: DigestTerms, link: str, new_id: NewId) -> None:
-        self._terms, self._link, self._new_id = terms, link, new_id
+    def __init__(self, terms: DigestTerms, url: str, new_id: NewId) -> None:
+        self._terms, self._url, self._new_id = terms, url, new_id
 
     async def sort(self, tx: Transaction, moment: datetime | None) -> None:
         """Sort every notice that has arrived; `moment` is the database's unless it is given."""
@@ -105,16 +105,17 @@ class Digests:
             await tx.digests.leave_out_answered(digest.id, ASKS, digest.closed_at)
             members = await tx.digests.members(digest.id)
             if members:
-                return as_notice(digest, members, self._link)
+                return as_notice(digest, members, self._url)
             await tx.digests.sent(digest.id, digest.closed_at)  # nothing is left to say
         return None
 
 
-def as_notice(digest: Digest, members: Sequence[Notice], link: str) -> Notice:
+def as_notice(digest: Digest, members: Sequence[Notice], url: str) -> Notice:
     """Return a digest as the notice that is sent; the same members give the same words."""
     first = members[0]
     facts = {name: first.facts[name] for name in EVERY_FACT if name in first.facts}
-    facts |= {"link": link, "steps": [], "entries": [_entry(one) for one in members]}
+    page = "/portal" if facts.get("audience") == "vendor" else "/console"
+    facts |= {"link": f"{url}{page}", "steps": [], "entries": [_entry(one) for one in members]}
     return Notice(
         id=digest.id, case_id=None, sku=None, n=0, recipient=digest.recipient,
         channel=digest.channel, address=digest.address, kind=DIGEST, facts=facts,
@@ -130,7 +131,8 @@ def _entry(one: Notice) -> dict[str, object]:
         feed = {"feed": facts["canary"]["catalogue"]}
     return {
         **feed, "kind": one.kind, "at": facts.get("at"), "link": facts.get("link"),
-        "case": facts.get("case"), "scope": facts.get("scope"), "due": _asked_by(one),
+        "case": facts.get("case"), "case_id": None if one.case_id is None else str(one.case_id),
+        "scope": facts.get("scope"), "due": _asked_by(one),
     }
 
 

@@ -40,7 +40,10 @@ class SessionTerms:
 
 
 class SigningIn:
-    """Opens sessions, knows them again, and ends them."""
+    """Opens sessions, knows them again, and ends them.
+
+    One that was opened by a code from a mail (`codes`) ends with its contact.
+    """
 
     def __init__(
         self,
@@ -171,6 +174,8 @@ class SigningIn:
             found = await tx.sessions.session(hashed)
             if found is None or self._is_over(found, now):
                 return None
+            if found.how == "code" and not await _is_a_contact(tx, found.person):
+                return None
             if now - found.seen_at >= SEEN_EVERY:
                 await tx.sessions.see(hashed, now)
             return found
@@ -201,3 +206,13 @@ class SigningIn:
 
     def _is_over(self, session: Session, now: datetime) -> bool:
         return now >= session.ends_at or now - session.seen_at >= self.terms.idle
+
+
+async def _is_a_contact(tx: Transaction, person: Person) -> bool:
+    """Say whether the mailbox that a code went to is still one of the vendor's contacts."""
+    vendor = await tx.master.vendor(person.vendor or "")
+    address = (person.email or "").lower()
+    return vendor is not None and any(
+        one.get("channel") == "mail" and str(one.get("address") or "").lower() == address
+        for one in vendor.contacts
+    )

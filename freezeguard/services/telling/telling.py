@@ -202,6 +202,8 @@ class Telling:
         }
         if reader.audience == "vendor":
             addressed.pop("by", None)
+            page = "webhooks" if case is None else f"cases/{case.id}"
+            addressed["link"] = f"{self._house.url}/portal/{page}"
             if (reason := facts.get("reason")) is not None:
                 addressed["reason"] = reason_for_vendor(reason)
             if "waived" in facts:
@@ -344,8 +346,9 @@ class Telling:
         self, tx: Transaction, case: Case, notify: Notify, now: datetime, seen: Seen
     ) -> dict[str, Any]:
         master = await tx.master.sku(case.scope.sku)
-        facts = self._common(now, f"{self._house.url}/v1/cases/{case.id}")
+        facts = self._common(now, f"{self._house.url}/console/cases/{case.id}")
         facts |= {
+            "api": f"{self._house.url}/v1/cases/{case.id}",
             "case": str(case.number),
             "lane": case.lane,
             "scope": case.scope.as_dict(),

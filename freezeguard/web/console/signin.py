@@ -6,7 +6,7 @@ from freezeguard.api.access import Access
 from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.web import guarding
 from freezeguard.web.pages import Page, Visit
-from freezeguard.web.site import PROVE, SIGN_IN, safe_next
+from freezeguard.web.site import PROVE, SIGN_IN, home_of, safe_next
 
 UNKNOWN = (
     "This token is not known, has ended, or belongs to a machine. People sign in with a personal "
@@ -27,7 +27,7 @@ class SignIn:
     async def form(self, visit: Visit) -> web.Response:
         """Ask who somebody is; whoever is signed in already goes on."""
         if visit.session is not None:
-            return visit.go(safe_next(visit.query.get("next")))
+            return visit.go(home_of(visit.person, safe_next(visit.query.get("next"))))
         return self._ask(visit, safe_next(visit.query.get("next")))
 
     def _ask(self, visit: Visit, following: str, refused: str = "") -> web.Response:
@@ -40,7 +40,7 @@ class SignIn:
         token = await self._signing_in.enter_by_token(visit.form.get("token", "").strip())
         if token is None:
             return self._ask(visit, following, UNKNOWN)
-        return self._entered(visit, token, following)
+        return await self._entered(visit, token, following)
 
     async def link(self, visit: Visit) -> web.Response:
         """Say whom a link lets in. Opening it changes nothing: mail scanners open links, too."""
@@ -57,7 +57,7 @@ class SignIn:
         if token is None:
             return visit.show("link.html", status=410, secret="", whom=None, refused=USED,
                               next="/console")
-        return self._entered(visit, token, safe_next(visit.form.get("next")))
+        return await self._entered(visit, token, safe_next(visit.form.get("next")))
 
     async def proof_form(self, visit: Visit) -> web.Response:
         """Ask somebody who is signed in to show once more who they are."""
@@ -73,7 +73,7 @@ class SignIn:
                 await self._signing_in.leave(token)
             refused = UNKNOWN if entered is None else "This token is another person's."
             return visit.show("prove.html", status=403, next=following, refused=refused)
-        return self._entered(visit, token, following)
+        return await self._entered(visit, token, following)
 
     async def leave(self, visit: Visit) -> web.Response:
         """Sign out."""
@@ -83,9 +83,10 @@ class SignIn:
         guarding.forget(response)
         return response
 
-    def _entered(self, visit: Visit, token: str, following: str) -> web.Response:
+    async def _entered(self, visit: Visit, token: str, following: str) -> web.Response:
         """Begin a session of its own: one that was there before is not carried on."""
-        response = visit.go(following)
+        begun = await self._signing_in.session(token)
+        response = visit.go(following if begun is None else home_of(begun.person, following))
         guarding.keep(response, token)
         return response
 

@@ -1,0 +1,315 @@
+"""A vendor's cases: what is asked and by when, why, what is missing, and every answer to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from aiohttp import web
+
+from freezeguard.api.access import Access
+from freezeguard.api.models.answers import CaseOut, ClockOut, EventOut, ListedCase
+from freezeguard.api.models.commands import arguments_of
+from freezeguard.domain.errors import (
+    GuardFailed,
+    IllegalTransition,
+    InvalidInput,
+    NotFound,
+    VersionConflict,
+)
+from freezeguard.domain.people import Role
+from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
+from freezeguard.services.vendorsview import ASKED_OF_VENDORS, THE_SHOP, THE_VENDOR
+from freezeguard.web.commandforms import Input, arguments_from, inputs_of
+from freezeguard.web.desk import Desk
+from freezeguard.web.pages import PORTAL, Page, Visit
+from freezeguard.web.portal.entering import ONE, Door
+
+VENDORS = Access.staff(Role.VENDOR)
+LIMIT, LINES, PAGES = 30, 200, 20
+
+DEEDS: Mapping[Command, str] = {
+    Command.ACKNOWLEDGE: "main", Command.PROPOSE_REMEDY: "main", Command.APPEAL: "main",
+    Command.COMMIT_DATE: "plain", Command.CONTEST: "plain", Command.COMMENT: "plain",
+}
+"""What a vendor may do on a page, in its order there, and how loud its button is."""
+NEEDED = frozenset({
+    "remedy.cause.branch", "remedy.cause.description", "remedy.cause.proof",
+    "remedy.containment.own_stock", "remedy.containment.vendor_stock",
+    "remedy.containment.in_transit", "remedy.corrective_action", "remedy.preventive_action",
+    "date", "reason", "new_facts", "comment",
+})  # fmt: skip
+"""What guards want of a vendor's commands, so that a form says it first."""
+ALSO = frozenset({"acknowledge", "commit_date"})
+"""Commands to which a comment may be added, and need not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A case as it was read for a vendor's page, at a moment."""
+
+    case: CaseOut
+    events: Sequence[EventOut]
+    title: str | None
+    now: datetime
+
+    @property
+    def offers(self) -> list[Command]:
+        """Return what the vendor may do now: a date is confirmed once, an appeal made once."""
+        may = {one.command for one in self.case.available_commands}
+        return [one for one in DEEDS if one in may and self._is_of_use(one)]
+
+    def _is_of_use(self, command: Command) -> bool:
+        match command:
+            case Command.ACKNOWLEDGE:
+                return self.case.vendor_status in {"unreached", "notified", "silent"}
+            case Command.CONTEST:
+                return not self.case.contest or bool(self.case.contest.get("answered_at"))
+            case _:
+                return True
+
+    def running(self, kinds: Sequence[str] | None = None) -> list[ClockOut]:
+        """Return clocks that run, those of some kinds or all others, the next first."""
+        found = [
+            one for one in self.case.clocks
+            if one.stopped_at is None and one.paused_at is None
+            and (one.kind in ASKED_OF_VENDORS) is (kinds is not None)
+        ]
+        return sorted(found, key=lambda one: one.due_at)
+
+    @property
+    def asked(self) -> list[ClockOut]:
+        """Return the clocks that wait for the vendor."""
+        return self.running(ASKED_OF_VENDORS) if self.is_stopped else []
+
+    @property
+    def is_stopped(self) -> bool:
+        """Say whether the case keeps the item off sale."""
+        return self.case.state in FROZEN_PHASE
+
+    @property
+    def missing(self) -> list[str]:
+        """Return what the remedy lacks that came back, until another one is sent."""
+        remedies = [
+            one for one in self.events
+            if one.command in {Command.PROPOSE_REMEDY, Command.RETURN_REMEDY}
+        ]
+        if self.case.state != State.DIAGNOSING or not remedies:
+            return []
+        return list(remedies[-1].arguments.get("missing") or ())
+
+    @property
+    def since(self) -> datetime | None:
+        """Return since when the item is off sale: of several stops, the last."""
+        stops = [one.at for one in self.events if one.command == Command.FREEZE]
+        return stops[-1] if stops else self.case.frozen_at
+
+    def since_version(self, version: int) -> list[EventOut]:
+        """Return what has changed the case since somebody read it."""
+        return [one for one in self.events if one.version > version]
+
+
+class VendorsCases:
+    """Handlers of a vendor's cases."""
+
+    def __init__(self, desk: Desk, door: Door, now: Any) -> None:
+        self._desk, self._door, self._now = desk, door, now
+
+    async def listed(self, visit: Visit) -> web.Response:
+        """Show the vendor's cases; whoever is not signed in reads how to come in."""
+        if visit.session is None:
+            return self._door.closed(visit)
+        if visit.person.is_staff:
+            return visit.go("/console")
+        with_all, cursor = "all" in visit.query, visit.query.get("cursor")
+        cases = await self._desk.ask(
+            visit.asker, "GET /v1/cases",
+            query={"limit": LIMIT, "cursor": cursor or None, "open": None if with_all else "true"},
+        )
+        further = {"cursor": cases.next or "", **({"all": "yes"} if with_all else {})}
+        return visit.show(
+            "portal/cases.html", cases=cases, with_all=with_all, turn=_turn,
+            next_page=f"{PORTAL}?{urlencode(further)}",
+        )
+
+    async def show(self, visit: Visit) -> web.Response:
+        """Show a case to its vendor; whoever is not signed in is offered a code."""
+        if visit.session is None:
+            return self._door.show(visit)
+        if visit.person.is_staff:
+            return visit.go(f"/console/cases/{quote(visit.path['id'], safe='')}")
+        return await self.shown(visit)
+
+    async def shown(
+        self, visit: Visit, *, status: int = 200, refused: Sequence[str] = ()
+    ) -> web.Response:
+        """Show a case, with what was done last or could not be done."""
+        opened = await self._open(visit)
+        limit = self._desk.file_of("POST /v1/cases/{id}/evidence")
+        return visit.show(
+            "portal/case.html", status=status, opened=opened, case=opened.case, deeds=DEEDS,
+            refused=refused, done=visit.query.get("done", ""), said_by=_said_by,
+            file=visit.query.get("file", ""), types=limit.media_types,
+            room=limit.limit / (1024 * 1024), Command=Command,
+        )
+
+    async def form(self, visit: Visit) -> web.Response:
+        """Show the form of a command, filled in with what is known already."""
+        command = _command_of(visit)
+        opened = await self._open(visit)
+        return self._ask(visit, opened, command, _at_first(command, opened.case))
+
+    async def give(self, visit: Visit) -> web.Response:
+        """Give a command on the case as it was seen; what refuses it is told on the form."""
+        command = _command_of(visit)
+        inputs = inputs_of(command, arguments_of(command))
+        body = {"command": command.value, **arguments_from(inputs, visit.form)}
+        if version := visit.form.get("version"):
+            body["version"] = int(version) if version.isdecimal() else version
+        case_id = visit.path["id"]
+        try:
+            await self._desk.ask(
+                visit.asker, "POST /v1/cases/{id}/commands", path={"id": case_id}, body=body
+            )
+        except (GuardFailed, InvalidInput, VersionConflict, IllegalTransition) as refused:
+            return await self._refused(visit, command, refused)
+        return visit.go(f"{PORTAL}/cases/{quote(case_id, safe='')}?done={command.value}")
+
+    async def _refused(
+        self, visit: Visit, command: Command, refused: Exception
+    ) -> web.Response:
+        """Show the form again, with what was filled in, on the case as it is now."""
+        opened = await self._open(visit)
+        seen = visit.form.get("version", "")
+        changed: Sequence[EventOut] = ()
+        if isinstance(refused, VersionConflict) and seen.isdecimal():
+            changed = opened.since_version(int(seen))
+        given = {**visit.form, "version": str(opened.case.version)}
+        return self._ask(visit, opened, command, given, refused=refused, changed=changed)
+
+    def _ask(
+        self, visit: Visit, opened: Opened, command: Command, given: dict[str, str], *,
+        refused: Exception | None = None, changed: Sequence[EventOut] = (),
+    ) -> web.Response:
+        may = command in {one.command for one in opened.case.available_commands}
+        return visit.show(
+            "portal/command.html", status=200 if refused is None else 409 if changed else 422,
+            opened=opened, case=opened.case, command=command, may=may, given=given,
+            inputs=_inputs(command), needed=_needed(command), refused=words_of(refused),
+            changed=changed, said_by=_said_by,
+        )
+
+    async def _open(self, visit: Visit) -> Opened:
+        case_id = {"id": visit.path["id"]}
+        case: CaseOut = await self._desk.ask(visit.asker, "GET /v1/cases/{id}", path=case_id)
+        events = await self._history(visit, case_id)
+        return Opened(case, events, await self._title(visit, case), self._now())
+
+    async def _history(self, visit: Visit, case_id: Mapping[str, str]) -> list[EventOut]:
+        """Return the whole history: what happened last stands on its last page."""
+        events: list[EventOut] = []
+        cursor: str | None = None
+        for _ in range(PAGES):
+            page = await self._desk.ask(
+                visit.asker, "GET /v1/cases/{id}/timeline", path=case_id,
+                query={"limit": LINES, "cursor": cursor},
+            )
+            events += page.items
+            cursor = page.next
+            if cursor is None:
+                break
+        return events
+
+    async def _title(self, visit: Visit, case: CaseOut) -> str | None:
+        try:
+            sku = await self._desk.ask(
+                visit.asker, "GET /v1/skus/{sku}", path={"sku": case.scope.sku}
+            )
+        except NotFound:
+            return None
+        return str(sku.title) if sku.title else None
+
+    def pages(self) -> list[Page]:
+        """Return the pages of cases."""
+        everybody, command = Access.public(), f"{ONE}/do/{{command}}"
+        return [
+            Page(method="GET", path=PORTAL, handler=self.listed, who=everybody),
+            Page(method="GET", path=ONE, handler=self.show, who=everybody),
+            Page(method="GET", path=command, handler=self.form, who=VENDORS),
+            Page(method="POST", path=command, handler=self.give, who=VENDORS),
+        ]
+
+
+def _command_of(visit: Visit) -> Command:
+    try:
+        command = Command(visit.path["command"])
+    except ValueError:
+        raise NotFound("There is no such command.") from None
+    if command not in DEEDS:
+        raise NotFound("This command is not a vendor's.")
+    return command
+
+
+def _turn(case: ListedCase) -> tuple[str, str, datetime] | None:
+    """Return who comes next, with what, by when: the vendor before anybody else."""
+    late = [one for one in case.overdue if one.kind in ASKED_OF_VENDORS]
+    if late:
+        return "yours_late", late[0].kind, late[0].due_at
+    ahead = case.next_deadline
+    if ahead is None:
+        return None
+    return "yours" if ahead.kind in ASKED_OF_VENDORS else "shop", ahead.kind, ahead.due_at
+
+
+def _said_by(one: EventOut, asker: str) -> str:
+    """Return who did something, by a name of the table `actor`."""
+    if one.actor == f"person:{asker}":
+        return "you"
+    if one.actor == THE_VENDOR or one.actor.startswith("vendor:"):
+        return "vendor"
+    return "shop" if one.actor == THE_SHOP else "system"
+
+
+def _inputs(command: Command) -> list[Input]:
+    return inputs_of(command, arguments_of(command))
+
+
+def _needed(command: Command) -> frozenset[str]:
+    return NEEDED - {"comment"} if command.value in ALSO else NEEDED
+
+
+def _at_first(command: Command, case: CaseOut) -> dict[str, str]:
+    """Return what a form is filled in with: nobody is asked twice for what is known."""
+    given = {"version": str(case.version)}
+    if command is Command.COMMIT_DATE and case.commitment:
+        given["date"] = str(case.commitment.get("date") or "")[:10]
+    if command is Command.PROPOSE_REMEDY:
+        lots = {"affected_lots": sorted(case.evidence.by_lot)} if case.evidence.by_lot else {}
+        given |= _flat("remedy", case.remedy or lots)
+    return given
+
+
+def _flat(name: str, value: Any) -> dict[str, str]:
+    """Return a part of a case as the fields of a form: `remedy.cause.proof`."""
+    if isinstance(value, Mapping):
+        return {
+            path: text
+            for key, one in value.items() for path, text in _flat(f"{name}.{key}", one).items()
+        }
+    if isinstance(value, list):
+        return {name: "\n".join(map(str, value))}
+    return {name: str(value)} if value is not None else {}
+
+
+def words_of(refused: Exception | None) -> list[str]:
+    """Return what a refusal says, a sentence for each thing; nothing where there was none."""
+    match refused:
+        case None:
+            return []
+        case GuardFailed():
+            return list(refused.missing)
+        case InvalidInput() if hasattr(refused, "errors"):
+            return [f"{one.pointer or ''}: {one.detail}".lstrip(": ") for one in refused.errors]
+        case _:
+            return [str(refused)]
