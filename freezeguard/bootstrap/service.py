@@ -236,6 +236,11 @@ class Service:
         step("retention", self.retention.step, poll=FORGET_EVERY)
         if self.settings.detection.learn_priors:
             step("learning", _idle(self._learn), poll=LEARN_EVERY)
+        self._start_workers_of_catalogues()
+
+    def _start_workers_of_catalogues(self) -> None:
+        """Start the loops that each catalogue has of its own."""
+        every, step = self.settings.workers, self.crew.hire_stepping
         if self.canaries.catalogues:
             step("canaries seen", _idle(self.canaries.look), poll=every.poll * 5)
         for name in self.canaries.catalogues:
