@@ -60,7 +60,7 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "DELETE /v1/suppressions/{id}": ANALYSTS | ADMIN,
     "PUT /v1/skus/{sku}": ADMIN | SHOPS,
     "POST /v1/skus": ADMIN | SHOPS,
-    "GET /v1/skus/{sku}": STAFF | SHOPS,
+    "GET /v1/skus/{sku}": PEOPLE | SHOPS,
     "PUT /v1/vendors/{vendor}": ADMIN,
     "GET /v1/vendors/{vendor}": STAFF,
     "PUT /v1/sources/{source}": ADMIN,
