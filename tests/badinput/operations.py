@@ -62,7 +62,7 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "DELETE /v1/suppressions/{id}": ANALYSTS | ADMIN,
     "PUT /v1/skus/{sku}": ADMIN | SHOPS,
     "POST /v1/skus": ADMIN | SHOPS,
-    "GET /v1/skus/{sku}": STAFF | SHOPS,
+    "GET /v1/skus/{sku}": PEOPLE | SHOPS,
     "GET /v1/skus/{sku}/known-issue": STAFF | SHOPS | FEEDS,
     "PUT /v1/vendors/{vendor}": ADMIN,
     "GET /v1/vendors/{vendor}": STAFF,

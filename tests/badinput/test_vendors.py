@@ -104,7 +104,7 @@ async def test_nothing_that_a_vendor_reads_names_anybody(
     for one in every:
         if one.method == "GET" and "tina" in (WHO[one.name] or ()):
             packed = one.name.endswith("/pack")
-            address = one.address(id=case["id"]) + ("?for=vendor" if packed else "")
+            address = one.address(id=case["id"], sku=sku) + ("?for=vendor" if packed else "")
             answer = await ask(rig, "GET", address, "tina")
             # Of what has an id of its own (a file, an endpoint) there is none.
             is_of_own = one.name.count("{") > 1 or "endpoints/{" in one.name
