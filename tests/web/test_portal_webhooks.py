@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -153,11 +154,15 @@ async def test_webhooks_seen(
         await page.get_by_role("button", name="Send a test message").click()
         await page.get_by_role("status").wait_for()
 
+        path = f"/v1/webhook-endpoints/{urlsplit(page.url).path.rpartition('/')[2]}/deliveries"
+
         async def taken() -> bool:
-            await page.reload()
-            return bool(await page.locator("td .mark.well").count())
+            sent = await rig.call("GET", path, "vera")
+            return [one["state"] for one in sent.body["items"]] == ["sent"]
 
         await until(taken, "the test was taken over")
+        await page.reload()
+        await page.locator("td .mark.well").wait_for()
         await one.check("portal-webhook")
         await page.get_by_role("button", name="New key").click()
         await page.get_by_role("status").wait_for()
