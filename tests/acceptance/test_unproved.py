@@ -8,7 +8,7 @@ import pytest
 from freezeguard.bootstrap.administration import open_administration
 from freezeguard.bootstrap.cataloguechecks import prove_catalogue
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
-from tests.acceptance.steps import approve, ask_for_approval
+from tests.acceptance.steps import approve, ask_for_approval, sql
 from tests.catalogues.standins import saleor
 from tests.catalogues.standins.saleor_world import SaleorWorld, saleor_world
 from tests.faults.observing import seen, statuses
@@ -93,6 +93,12 @@ async def test_what_is_stopped_is_watched_and_released_after_the_gate_has_closed
         return not listing["isAvailableForPurchase"]
 
     await until(stopped_again, "stopped again", seconds=30)
+
+    async def noted() -> bool:
+        return bool(await sql(rig, "SELECT FROM case_events WHERE command = 'drifted'"))
+
+    # it is stopped first and noted afterwards: until then the case shows what was seen before
+    await until(noted, "the drift is noted", seconds=30)
     case = await seen(rig, SKU, "stopped", lambda one: statuses(one) == ["confirmed"], seconds=30)
     await rig.complain(SAMPLE)
     await seen(rig, SAMPLE, "a first stop refused", lambda one: statuses(one) == ["refused"])
