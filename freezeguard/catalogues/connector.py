@@ -15,6 +15,7 @@ from freezeguard.ports.catalogues import (
     NoTurnError,
     Traits,
     is_in_haste,
+    rank_of_work,
 )
 
 MOST_OBJECTS = 100
@@ -76,7 +77,7 @@ class Connector(Catalogue):
         try:
             async with asyncio.timeout(patience):
                 await self._throttle.turn(
-                    urgent=urgent or is_in_haste(), cost=cost, until=until
+                    urgent=urgent or is_in_haste(), cost=cost, rank=rank_of_work()
                 )
         except TimeoutError:
             reason = f"no turn within {patience:.3g} s at the pace that is set for it"

@@ -19,19 +19,19 @@ class Throttle:
         self._timer: asyncio.TimerHandle | None = None
 
     async def turn(
-        self, *, urgent: bool = False, cost: float = 1.0, until: float = 0.0
+        self, *, urgent: bool = False, cost: float = 1.0, rank: float = 0.0
     ) -> None:
         """Wait for our turn. The caller sets the deadline; who gives up leaves the queue.
 
-        Of those that are equally urgent whoever must be done first (`until`) goes first: of many
-        that have begun, few would else come to an end in time.
+        Of those that are equally urgent the lowest rank goes first: of many that have begun, few
+        would else come to an end.
         """
         if self._rate is None:
             return
         loop = asyncio.get_running_loop()
         mine: asyncio.Future[None] = loop.create_future()
         cost = min(cost, self._burst)
-        heapq.heappush(self._waiting, (not urgent, until, next(self._numbers), cost, mine))
+        heapq.heappush(self._waiting, (not urgent, rank, next(self._numbers), cost, mine))
         self._serve()
         await mine
 

@@ -40,6 +40,7 @@ class NoTurnError(CatalogueError):
 
 
 _in_haste: ContextVar[bool] = ContextVar("in_haste", default=False)
+_rank: ContextVar[float] = ContextVar("rank", default=float("inf"))
 
 
 @contextmanager
@@ -59,6 +60,25 @@ def is_in_haste() -> bool:
     stopped already and lists of orders are not.
     """
     return _in_haste.get()
+
+
+@contextmanager
+def ranked(rank: float) -> Iterator[None]:
+    """Give the calls that are made in the block the rank of the work that they are part of."""
+    token = _rank.set(rank)
+    try:
+        yield
+    finally:
+        _rank.reset(token)
+
+
+def rank_of_work() -> float:
+    """Return when the work was begun that the call under way is part of, as a rank.
+
+    Where calls wait for their turn, those of what was begun first go first: a stop that was sent
+    would else not be read back before all others have been sent too, and be sent again.
+    """
+    return _rank.get()
 
 
 @dataclass(frozen=True, slots=True)

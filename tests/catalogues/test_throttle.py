@@ -45,15 +45,15 @@ async def test_stops_go_first() -> None:
 
 
 async def test_what_was_begun_first_is_done_first() -> None:
-    """The later requests of a call go before others that have more time: few would else end."""
+    """Work that was begun earlier goes on before other work begins: little would else end."""
     throttle, order = Throttle(100, 1), list[str]()
 
-    async def call(name: str, until: float) -> None:
-        await throttle.turn(until=until)
+    async def call(name: str, rank: int) -> None:
+        await throttle.turn(rank=rank)
         order.append(name)
 
     await throttle.turn()
-    await asyncio.gather(call("new", 9.0), call("newer", 9.5), call("begun before", 5.0))
+    await asyncio.gather(call("new", 8), call("newer", 9), call("begun before", 5))
 
     assert ["begun before", "new", "newer"] == order
 

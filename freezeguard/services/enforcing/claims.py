@@ -6,8 +6,9 @@ Whoever has lost it stays silent, and leaves a note where a command may have gon
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from typing import Any, TypeVar
 
 import structlog
@@ -21,6 +22,7 @@ from freezeguard.ports.catalogues import (
     NoTurnError,
     Observation,
     in_haste,
+    ranked,
 )
 from freezeguard.ports.clock import Now
 from freezeguard.ports.metrics import Metrics
@@ -62,7 +64,8 @@ class Claim:
 
     `before` is the row as it was claimed, `row` as it is known by now; the lease is ours until
     `ours_until` on the event loop's clock, by a cautious count. `has_sent` says that a command
-    may have reached the far side, `began_at` when a stop was ordered by a commit of ours.
+    may have reached the far side, `began_at` when a stop was ordered by a commit of ours; `rank`
+    counts claims as they are made.
     """
 
     outlet: Outlet
@@ -71,6 +74,7 @@ class Claim:
     ours_until: float
     has_sent: bool = False
     began_at: datetime | None = None
+    rank: int = field(default_factory=count().__next__)
 
     @property
     def sku(self) -> str:
@@ -130,7 +134,7 @@ class Calls:
             raise Paused(wait)
         await self._secure(claim, restores=restores)
         try:
-            with in_haste(yes=claim.is_hasty):
+            with in_haste(yes=claim.is_hasty), ranked(claim.rank):
                 return await self.call(name, call)
         except NoTurnError:
             self._no_turn_at[name] = asyncio.get_running_loop().time()

@@ -97,7 +97,7 @@ class Stopping:
             ]
         until = started_at + LEASE.total_seconds()
         return [
-            Claim(claim.outlet, one, one, until, began_at=claim.began_at)
+            Claim(claim.outlet, one, one, until, began_at=claim.began_at, rank=claim.rank)
             for one in rows
             if one.wanted != "sellable"
         ]
