@@ -102,7 +102,7 @@ FAR_SIDES: dict[str, Callable[[], AbstractAsyncContextManager[FarSide]]] = {
     "shopify, standard plan": lambda: a_shopify(100.0, 240),
     "shopify, half of that": lambda: a_shopify(50.0, 480),
     "saleor": lambda: a_saleor(is_sandbox=False, within=60),
-    "saleor, sandbox": lambda: a_saleor(is_sandbox=True, within=1700),
+    "saleor, sandbox": lambda: a_saleor(is_sandbox=True, within=900),
     "woocommerce": lambda: a_woocommerce(60),
 }
 
