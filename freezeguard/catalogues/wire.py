@@ -106,6 +106,7 @@ class Wire:
         self._tls = tls
         self._now = now
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
         self._last_used = float("-inf")
 
     async def send(
@@ -118,6 +119,8 @@ class Wire:
         """
         if deadline <= 0:
             raise self._error(call, "there was no time left", recoverable=True)
+        if self._is_closed:
+            raise self._error(call, "the service is stopping", recoverable=True)
         session = self._session or self._open_session()
         try:
             async with asyncio.timeout(deadline):
@@ -154,7 +157,8 @@ class Wire:
         self._tokens.append(secret)
 
     async def close(self) -> None:
-        """Close every connection; a later call opens new ones."""
+        """Close every connection for good: a call that comes later finds none."""
+        self._is_closed = True
         session, self._session = self._session, None
         if session is not None:
             await session.close()

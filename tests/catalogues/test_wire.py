@@ -55,6 +55,18 @@ async def test_dead_kept_connection_is_replaced(wire, method):
         assert side.exchanges[1].body == side.exchanges[2].body
 
 
+async def test_what_is_closed_stays_closed(wire):
+    """A call that comes while the service stops is refused for now, and opens nothing anew."""
+    async with far_side(lambda _: http()) as side:
+        await wire.send(_call(side), deadline=5)
+        await wire.close()
+        error = await _error(wire, side)
+
+        assert error.recoverable
+        assert "the service is stopping" in error.detail
+        assert (1, 1) == (side.connections, len(side.exchanges))
+
+
 @pytest.mark.parametrize("method", ["PATCH", "POST"])
 async def test_fresh_connection_that_dies_is_not_tried_again(wire, method):
     """Where a new connection dies the call is not repeated; that is for the caller to do."""
