@@ -66,7 +66,7 @@ def _whole(file: Casefile, actor: Actor) -> CaseOut:
         approval_requested_at=case.approval_requested_at,
         approval_requested_by=case.approval_requested_by,
         probation=_plain(case.probation),
-        contact_cost=str(case.contact_cost),
+        contact_cost=str(evidence.contact_cost),
         hold=next((present_hold(one) for one in file.holds), None),
         holds=[present_hold(one) for one in file.holds],
         further_scopes=[ScopeOut(**one.as_dict()) for one in case.further_scopes],

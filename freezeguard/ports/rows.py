@@ -547,6 +547,7 @@ class AttachedSignals:
     by_severity: Mapping[str, int] = field(default_factory=dict)
     by_lot: Mapping[str, int] = field(default_factory=dict)
     excerpts: tuple[str, ...] = ()
+    contact_cost: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class Attachments:
             by_severity={Severity(one).word: count for one, count in severities.items()},
             by_lot=_tally(rows, _BY_LOT, "lot"),
             excerpts=await self._excerpts(case_id, excerpts, unjudged),
+            contact_cost=total["contact_cost"],
         )  # fmt: skip
 
     async def pareto(self, case_id: UUID) -> Pareto:

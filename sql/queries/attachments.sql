@@ -5,7 +5,8 @@
 -- that nobody has judged: what came after a reinstatement.
 SELECT grouping(intent, severity, lot) AS grouped, intent, severity, lot, count(*) AS signals,
        count(DISTINCT coalesce(customer, '')) AS customers,
-       min(occurred_at) AS first_at, max(occurred_at) AS last_at
+       min(occurred_at) AS first_at, max(occurred_at) AS last_at,
+       coalesce(sum(contact_cost), 0) AS contact_cost
   FROM case_signals
   JOIN signals USING (sku, occurred_at, source, id)
  WHERE case_id = $1 AND (NOT $2 OR judged_by IS NULL)

@@ -527,7 +527,7 @@ def _why(arguments: Mapping[str, Any], actor: Actor) -> str:
 
 
 def in_sums(signals: Sequence[Observed], excerpts: tuple[str, ...]) -> AttachedSignals:
-    """Return signals as sums, as the database would give them."""
+    """Return signals as sums, as the database would give them, but for what they cost."""
     customers = {one.customer or b"" for one in signals}
     moments = [one.occurred_at for one in signals]
     return AttachedSignals(
