@@ -86,6 +86,7 @@ class Page:
 
     `wants_proof` is of a page that decides: whoever opens it showed who they are a short time ago.
     `takes_file` is of a form with a file: its fields are read first, and the file by the page.
+    `is_file` is of a file of ours, for which nobody is looked up.
     """
 
     method: str
@@ -94,6 +95,7 @@ class Page:
     who: Access
     wants_proof: bool = False
     takes_file: bool = False
+    is_file: bool = False
 
     def __post_init__(self) -> None:
         if self.who == Access():

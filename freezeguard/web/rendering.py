@@ -210,7 +210,7 @@ def static_pages() -> list[Page]:
     """Return the pages that are files."""
     return [
         Page(method="GET", path="/console/static/{digest}/{name}", handler=static,
-             who=Access.public())
+             who=Access.public(), is_file=True)
     ]
 
 

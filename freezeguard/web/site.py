@@ -33,6 +33,7 @@ class Site:
         pace: bodies.Pace = bodies.PACE,
     ) -> None:
         self.pages = tuple(pages)
+        self._readable = {page.path for page in pages if not page.changes}
         self._signing_in, self._draw, self._own, self._pace = signing_in, draw, own, pace
 
     def attach(self, app: web.Application) -> None:
@@ -64,7 +65,8 @@ class Site:
         page = visit.page
         if page.changes:
             guarding.check_origin(visit.request, self._own)
-        await self._recognise(visit)
+        if not page.is_file:
+            await self._recognise(visit)
         if visit.session is None and not page.who.is_public:
             return visit.go(self._way_in(visit))
         if not page.who.is_public:
@@ -97,11 +99,19 @@ class Site:
     def _way_back(self, page: str, visit: Visit) -> str:
         """Return a page that leads back to the one that was asked for.
 
-        A form that comes too late is lost; its page, where it has one, has the same address.
+        A form that comes too late is lost: it leads to where it can be filled in anew.
         """
         request = visit.request
-        wanted = str(request.rel_url) if not visit.page.changes else request.path
+        wanted = self._form_of(visit) if visit.page.changes else str(request.rel_url)
         return f"{page}?next={quote(wanted, safe='/')}"
+
+    def _form_of(self, visit: Visit) -> str:
+        """Return the nearest page above the address of a form that can be opened."""
+        declared, asked = visit.page.path.split("/"), visit.request.rel_url.raw_path.split("/")
+        for length in range(len(declared), 1, -1):
+            if "/".join(declared[:length]) in self._readable:
+                return "/".join(asked[:length])
+        return "/console"
 
     def refusal(self, visit: Visit, error: Exception) -> web.Response:
         """Return a page that says what went wrong and what helps.

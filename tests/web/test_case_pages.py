@@ -1,17 +1,11 @@
 """A case on its page: everything can be read, and every command given, without a script."""
 
-import asyncio
 from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 
-from freezeguard.api.models.commands import ARGUMENTS, arguments_of
-from freezeguard.domain.transitions import Command
-from freezeguard.web.commandforms import arguments_from, inputs_of, leaves
-from freezeguard.web.deeds import DEEDS, DONE, LABELS
-from freezeguard.web.forms import Form
-from tests.acceptance.steps import can_be_bought, cannot_be_bought, pull, reaches
+from tests.acceptance.steps import can_be_bought, cannot_be_bought, pull, reaches, sql
 from tests.rig import Rig
 from tests.web.test_signing_in import age
 from tests.web.visiting import Browser, signed_in
@@ -149,23 +143,19 @@ async def test_what_there_is_not(rig: Rig, sku: str, path: str) -> None:
     assert "To the queue" in seen.words
 
 
-@pytest.mark.parametrize("command", sorted(ARGUMENTS))
-async def test_every_command_has_a_form(command: Command) -> None:
-    """Words for the command and each of its fields, and filled in it gives arguments that fit."""
-    if command is Command.ATTACH_EVIDENCE:
-        return  # a file is sent to the case's page
-    model = arguments_of(command)
-    fields = list(leaves(inputs_of(command, model)))
-    day = {"day": "2030-01-31", "seen": "3", "lines": "one\ntwo", "long": "text", "text": "EU"}
-    form = Form([
-        (one.name, one.choices[0][0] if one.choices else day[one.widget]) for one in fields
-    ])
+async def test_a_long_history_ends_with_what_happened_last(rig: Rig, sku: str) -> None:
+    """Of more lines than one page of the API has, the newest stand first; and what it costs."""
+    await rig.complain(sku, contact_cost="4.50")
+    case = await rig.in_state(sku, "frozen")
+    await sql(rig, "INSERT INTO case_events (case_id, n, sku, at, actor, command, from_state,"
+                   " to_state, version, evidence_revision, arguments)"
+                   " SELECT case_id, n + add, sku, at, 'person:mara', 'comment', to_state,"
+                   " to_state, version, evidence_revision, jsonb_build_object('comment', 'No. '"
+                   " || add) FROM case_events, generate_series(1, 250) AS add"
+                   " WHERE case_id = $1::text::uuid AND n = (SELECT max(n) FROM case_events"
+                   " WHERE case_id = $1::text::uuid)", case["id"])
+    mara = await signed_in(rig, "mara")
+    seen = (await mara.get(page_of(case))).words
 
-    assert command in DEEDS
-    assert command.value in DONE
-    assert {one.name.split(".")[-1] for one in fields} - {"evidence_revision"} <= LABELS.keys()
-    filled = arguments_from(inputs_of(command, model), form)
-    model.model_validate({
-        name: "DE" if name == "country" else one for name, one in filled.items()
-    })
-    await asyncio.sleep(0)
+    assert seen.index("No. 250") < seen.index("No. 1 ")
+    assert "Contacts cost 22.5" in seen

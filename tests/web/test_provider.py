@@ -15,6 +15,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
 
+from freezeguard.domain.errors import Unavailable
+from freezeguard.identity.openid import OpenIdProvider
+from freezeguard.ports.identity import Request
 from freezeguard.storage.embedded import EmbeddedServer
 from tests.acceptance.conftest import fresh_database
 from tests.acceptance.steps import sql
@@ -187,6 +190,10 @@ async def test_a_provider_that_refuses_or_is_away(rig: Rig, provider: Provider) 
 
     assert 403 == seen.status
     assert "did not take the code" in seen.words
+    away = OpenIdProvider(f"http://127.0.0.1:{free_port()}", "freezeguard", None, "id")
+    with pytest.raises(Unavailable, match="can't be reached"):
+        await away.address(Request("s", "n", "v"), "http://back", afresh=False)
+    await away.close()
     assert (await signed_in(rig, "owen")).token
 
 

@@ -73,6 +73,7 @@ async def test_what_is_held_back(rig: Rig, sku: str) -> None:
     quin.last = held
     lifted = await quin.post(f"/console/suppressions/{address}")
 
+    assert [] == await rig.cases(sku)
     assert 422 == without.status
     assert "Recall under way" in held.words
     assert "Nothing is held back." in lifted.words

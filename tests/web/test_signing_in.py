@@ -125,6 +125,12 @@ async def test_sessions_end_by_themselves(rig: Rig, column: str, by: timedelta) 
 async def test_whoever_is_locked_out_is_out_with_the_next_click(rig: Rig) -> None:
     """And whoever loses a role has lost it: the session knows nothing by heart."""
     browser = await signed_in(rig, "alba")
+    await sql(rig, "UPDATE people SET roles = '{auditor}' WHERE id = 'alba'")
+    try:
+        assert 403 == (await browser.get("/console/pull")).status
+    finally:
+        await sql(rig, "UPDATE people SET roles = '{associate}' WHERE id = 'alba'")
+    assert 200 == (await browser.get("/console/pull")).status
     await sql(rig, "UPDATE people SET active = false WHERE id = 'alba'")
     try:
         assert "/console/sign-in" == (await browser.get("/console")).address
@@ -203,6 +209,38 @@ async def test_a_proof_is_the_same_persons(rig: Rig) -> None:
     assert (403, 303) == (foreign.status, own.status)
     assert before != browser.token
     assert row["fresh"]
+    browser.cookies[COOKIE] = before
+    assert "/console/sign-in" == (await browser.get("/console")).address
+
+
+@pytest.mark.parametrize(("form", "following"), [
+    ("/console/suppressions/nothing/lift", "/console/suppressions"),
+    ("/console/rules/proposals/nothing", "/console/rules"),
+    ("/console/cases/nothing/do/approve", "/console/cases/nothing/do/approve"),
+    ("/console/sign-out", "/console"),
+])
+async def test_a_form_that_came_too_late_leads_to_where_it_was(
+    rig: Rig, form: str, following: str
+) -> None:
+    """Signed in again, people are at the page that has the form, and not where nothing opens."""
+    browser = Browser(rig.session, rig.url)
+    seen = await browser.post(form, {"reason": "Too late."}, follow=False)
+
+    assert f"/console/sign-in?next={following}" == seen.headers["Location"]
+
+
+async def test_files_of_ours_ask_for_nobody(rig: Rig) -> None:
+    """A stylesheet is the same for everybody: no session is looked up for it."""
+    browser = await signed_in(rig, "mara")
+    page = await browser.get("/console")
+    style = page.text.split('rel="stylesheet" href="')[1].split('"')[0]
+    await age(rig, browser, "seen_at", timedelta(minutes=5))
+    seen = await browser.get(style)
+    (row,) = await sql(rig, "SELECT now() - seen_at > interval '4 minutes' AS untouched"
+                            " FROM sessions WHERE token_hash = $1", secret_hash(browser.token))
+
+    assert 200 == seen.status
+    assert row["untouched"]
 
 
 async def test_vendors_have_no_queue(rig: Rig) -> None:

@@ -186,6 +186,12 @@ class SigningIn:
         """Say whether the person showed who they are so lately that they may decide."""
         return self._now() - session.proved_at < self.terms.proof
 
+    async def replace(self, token: str | None) -> None:
+        """End the session that a fresh one takes the place of, if there was one."""
+        if token is not None:
+            hashed = secret_hash(token)
+            await self._database.run(lambda tx: tx.sessions.end(hashed, self._now()))
+
     async def leave(self, token: str) -> None:
         """End a session."""
         hashed = secret_hash(token)

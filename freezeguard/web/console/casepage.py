@@ -11,21 +11,13 @@ from aiohttp import web
 from freezeguard.api.access import Access
 from freezeguard.api.models.answers import CaseOut, CommandOut, EventOut
 from freezeguard.api.models.commands import arguments_of
-from freezeguard.domain.errors import (
-    GuardFailed,
-    IllegalTransition,
-    InvalidInput,
-    NotFound,
-    VersionConflict,
-)
 from freezeguard.domain.transitions import FROZEN_PHASE, Command
-from freezeguard.web.commandforms import Input, arguments_from, inputs_of
+from freezeguard.web.casedesk import CaseDesk, Read, Refusal, command_of, status_of, words_of
+from freezeguard.web.commandforms import Input, inputs_of
 from freezeguard.web.deeds import DEEDS, Deed
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import Page, Visit
 from freezeguard.web.site import way_to_proof
-
-LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +31,15 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A case as it was read for a page."""
+class Opened(Read):
+    """A case as it was read for a page of the console."""
 
-    case: CaseOut
-    events: Sequence[EventOut]
-    title: str | None
     offers: Sequence[Offered]
+
+    @classmethod
+    def of(cls, read: Read) -> "Opened":
+        """Return a case with what may be done on it."""
+        return cls(read.case, read.events, read.title, _offers(read.case))
 
     @property
     def loud(self) -> list[Offered]:
@@ -69,10 +63,6 @@ class Opened:
             if moment is not None and one.at > moment and one.command != Command.REQUEST_APPROVAL
         ]
 
-    def since_version(self, version: int) -> list[EventOut]:
-        """Return what has changed the case since somebody read it."""
-        return [one for one in self.events if one.version > version]
-
     def offer(self, command: str) -> Offered | None:
         """Return a command, where the reader may give it now."""
         return next((one for one in self.offers if one.command == command), None)
@@ -82,11 +72,11 @@ class CasePages:
     """Handlers of a case."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        self._desk, self._cases = desk, CaseDesk(desk)
 
     async def show(self, visit: Visit) -> web.Response:
         """Show a case."""
-        opened, case_id = await self._open(visit), {"id": visit.path["id"]}
+        opened, case_id = Opened.of(await self._cases.read(visit)), {"id": visit.path["id"]}
         done = DEEDS.get(visit.query.get("done", ""))  # type: ignore[call-overload]
         chart = await self._desk.ask(visit.asker, "GET /v1/cases/{id}/chart", path=case_id)
         causes = await self._desk.ask(visit.asker, "GET /v1/cases/{id}/causes", path=case_id)
@@ -96,79 +86,38 @@ class CasePages:
 
     async def form(self, visit: Visit) -> web.Response:
         """Show the form of a command, with what it does and what it would still lack."""
-        command = _command_of(visit)
+        command = command_of(visit, DEEDS)
         if DEEDS[command].lets_sell and not visit.is_proven:
             return visit.go(way_to_proof(str(visit.request.rel_url)))
-        opened = await self._open(visit)
+        opened = Opened.of(await self._cases.read(visit))
         return self._ask(visit, opened, command, _at_first(visit, opened.case))
 
     async def give(self, visit: Visit) -> web.Response:
         """Give a command on the case as the reader saw it; what refuses it is told on the form."""
-        command = _command_of(visit)
+        command = command_of(visit, DEEDS)
         if DEEDS[command].lets_sell and not visit.is_proven:
             return visit.go(way_to_proof(visit.request.path))
-        inputs = inputs_of(command, arguments_of(command))
-        body = {"command": command.value, **arguments_from(inputs, visit.form)}
-        if version := visit.form.get("version"):
-            body["version"] = int(version) if version.isdecimal() else version
-        case_id = visit.path["id"]
-        try:
-            await self._desk.ask(
-                visit.asker, "POST /v1/cases/{id}/commands", path={"id": case_id}, body=body
-            )
-        except (GuardFailed, InvalidInput, VersionConflict, IllegalTransition) as refused:
-            return await self._refused(visit, command, refused)
-        return visit.go(f"/console/cases/{quote(case_id)}?done={command.value}")
-
-    async def _refused(
-        self, visit: Visit, command: Command, refused: Exception
-    ) -> web.Response:
-        """Show the form again, with what was filled in, on the case as it is now."""
-        opened = await self._open(visit)
-        seen = visit.form.get("version", "")
-        changed: Sequence[EventOut] = ()
-        if isinstance(refused, VersionConflict) and seen.isdecimal():
-            changed = opened.since_version(int(seen))
-        given = {**visit.form, **_seen_now(opened.case)}
-        return self._ask(visit, opened, command, given, refused=refused, changed=changed)
+        refused = await self._cases.give(visit, command)
+        if refused is None:
+            case_id = quote(visit.path["id"], safe="")
+            return visit.go(f"/console/cases/{case_id}?done={command.value}")
+        opened = Opened.of(await self._cases.read(visit))
+        return self._ask(
+            visit, opened, command, {**visit.form, **_seen_now(opened.case)}, refused
+        )
 
     def _ask(
-        self, visit: Visit, opened: Opened, command: Command, given: dict[str, Any], *,
-        refused: Exception | None = None, changed: Sequence[EventOut] = (),
+        self, visit: Visit, opened: Opened, command: Command, given: dict[str, Any],
+        refused: Refusal | None = None,
     ) -> web.Response:
+        """Show a form as it is filled in, on the case as it is now."""
+        changed = opened.changed(refused, visit.form.get("version", ""))
         return visit.show(
-            "command.html", status=200 if refused is None else 409 if changed else 422,
+            "command.html", status=status_of(refused, changed),
             opened=opened, case=opened.case, command=command, deed=DEEDS[command],
             offer=opened.offer(command), inputs=_inputs(command, opened.case), given=given,
-            refused=_words_of(refused), changed=changed,
+            refused=words_of(refused), changed=changed,
         )
-
-    async def _open(self, visit: Visit) -> Opened:
-        case_id = {"id": visit.path["id"]}
-        case: CaseOut = await self._desk.ask(visit.asker, "GET /v1/cases/{id}", path=case_id)
-        timeline = await self._desk.ask(
-            visit.asker, "GET /v1/cases/{id}/timeline", path=case_id, query={"limit": LINES}
-        )
-        return Opened(case, timeline.items, await self._title(visit, case), _offers(case))
-
-    async def _title(self, visit: Visit, case: CaseOut) -> str | None:
-        try:
-            sku = await self._desk.ask(
-                visit.asker, "GET /v1/skus/{sku}", path={"sku": case.scope.sku}
-            )
-        except NotFound:
-            return None
-        return str(sku.title) if sku.title else None
-
-
-def _command_of(visit: Visit) -> Command:
-    try:
-        command = Command(visit.path["command"])
-    except ValueError:
-        raise NotFound("There is no such command.") from None
-    if command not in DEEDS:
-        raise NotFound("This command is given by freezeguard itself.")
-    return command
 
 
 def _offers(case: CaseOut) -> list[Offered]:
@@ -217,18 +166,6 @@ def _seen_now(case: CaseOut) -> dict[str, Any]:
 def _at_first(visit: Visit, case: CaseOut) -> dict[str, Any]:
     """Return what a form is filled in with: what the page says, and what its address names."""
     return {**visit.query, **_seen_now(case)}
-
-
-def _words_of(refused: Exception | None) -> list[str]:
-    match refused:
-        case None:
-            return []
-        case GuardFailed():
-            return list(refused.missing)
-        case InvalidInput() if hasattr(refused, "errors"):
-            return [f"{one.pointer or ''}: {one.detail}".lstrip(": ") for one in refused.errors]
-        case _:
-            return [str(refused)]
 
 
 def pages(desk: Desk) -> list[Page]:

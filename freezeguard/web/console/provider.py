@@ -13,7 +13,7 @@ from aiohttp import web
 from freezeguard.api.access import Access
 from freezeguard.ports.identity import IdentityProvider, NotVouched, Request
 from freezeguard.services.masterdata.signingin import SigningIn
-from freezeguard.web import guarding
+from freezeguard.web.beginning import begin
 from freezeguard.web.pages import Page, Visit
 from freezeguard.web.site import safe_next
 
@@ -95,9 +95,8 @@ class ByProvider:
             raise NotVouched(UNKNOWN)
         if sent.person is not None:
             await self._check_person(token, sent.person)
-        response = visit.go(safe_next(sent.following))
+        response = await begin(visit, self._signing_in, token, safe_next(sent.following))
         response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
-        guarding.keep(response, token)
         return response
 
     async def _check_person(self, token: str, wanted: str) -> None:

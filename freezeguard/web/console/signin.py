@@ -5,6 +5,7 @@ from aiohttp import web
 from freezeguard.api.access import Access
 from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.web import guarding
+from freezeguard.web.beginning import begin
 from freezeguard.web.pages import Page, Visit
 from freezeguard.web.site import PROVE, SIGN_IN, home_of, safe_next
 
@@ -40,7 +41,7 @@ class SignIn:
         token = await self._signing_in.enter_by_token(visit.form.get("token", "").strip())
         if token is None:
             return self._ask(visit, following, UNKNOWN)
-        return await self._entered(visit, token, following)
+        return await begin(visit, self._signing_in, token, following)
 
     async def link(self, visit: Visit) -> web.Response:
         """Say whom a link lets in. Opening it changes nothing: mail scanners open links, too."""
@@ -57,7 +58,7 @@ class SignIn:
         if token is None:
             return visit.show("link.html", status=410, secret="", whom=None, refused=USED,
                               next="/console")
-        return await self._entered(visit, token, safe_next(visit.form.get("next")))
+        return await begin(visit, self._signing_in, token, safe_next(visit.form.get("next")))
 
     async def proof_form(self, visit: Visit) -> web.Response:
         """Ask somebody who is signed in to show once more who they are."""
@@ -73,7 +74,7 @@ class SignIn:
                 await self._signing_in.leave(token)
             refused = UNKNOWN if entered is None else "This token is another person's."
             return visit.show("prove.html", status=403, next=following, refused=refused)
-        return await self._entered(visit, token, following)
+        return await begin(visit, self._signing_in, token, following)
 
     async def leave(self, visit: Visit) -> web.Response:
         """Sign out."""
@@ -81,13 +82,6 @@ class SignIn:
             await self._signing_in.leave(visit.token)
         response = visit.go(SIGN_IN)
         guarding.forget(response)
-        return response
-
-    async def _entered(self, visit: Visit, token: str, following: str) -> web.Response:
-        """Begin a session of its own: one that was there before is not carried on."""
-        begun = await self._signing_in.session(token)
-        response = visit.go(following if begun is None else home_of(begun.person, following))
-        guarding.keep(response, token)
         return response
 
 

@@ -11,23 +11,17 @@ from aiohttp import web
 from freezeguard.api.access import Access
 from freezeguard.api.models.answers import CaseOut, ClockOut, EventOut, ListedCase
 from freezeguard.api.models.commands import arguments_of
-from freezeguard.domain.errors import (
-    GuardFailed,
-    IllegalTransition,
-    InvalidInput,
-    NotFound,
-    VersionConflict,
-)
 from freezeguard.domain.people import Role
 from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
 from freezeguard.services.vendorsview import ASKED_OF_VENDORS, THE_SHOP, THE_VENDOR
-from freezeguard.web.commandforms import Input, arguments_from, inputs_of
+from freezeguard.web.casedesk import CaseDesk, Read, Refusal, command_of, status_of, words_of
+from freezeguard.web.commandforms import Input, inputs_of
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import PORTAL, Page, Visit
 from freezeguard.web.portal.entering import ONE, Door
 
 VENDORS = Access.staff(Role.VENDOR)
-LIMIT, LINES, PAGES = 30, 200, 20
+LIMIT = 30
 
 DEEDS: Mapping[Command, str] = {
     Command.ACKNOWLEDGE: "main", Command.PROPOSE_REMEDY: "main", Command.APPEAL: "main",
@@ -46,12 +40,9 @@ ALSO = frozenset({"acknowledge", "commit_date"})
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Read):
     """A case as it was read for a vendor's page, at a moment."""
 
-    case: CaseOut
-    events: Sequence[EventOut]
-    title: str | None
     now: datetime
 
     @property
@@ -105,16 +96,13 @@ class Opened:
         stops = [one.at for one in self.events if one.command == Command.FREEZE]
         return stops[-1] if stops else self.case.frozen_at
 
-    def since_version(self, version: int) -> list[EventOut]:
-        """Return what has changed the case since somebody read it."""
-        return [one for one in self.events if one.version > version]
-
 
 class VendorsCases:
     """Handlers of a vendor's cases."""
 
     def __init__(self, desk: Desk, door: Door, now: Any) -> None:
         self._desk, self._door, self._now = desk, door, now
+        self._cases = CaseDesk(desk)
 
     async def listed(self, visit: Visit) -> web.Response:
         """Show the vendor's cases; whoever is not signed in reads how to come in."""
@@ -156,79 +144,38 @@ class VendorsCases:
 
     async def form(self, visit: Visit) -> web.Response:
         """Show the form of a command, filled in with what is known already."""
-        command = _command_of(visit)
+        command = command_of(visit, DEEDS)
         opened = await self._open(visit)
         return self._ask(visit, opened, command, _at_first(command, opened.case))
 
     async def give(self, visit: Visit) -> web.Response:
         """Give a command on the case as it was seen; what refuses it is told on the form."""
-        command = _command_of(visit)
-        inputs = inputs_of(command, arguments_of(command))
-        body = {"command": command.value, **arguments_from(inputs, visit.form)}
-        if version := visit.form.get("version"):
-            body["version"] = int(version) if version.isdecimal() else version
-        case_id = visit.path["id"]
-        try:
-            await self._desk.ask(
-                visit.asker, "POST /v1/cases/{id}/commands", path={"id": case_id}, body=body
-            )
-        except (GuardFailed, InvalidInput, VersionConflict, IllegalTransition) as refused:
-            return await self._refused(visit, command, refused)
-        return visit.go(f"{PORTAL}/cases/{quote(case_id, safe='')}?done={command.value}")
-
-    async def _refused(
-        self, visit: Visit, command: Command, refused: Exception
-    ) -> web.Response:
-        """Show the form again, with what was filled in, on the case as it is now."""
+        command = command_of(visit, DEEDS)
+        refused = await self._cases.give(visit, command)
+        if refused is None:
+            case_id = quote(visit.path["id"], safe="")
+            return visit.go(f"{PORTAL}/cases/{case_id}?done={command.value}")
         opened = await self._open(visit)
-        seen = visit.form.get("version", "")
-        changed: Sequence[EventOut] = ()
-        if isinstance(refused, VersionConflict) and seen.isdecimal():
-            changed = opened.since_version(int(seen))
         given = {**visit.form, "version": str(opened.case.version)}
-        return self._ask(visit, opened, command, given, refused=refused, changed=changed)
+        return self._ask(visit, opened, command, given, refused)
 
     def _ask(
-        self, visit: Visit, opened: Opened, command: Command, given: dict[str, str], *,
-        refused: Exception | None = None, changed: Sequence[EventOut] = (),
+        self, visit: Visit, opened: Opened, command: Command, given: dict[str, str],
+        refused: Refusal | None = None,
     ) -> web.Response:
+        """Show a form as it is filled in, on the case as it is now."""
         may = command in {one.command for one in opened.case.available_commands}
+        changed = opened.changed(refused, visit.form.get("version", ""))
         return visit.show(
-            "portal/command.html", status=200 if refused is None else 409 if changed else 422,
+            "portal/command.html", status=status_of(refused, changed),
             opened=opened, case=opened.case, command=command, may=may, given=given,
             inputs=_inputs(command), needed=_needed(command), refused=words_of(refused),
             changed=changed, said_by=_said_by,
         )
 
     async def _open(self, visit: Visit) -> Opened:
-        case_id = {"id": visit.path["id"]}
-        case: CaseOut = await self._desk.ask(visit.asker, "GET /v1/cases/{id}", path=case_id)
-        events = await self._history(visit, case_id)
-        return Opened(case, events, await self._title(visit, case), self._now())
-
-    async def _history(self, visit: Visit, case_id: Mapping[str, str]) -> list[EventOut]:
-        """Return the whole history: what happened last stands on its last page."""
-        events: list[EventOut] = []
-        cursor: str | None = None
-        for _ in range(PAGES):
-            page = await self._desk.ask(
-                visit.asker, "GET /v1/cases/{id}/timeline", path=case_id,
-                query={"limit": LINES, "cursor": cursor},
-            )
-            events += page.items
-            cursor = page.next
-            if cursor is None:
-                break
-        return events
-
-    async def _title(self, visit: Visit, case: CaseOut) -> str | None:
-        try:
-            sku = await self._desk.ask(
-                visit.asker, "GET /v1/skus/{sku}", path={"sku": case.scope.sku}
-            )
-        except NotFound:
-            return None
-        return str(sku.title) if sku.title else None
+        read = await self._cases.read(visit)
+        return Opened(read.case, read.events, read.title, self._now())
 
     def pages(self) -> list[Page]:
         """Return the pages of cases."""
@@ -239,16 +186,6 @@ class VendorsCases:
             Page(method="GET", path=command, handler=self.form, who=VENDORS),
             Page(method="POST", path=command, handler=self.give, who=VENDORS),
         ]
-
-
-def _command_of(visit: Visit) -> Command:
-    try:
-        command = Command(visit.path["command"])
-    except ValueError:
-        raise NotFound("There is no such command.") from None
-    if command not in DEEDS:
-        raise NotFound("This command is not a vendor's.")
-    return command
 
 
 def _turn(case: ListedCase) -> tuple[str, str, datetime] | None:
@@ -300,16 +237,3 @@ def _flat(name: str, value: Any) -> dict[str, str]:
     if isinstance(value, list):
         return {name: "\n".join(map(str, value))}
     return {name: str(value)} if value is not None else {}
-
-
-def words_of(refused: Exception | None) -> list[str]:
-    """Return what a refusal says, a sentence for each thing; nothing where there was none."""
-    match refused:
-        case None:
-            return []
-        case GuardFailed():
-            return list(refused.missing)
-        case InvalidInput() if hasattr(refused, "errors"):
-            return [f"{one.pointer or ''}: {one.detail}".lstrip(": ") for one in refused.errors]
-        case _:
-            return [str(refused)]

@@ -15,6 +15,7 @@ from freezeguard.services.masterdata.codes import Codes, TooManyCodes
 from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.services.masterdata.vendorlinks import HINT
 from freezeguard.web import guarding
+from freezeguard.web.beginning import begin
 from freezeguard.web.pages import PORTAL, Page, Visit
 
 COOKIE = "__Host-freezeguard-code"
@@ -70,8 +71,7 @@ class Door:
         if entered is None:
             return self.show(visit, status=403, refused="wrong")
         token, case_id = entered
-        response = visit.go(f"{PORTAL}/cases/{case_id}")
-        guarding.keep(response, token)
+        response = await begin(visit, self._signing_in, token, f"{PORTAL}/cases/{case_id}")
         response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
         return response
 

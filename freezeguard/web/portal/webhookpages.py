@@ -9,9 +9,10 @@ from aiohttp import web
 
 from freezeguard.api.models.webhooks import NewWebhookKey
 from freezeguard.domain.errors import GuardFailed, InvalidInput
+from freezeguard.web.casedesk import words_of
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import PORTAL, Page, Visit
-from freezeguard.web.portal.casepages import VENDORS, words_of
+from freezeguard.web.portal.casepages import VENDORS
 
 HOOKS = f"{PORTAL}/webhooks"
 ONE = f"{HOOKS}/{{id}}"
