@@ -174,7 +174,9 @@ curl -sS {url}/v1/signals -H 'Authorization: Bearer {secrets["helpdesk"]}' \\
 
 curl -sS '{url}/v1/cases?open=true' -H 'Authorization: Bearer {secrets["owen"]}'
 
-Or look with a browser: {url}/console. Each of these lets one of them in, once:
+Or look with a browser: your complaint opens a case to be clicked through, from the queue to the
+sale that goes on. Each of these lets one of them in, once; a window holds one person at a time, so
+use private windows for several:
 
 {_links(stage)}
 
