@@ -10,6 +10,7 @@ from freezeguard.domain.knownissue import ContactTerms
 from freezeguard.domain.likeness import Hash
 from freezeguard.domain.people import Actor
 from freezeguard.domain.record import Case
+from freezeguard.domain.signatures import Scheme
 from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.notices import Languages
@@ -30,6 +31,7 @@ from freezeguard.services.detecting.shadows import Shadows
 from freezeguard.services.detecting.trust import Trust
 from freezeguard.services.enforcing.heldset import HeldSet
 from freezeguard.services.enforcing.orderlists import OrderLists
+from freezeguard.services.enforcing.watching import DriftWatch
 from freezeguard.services.masterdata.access import Access
 from freezeguard.services.records.auditchain import AuditReading
 from freezeguard.services.records.subjects import Subjects
@@ -61,6 +63,7 @@ class Context:
     evidence: EvidenceFiles
     held: HeldSet
     order_lists: OrderLists
+    drift_watch: DriftWatch
     rules: RuleBook
     trust: Trust
     preview: Preview
@@ -83,6 +86,7 @@ class Context:
     contact: ContactTerms = field(default_factory=ContactTerms)
     keep_alive: float = 15.0
     inbound: Mapping[str, Endpoint] = field(default_factory=dict)
+    tips: Mapping[str, Scheme] = field(default_factory=dict)
     upload_seconds: float = 300.0
     uploads_at_once: int = 8
 

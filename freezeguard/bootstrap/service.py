@@ -37,6 +37,7 @@ from freezeguard.bootstrap.surroundings import (
     utc_now,
 )
 from freezeguard.catalogues.registry import open_catalogues
+from freezeguard.catalogues.tips import schemes_in
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
 from freezeguard.notices.anchorpost import AnchorPost
@@ -533,6 +534,7 @@ def build(
         evidence=_evidence(settings, database, commands, now, new_id),
         held=held,
         order_lists=OrderLists(database, directory, enforcement, now, new_id),
+        drift_watch=DriftWatch(database, directory, enforcement),
         rules=rules,
         trust=trust,
         preview=Preview(database, rules, now),
@@ -557,6 +559,7 @@ def build(
         new_id=new_id,
         keep_alive=settings.limits.keep_alive_seconds,
         inbound=open_endpoints(settings.inbound),
+        tips=schemes_in(settings.catalogues),
         upload_seconds=settings.evidence.upload_seconds,
         uploads_at_once=settings.evidence.uploads_at_once,
     )
@@ -592,7 +595,7 @@ def build(
         ),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),
         harm=HarmCounting(database, now),
-        drift_watch=DriftWatch(database, directory, enforcement),
+        drift_watch=context.drift_watch,
         feeds=feeds, trust=trust, ending=SuppressionNews(database, telling, now),
         ownership=Ownership(database, casework),
         read_ahead=ReadAhead(database, directory, enforcement, now),

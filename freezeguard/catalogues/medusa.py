@@ -9,7 +9,11 @@ levels are the same here.
 A variant whose stock nobody manages gets an inventory item of ours to need. Medusa would make one
 itself, leave it behind when the variant is unmanaged again, and then refuse the next stop because
 the item exists already. When a variant becomes unmanaged, Medusa also cuts its links to inventory
-items: a restore ties them again.
+items: a restore ties them again, those too that somebody has tied during the stop.
+
+One item that is short is enough to stop a variant. So a stop by the item of ours leaves alone what
+somebody ties beside it, and tells of it in the field `ours`: whether the variant is to be managed
+from now on is then a person's to say.
 """
 
 import asyncio
@@ -44,7 +48,10 @@ FLAGS: Mapping[str, Any] = {"manage_inventory": True, "allow_backorder": False}
 LINK = "required_quantity/"
 """A field that begins so is the need of one inventory item, whose id follows."""
 ITEM = "ours"
-"""The field that says what a variant needs of an inventory item of ours; None where it has none."""
+"""The field that says what a variant needs of an inventory item of ours; None where it has none.
+
+Where other items are tied beside it, it is a mapping that names them: `needs` and `beside`.
+"""
 OURS = "freezeguard-"
 """The SKU of an inventory item of ours begins so; the id of its variant follows."""
 MOST_REMEMBERED = 50_000
@@ -135,7 +142,8 @@ class Medusa(SigningConnector):
         fresh = await self._one("stop", remote_id, until)
         if fresh is None:
             return {}
-        links = self._remember(fresh)
+        self._remember(fresh)
+        links = () if await self._is_ours(fresh, until) else fresh.links
         if not links and fresh.ours != HUGE:
             await self._tie_ours(remote_id, HUGE, until, is_tied=fresh.ours is not None)
         if not await self._stop_by(links, remote_id, revision, until):
@@ -167,11 +175,13 @@ class Medusa(SigningConnector):
             {key: fields[key] for key in fields if not key.startswith(LINK)}, (*FLAGS, ITEM)
         )
         until = _until(deadline)
-        if fields.get(ITEM) is not None:  # before the variant is managed, as in a stop
+        self._links.pop(remote_id, None)
+        if (need := _need(fields.get(ITEM))) is not None:  # before it is managed, as in a stop
             fresh = await self._one("restore", remote_id, until)
             is_tied = fresh is not None and fresh.ours is not None
-            await self._tie_ours(remote_id, fields[ITEM], until, is_tied=is_tied)
-        writes = [*_flags(remote_id, fields), *_needs(remote_id, fields)]
+            await self._tie_ours(remote_id, need, until, is_tied=is_tied)
+        kept = await self._cut_by(remote_id, fields, until)
+        writes = [*_flags(remote_id, fields), *_needs(remote_id, {**kept, **fields})]
         if not await self._write("restore", writes, revision, until):
             self.refuse("restore", "the variant or one of its inventory items is gone")
         if fields and fields.get(ITEM) is None:
@@ -211,12 +221,33 @@ class Medusa(SigningConnector):
 
     # --------------------------------------------------------------------------------- reading
 
-    def _remember(self, variant: "_Variant") -> tuple[str, ...]:
-        """Keep which inventory items a variant has: a stop then need not ask first."""
+    def _remember(self, variant: "_Variant") -> None:
+        """Keep which inventory items a variant has: a stop then need not ask first.
+
+        One that had none, or has one of ours, is asked about until it is restored: what has been
+        tied to it since is somebody's.
+        """
         if len(self._links) >= MOST_REMEMBERED:
             self._links.clear()
-        self._links[variant.remote_id] = variant.links
-        return variant.links
+        if variant.ours is not None or not self._links.get(variant.remote_id, variant.links):
+            self._links[variant.remote_id] = ()
+        else:
+            self._links[variant.remote_id] = variant.links
+
+    async def _is_ours(self, variant: "_Variant", until: float) -> bool:
+        """Say whether a variant is to be stopped, or was, by an inventory item of ours."""
+        if not variant.links or variant.ours is not None:
+            return True
+        return await self._ours(variant.remote_id, until) is not None
+
+    async def _cut_by(
+        self, remote_id: str, fields: Mapping[str, Any], until: float
+    ) -> Mapping[str, Any]:
+        """Return what a variant needs of items that writing these fields cuts off."""
+        if fields.get("manage_inventory", True):
+            return {}
+        fresh = await self._one("restore", remote_id, until)
+        return {} if fresh is None else fresh.needs
 
     async def _one(self, operation: str, remote_id: str, until: float) -> "_Variant | None":
         query = {"id": _variant(remote_id), "fields": _FIELDS}
@@ -406,15 +437,16 @@ def _stopped(links: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Variant:
-    """A variant as Medusa tells of it; `links` are its inventory items but for one of ours.
+    """A variant as Medusa tells of it; `ours` is what it needs of an inventory item of ours.
 
-    `is_open` says whether its product is published.
+    `needs` are the fields of its other items. `is_open` says whether its product is published.
     """
 
     remote_id: str
     sku: str | None
-    fields: Mapping[str, Any]
-    links: tuple[str, ...]
+    flags: Mapping[str, Any]
+    ours: int | None
+    needs: Mapping[str, Any]
     is_open: bool
 
     @classmethod
@@ -426,23 +458,35 @@ class _Variant:
             if ((one.get("inventory") or {}).get("sku") or "").startswith(OURS):
                 ours = one["required_quantity"]
             else:
-                needs[one["inventory_item_id"]] = one["required_quantity"]
-        fields = {key: told[key] for key in FLAGS}
-        fields |= {ITEM: ours, **{LINK + one: needs[one] for one in needs}}
+                needs[LINK + one["inventory_item_id"]] = one["required_quantity"]
+        flags = {key: told[key] for key in FLAGS}
         remote_id = joined_id([told["product_id"], told["id"]])
         is_open = (told.get("product") or {}).get("status") == "published"
-        return cls(remote_id, told["sku"], fields, tuple(needs), is_open)
+        return cls(remote_id, told["sku"], flags, ours, needs, is_open)
 
     @property
-    def ours(self) -> int | None:
-        """Return what it needs of an inventory item of ours, None where it has none."""
-        need: int | None = self.fields[ITEM]
-        return need
+    def links(self) -> tuple[str, ...]:
+        """Return its inventory items but for one of ours."""
+        return tuple(key.removeprefix(LINK) for key in self.needs)
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """Return what a stop may write, as it is."""
+        ours: Any = self.ours
+        if ours is not None and self.needs:
+            ours = {"needs": ours, "beside": sorted(self.links)}
+        return {**self.flags, ITEM: ours, **self.needs}
 
     @property
     def is_stopped(self) -> bool:
-        """Say whether all is as a stop leaves it."""
-        return all(self.fields[key] == one for key, one in _stopped(self.links).items())
+        """Say whether it can't be bought: one item that is short is enough."""
+        return self.flags == FLAGS and HUGE in {self.ours, *self.needs.values()}
+
+
+def _need(ours: Any) -> int | None:
+    """Return what a variant needs of an inventory item of ours, as its field tells it."""
+    need: int | None = ours["needs"] if isinstance(ours, Mapping) else ours
+    return need
 
 
 class _Write(NamedTuple):

@@ -15,6 +15,8 @@ from typing import Any, cast
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
 from freezeguard.catalogues.naming import KEYS as NAMES
 from freezeguard.catalogues.naming import names_in, without_names
+from freezeguard.catalogues.tips import KEY as TIPS
+from freezeguard.catalogues.tips import scheme_in
 from freezeguard.ports.catalogues import Catalogue
 
 GROUP = "freezeguard.catalogues"
@@ -33,7 +35,7 @@ BUILT_IN: Mapping[str, str] = {
 }
 
 UNPROVED = frozenset({
-    *NAMES, "requests_per_second", "burst", "connections", "ca_file", "allow_plain_http",
+    *NAMES, TIPS, "requests_per_second", "burst", "connections", "ca_file", "allow_plain_http",
     "warm_path", "scope",
 })
 """Keys of a table that a proof does not depend on."""
@@ -71,7 +73,9 @@ def open_catalogue(name: str, table: Mapping[str, Any]) -> Catalogue:
     if not isinstance(wanted, str) or wanted not in known:
         raise CatalogueConfigurationError([(f"{place}.kind", _which(wanted, known))])
     names_in(name, table)
-    return _load(place, known[wanted])(name, without_names(table))
+    scheme_in(name, table)
+    own = {key: value for key, value in without_names(table).items() if key != TIPS}
+    return _load(place, known[wanted])(name, own)
 
 
 def needs_check(table: Mapping[str, Any], catalogue: Catalogue) -> bool:

@@ -115,6 +115,13 @@ class Objects(Protocol):
         """Make these due at once, by SKU and remote id, where they are confirmed as stopped."""
         ...
 
+    async def wake_named(self, catalogue: str, names: Sequence[str]) -> int:
+        """Make what is confirmed as stopped due, at most once a second; return how many objects.
+
+        Names are SKUs, remote ids and parts of remote ids. What somebody works on is passed over.
+        """
+        ...
+
     async def reserve(
         self, sku: str, catalogue: str, found: Sequence[tuple[str, Json, tuple[str, ...]]],
         now: datetime, *, lease: timedelta, token: UUID, revision: int, unchanged_since: int,

@@ -157,6 +157,11 @@ class PostgresObjects:
             await self._connection.execute(SQL["wake_these"], catalogue, skus, remote_ids)
         )
 
+    async def wake_named(self, catalogue: str, names: Sequence[str]) -> int:
+        return affected(
+            await self._connection.execute(SQL["wake_named"], catalogue, list(names))
+        )
+
     async def reserve(
         self, sku: str, catalogue: str, found: Found, now: datetime, *, lease: timedelta,
         token: UUID, revision: int, unchanged_since: int, detail: str,

@@ -229,6 +229,21 @@ UPDATE catalogue_objects AS known SET next_at = clock_timestamp()
    AND next_at IS NOT NULL AND status = 'confirmed' AND wanted <> 'sellable'
    AND (lease_until IS NULL OR lease_until <= clock_timestamp());
 
+-- name: wake_named
+-- Make objects due that are confirmed as stopped and that are named, by SKU, remote id or a part of
+-- it. What was read back a moment ago is, a second later: who repeats names makes no crowd.
+UPDATE catalogue_objects AS known
+   SET next_at = LEAST(known.next_at,
+                       GREATEST(clock_timestamp(), known.seen_at + interval '1 second'))
+  FROM (SELECT sku, remote_id FROM catalogue_objects
+         WHERE catalogue = $1 AND next_at IS NOT NULL AND status = 'confirmed'
+           AND wanted <> 'sellable'
+           AND (remote_id = ANY ($2::text[]) OR sku = ANY ($2::text[])
+                OR string_to_array(remote_id, '/') && $2::text[])
+           AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+           FOR UPDATE SKIP LOCKED) AS named
+ WHERE known.catalogue = $1 AND known.sku = named.sku AND known.remote_id = named.remote_id;
+
 -- name: checks
 -- Return which catalogues were proved, each with the fingerprint of its configuration then.
 SELECT catalogue, fingerprint FROM catalogue_checks;

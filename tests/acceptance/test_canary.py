@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from freezeguard.ports.canaries import Canary
-from freezeguard.services.enforcing.canary import LEASE
+from freezeguard.services.enforcing.canary import ASTRAY, LEASE
 from tests.acceptance.steps import sql
 from tests.acceptance.test_feeds import subjects
 from tests.acceptance.test_metrics import samples
@@ -149,6 +150,42 @@ async def test_what_could_not_be_put_back_is_tried_again(rig: Rig):
     assert before == await rig.shop.products(CANARY)
 
 
+async def _in_the_middle(rig: Rig, change: Callable[[str], Awaitable[None]]) -> Canary:
+    """Have the canary fly; change its object once it is stopped. Return how it went."""
+    await _landed(rig)
+    [product] = await rig.shop.products(CANARY)
+    await rig.shop.faults(skus=[CANARY, "RENAMED"], slow_answer=0.5, operations=["restore"])
+    flying = asyncio.create_task(flown(rig))
+
+    async def stopped() -> bool:
+        return bool((await rig.shop.products(CANARY))[0]["sale_stop"])
+
+    await until(stopped, "the canary is stopped")
+    await change(product["id"])
+    await rig.shop.no_faults()
+    return await flying
+
+
+async def test_renamed_in_the_middle_it_is_not_forgotten(rig: Rig):
+    """Nobody can say whether it sells under its new name: late, until it has its old one back."""
+    before = await rig.shop.products(CANARY)
+    alarms = len(await subjects(rig, "is not well"))
+    went = await _in_the_middle(rig, lambda product: rig.shop.rename(product, "RENAMED"))
+
+    assert "late" == went.result
+    assert "does not find it any more" in went.detail
+    assert went.images is not None
+    assert alarms + 2 == len(await subjects(rig, "is not well")), "owner and admin, once each"
+    await rig.shop.rename(before[0]["id"], CANARY)
+    await sql(rig, "UPDATE canaries SET begun_at = begun_at - interval '31 seconds'")
+
+    async def well() -> bool:
+        return (await canary(rig)).result == "well"
+
+    await until(well, "well again", seconds=20)
+    assert before == await rig.shop.products(CANARY)
+
+
 async def test_what_a_case_is_about_is_no_canary(rig: Rig):
     """While a case of its SKU is open it does not fly, and says so; nobody is alarmed."""
     await _landed(rig)
@@ -185,6 +222,24 @@ async def test_a_hold_that_comes_in_between_keeps_the_image(rig: Rig):
     await rig.done(case, "declare_false_alarm", "owen", reason_code="rule_error")
     await rig.in_state(CANARY, "closed_false_alarm")
     assert before == await rig.shop.products(CANARY)
+
+
+async def test_deleted_in_the_middle_and_made_anew(rig: Rig):
+    """The round is not well, whatever it saw before; the next one finds the new object."""
+    [before] = await rig.shop.products(CANARY)
+
+    async def anew(product: str) -> None:
+        await rig.shop.remove(product)
+        await rig.shop.seed([{key: before[key] for key in ("sku", "stock", "price")
+                              if key in before}])
+
+    went = await _in_the_middle(rig, anew)
+    assert ("failed", ASTRAY, None) == (went.result, went.detail, went.images)
+
+    made = await rig.shop.products(CANARY)
+    assert before["id"] != made[0]["id"]
+    assert "well" == (await flown(rig)).result
+    assert made == await rig.shop.products(CANARY)
 
 
 async def test_of_many_replicas_one_lets_it_fly(rig: Rig):

@@ -166,7 +166,8 @@ def _harmless(name: str) -> str:
 def operations(document: Mapping[str, Any], *, signed: bool = False) -> Iterator[Operation]:
     """Yield every operation of an OpenAPI document that asks for a token, or that is `signed`.
 
-    Those that are signed know no callers; tests/acceptance/test_inbound.py is about them.
+    Those that are signed know no callers; tests/acceptance/test_inbound.py and test_tips.py are
+    about them.
     """
     for path, methods in document["paths"].items():
         for method, spec in methods.items():

@@ -33,11 +33,11 @@ async def test_nobody_is_forgotten(every: list[Operation]):
     assert set(Role) == {next(iter(one.roles)) for one in present if 1 == len(one.roles)}
 
 
-async def test_one_operation_asks_for_a_signature(document: dict[str, Any]):
+async def test_two_operations_ask_for_a_signature(document: dict[str, Any]):
     """Nothing else is open to whoever has no token."""
     signed = operations(document, signed=True)
 
-    assert ["POST /v1/inbound/{name}"] == [one.name for one in signed]
+    assert {"POST /v1/inbound/{name}", "POST /v1/tips/{name}"} == {one.name for one in signed}
 
 
 async def test_exactly_those_named_are_let_in(rig: Rig, every: list[Operation]):

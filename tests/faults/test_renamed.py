@@ -176,6 +176,22 @@ async def test_what_is_deleted_before_its_stop_ends_as_nothing_to_stop(
             await rig.in_state(SKU, "closed_false_alarm")
 
 
+async def test_what_is_deleted_and_made_anew_before_its_stop(
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path
+):
+    """Known by an id that is gone: it is not called frozen while the new object sells."""
+    async with running_shop(skus=[SKU]) as shop:
+        product = await shop.product(SKU)
+        calm = {"relist_every": 600.0, "verify_every": 600.0}
+        async with service_for(dsns, tmp_path, {"shop": by_id(shop)}, pace=calm) as rig:
+            await register_skus(rig, (SKU,))
+            await shop.remove(product["id"])
+            await shop.seed([{"sku": SKU, "stock": 5}])
+            await rig.complain(SKU)
+            await rig.in_state(SKU, "frozen")
+            assert not (await shop.buy(SKU)).ok
+
+
 async def test_what_was_deleted_long_ago_ends_so_too(dsns: OwnerAndRuntimeDsns, tmp_path: Path):
     """Its image is too old to be used, and a look-up finds nothing: it is asked for by its id."""
     async with running_shop(skus=[SKU]) as shop:

@@ -15,8 +15,6 @@ from freezeguard.catalogues.vendure import HARD
 from tests.real.systems import ADMIN, PASSWORD, FarSide
 
 STOCK, PATIENCE = 100, 30.0
-VARIETIES = ("tracked", "untracked", "back-ordered", "multi-variant")
-"""How a shop may list a SKU; a stop that holds for one need not hold for another."""
 
 
 class Shop(Protocol):
@@ -435,6 +433,25 @@ class MedusaShop:
         """Return the SKUs of all inventory items: a stop is to leave none behind."""
         found = await self._admin("GET", "/admin/inventory-items?limit=1000&fields=id,sku")
         return {one["sku"] for one in found["inventory_items"]}
+
+    async def tie(self, sku: str, item: str) -> str:
+        """Make an inventory item with stock and tie it to a SKU; return its id."""
+        assert self.premises is not None
+        made = await self._admin("POST", "/admin/inventory-items", {"sku": item})
+        number = str(made["inventory_item"]["id"])
+        await self._admin("POST", f"/admin/inventory-items/{number}/location-levels", {
+            "location_id": self.premises.location, "stocked_quantity": STOCK})
+        [one] = await self._variants(sku)
+        base = f"/admin/products/{one['product_id']}/variants/{one['id']}"
+        await self._admin("POST", f"{base}/inventory-items",
+                          {"inventory_item_id": number, "required_quantity": 1})
+        return number
+
+    async def untie(self, sku: str, number: str) -> None:
+        """Untie an inventory item from a SKU."""
+        [one] = await self._variants(sku)
+        base = f"/admin/products/{one['product_id']}/variants/{one['id']}"
+        await self._admin("DELETE", f"{base}/inventory-items/{number}")
 
     async def ship_newest(self) -> None:
         assert self.premises is not None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.real.hands import Shop, VendureShop, buys
+from tests.real.hands import MedusaShop, Shop, VendureShop, buys
 from tests.real.systems import FarSide
 from tests.rig import Rig, register_skus, until
 
@@ -15,6 +15,11 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 async def frozen(rig: Rig, shop: Shop, sku: str, variety: str = "tracked") -> dict:
     """List a SKU, have it complained of, and see that it is stopped."""
     await shop.offer(sku, variety)
+    return await frozen_as_listed(rig, shop, sku)
+
+
+async def frozen_as_listed(rig: Rig, shop: Shop, sku: str) -> dict:
+    """Have a SKU that is listed already complained of, and see that it is stopped."""
     await register_skus(rig, (sku,))
     await rig.complain(sku)
     case = await rig.in_state(sku, "frozen", seconds=30)
@@ -167,6 +172,35 @@ async def test_somebody_changed_a_field_meanwhile(rig: Rig, shop: Shop) -> None:
     [after] = await shop.image(sku)
     assert before == after
     assert "reinstating" == (await rig.case(case["id"]))["state"]
+
+
+@pytest.mark.parametrize("kind", ["medusa"])
+async def test_an_item_is_tied_to_what_nobody_managed(rig: Rig, shop: MedusaShop) -> None:
+    """It stays refused and is called so, not drifted; a person is asked before it is released.
+
+    Untied again, all is as before.
+    """
+    await shop.offer("TIED", "untracked")
+    [before] = await shop.image("TIED")
+    case = await frozen_as_listed(rig, shop, "TIED")
+    item = await shop.tie("TIED", "TIED-STOCK")
+    assert not await buys(shop, "TIED")
+    await rig.done(case, "declare_false_alarm", "owen", reason_code="rule_error")
+
+    async def asked():
+        told = await rig.case(case["id"])
+        return [one for one in told["tasks"] if one["task"] == "release"]
+
+    [task] = await until(asked, "a person is asked", seconds=60)
+    assert item in str(task)
+    assert not await buys(shop, "TIED")
+    assert "drifted" not in await facts(rig, case)
+
+    await shop.untie("TIED", item)
+    await rig.in_state("TIED", "closed_false_alarm", seconds=60)
+    assert [before] == await shop.image("TIED")
+    assert await buys(shop, "TIED")
+    assert "TIED-STOCK" in await shop.items()
 
 
 async def test_two_holds_share_one_image(rig: Rig, shop: Shop) -> None:

@@ -5,9 +5,10 @@ The table that these tests fill is written into the docs: it is what was seen, n
 
 import pytest
 
-from tests.real.hands import VARIETIES, MedusaShop, Shop, buys
+from tests.real.hands import MedusaShop, Shop, buys
 from tests.real.truth import note, write
 from tests.rig import Rig, register_skus
+from tests.truthpage import VARIETIES
 
 
 @pytest.fixture(scope="module", autouse=True)

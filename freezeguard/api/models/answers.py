@@ -60,6 +60,12 @@ class Delivered(Output):
     rejected: list[RejectedItem]
 
 
+class Heeded(Output):
+    """What a tip brings about: `looked_at` counts the stopped objects that are read back for it."""
+
+    looked_at: int
+
+
 class RejectedSignalOut(Output):
     """A signal that was not accepted, kept as it came (masked)."""
 

@@ -19,6 +19,7 @@ from freezeguard.api.routes import (
     rules,
     signals,
     subjects,
+    tips,
     webhooks,
 )
 from freezeguard.api.routing import AnyRoute
@@ -27,7 +28,7 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, freezes, cases, insight, evidence, orderlists, casepack,
+        signals, inbound, holds, tips, freezes, cases, insight, evidence, orderlists, casepack,
         knownissue, rules, reports, masterdata, people, subjects, webhooks, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

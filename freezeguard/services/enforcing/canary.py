@@ -25,6 +25,7 @@ from freezeguard.ports.rows import Hold
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.enforcement import Enforcement
+from freezeguard.services.enforcing.releasing import OUT_OF_REACH
 from freezeguard.services.telling.telling import Telling
 from freezeguard.services.topics import TOPIC_NOTICES
 
@@ -36,6 +37,8 @@ LONGEST_PAUSE = 4.0
 """Seconds between two tries: far less than the lease."""
 AGAIN = timedelta(seconds=30)
 """After so long a round goes on that could not put back what it had stopped."""
+
+ASTRAY = "an object that it has stopped is not listed under the canary's SKU any more"
 
 T = TypeVar("T")
 Image = Mapping[str, Any]
@@ -55,12 +58,18 @@ class _Overtaken(Exception):
 
 @dataclass(slots=True)
 class _Flight:
-    """One round of ours: `written` is what its stops wrote, by remote id."""
+    """One round of ours: `written` is what its stops wrote, by remote id.
+
+    `astray` are objects that a look-up of the SKU does not find any more, `gone` those of them that
+    were deleted.
+    """
 
     outlet: Outlet
     holder: UUID
     canary: Canary
     written: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    astray: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
 
     @property
     def sku(self) -> str:
@@ -140,9 +149,12 @@ class Canaries:
             stopped = await self._insist(lambda: self._stop(flight, images, revision))
         except _Amiss as amiss:  # it is put back all the same
             late = f"not stopped: {amiss.flown.detail}"
+        flight.astray.clear()  # what an earlier round has left is no matter of this one
         released = await self._put_back(flight, images)
         if stopped is None:
             return Flown("late", late, release_seconds=released)
+        if flight.astray:
+            return Flown("failed", ASTRAY)
         return Flown("well", "", stopped, released)
 
     async def _images(self, flight: _Flight) -> list[Image]:
@@ -244,8 +256,29 @@ class Canaries:
         """Write every image back and look whether it is there; return what is amiss."""
         for image in images:
             fields = await self._fields_of(flight, image, revision)
-            await self._send_restore(flight, image["remote_id"], fields, revision)
+            try:
+                await self._send_restore(flight, image["remote_id"], fields, revision)
+            except CatalogueError:
+                if not await self._is_gone(flight, image["remote_id"], revision):
+                    raise
+                flight.gone.add(image["remote_id"])
         return await self._unlike(flight, images)
+
+    async def _is_gone(self, flight: _Flight, remote_id: str, revision: int) -> bool:
+        """Say whether an object was deleted: nothing of ours is left then.
+
+        Where the far side can't be asked by id, a stop tells: one that wrote fields before, and
+        now finds nothing to write to. What it has stopped again is put back like the first time.
+        """
+        if any(one.remote_id == remote_id for one in await self._look_up(flight)):
+            return False
+        if (await self._read_back(flight, remote_id)).is_gone:
+            return True
+        before = flight.written[remote_id]
+        await self._send_stop(flight, remote_id, revision)
+        is_gone = bool(before) and not flight.written[remote_id]
+        flight.written[remote_id] = {**before, **flight.written[remote_id]}
+        return is_gone
 
     async def _fields_of(
         self, flight: _Flight, image: Image, revision: int
@@ -267,12 +300,17 @@ class Canaries:
         present = {one.remote_id: one.fields for one in await self._look_up(flight)}
         for image in images:
             remote_id = image["remote_id"]
+            seen, written = await self._read_back(flight, remote_id), flight.written[remote_id]
             if remote_id not in present:
-                continue  # somebody took it off the list: nothing of ours is left
-            written = flight.written[remote_id]
-            if any(present[remote_id].get(key) != image["fields"].get(key) for key in written):
+                flight.astray.add(remote_id)
+                if seen.is_gone or remote_id in flight.gone:
+                    continue  # nothing of ours is left
+                if any(key not in seen.fields for key in written):
+                    return OUT_OF_REACH
+            fields = present.get(remote_id, seen.fields)
+            if any(fields.get(key) != image["fields"].get(key) for key in written):
                 return "the catalogue said that it is restored, and it is not"
-            if not (await self._read_back(flight, remote_id)).sellable:
+            if not seen.sellable:
                 return "restored, and the catalogue does not sell it"
         return ""
 

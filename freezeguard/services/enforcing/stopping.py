@@ -146,6 +146,8 @@ class Stopping:
             await self._failed(claim, error, by_other_means=False)
             return
         if seen.stopped(claim.level):
+            if not claim.row.written:  # nothing was there to write to: made anew, it has another id
+                await self._adopt_now(claim)
             await self._confirm(claim, seen, _detail(claim.row, seen))
         else:
             saw(claim, seen, self._now())
@@ -245,8 +247,11 @@ class Stopping:
         """Now and then, look whether the SKU is listed under further ids by now."""
         row, now = claim.row, asyncio.get_running_loop().time()
         last = self._looked_up.get((row.sku, row.catalogue))
-        if last is not None and now - last < self._pace.relist_every:
-            return
+        if last is None or now - last >= self._pace.relist_every:
+            await self._adopt_now(claim)
+
+    async def _adopt_now(self, claim: Claim) -> None:
+        row = claim.row
         try:
             await self._adopt(row, await self._look_up(claim))
         except (CatalogueError, Paused) as error:

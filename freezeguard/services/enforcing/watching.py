@@ -1,6 +1,7 @@
 """Looks over all that is stopped in a catalogue with a few cheap requests, between the read-backs.
 
-What does not look as a stop left it is read back at once; that read-back decides.
+What does not look as a stop left it is read back at once; that read-back decides. So is what a
+shop says by itself has changed (a *tip*): it is never believed, it only brings the look forward.
 """
 
 from collections.abc import Sequence
@@ -8,9 +9,10 @@ from collections.abc import Sequence
 import structlog
 
 from freezeguard.ports.catalogues import CatalogueError, Watchful
-from freezeguard.ports.storage import Database
+from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.directory import Directory
 from freezeguard.services.enforcing.enforcement import Enforcement
+from freezeguard.services.topics import TOPIC_OBJECTS
 
 log = structlog.get_logger()
 
@@ -43,6 +45,16 @@ class DriftWatch:
             found += await self._look_over(name, page)
             page = await self._page(name, page[-1])
         return found
+
+    async def heed(self, name: str, names: Sequence[str]) -> int:
+        """Have what is stopped and so named read back soon; return how many objects."""
+        async def work(tx: Transaction) -> int:
+            woken = await tx.objects.wake_named(name, names)
+            if woken:
+                await tx.notify(TOPIC_OBJECTS)
+            return woken
+
+        return await self._database.run(work) if names else 0
 
     async def _page(self, name: str, after: Key) -> list[Key]:
         return await self._database.run(lambda tx: tx.objects.stopped(name, after, PAGE))

@@ -1,7 +1,9 @@
 """A stand-in for Saleor: one GraphQL address for apps and buyers, channels, checkouts, orders.
 
 What is not asked for as Saleor's documents say is refused. A variant that is switched off in a
-channel is hidden from buyers there, goes into no checkout, and lets none be completed.
+channel is hidden from buyers there, goes into no checkout, and lets none be completed. One whose
+stock is tracked needs some, unless it is ordered ahead. A checkout is completed at once: there is
+none that stands at payment.
 """
 
 import base64
@@ -61,8 +63,11 @@ class Saleor:
         self._minute = begun, made + 1
         return self.per_minute is not None and made >= self.per_minute
 
-    def add(self, sku: str) -> str:
-        """List a variant in every channel; SKUs are unique."""
+    def add(
+        self, sku: str, *, tracked: bool = True, stock: int = 50, ahead: bool = False,
+        beside: str = "",
+    ) -> str:
+        """List a variant in every channel, `beside` another one of its product; SKUs are unique."""
         assert all(one["sku"] != sku for one in self.variants.values())
         number = global_id("ProductVariant", next(self._numbers))
         product = [
@@ -71,12 +76,15 @@ class Saleor:
         ]
         self.variants[number] = {
             "id": number, "sku": sku, "product": {"channelListings": product},
+            "trackInventory": tracked, "isPreorder": ahead,
             "channelListings": [
                 {"channel": one, "isAvailableForPurchase": True, "price": 5 + place}
                 for place, one in enumerate(self.channels)
             ],
-            "quantityAvailable": 50,
+            "quantityAvailable": stock,
         }
+        if beside:
+            self.variants[number]["product"] = self.variants[beside]["product"]
         return number
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -180,7 +188,12 @@ class Saleor:
                 and one["channel"]["isActive"]
             )
 
-        return on(variant["channelListings"]) and on(variant["product"]["channelListings"])
+        is_there = not variant["trackInventory"] or variant["isPreorder"] or (
+            variant["quantityAvailable"] > 0
+        )
+        return is_there and on(variant["channelListings"]) and on(
+            variant["product"]["channelListings"]
+        )
 
     def _known(self, given: str | None) -> None:
         """Refuse what is no id of anything, as Saleor does before it looks."""

@@ -3,7 +3,9 @@
 What is not asked for as Shopify's documents say is refused. Of a variant's publications its own
 list shows only those that somebody has set (`lists_all` False), which is the worse of the two ways
 to read the documents. Whatever goes into a cart before a stop is paid: the documents do not say
-that it is not. Queries are paid for in points; `latency` is how many seconds each is under way.
+that it is not. No checkout stands at payment. What is tracked needs stock, unless its policy is
+to go on selling without. Queries are paid for in points; `latency` is how many seconds each is
+under way.
 """
 
 import asyncio
@@ -87,11 +89,12 @@ class Shopify:
         """Serve the shop on loopback; yields its address."""
         return serving(self.app)
 
-    def add(self, *skus: str) -> str:
+    def add(self, *skus: str, tracked: bool = True, stock: int = 50, policy: str = "DENY") -> str:
         """List one product with these variants, published everywhere; return its id."""
         product = self._thing("Product", status="ACTIVE", own=dict.fromkeys(self.channels, ""))
         for sku in skus:
-            self._thing("ProductVariant", sku=sku, product=product, own={}, status="ACTIVE")
+            self._thing("ProductVariant", sku=sku, product=product, own={}, status="ACTIVE",
+                        tracked=tracked, stock=stock, policy=policy)
         return product["id"]
 
     def _thing(self, kind: str, **facts: Any) -> Thing:
@@ -120,7 +123,8 @@ class Shopify:
     def is_sold(self, variant: Thing, place: str) -> bool:
         """Say whether a buyer who comes through a publication may have it."""
         product = variant["product"]
-        return product["status"] == "ACTIVE" and all(
+        is_there = not variant["tracked"] or variant["stock"] > 0 or variant["policy"] == "CONTINUE"
+        return is_there and product["status"] == "ACTIVE" and all(
             self.places(one).get(place) == "" for one in (product, variant)
         )
 

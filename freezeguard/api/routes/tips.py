@@ -1,0 +1,96 @@
+"""Tips: what a shop says by itself has changed, so that somebody looks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from freezeguard.api.access import Access
+from freezeguard.api.bodies import clean
+from freezeguard.api.context import Context
+from freezeguard.api.json_text import check_structure, parse
+from freezeguard.api.models.answers import Heeded
+from freezeguard.api.routing import AnyRoute, Call, CustomBody, Prove, Reply, Route
+from freezeguard.domain.errors import FreezeguardError, NotFound
+from freezeguard.domain.signatures import SignatureRefused
+from freezeguard.domain.tips import names_in
+
+log = structlog.get_logger()
+
+EXAMPLE = {
+    "id": 788032119674292922, "admin_graphql_api_id": "gid://shopify/Product/788032119674292922",
+    "variants": [{"id": 642667041472713922, "sku": "KETTLE-17/blue",
+                  "admin_graphql_api_id": "gid://shopify/ProductVariant/642667041472713922"}],
+}
+
+
+class Tips:
+    """Handlers of tips."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def signed_by(self, path: Mapping[str, Any], request: web.Request) -> Prove:
+        """Look at the headers of a tip; return what looks at its body.
+
+        Raises NotFound, SignatureRefused.
+        """
+        name = path["name"]
+        scheme = self._context.tips.get(name)
+        if scheme is None:
+            raise NotFound("No catalogue of this name takes tips.")
+        try:
+            claim = scheme.claim(lambda key: request.headers.getall(key, ()), self._context.now())
+        except SignatureRefused as refusal:
+            raise _logged(name, refusal) from None
+
+        def prove(body: bytes) -> None:
+            try:
+                claim.check(body)
+            except SignatureRefused as refusal:
+                raise _logged(name, refusal) from None
+
+        return prove
+
+    async def post(self, call: Call[None, bytes]) -> Reply:
+        """Have what the body names read back soon. It is proven, so the answer is 202 whatever."""
+        name = call.path["name"]
+        try:
+            text = clean(call.body)
+            check_structure(text)
+            names = names_in(parse(text.decode()))
+        except FreezeguardError as refusal:
+            log.warning("tip_not_read", catalogue=name, code=refusal.code)
+            names = ()
+        return Reply(Heeded(looked_at=await self._context.drift_watch.heed(name, names)))
+
+
+def _logged(name: str, refusal: SignatureRefused) -> SignatureRefused:
+    log.warning("tip_refused", catalogue=name, code=refusal.code)
+    return refusal
+
+
+async def _as_it_came(body: bytes, _media_type: str, _request: web.Request) -> bytes:
+    return body
+
+
+def routes(context: Context) -> list[AnyRoute]:
+    """Return the route of tips."""
+    tips = Tips(context)
+    return [
+        Route(
+            method="POST", path="/v1/tips/{name}", handler=tips.post, tag="Sale status",
+            summary="Say what has changed in a catalogue, signed",
+            description="For the webhooks of shop systems. A stopped item that is named here is "
+            "read back within seconds instead of at its next turn, and stopped again should it be "
+            "on sale. Nothing of the body is believed: its ids and SKUs tell where to look, so a "
+            "repetition does no harm. The catalogue's table has `tip_secret`, and its kind says "
+            "how is signed.",
+            who=Access.signed(), signed_by=tips.signed_by, status=202, result=Heeded,
+            body=CustomBody(
+                _as_it_came, {"application/json": {"type": "object"}}, {"a product": EXAMPLE},
+            ),
+            errors=("not_found",),
+        ),
+    ]
