@@ -11,6 +11,7 @@ from freezeguard.api.routes import (
     inbound,
     insight,
     knownissue,
+    live,
     masterdata,
     operation,
     orderlists,
@@ -19,6 +20,7 @@ from freezeguard.api.routes import (
     rules,
     signals,
     subjects,
+    views,
     webhooks,
 )
 from freezeguard.api.routing import AnyRoute
@@ -27,7 +29,8 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, freezes, cases, insight, evidence, orderlists, casepack,
-        knownissue, rules, reports, masterdata, people, subjects, webhooks, audit, operation,
+        signals, inbound, holds, freezes, cases, live, views, insight, evidence, orderlists,
+        casepack, knownissue, rules, reports, masterdata, people, subjects, webhooks, audit,
+        operation,
     )
     return [route for resource in resources for route in resource.routes(context)]
