@@ -133,9 +133,15 @@ async def test_a_row_that_commits_late_is_told_late(rig: Rig, sku: str) -> None:
         await late.execute(write)
         await early.execute(write)
         first = await stream.next("changed")
+        service = rig.service
+        started = LiveChanges(service.database, service.now, service.context.new_id)
+        await started.follow()
+        mark = started.bookmark
         await pending.commit()
         second = await stream.next("changed")
+        await started.follow()
 
+    assert mark != started.bookmark  # a replica that started meanwhile misses it neither
     assert case["number"] == first["data"]["cases"][0]["number"]
     assert first["data"] == second["data"]
 

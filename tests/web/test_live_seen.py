@@ -11,7 +11,7 @@ from tests.web.chromium import DESK, PHONE, Window, window
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SHOP = {"limits": {"keep_alive_seconds": 0.3}}
+SHOP = {"limits": {"keep_alive_seconds": 0.3}, "policy": {"probation_time": "1d"}}
 LOOKS = pytest.mark.parametrize(
     "look",
     [{"viewport": DESK}, pytest.param({"viewport": PHONE, "dark": True}, marks=pytest.mark.long)],

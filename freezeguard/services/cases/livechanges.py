@@ -32,6 +32,8 @@ NAMED = 50
 MISSING_FOR = timedelta(minutes=1)
 """Longer than any transaction of ours: a number that is missing then was never committed."""
 MOST_MISSING = 500
+UNDER_WAY = 100
+"""So many numbers before the first that is seen may be of transactions that have not committed."""
 LIVE_BEAT = 5.0
 
 
@@ -110,7 +112,7 @@ class LiveChanges:
         begun, count = self._now(), 0
         highest = await self._database.run(lambda tx: tx.record.highest())
         if self._highest is None or highest < self._highest:
-            self._begin(highest)
+            self._begin(highest, begun)
         while True:
             found = await self._next_page(self._highest or 0)
             count += self._take_in(found, begun)
@@ -120,12 +122,13 @@ class LiveChanges:
         self._forget_missing(begun)
         return count
 
-    def _begin(self, highest: int) -> None:
+    def _begin(self, highest: int, now: datetime) -> None:
         """Follow from here on: at first, and where the database was restored to an earlier state.
 
         Ends every stream; whoever comes with a bookmark from before hears that all may be new.
         """
-        self._highest, self._missing = highest, {}
+        under_way = range(max(highest - UNDER_WAY, 0) + 1, highest)
+        self._highest, self._missing = highest, dict.fromkeys(under_way, now)
         self._replica = self._new_id().hex[-12:]
         self._ring.clear()
         self._loads += 1
