@@ -92,6 +92,16 @@ CREATE TABLE identities (
     PRIMARY KEY (issuer, subject)
 );
 
+-- Views of the queue that people named.
+CREATE TABLE saved_views (
+    id         uuid PRIMARY KEY,
+    person     text COLLATE "C" NOT NULL REFERENCES people (id),
+    name       text NOT NULL,
+    filters    jsonb NOT NULL,                  -- as GET /v1/cases takes them
+    saved_at   timestamptz NOT NULL
+);
+CREATE INDEX saved_views_by_person ON saved_views (person, saved_at);
+
 -- One row: secrets and settings that all replicas share.
 CREATE TABLE instance (
     singleton        boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -128,6 +138,7 @@ CREATE TABLE skus (
 );
 CREATE INDEX skus_by_vendor ON skus (vendor);
 CREATE INDEX skus_by_category ON skus (category);
+CREATE INDEX skus_by_gtin ON skus (lpad(gtin, 14, '0')) WHERE gtin IS NOT NULL;
 CREATE INDEX skus_by_change ON skus (updated_at, sku);
 CREATE INDEX skus_to_read_ahead ON skus (read_ahead_at NULLS FIRST, sku);
 
@@ -1125,7 +1136,7 @@ $$;
 GRANT USAGE ON SCHEMA public TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     pending_evaluations, idempotency_keys, catalogue_objects, waivers, source_hours, sessions,
-    sign_in_links, sign_in_codes
+    sign_in_links, sign_in_codes, saved_views
     TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON
     people, credentials, instance, vendors, skus, sources, signals, signal_texts, sku_tallies,

@@ -19,6 +19,7 @@ from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casefile import Casefile, Casefiles
 from freezeguard.services.cases.casepack import CasePacks
 from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.livechanges import LiveChanges
 from freezeguard.services.commands.commands import Commands
 from freezeguard.services.commands.evidencefiles import EvidenceFiles
 from freezeguard.services.commands.freezes import Freezes
@@ -74,6 +75,7 @@ class Context:
     languages: Languages
     subjects: Subjects
     endpoints: Endpoints
+    live: LiveChanges
     aftercare: Callable[[Iterable[Aftermath]], None]
     known_skus: Callable[[str], bool]
     hash_customer: Callable[[str], bytes]

@@ -6,6 +6,7 @@ document and the docs page, so that the three can't disagree. A route without `w
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, cast
 
 from aiohttp import hdrs, web
@@ -34,6 +35,9 @@ B = TypeVar("B", default=None)
 Authenticate = Callable[[str], Awaitable[Actor | None] | Actor | None]
 """Returns the actor behind a token, at once where it is in memory; None for an unknown one."""
 
+Admitted = Callable[[], Awaitable[bool]]
+"""Says whether whoever asked may still ask, as it is known now. Raises Unavailable."""
+
 Prove = Callable[[bytes], None]
 """Looks at the bytes of a body. Raises SignatureRefused."""
 
@@ -41,6 +45,10 @@ _WRITES = frozenset({hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH, hdrs.METH_D
 _ACTORS = (Person, MachineKey, System)
 _JSON_TYPE = "application/json"
 _EVENT_STREAM = "text/event-stream"
+
+
+async def _is_public() -> bool:
+    return True
 
 
 @dataclass(slots=True)
@@ -53,6 +61,7 @@ class Call(Generic[Q, B]):
     path: Mapping[str, Any]
     query: Q
     body: B
+    is_still_admitted: Admitted = field(default=_is_public, repr=False)
 
     @property
     def who(self) -> Actor:
@@ -224,6 +233,8 @@ class Entrance:
         elif raw_query:
             parameters.none_expected(raw_query)
         call: Call[Any, Any] = Call(request, request_id, actor, path, query, None)
+        if actor is not None:
+            call.is_still_admitted = partial(self._is_still_admitted, request)
         if route.signed_by is not None:
             answer = await self._with_signed_body(call, route.signed_by(path, request))
         elif isinstance(route.body, FileBody):
@@ -252,6 +263,13 @@ class Entrance:
         if not self.route.who.admits(actor):
             raise NotAllowed(f"{self.route.name} is for {self.route.who.words()}.")
         return actor
+
+    async def _is_still_admitted(self, request: web.Request) -> bool:
+        try:
+            await self._signed_in(request)
+        except (Unauthenticated, NotAllowed):
+            return False
+        return True
 
     async def _with_body(self, call: Call[Any, Any]) -> Answer:
         media_type = bodies.media_type(call.request, self._media_types)

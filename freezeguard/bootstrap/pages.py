@@ -15,7 +15,18 @@ from freezeguard.ports.clock import Now
 from freezeguard.ports.identity import IdentityProvider
 from freezeguard.services.masterdata.codes import Codes
 from freezeguard.services.masterdata.signingin import SigningIn
-from freezeguard.web.console import casepage, cord, provider, queue, record, rules, signin
+from freezeguard.web.console import (
+    bulk,
+    casepage,
+    cord,
+    live,
+    provider,
+    queue,
+    record,
+    rules,
+    signin,
+    views,
+)
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import Page
 from freezeguard.web.portal import site as portal
@@ -47,6 +58,7 @@ def attach_pages(
         signing_in,
         Drawing(context.now, settings.shop.name, None if vouching is None else vouching.name),
         settings.public_url,
+        context.live,
         bodies.Pace(seconds=settings.limits.body_seconds),
     ).attach(app)
 
@@ -60,7 +72,7 @@ def all_pages(
     if vouching is not None:
         own = house_of(settings).url
         by_provider = provider.pages(provider.ByProvider(signing_in, vouching, new_secret, own))
-    console = (queue, casepage, cord, rules, record)
+    console = (queue, views, bulk, casepage, live, cord, rules, record)
     return [
         *static_pages(), *signin.pages(signing_in), *by_provider,
         *(page for one in console for page in one.pages(desk)),

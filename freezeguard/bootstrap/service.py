@@ -51,6 +51,7 @@ from freezeguard.ports.identity import IdentityProvider
 from freezeguard.services.cases.casefile import Casefiles
 from freezeguard.services.cases.casepack import CasePacks
 from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.livechanges import LIVE_BEAT, LiveChanges, LiveTerms
 from freezeguard.services.cases.ownership import Ownership
 from freezeguard.services.cases.places import Places
 from freezeguard.services.cases.queue import HarmCounting
@@ -98,6 +99,7 @@ from freezeguard.services.sweeping import Aftercare, ReadAhead, Sweeper, WantedS
 from freezeguard.services.telling.telling import Telling
 from freezeguard.services.topics import (
     TOPIC_ACCESS,
+    TOPIC_CASES,
     TOPIC_HOLDS,
     TOPIC_NOTICES,
     TOPIC_OBJECTS,
@@ -125,6 +127,8 @@ EVIDENCE_SWEEP_EVERY = 3600.0
 STALE_AFTER = 10.0
 WARM_SECONDS = 3.0
 ASK_THE_TIME_EVERY = 5.0
+TELL_LIVE_EVERY = 0.25
+"""Seconds within which all that happens to cases is told together."""
 
 
 @dataclass
@@ -143,6 +147,7 @@ class Service:
     rules: RuleBook
     held: HeldSet
     known: KnownSkus
+    live: LiveChanges
     casework: Casework
     evaluation: Evaluation
     ingestion: Ingestion
@@ -183,6 +188,7 @@ class Service:
         await self.rules.refresh()
         await self.trust.refresh()
         await self.held.load()
+        await self.live.follow()
         await self.known.follow()
         await self.enforcement.proofs.refresh()
         for one in await self.database.run(lambda tx: shared_names(tx, self.settings)):
@@ -202,6 +208,7 @@ class Service:
             crew.hire(one, self.codes.run)
         step = crew.hire_stepping
         step("held set", _idle(self.held.follow), TOPIC_HOLDS, poll=every.poll)
+        step("live changes", _idle(self._follow_live), TOPIC_CASES, poll=every.poll)
         step("access", _idle(self.access.refresh), TOPIC_ACCESS, poll=every.poll)
         step("rules", _idle(self.rules.refresh), TOPIC_RULES, poll=every.poll)
         step("suppressions", _idle(self.rules.revive), TOPIC_RULES, poll=every.poll)
@@ -255,6 +262,10 @@ class Service:
 
     async def _work_due(self, name: str) -> int:
         return await self.enforcement.work_due(name)
+
+    async def _follow_live(self) -> None:
+        await self.live.follow()
+        await asyncio.sleep(TELL_LIVE_EVERY)
 
     async def _note_revision(self) -> None:
         """Keep on disk what an emergency stop must name to pass a catalogue's fence."""
@@ -316,6 +327,7 @@ class Service:
             finally:
                 log.info("service_stopping")
                 self.held.close()
+                self.live.close()
                 await runner.cleanup()
 
     # ------------------------------------------------------------------------------ checks
@@ -511,6 +523,9 @@ def build(
         new_id, new_secret, new_code,
     )
     held, known = HeldSet(database, now), KnownSkus(database, hash, now)
+    live = LiveChanges(
+        database, now, new_id, LiveTerms(beat=min(settings.limits.keep_alive_seconds, LIVE_BEAT))
+    )
     commands = Commands(casework, evaluation, now)
     audit = settings.audit
     anchoring = Anchoring(
@@ -548,6 +563,7 @@ def build(
             database, PLACES, journal, partial(hash_spelling, customer_key), now
         ),
         endpoints=Endpoints(database, post, now, new_id, new_signing_secret),
+        live=live,
         aftercare=aftercare.take,
         known_skus=known.__contains__,
         hash_customer=partial(hash_customer, customer_key),
@@ -582,7 +598,7 @@ def build(
         settings=settings, database=database, clock=clock, now=now,
         directory=directory, catalogues=catalogues,
         access=access, signing_in=signing_in, codes=codes, rules=rules, held=held,
-        known=known, casework=casework,
+        known=known, live=live, casework=casework,
         evaluation=evaluation, ingestion=ingestion, enforcement=enforcement,
         reconciliation=reconciliation, aftercare=aftercare,
         canaries=Canaries(

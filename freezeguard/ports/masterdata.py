@@ -79,6 +79,10 @@ class MasterData(Protocol):
         """Return which of these SKUs are registered, with what is known of them."""
         ...
 
+    async def skus_of_gtin(self, gtin: str, limit: int) -> list[Sku]:
+        """Return registered SKUs with a GTIN, in the order of their names."""
+        ...
+
     async def skus_from(self, start: str, limit: int) -> list[str]:
         """Return registered SKUs in the order of their names, from a name on."""
         ...

@@ -412,6 +412,16 @@ class CaseEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseChange:
+    """A row of the record, with the case that it is about as that is now, where it is about one."""
+
+    seq: int
+    case_id: UUID | None
+    number: int | None
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ManualTask:
     """Something a person must do by hand in a catalogue."""
 

@@ -27,6 +27,7 @@ from freezeguard.ports.record import Record
 from freezeguard.ports.sessions import Sessions
 from freezeguard.ports.signals import Signals
 from freezeguard.ports.sources import Sources
+from freezeguard.ports.views import Views
 from freezeguard.ports.webhooks import Webhooks
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class Transaction(Protocol):
     mails: Mails
     people: People
     sessions: Sessions
+    views: Views
     master: MasterData
     record: Record
     subjects: Subjects

@@ -116,6 +116,10 @@ class PostgresMasterData:
     async def skus(self, skus: Sequence[str]) -> list[Sku]:
         return [_sku(row) for row in await self._connection.fetch(SQL["skus"], list(skus))]
 
+    async def skus_of_gtin(self, gtin: str, limit: int) -> list[Sku]:
+        rows = await self._connection.fetch(SQL["skus_of_gtin"], gtin, limit)
+        return [_sku(row) for row in rows]
+
     async def skus_from(self, start: str, limit: int) -> list[str]:
         rows = await self._connection.fetch(SQL["skus_from"], start, limit)
         return [row["sku"] for row in rows]

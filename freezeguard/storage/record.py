@@ -1,9 +1,10 @@
 """The audit record."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from freezeguard.domain.people import Actor, actor_name
-from freezeguard.ports.rows import Json
+from freezeguard.ports.rows import CaseChange, Json
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
 from freezeguard.storage.queries import queries
@@ -35,3 +36,12 @@ class PostgresRecord:
         await self._writes.before_reading("audit")
         rows = await self._connection.fetch(SQL["entries"], subject, before, limit)
         return [in_json_types(row) for row in rows]
+
+    async def highest(self) -> int:
+        return int(await self._connection.fetchval(SQL["highest"]))
+
+    async def changes_of_cases(
+        self, after: int, missing: Sequence[int], limit: int
+    ) -> list[CaseChange]:
+        rows = await self._connection.fetch(SQL["changes_of_cases"], after, missing, limit)
+        return [CaseChange(*row) for row in rows]

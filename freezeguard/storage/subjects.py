@@ -25,6 +25,8 @@ PLACES = (
           "what endpoints were told, with excerpts", "90 days", quotes_complaints=True),
     Place("webhook_endpoints", "find_webhook_endpoints", "write_webhook_endpoints",
           "what endpoints are for", "as long as the vendor"),
+    Place("saved_views", "find_saved_views", "write_saved_views",
+          "what people call their views of the queue", "until they delete them"),
     Place("notice_digests", "find_notice_digests", "write_notice_digests",
           "why digests did not leave", "90 days"),
     Place("evidence_files", "find_evidence_files", "write_evidence_files",

@@ -28,6 +28,7 @@ from freezeguard.storage.sessions import PostgresSessions
 from freezeguard.storage.signals import PostgresSignals
 from freezeguard.storage.sources import PostgresSources
 from freezeguard.storage.subjects import PostgresSubjects
+from freezeguard.storage.views import PostgresViews
 from freezeguard.storage.violations import reraise
 from freezeguard.storage.webhooks import PostgresWebhooks
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from freezeguard.ports.sessions import Sessions
     from freezeguard.ports.signals import Signals
     from freezeguard.ports.sources import Sources
+    from freezeguard.ports.views import Views
     from freezeguard.ports.webhooks import Webhooks
 
 SQL = queries("transaction")
@@ -76,6 +78,7 @@ class PostgresTransaction:
         people = PostgresPeople(statements)
         self.people: People = people
         self.sessions: Sessions = PostgresSessions(statements)
+        self.views: Views = PostgresViews(statements)
         self.master: MasterData = PostgresMasterData(statements, writes, people)
         self.record: Record = PostgresRecord(statements, writes)
         self.subjects: Subjects = PostgresSubjects(statements, writes)

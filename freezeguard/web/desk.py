@@ -8,6 +8,7 @@ page can be done by a program. Decision 46.
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +22,9 @@ from freezeguard.api.uploads import FileBody
 from freezeguard.domain.errors import NotAllowed
 from freezeguard.domain.people import Person
 
+Renewed = Callable[[], Awaitable[Person | None]]
+"""Returns who asks as they are known now; None where they may not ask any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:
@@ -29,6 +33,7 @@ class Asker:
     request: web.Request
     request_id: str
     person: Person
+    renewed: Renewed
 
 
 class Desk:
@@ -115,7 +120,8 @@ class Desk:
         given = {key: one for key, one in (query or {}).items() if one is not None}
         read = self._queries[name].read(urlencode(given, doseq=True)) if route.query else None
         return Call(
-            asker.request, asker.request_id, asker.person, dict(path or {}), read, None
+            asker.request, asker.request_id, asker.person, dict(path or {}), read, None,
+            partial(_is_admitted, route, asker),
         )
 
     async def _model(self, name: str, call: Call[Any, Any]) -> Any:
@@ -126,3 +132,8 @@ class Desk:
 
     def _read(self, name: str, body: Mapping[str, Any]) -> Any:
         return json_text.validate(self._bodies[name], json.dumps(body).encode())
+
+
+async def _is_admitted(route: AnyRoute, asker: Asker) -> bool:
+    person = await asker.renewed()
+    return person is not None and route.who.admits(person)

@@ -14,10 +14,14 @@ from freezeguard.api.access import Access
 from freezeguard.domain.people import Person
 from freezeguard.ports.sessions import Session
 from freezeguard.web import guarding
-from freezeguard.web.desk import Asker
+from freezeguard.web.desk import Asker, Renewed
 from freezeguard.web.forms import FilePart, Form
 
 PORTAL = "/portal"
+
+
+async def _nobody() -> None:
+    return None
 
 
 class Draws(Protocol):
@@ -28,7 +32,11 @@ class Draws(Protocol):
 
 @dataclass(slots=True)
 class Visit:
-    """One request as a page sees it: signed in, its form read and found to be our own."""
+    """One request as a page sees it: signed in, its form read and found to be our own.
+
+    What it shows has been heard of up to `bookmark`; a stream gives signs of life every `beat`
+    seconds.
+    """
 
     request: web.Request
     request_id: str
@@ -40,6 +48,9 @@ class Visit:
     is_proven: bool = False
     file: FilePart | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    bookmark: str = ""
+    beat: float = 0.0
+    renewed: Renewed = field(default=_nobody, repr=False)
 
     @property
     def person(self) -> Person:
@@ -51,7 +62,7 @@ class Visit:
     @property
     def asker(self) -> Asker:
         """Return this visit as the API sees it."""
-        return Asker(self.request, self.request_id, self.person)
+        return Asker(self.request, self.request_id, self.person, self.renewed)
 
     @property
     def path(self) -> Mapping[str, str]:
@@ -86,7 +97,8 @@ class Page:
 
     `wants_proof` is of a page that decides: whoever opens it showed who they are a short time ago.
     `takes_file` is of a form with a file: its fields are read first, and the file by the page.
-    `is_file` is of a file of ours, for which nobody is looked up.
+    `is_file` is of a file of ours, for which nobody is looked up. `is_stream` is of one that goes
+    on for as long as its reader does.
     """
 
     method: str
@@ -96,6 +108,7 @@ class Page:
     wants_proof: bool = False
     takes_file: bool = False
     is_file: bool = False
+    is_stream: bool = False
 
     def __post_init__(self) -> None:
         if self.who == Access():

@@ -25,7 +25,8 @@ from freezeguard.web.pages import Page, Visit
 from freezeguard.web.portal.wording import PortalWords, accepted_language
 from freezeguard.web.readers import AUDITORS, PULLERS
 
-STATIC = {"style.css": "text/css", "icon.svg": "image/svg+xml", "console.js": "text/javascript"}
+STATIC = {"style.css": "text/css", "icon.svg": "image/svg+xml", "console.js": "text/javascript",
+          "live.js": "text/javascript"}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _NOBODY = Wording("en", "UTC")
 

@@ -1,7 +1,8 @@
 """Serves pages: the session, the form, the page, and what went wrong in words."""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import structlog
@@ -9,8 +10,10 @@ from aiohttp import hdrs, web
 
 from freezeguard.api import bodies, envelope, refusals
 from freezeguard.api.access import Access
-from freezeguard.domain.errors import FreezeguardError, NotAllowed
+from freezeguard.api.refusals import Refused
+from freezeguard.domain.errors import FreezeguardError, NotAllowed, NotFound
 from freezeguard.domain.people import Person
+from freezeguard.services.cases.livechanges import LiveChanges
 from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.web import guarding
 from freezeguard.web.forms import Form, read_form, read_parts
@@ -19,6 +22,10 @@ from freezeguard.web.pages import PORTAL, Draws, Page, Visit
 log = structlog.get_logger()
 
 SIGN_IN, PROVE = "/console/sign-in", "/console/prove"
+REFRESH = "Freezeguard-Refresh"
+"""The header with which a page asks for itself anew; nobody has pressed anything."""
+HOMES = ("/console", PORTAL)
+"""Whatever else is asked for below these is answered by a page, too."""
 
 
 class Site:
@@ -30,17 +37,44 @@ class Site:
         signing_in: SigningIn,
         draw: Draws,
         own: str | None,
+        live: LiveChanges,
         pace: bodies.Pace = bodies.PACE,
     ) -> None:
         self.pages = tuple(pages)
         self._readable = {page.path for page in pages if not page.changes}
         self._signing_in, self._draw, self._own, self._pace = signing_in, draw, own, pace
+        self._live = live
 
     def attach(self, app: web.Application) -> None:
         """Serve the pages from an application, before it answers all other addresses."""
         for page in self.pages:
-            add = app.router.add_get if page.method == hdrs.METH_GET else app.router.add_post
-            add(page.path, self._handler(page))
+            if page.method == hdrs.METH_GET:
+                app.router.add_get(
+                    page.path, self._handler(page), allow_head=not page.is_stream
+                )
+            else:
+                app.router.add_post(page.path, self._handler(page))
+        for home in HOMES:
+            lost = Page(method=hdrs.METH_ANY, path=f"{home}/{{address:[\\s\\S]*}}",
+                        handler=self._lose, who=Access.public())
+            for address in (home, lost.path):
+                app.router.add_route(hdrs.METH_ANY, address, self._handler(lost))
+
+    async def _lose(self, visit: Visit) -> NoReturn:
+        """Refuse an address of which there is no page, or a method that its page does not know."""
+        request = visit.request
+        asked = request.rel_url.raw_path.split("/")
+        here = [page for page in self.pages if _is_at(page, asked)]
+        known = {page.method for page in here}
+        if any(page.method == hdrs.METH_GET and not page.is_stream for page in here):
+            known.add(hdrs.METH_HEAD)
+        if not known:
+            raise NotFound("There is no page at this address. The link may be old, or was cut off.")
+        raise Refused(
+            "method_not_allowed",
+            "This page can't be asked for in this way. Open it, and use what stands on it.",
+            headers={hdrs.ALLOW: ", ".join(sorted(known))},
+        )
 
     def _handler(self, page: Page) -> Any:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -51,7 +85,8 @@ class Site:
     async def serve(self, page: Page, request: web.Request) -> web.StreamResponse:
         """Answer one request for a page."""
         visit = Visit(
-            request, request[envelope.REQUEST_ID], page, None, None, Form([]), self._draw
+            request, request[envelope.REQUEST_ID], page, None, None, Form([]), self._draw,
+            bookmark=self._live.bookmark, beat=self._live.terms.beat,
         )
         try:
             response = await self._opened(visit)
@@ -84,10 +119,19 @@ class Site:
 
     async def _recognise(self, visit: Visit) -> None:
         token = guarding.token_of(visit.request)
-        found = None if token is None else await self._signing_in.session(token)
+        if token is None:
+            return
+        is_use = not visit.page.is_stream and REFRESH not in visit.request.headers
+        found = await self._signing_in.session(token, is_use=is_use)
+        visit.renewed = partial(self._renewed, visit.page, token)
         if found is not None:
             visit.session, visit.token = found, token
             visit.is_proven = self._signing_in.is_proven(found)
+
+    async def _renewed(self, page: Page, token: str) -> Person | None:
+        """Return who a session belongs to as they are known now, where the page is still theirs."""
+        found = await self._signing_in.session(token, is_use=False)
+        return None if found is None or not page.who.admits(found.person) else found.person
 
     def _way_in(self, visit: Visit) -> str:
         """Return where somebody shows who they are: vendors at the case that they wanted."""
@@ -116,9 +160,10 @@ class Site:
     def refusal(self, visit: Visit, error: Exception) -> web.Response:
         """Return a page that says what went wrong and what helps.
 
-        Raises the error itself where nobody is left to read it.
+        Raises the error itself where nobody is left to read it, or the answer has begun.
         """
-        if isinstance(error, ConnectionError) and visit.request.transport is None:
+        has_gone = isinstance(error, ConnectionError) and visit.request.transport is None
+        if has_gone or visit.request.writer.output_size > 0:
             raise error
         match error:
             case FreezeguardError():
@@ -132,6 +177,15 @@ class Site:
         template = "portal/refusal.html" if visit.page.is_for_vendors else "refusal.html"
         visit.headers.update(said.headers)
         return visit.show(template, status=said.problem.status, said=said)
+
+
+def _is_at(page: Page, segments: Sequence[str]) -> bool:
+    """Say whether an address, split and not yet decoded, is one of a page's."""
+    declared = page.path.split("/")
+    return len(declared) == len(segments) and all(
+        part == one or (part.startswith("{") and one != "")
+        for part, one in zip(declared, segments, strict=True)
+    )
 
 
 def way_to_proof(following: str) -> str:

@@ -59,6 +59,14 @@ SELECT vendor, name, contacts, language, time_zone, calendar
  WHERE vendor = $1
    FOR UPDATE;
 
+-- name: skus_of_gtin
+-- Return SKUs by what is printed on the item, with as many leading zeros as a scanner likes.
+SELECT sku, title, vendor, category, gtin, price, owner
+  FROM skus
+ WHERE gtin IS NOT NULL AND lpad(gtin, 14, '0') = lpad($1, 14, '0')
+ ORDER BY sku
+ LIMIT $2;
+
 -- name: categories_without_skus
 -- Return those of some categories that no SKU has; none where there are no SKUs at all.
 SELECT asked

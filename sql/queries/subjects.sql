@@ -135,6 +135,21 @@ SELECT ctid::text AS place, jsonb_build_object('description', description, 'why'
 -- Put back the words about an endpoint.
 UPDATE webhook_endpoints SET description = $2::jsonb ->> 'description', why = $2::jsonb ->> 'why' WHERE ctid = $1::text::tid;
 
+-- name: find_saved_views
+-- Read what people call their views of the queue, and what they look for.
+SELECT ctid::text AS place, jsonb_build_object('name', name, 'filters', filters) AS value
+  FROM saved_views
+ WHERE (lower(name COLLATE "C") LIKE ANY ($1::text[])
+        OR lower(filters::text COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_saved_views
+-- Put back the words of a view.
+UPDATE saved_views SET name = $2::jsonb ->> 'name', filters = $2::jsonb -> 'filters'
+ WHERE ctid = $1::text::tid;
+
 -- name: find_notice_digests
 -- Read why digests did not leave.
 SELECT ctid::text AS place, to_jsonb(last_error) AS value

@@ -58,7 +58,7 @@ parameters = {{ "path.id" = {{ dictionary = "cases", probability = 0.7 }} }}
 include-path-regex = "^/v1/suppressions/.id."
 parameters = {{ "path.id" = {{ dictionary = "suppressions", probability = 0.7 }} }}
 [[operations]]
-include-path = "/v1/holds/stream"
+include-path-regex = "/stream$"
 max-stream-events = 1
 """
 

@@ -69,6 +69,9 @@ BY_HAND = {
         "INSERT INTO webhook_endpoints (id, url, scheme, secret, description, state, why,"
         " created_at, created_by, updated_at) VALUES (gen_random_uuid(), 'x', 'v1', 'x', $1,"
         " 'active', $1, now(), 'x', now())",
+    "saved_views.name":
+        "INSERT INTO saved_views (id, person, name, filters, saved_at)"
+        " SELECT gen_random_uuid(), 'cora', $1, '{}', now()",
     "webhook_messages.data":
         "INSERT INTO webhook_messages (id, thread, type, at, data) VALUES (gen_random_uuid(),"
         " 'x', 'x', now(), jsonb_build_object('note', $1::text))",

@@ -241,6 +241,9 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
                                        "manual_tasks_once", "clocks_once", "waivers_pkey",
                                        "case_events_pkey", "approvals_once"}),
     ("masterdata", "skus_after", 3, {"skus_by_change"}),
+    ("masterdata", "skus_of_gtin", 2, {"skus_by_gtin"}),
+    ("record", "highest", 0, {"audit_pkey"}),
+    ("record", "changes_of_cases", 3, {"audit_pkey", "cases_pkey"}),
 ]
 SMALL = {
     "instance", "people", "vendors", "held_set", "signals_unplanned", "webhook_endpoints",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from freezeguard.storage.embedded import EmbeddedServer
@@ -14,7 +15,13 @@ __all__ = ["chromium", "place", "rig", "sku", "take_sku"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def rig(postgres: EmbeddedServer, place: Path) -> AsyncIterator[Rig]:
-    """A shop with one replica, open in browsers."""
-    async with fresh_database(postgres) as dsns, shop_with_service(dsns, place) as running:
+async def rig(
+    request: pytest.FixtureRequest, postgres: EmbeddedServer, place: Path
+) -> AsyncIterator[Rig]:
+    """A shop with one replica, open in browsers; set up as the module's `SHOP` says."""
+    wanted = getattr(request.module, "SHOP", {})
+    async with (
+        fresh_database(postgres) as dsns,
+        shop_with_service(dsns, place, **wanted) as running,
+    ):
         yield running

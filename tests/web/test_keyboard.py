@@ -68,7 +68,7 @@ async def test_decisions_need_no_script(chromium: Browser, rig: Rig, take_sku: T
     sku = take_sku()
     case = await rig.to_awaiting_approval(sku)
     async with window(chromium, rig, "mara", viewport=PHONE, script=False) as one:
-        await one.page.get_by_label("SKU").fill(sku)
+        await one.page.get_by_label("SKU", exact=True).fill(sku)
         await one.page.get_by_role("button", name="Show").click()
         await one.page.get_by_role("link", name=sku).click()
         await one.page.get_by_role("link", name="Reject").click()

@@ -39,7 +39,7 @@ async def test_the_queue(chromium: Browser, rig: Rig, take_sku, look: dict) -> N
     await rig.in_state(stopped, "frozen")
     async with window(chromium, rig, "mara", **look) as one:
         await one.check("queue")
-        await one.page.get_by_label("SKU").fill("no-such")
+        await one.page.get_by_label("SKU", exact=True).fill("no-such")
         await one.page.get_by_role("button", name="Show").click()
         await one.page.get_by_text("No case fits").wait_for()
         await one.check("queue-empty")

@@ -33,7 +33,13 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /console/prove": EVERYBODY,
     "POST /console/sign-out": EVERYBODY,
     "GET /console": STAFF,
+    "GET /console/live": STAFF,
+    "POST /console/views": STAFF,
+    "GET /console/bulk/{command}": STAFF,
+    "POST /console/bulk/{command}": STAFF,
+    "POST /console/views/{id}/delete": STAFF,
     "GET /console/cases/{id}": STAFF,
+    "GET /console/cases/{id}/live": STAFF,
     "GET /console/cases/{id}/do/{command}": STAFF,
     "POST /console/cases/{id}/do/{command}": STAFF,
     "GET /console/pull": PULLERS,
@@ -86,7 +92,12 @@ def address(page: Page) -> str:
 
 
 async def ask(browser: Browser, page: Page) -> int:
-    """Open a page without following where it leads; a form carries what its session gives it."""
+    """Open a page without following where it leads; a form carries what its session gives it.
+
+    Of a stream only the head is read.
+    """
+    if page.is_stream:
+        return await browser.begin(address(page))
     if page.method == "GET":
         return (await browser.get(address(page), follow=False)).status
     return (await browser.post(address(page), {"comment": "x"}, follow=False)).status

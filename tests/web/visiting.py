@@ -1,6 +1,8 @@
 """A browser without scripts: keeps its cookie, fills in forms, goes where it is sent."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
@@ -71,6 +73,24 @@ class Browser:
             return await self.get(seen.headers["Location"])
         self.last = seen
         return seen
+
+    async def begin(self, address: str) -> int:
+        """Ask for what has no end; return the status, and go away."""
+        async with self.following(address) as answer:
+            if answer.status != 200:
+                self.last = Seen(answer.status, address, await answer.text(), answer.headers)
+            return answer.status
+
+    @asynccontextmanager
+    async def following(
+        self, address: str, **headers: str
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Begin to read a stream, with the cookies of this browser."""
+        cookie = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
+        async with self.session.get(
+            self.url + address, headers={**cookie, **headers}, allow_redirects=False
+        ) as answer:
+            yield answer
 
     @property
     def token(self) -> str | None:

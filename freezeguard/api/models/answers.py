@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from freezeguard.api.models.requests import ViewFilters
 from freezeguard.domain.auditverification import What
 from freezeguard.domain.knownissue import IssueState
 from freezeguard.domain.transitions import Command, State
@@ -709,6 +710,13 @@ class SkuOut(Output):
     owner: str | None
 
 
+class SkuList(Output):
+    """SKUs that were looked up, in the order of their names."""
+
+    items: list[SkuOut]
+    next: str | None
+
+
 class KnownIssueOut(Output):
     """What a contact centre may say of an item. Of what is not known all but `sku` is null."""
 
@@ -796,6 +804,24 @@ class NewKey(KeyOut):
     """A machine key with its secret, shown this once: null where the answer is repeated."""
 
     secret: str | None
+
+
+class ViewOut(Output):
+    """A view of the queue that somebody named."""
+
+    model_config = ConfigDict(title="ViewRecord")
+
+    id: str
+    name: str
+    filters: ViewFilters
+    saved_at: datetime
+
+
+class ViewList(Output):
+    """Your views, the oldest first."""
+
+    items: list[ViewOut]
+    next: str | None
 
 
 class KeyList(Output):

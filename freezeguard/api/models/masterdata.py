@@ -70,6 +70,12 @@ Gtin = Annotated[
 ]
 
 
+class GtinQuery(Input):
+    """What is printed on an item, or read by a scanner."""
+
+    gtin: Gtin
+
+
 class SkuIn(Input):
     """What is known about a SKU."""
 

@@ -318,6 +318,15 @@ class HoldsQuery(Input):
     at: Moment | None = None
 
 
+class LiveQuery(Input):
+    """Where to begin to hear of changes."""
+
+    after: str | None = Field(
+        None, max_length=60, pattern=r"^[!-~]*$",
+        description="The bookmark that you have, where you can't send `Last-Event-ID`.",
+    )
+
+
 class PageQuery(Input):
     """Which page."""
 
@@ -357,6 +366,30 @@ class CasesQuery(PageQuery):
     )
     open: bool | None = Field(None, description="Only cases that are not final.")
     overdue: bool | None = Field(None, description="Only cases with a clock past its time.")
+
+
+class ViewFilters(Input):
+    """Filters of the queue, as the list of cases takes them."""
+
+    state: States | None = None
+    sku: Sku | None = None
+    vendor: Name | None = None
+    owner: Name | None = None
+    category: Name | None = None
+    lane: Literal["quality", "safety", "authority"] | None = None
+    degraded: bool | None = None
+    mine: bool | None = None
+    my_areas: bool | None = None
+    overdue: bool | None = None
+
+
+class ViewIn(Input):
+    """A view of the queue to be kept under a name."""
+
+    model_config = ConfigDict(title="View")
+
+    name: Label
+    filters: ViewFilters
 
 
 class AuditQuery(LinesQuery):

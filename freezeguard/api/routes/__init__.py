@@ -11,6 +11,7 @@ from freezeguard.api.routes import (
     inbound,
     insight,
     knownissue,
+    live,
     masterdata,
     operation,
     orderlists,
@@ -20,6 +21,7 @@ from freezeguard.api.routes import (
     signals,
     subjects,
     tips,
+    views,
     webhooks,
 )
 from freezeguard.api.routing import AnyRoute
@@ -28,7 +30,8 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, tips, freezes, cases, insight, evidence, orderlists, casepack,
-        knownissue, rules, reports, masterdata, people, subjects, webhooks, audit, operation,
+        signals, inbound, holds, tips, freezes, cases, live, views, insight, evidence, orderlists,
+        casepack, knownissue, rules, reports, masterdata, people, subjects, webhooks, audit,
+        operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

@@ -9,13 +9,14 @@ from freezeguard.api.batches import Parsed
 from freezeguard.api.context import Context
 from freezeguard.api.models.answers import (
     Accepted,
+    SkuList,
     SkuOut,
     SourceList,
     SourceOut,
     StandingOut,
     VendorOut,
 )
-from freezeguard.api.models.masterdata import SkuIn, SkuRow, SourceIn, VendorIn
+from freezeguard.api.models.masterdata import GtinQuery, SkuIn, SkuRow, SourceIn, VendorIn
 from freezeguard.api.routes.signals import answer
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route
 from freezeguard.domain.errors import InvalidInput, NotFound, UnknownSku
@@ -33,6 +34,9 @@ from freezeguard.services.telling.readers import mail_contacts
 
 ADMIN = Access.staff(Role.ADMIN)
 READERS = Access.staff() | Access.catalogue()
+
+MOST_OF_A_GTIN = 20
+"""SKUs of one GTIN: a shop may sell an item under several numbers, of several sellers or states."""
 
 
 class MasterData:
@@ -76,6 +80,14 @@ class MasterData:
             return found
 
         return Reply(_sku(await self._context.database.run(work)))
+
+    async def of_gtin(self, call: Call[GtinQuery]) -> Reply:
+        """Return SKUs by the code that is printed on the item."""
+        wanted = call.query.gtin
+        found = await self._context.database.run(
+            lambda tx: tx.master.skus_of_gtin(wanted, MOST_OF_A_GTIN)
+        )
+        return Reply(SkuList(items=[_sku(one) for one in found], next=None))
 
     async def put_vendor(self, call: Call[None, VendorIn]) -> Reply:
         """Register a vendor, or replace what is known of it."""
@@ -199,6 +211,12 @@ def routes(context: Context) -> list[AnyRoute]:
             ),
             result=Accepted,
             errors=("nothing_accepted", "too_many_rejected", "too_many"),
+        ),
+        Route(
+            method="GET", path="/v1/skus", handler=data.of_gtin, tag="Master data",
+            summary="SKUs by their GTIN", who=READERS, query=GtinQuery, result=SkuList,
+            description="What is printed on an item, or read by a scanner; leading zeros don't "
+            "matter, so that a UPC of 12 digits and its EAN of 13 are one code.",
         ),
         Route(
             method="GET", path="/v1/skus/{sku}", handler=data.get_sku, tag="Master data",

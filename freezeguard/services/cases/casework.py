@@ -25,7 +25,7 @@ from freezeguard.services.cases.holding import Holding
 from freezeguard.services.cases.places import Places
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.telling.telling import EXCERPTS, Seen, Telling
-from freezeguard.services.topics import TOPIC_NOTICES, TOPIC_OBJECTS
+from freezeguard.services.topics import TOPIC_CASES, TOPIC_NOTICES, TOPIC_OBJECTS
 
 IN_HISTORY = "in the history of the case"
 VOIDED_BY: Mapping[str, str] = {
@@ -275,6 +275,7 @@ class Casework:
             why=_why(arguments, actor),
             details={"from": state, "to": case.state.value, "version": case.version},
         )
+        await tx.notify(TOPIC_CASES)
         aftermath = Aftermath(case, evidence=evidence, prelude=prelude)
         for effect in decision.effects:
             if decision.from_state is None and isinstance(effect, fx.CloseTasks):

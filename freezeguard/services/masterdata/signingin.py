@@ -165,8 +165,11 @@ class SigningIn:
         await tx.record.write(now, person, "sign_in", f"person:{person.id}", details={"how": how})
         return token
 
-    async def session(self, token: str) -> Session | None:
-        """Return the session of a token; None where it is unknown, ended or was left alone."""
+    async def session(self, token: str, *, is_use: bool = True) -> Session | None:
+        """Return the session of a token; None where it is unknown, ended or was left alone.
+
+        What a page does by itself is no use: it keeps no session open that a person has left.
+        """
         hashed = secret_hash(token)
 
         async def work(tx: Transaction) -> Session | None:
@@ -176,7 +179,7 @@ class SigningIn:
                 return None
             if found.how == "code" and not await _is_a_contact(tx, found.person):
                 return None
-            if now - found.seen_at >= SEEN_EVERY:
+            if is_use and now - found.seen_at >= SEEN_EVERY:
                 await tx.sessions.see(hashed, now)
             return found
 

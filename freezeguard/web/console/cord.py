@@ -1,5 +1,6 @@
 """The cord: type or scan a SKU, see what is known of it, and stop its sale."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -7,6 +8,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from freezeguard.api.models.answers import ListedCase, PulledCase, SkuOut
+from freezeguard.api.models.fields import GTIN_PATTERN
 from freezeguard.domain.errors import GuardFailed, InvalidInput, UnknownSku
 from freezeguard.domain.transitions import FROZEN_PHASE, State
 from freezeguard.web.deeds import CODES
@@ -15,6 +17,7 @@ from freezeguard.web.pages import Page, Visit
 from freezeguard.web.readers import PULLERS
 
 REASONS = ("defective", "wrong_item", "mislabelled", "safety_hazard", "safety_injury", "other")
+CODE = re.compile(GTIN_PATTERN)
 STOPPED = FROZEN_PHASE | {State.REINSTATING}
 """Cases in which a further pull changes nothing: the item is off sale already."""
 
@@ -28,7 +31,11 @@ class Cord:
     async def show(self, visit: Visit) -> web.Response:
         """Ask for a SKU; where one is named, show what is known of it and offer the cord."""
         sku = visit.query.get("sku", "").strip()
-        return await self._page(visit, sku, {}, ())
+        if found := await self._by_code(visit, sku):
+            (first, *more) = [one.sku for one in found]
+            if not more:
+                return visit.go(f"/console/pull?{urlencode({'sku': first, 'code': sku})}")
+        return await self._page(visit, sku, {}, (), found)
 
     async def pull(self, visit: Visit) -> web.Response:
         """Pull the cord, and show what it brought about."""
@@ -54,14 +61,23 @@ class Cord:
         )
         return visit.show("pulled.html", case=case, is_known="unknown" not in visit.query)
 
+    async def _by_code(self, visit: Visit, text: str) -> Sequence[SkuOut]:
+        """Return SKUs with a code that was typed or scanned; none where it names a SKU itself."""
+        if not CODE.fullmatch(text) or (await self._record(visit, text))[0] is not None:
+            return ()
+        found = await self._desk.ask(visit.asker, "GET /v1/skus", query={"gtin": text})
+        return list(found.items)
+
     async def _page(
-        self, visit: Visit, sku: str, given: Any, refused: Sequence[str]
+        self, visit: Visit, sku: str, given: Any, refused: Sequence[str],
+        coded: Sequence[SkuOut] = (),
     ) -> web.Response:
         record, near = await self._record(visit, sku)
         cases = await self._cases(visit, sku) if sku else []
         return visit.show(
             "pull.html", status=422 if refused else 200, sku=sku, record=record, near=near,
-            cases=cases, given=given, refused=refused,
+            cases=cases, given=given, refused=refused, coded=coded,
+            code=visit.query.get("code", "") if CODE.fullmatch(visit.query.get("code", "")) else "",
             reasons=[(code, CODES[code]) for code in REASONS],
             is_stopped=any(one.state in STOPPED for one in cases),
             suspected=next((one for one in cases if one.state == State.SUSPECTED), None),

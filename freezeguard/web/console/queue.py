@@ -1,12 +1,16 @@
 """The queue: open cases, those that hurt most and have waited longest first."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from freezeguard.api.access import Access
+from freezeguard.api.models.answers import ViewOut
 from freezeguard.domain.transitions import FINAL, OPEN
+from freezeguard.web.console.bulk import BULK
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import Page, Visit
 
@@ -17,6 +21,24 @@ FILTERS = (
 LIMIT = 50
 LANES = ("safety", "authority", "quality")
 CLOSED = sorted(FINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view that the reader named, as a link; `is_shown` where the page shows it."""
+
+    id: str
+    name: str
+    address: str
+    is_shown: bool
+
+    @classmethod
+    def of(cls, kept: ViewOut, shown: Mapping[str, str]) -> "View":
+        """Return a view as the page needs it that shows what these filters name."""
+        found = kept.filters.model_dump(mode="json", exclude_none=True)
+        filters = {name: str(one).lower() if isinstance(one, bool) else str(one)
+                   for name, one in found.items()}
+        return cls(kept.id, kept.name, f"/console?{urlencode(filters)}", filters == shown)
 
 
 class Queue:
@@ -31,13 +53,16 @@ class Queue:
         cases = await self._desk.ask(
             visit.asker, "GET /v1/cases", query={**_wanted(filters), **_place(visit)}
         )
+        kept = await self._desk.ask(visit.asker, "GET /v1/views")
+        shown = {name: one for name, one in filters.items() if one}
         return visit.show(
-            "queue.html", cases=cases, filters=filters, states=sorted(OPEN), closed=CLOSED,
-            lanes=LANES,
+            "queue.html", cases=cases, bulk=BULK, shown=urlencode(shown),
+            views=[View.of(one, shown) for one in kept.items], filters=filters,
+            states=sorted(OPEN), closed=CLOSED, lanes=LANES,
             is_filtered=any(filters.values()),
             is_narrowed=any(one for name, one in filters.items() if name != "sku"),
             next_page="/console?" + urlencode(
-                {**{name: one for name, one in filters.items() if one}, "cursor": cases.next or ""}
+                {**shown, "cursor": cases.next or ""}
             ),
         )
 
