@@ -8,7 +8,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from benchmarks import client, followers, freeze_path, ingest, memory, reads
+from benchmarks import client, followers, freeze_path, ingest, memory, pages, reads
 from benchmarks.detection import throughput
 
 QUICK = {
@@ -19,6 +19,7 @@ QUICK = {
     "memory": (100_000,),
     "client": (2, 60_000, 10_000),
     "detection": (2, 20_000, 60_000),
+    "pages": (500, 30_000, 2_000, 5.0),
 }
 WHOLE = {
     "freeze": (5, 40, [0, 1_000, 5_000]),
@@ -28,6 +29,7 @@ WHOLE = {
     "memory": (1_000_000,),
     "client": (5, 300_000, 10_000),
     "detection": (5, 100_000, 600_000),
+    "pages": (10_000, 1_000_000, 20_000, 50.0),
 }
 
 
@@ -55,6 +57,7 @@ def main() -> int:
         "memory": (memory.main, sizes["memory"]),
         "client": (client.main, sizes["client"]),
         "detection": (throughput.run, sizes["detection"]),
+        "pages": (pages.main, sizes["pages"]),
     }.items():
         if not asked.only or name in asked.only:
             wanted[name] = measure(*size)

@@ -2,11 +2,17 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 CSV = "text/csv"
-_COMPUTED = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet takes for a formula."""
+_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_COMPUTED = re.compile(f'^(?=[\t\r\n])|(^|[;\t\r\n][ "]*)(?=[{_SIGNS}])')
+"""Where a spreadsheet takes what follows for a formula: at the beginning of a cell.
+
+Also of what becomes a cell where a table is read as separated by semicolons or tabs, as it is in
+half of Europe. Wide forms of the signs count like the narrow ones.
+"""
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -19,8 +25,11 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_COMPUTED) else text
+    return "" if value is None else _COMPUTED.sub(_as_text, str(value))
+
+
+def _as_text(found: re.Match[str]) -> str:
+    return f"{found[1] or ''}'"
 
 
 def prefers_csv(accept: str) -> bool:

@@ -1,14 +1,13 @@
 """What a rule saw over time, by the code that freezes: a chart and a reason say the same."""
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from freezeguard.detection.evaluation import Evidence, followed
 from freezeguard.detection.families import effective_bound
 from freezeguard.detection.families.counting import window_of
-from freezeguard.detection.windows import Observed, Shipment, moment_before
+from freezeguard.detection.windows import Shipment
 from freezeguard.domain.rules import Rule
 from freezeguard.domain.scope import Scope
 
@@ -68,67 +67,79 @@ def points(
     step: timedelta,
 ) -> list[Point]:
     """Return the points from `start` until `end`; the last stretch must reach that far."""
-    number = max(1, -(-(end - start) // step))
-    found = [Point(start + n * step) for n in range(number)]
+    steps = [_Step() for _ in range(max(1, -(-(end - start) // step)))]
     seen = [_Seen(one) for one in stretches]
     after = None
     for one in seen:
-        for signal, value, customers in one.between(after):
-            place = (signal.occurred_at - start) // step
-            if 0 <= place < number:
-                found[place] = _with(found[place], value, one.stretch.bound, customers)
-        after = one.stretch.until
-    for n, point in enumerate(found):
-        if not point.complaints:
-            until = point.at + step - timedelta(microseconds=1)
-            of = next((one for one in seen if until <= one.stretch.until), seen[-1])
-            found[n] = replace(
-                point, customers=of.customers_at(until), bound=of.stretch.bound
-            )
+        for at, value, customers in one.between(after):
+            place = (at - start) // step
+            if 0 <= place < len(steps):
+                steps[place].take(value, one.bound, customers)
+        after = one.until
+    for n, told in enumerate(steps):
+        if not told.complaints:
+            until = start + (n + 1) * step - timedelta(microseconds=1)
+            of = next((one for one in seen if until <= one.until), seen[-1])
+            told.customers, told.bound = of.customers_at(until), of.bound
     scope = stretches[-1].scope
     for shipment in shipped:
         place = (shipment.shipped_at - start) // step
-        if 0 <= place < number and scope.overlaps(shipment.scope):
-            found[place] = replace(found[place], units=found[place].units + shipment.units)
-    return found
+        if 0 <= place < len(steps) and scope.overlaps(shipment.scope):
+            steps[place].units += shipment.units
+    return [
+        Point(start + n * step, one.complaints, one.customers, one.value, one.bound, one.units)
+        for n, one in enumerate(steps)
+    ]
 
 
-def _with(point: Point, value: float | None, bound: float | None, customers: int) -> Point:
-    """Return a point that has seen one more complaint: of several values the worst is shown."""
-    more = replace(
-        point, complaints=point.complaints + 1, customers=max(point.customers, customers)
-    )
-    if value is None:
-        return more if point.value is not None else replace(more, bound=bound)
-    if point.value is None or value / (bound or 1.0) > point.value / (point.bound or 1.0):
-        return replace(more, value=value, bound=bound)
-    return more
+@dataclass(slots=True)
+class _Step:
+    """What was seen in a step so far."""
+
+    complaints: int = 0
+    customers: int = 0
+    value: float | None = None
+    bound: float | None = None
+    units: int = 0
+
+    def take(self, value: float | None, bound: float | None, customers: int) -> None:
+        """Take in one complaint more: of several values the worst is shown."""
+        self.complaints += 1
+        self.customers = max(self.customers, customers)
+        if value is None:
+            if self.value is None:
+                self.bound = bound
+        elif self.value is None or value / (bound or 1.0) > self.value / (self.bound or 1.0):
+            self.value, self.bound = value, bound
 
 
 class _Seen:
     """What a stretch saw, signal by signal."""
 
     def __init__(self, stretch: Stretch) -> None:
-        self.stretch = stretch
+        self.until, self.bound = stretch.until, stretch.bound
+        self._rule = stretch.rule
         self._told = list(followed(stretch.rule, stretch.evidence, stretch.scope))
-        self._times = [signal.occurred_at for signal, _ in self._told]
+        self._held, self._taken = window_of(stretch.rule), 0
 
     def between(
         self, after: datetime | None
-    ) -> Iterator[tuple[Observed, float | None, int]]:
-        """Yield the signals of the stretch: value and customers in the window at each."""
-        window = window_of(self.stretch.rule)
+    ) -> Iterator[tuple[datetime, float | None, int]]:
+        """Yield when each signal of the stretch was: with value and customers in the window."""
+        window = window_of(self._rule)
         for signal, sample in self._told:
             window.add(signal)
-            if signal.occurred_at > self.stretch.until:
+            if signal.occurred_at > self.until:
                 return
             if after is None or signal.occurred_at > after:
-                yield signal, sample.value if sample.sufficient else None, window.customers
+                value = sample.value if sample.sufficient else None
+                yield signal.occurred_at, value, window.customers
 
     def customers_at(self, moment: datetime) -> int:
-        """Return how many customers the window of the rule holds at a moment."""
-        window = window_of(self.stretch.rule)
-        first = bisect_right(self._times, moment_before(moment, self.stretch.rule.window))
-        for signal, _ in self._told[first : bisect_right(self._times, moment)]:
-            window.add(signal)
-        return window.customers
+        """Return how many customers the window of the rule holds; no moment is before the last."""
+        held, told = self._held, self._told
+        while self._taken < len(told) and told[self._taken][0].occurred_at <= moment:
+            held.add(told[self._taken][0])
+            self._taken += 1
+        held.leave(moment)
+        return held.customers

@@ -79,6 +79,11 @@ class SlidingWindow:
         customer = signal.customer or _ANONYMOUS
         self._customers[customer] = self._customers.get(customer, 0) + 1
 
+    def leave(self, moment: datetime) -> None:
+        """Drop what a window that ends at a moment has left behind; nothing newer was added."""
+        while self._signals and moment - self._signals[0].occurred_at >= self._length:
+            self._forget(self._signals.popleft())
+
     def _forget(self, signal: Observed) -> None:
         customer = signal.customer or _ANONYMOUS
         left = self._customers[customer] - 1
@@ -186,9 +191,14 @@ def by_scope(
     A signal that lacks a field of `hold_scope` speaks about all of that field's values: it counts
     for the wider scope only.
     """
-    groups: dict[Scope, list[Observed]] = {}
-    narrowing = tuple(hold_scope[1:])
+    groups: dict[tuple[str, tuple[str | None, ...]], list[Observed]] = {}
+    names = tuple(hold_scope[1:])
     for signal in signals:
-        fields = {name: getattr(signal.scope, name) for name in narrowing}
-        groups.setdefault(Scope.of(signal.scope.sku, fields), []).append(signal)
-    yield from sorted(groups.items(), key=lambda pair: str(pair[0]))
+        one = signal.scope
+        key = one.sku, tuple([getattr(one, name) for name in names])
+        groups.setdefault(key, []).append(signal)
+    scopes = [
+        (Scope.of(sku, dict(zip(names, values, strict=True))), found)
+        for (sku, values), found in groups.items()
+    ]
+    yield from sorted(scopes, key=lambda pair: str(pair[0]))

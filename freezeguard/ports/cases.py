@@ -46,6 +46,10 @@ class Cases(Protocol):
 
     async def get(self, case_id: UUID, *, lock: bool = False) -> Case | None: ...
 
+    async def several(self, case_ids: Sequence[UUID]) -> list[Case]:
+        """Return some cases, in the order in which they are asked for."""
+        ...
+
     async def open_of_sku(self, sku: str, *, lock: bool = False) -> list[Case]: ...
 
     async def told_of_sku(self, sku: str) -> list[Case]:

@@ -42,6 +42,19 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """A signal and until when it counted; None where it still does."""
+
+    signal: Observed
+    counted_until: datetime | None
+
+    def counted_at(self, moment: datetime | None) -> bool:
+        """Say whether it counted at a moment; now, where none is given."""
+        until = self.counted_until
+        return until is None or (moment is not None and until > moment)
+
+
+@dataclass(frozen=True, slots=True)
 class RejectedSignal:
     """An item that was not accepted, kept so that nothing is lost."""
 

@@ -9,7 +9,14 @@ from freezeguard.detection.evaluation import PastDay
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.rules import RuleScope
 from freezeguard.domain.signals import Signal
-from freezeguard.ports.rows import Json, Pending, RejectedSignal, StoredBatch, UnitsShipped
+from freezeguard.ports.rows import (
+    Json,
+    Pending,
+    RejectedSignal,
+    Remembered,
+    StoredBatch,
+    UnitsShipped,
+)
 
 
 class Signals(Protocol):
@@ -94,6 +101,13 @@ class Signals(Protocol):
 
         `also_judged_by` includes those that this case has judged, or has as its evidence;
         `judged_after` those that still counted at that moment.
+        """
+        ...
+
+    async def remembered(self, sku: str, case_id: UUID) -> list[Remembered]:
+        """Return all signals of a SKU, in order, with until when they counted in a case's eyes.
+
+        Those that it has judged itself, or has as its evidence, count for ever.
         """
         ...
 

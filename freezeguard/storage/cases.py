@@ -78,6 +78,10 @@ class PostgresCases(Attachments, Duties):
         row = await self._connection.fetchrow(query, case_id)
         return None if row is None else case_of(row)
 
+    async def several(self, case_ids: Sequence[UUID]) -> list[Case]:
+        rows = await self._connection.fetch(SQL["get_cases"], list(case_ids))
+        return [case_of(row) for row in rows]
+
     async def open_of_sku(self, sku: str, *, lock: bool = False) -> list[Case]:
         query = SQL["lock_open_of_sku"] if lock else SQL["open_of_sku"]
         return [case_of(row) for row in await self._connection.fetch(query, sku)]

@@ -1,5 +1,6 @@
 """Signals, their identities, texts and tallies; units shipped; what must be evaluated."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,14 @@ from freezeguard.detection.evaluation import PastDay
 from freezeguard.detection.windows import Observed, Shipment
 from freezeguard.domain.rules import RuleScope
 from freezeguard.domain.signals import Kind, Severity, Signal
-from freezeguard.ports.rows import Json, Pending, RejectedSignal, StoredBatch, UnitsShipped
+from freezeguard.ports.rows import (
+    Json,
+    Pending,
+    RejectedSignal,
+    Remembered,
+    StoredBatch,
+    UnitsShipped,
+)
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.queries import queries
 from freezeguard.storage.repeats import first_and_later, tell_apart
@@ -263,6 +271,11 @@ class PostgresSignals:
         )
         return [observed_of(row) for row in rows]
 
+    async def remembered(self, sku: str, case_id: UUID) -> list[Remembered]:
+        rows = await self._connection.fetch(SQL["remembered"], sku, case_id)
+        # very many take a fifth of a second to read: meanwhile others are answered
+        return await asyncio.to_thread(_remembered, rows)
+
     async def history(self, sku: str, since: datetime, until: datetime) -> list[PastDay]:
         rows = await self._connection.fetch(SQL["history"], sku, since, until)
         return [_past_day(row) for row in rows]
@@ -294,6 +307,14 @@ def _past_day(row: asyncpg.Record) -> PastDay:
         scope_of(row), row["day"], _KINDS[row["kind"]], row["intent"], row["result"],
         row["customers"],
     )
+
+
+def _remembered(rows: Sequence[asyncpg.Record]) -> list[Remembered]:
+    return [
+        Remembered(observed_of(row), None if row["counts"] else row["judged_at"])
+        for row in rows
+        if row["counts"] or row["judged_at"] is not None  # else nobody knows when it stopped to
+    ]
 
 
 def _identity_row(one: Signal, fingerprint: bytes) -> tuple[Any, ...]:

@@ -3,13 +3,18 @@
 -- name: attached
 -- Count a case's signals: all of them, and by intent, by severity and by lot. With $2 only those
 -- that nobody has judged: what came after a reinstatement.
+WITH told AS MATERIALIZED (
+    SELECT intent, severity, lot, customer, occurred_at, contact_cost
+      FROM case_signals
+      JOIN signals USING (sku, occurred_at, source, id)
+     WHERE case_id = $1 AND (NOT $2 OR judged_by IS NULL)
+)
 SELECT grouping(intent, severity, lot) AS grouped, intent, severity, lot, count(*) AS signals,
-       count(DISTINCT coalesce(customer, '')) AS customers,
+       (SELECT count(*) FROM (SELECT DISTINCT coalesce(customer, '') FROM told) AS people)
+           AS customers,
        min(occurred_at) AS first_at, max(occurred_at) AS last_at,
        coalesce(sum(contact_cost), 0) AS contact_cost
-  FROM case_signals
-  JOIN signals USING (sku, occurred_at, source, id)
- WHERE case_id = $1 AND (NOT $2 OR judged_by IS NULL)
+  FROM told
  GROUP BY GROUPING SETS ((), (intent), (severity), (lot))
  ORDER BY grouped, signals DESC, intent, severity DESC, lot;
 
@@ -29,22 +34,30 @@ WITH told AS MATERIALIZED (
            OFFSET 0) AS one
      WHERE evidence.case_id = $1
 )
-SELECT field, value, count(*) AS complaints, count(DISTINCT customer) AS customers
-  FROM told
- CROSS JOIN LATERAL (VALUES
-       ('all', NULL), ('intent', intent), ('lot', lot), ('channel', channel), ('seller', seller),
-       ('severity', severity::text)) AS said (field, value)
+SELECT field, value, sum(told_by_one)::bigint AS complaints, count(*) AS customers
+  FROM (SELECT field, value, customer, count(*) AS told_by_one
+          FROM told
+         CROSS JOIN LATERAL (VALUES
+               ('all', NULL), ('intent', intent), ('lot', lot), ('channel', channel),
+               ('seller', seller), ('severity', severity::text)) AS said (field, value)
+         GROUP BY field, value, customer) AS customers
  GROUP BY field, value
  ORDER BY field, complaints DESC, customers DESC, value;
 
 -- name: excerpts
 -- Return the beginnings of the masked texts of a case, the most severe first.
 SELECT left(text, 300) AS excerpt
-  FROM case_signals
-  JOIN signals USING (sku, occurred_at, source, id)
-  JOIN signal_texts USING (source, id)
- WHERE case_id = $1 AND text IS NOT NULL AND (NOT $3 OR judged_by IS NULL)
- ORDER BY severity DESC, occurred_at, source, id
+  FROM (SELECT source, id, severity, occurred_at
+          FROM case_signals
+          JOIN signals USING (sku, occurred_at, source, id)
+         WHERE case_id = $1 AND (NOT $3 OR judged_by IS NULL)
+         ORDER BY severity DESC, occurred_at, source, id
+        OFFSET 0) AS worst
+ CROSS JOIN LATERAL (
+       SELECT text FROM signal_texts
+        WHERE source = worst.source AND id = worst.id AND text IS NOT NULL
+       OFFSET 0) AS own
+ ORDER BY severity DESC, occurred_at, worst.source, worst.id
  LIMIT $2;
 
 -- name: attached_customers

@@ -23,6 +23,13 @@ UPDATE cases
 -- Return a case.
 SELECT * FROM cases WHERE id = $1;
 
+-- name: get_cases
+-- Return some cases, in the order in which they are asked for.
+SELECT cases.*
+  FROM unnest($1::uuid[]) WITH ORDINALITY AS asked (id, place)
+  JOIN cases USING (id)
+ ORDER BY place;
+
 -- name: lock_case
 -- Lock a case and return it.
 SELECT * FROM cases WHERE id = $1 FOR NO KEY UPDATE;

@@ -236,6 +236,19 @@ SELECT sku, occurred_at, source, id, seq, kind, intent, severity, result, custom
           AND evidence.id = signals.id))
  ORDER BY occurred_at, source, id;
 
+-- name: remembered
+-- Return a SKU's signals in order: whether each counts still, or does in the eyes of a case ($2) that
+-- has judged it or had it as its evidence; and when it was judged.
+SELECT sku, occurred_at, source, id, seq, kind, intent, severity, result, customer, lot, seller,
+       channel, country, may_assert_safety, acts_on_history, marks, judged_at,
+       judged_by IS NULL OR judged_by = $2 OR EXISTS (
+       SELECT FROM case_signals AS evidence
+        WHERE evidence.case_id = $2 AND evidence.source = signals.source
+          AND evidence.id = signals.id) AS counts
+  FROM signals
+ WHERE sku = $1
+ ORDER BY occurred_at, source, id;
+
 -- name: history
 -- Return how many customers complained of what on each day of [$2, $3), for rules that learn what is
 -- usual; day 0 if there was anything before. What was judged teaches only where it was found to be

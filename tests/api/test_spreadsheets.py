@@ -12,7 +12,9 @@ from freezeguard.api.spreadsheets import as_csv, prefers_csv
     ("value", "cell"),
     [
         ("=HYPERLINK(1)", "'=HYPERLINK(1)"), ("+49 30", "'+49 30"), ("-1", "'-1"), (-1, "'-1"),
-        ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t=1"), ("\r=1", "'\r=1"),
+        ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t'=1"), ("\r=1", "'\r'=1"), ("\na", "'\na"),
+        ("\uff1d1", "'\uff1d1"), ("x;=1", "x;'=1"), ("x\n -1", "x\n '-1"), ('x;"=1', "x;\"'=1"),
+        ("a-b; c=d", "a-b; c=d"),
         ("a=1", "a=1"), ("", ""), (None, ""), (3, "3"), ('say "x", y\nz', 'say "x", y\nz'),
     ],
 )  # fmt: skip

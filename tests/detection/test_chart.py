@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from freezeguard.detection.chart import MOST_POINTS, Stretch, points, step_for
 from freezeguard.detection.evaluation import Evidence, crossings, followed
+from freezeguard.detection.families.counting import window_of
 from freezeguard.domain.rules import Family, read_rule
 from tests.detection.streams import DAY, SECOND, SHIPMENTS, SKU, START, STREAMS, rule, rules, signal
 from tests.detection.test_families import BODIES
@@ -30,6 +31,33 @@ def test_a_chart_never_says_otherwise_than_a_reason(by, signals, units, factor):
         assert at.value >= found.reason.observed
         if found.bound_kind == "freeze":
             assert at.bound == found.reason.bound
+
+
+@given(rules(), STREAMS, st.sampled_from([None, 1, 2]), st.integers(1, 9))
+def test_a_quiet_step_shows_what_the_window_holds_at_its_end(by, signals, per_day, length):
+    """As counted from nothing: customers within the window of the rule, of a day no more than fit.
+
+    And a step in which somebody complained shows the most that it held at any complaint.
+    """
+    by = by if by.family is Family.SAFETY else replace(by, per_day=per_day)
+    step, end = length * SECOND, START + 90 * SECOND
+    evidence = Evidence(signals)
+    told = [one for one, _ in followed(by, evidence, SKU)]
+
+    def held(moment, newest):
+        window = window_of(by)
+        for one in told[: newest + 1]:
+            if moment - by.window < one.occurred_at <= moment:
+                window.add(one)
+        return window.customers
+
+    for point in points([Stretch(end, by, evidence, SKU)], (), START, end, step):
+        here = [n for n, one in enumerate(told) if point.at <= one.occurred_at < point.at + step]
+        until = point.at + step - timedelta(microseconds=1)
+        expected = max(
+            (held(told[n].occurred_at, n) for n in here), default=held(until, len(told))
+        )
+        assert (len(here), expected) == (point.complaints, point.customers)
 
 
 @pytest.mark.parametrize("name", BODIES)

@@ -29,10 +29,9 @@ from freezeguard.ports.rows import Pareto, Tally
 from freezeguard.ports.storage import Transaction
 from freezeguard.services import vendorsview
 from freezeguard.services.cases.casefile import visible_case
-from freezeguard.services.detecting.charting import ChartBasis, Charting
+from freezeguard.services.cases.shared import Shared
+from freezeguard.services.detecting.charting import Chart, Charting
 
-CHART_DEADLINE = 20.0
-"""Seconds: all complaints of an item are read, and there may be a hundred thousand."""
 MOST_VALUES = 50
 """So many values of a field are told: what lies behind one complaint each explains little."""
 
@@ -96,34 +95,30 @@ class Insight:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._charting = Charting(context.now)
+        self._charting = Charting(context.database, context.now)
+        self._shared_causes = Shared(context.now, self._find_causes)
 
     async def chart(self, call: Call[None]) -> Reply:
         """Return what a chart of a case is drawn from."""
         actor, case_id = call.who, case_id_of(call.path["id"])
-
-        async def work(tx: Transaction) -> tuple[Case, ChartBasis]:
-            case = await visible_case(tx, case_id, actor)
-            return case, await self._charting.read(tx, case, actor)
-
-        case, basis = await self._context.database.run(work, deadline=CHART_DEADLINE)
-        return Reply(await _chart(case, basis, actor), compress=True)
+        case, chart = await self._charting.chart(case_id, actor)
+        return Reply(_chart(case, chart, actor), compress=True)
 
     async def causes(self, call: Call[None]) -> Reply:
         """Return where the complaints of a case come from."""
         actor, case_id = call.who, case_id_of(call.path["id"])
+        case = await self._context.database.run(lambda tx: visible_case(tx, case_id, actor))
+        return Reply(await self._shared_causes.of(case))
 
+    async def _find_causes(self, case: Case) -> tuple[CausesOut, int]:
         async def work(tx: Transaction) -> CausesOut:
             await tx.one_moment()
-            case = await visible_case(tx, case_id, actor)
-            return _causes(case, await tx.cases.pareto(case.id), await _similar(tx, case))
+            similar = [UUID(one["id"]) for one in await tx.cases.similar(case)]
+            pareto = await tx.cases.pareto(case.id)
+            return _causes(case, pareto, await tx.cases.several(similar))
 
-        return Reply(await self._context.database.run(work))
-
-
-async def _similar(tx: Transaction, case: Case) -> list[Case]:
-    found = [await tx.cases.get(UUID(one["id"])) for one in await tx.cases.similar(case)]
-    return [one for one in found if one is not None]
+        found = await self._context.database.run(work)
+        return found, found.complaints
 
 
 def _causes(case: Case, pareto: Pareto, similar: Sequence[Case]) -> CausesOut:
@@ -163,16 +158,16 @@ def _like(case: Case) -> SimilarCase:
     )
 
 
-async def _chart(case: Case, basis: ChartBasis, actor: Actor) -> ChartOut:
+def _chart(case: Case, chart: Chart, actor: Actor) -> ChartOut:
     return ChartOut(
         case=str(case.id), number=case.number,
-        rule=None if basis.rule is None else _rule(basis.rule),
-        step=basis.step.total_seconds(), start=basis.start, end=basis.end,
-        points=[_point(one, actor) for one in await basis.points()],
+        rule=None if chart.rule is None else _rule(chart.rule),
+        step=chart.step.total_seconds(), start=chart.start, end=chart.end,
+        points=[_point(one, actor) for one in chart.points],
         marks=[
             ChartMark(kind=one.kind, at=one.at, what=one.what, recipient=one.recipient,
                       channel=one.channel)
-            for one in basis.marks
+            for one in chart.marks_for(actor)
         ],
     )
 

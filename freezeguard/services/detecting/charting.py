@@ -9,18 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+from uuid import UUID
 
 from freezeguard.detection.chart import Point, Stretch, points, step_for
 from freezeguard.detection.evaluation import Evidence, after_the_fix
 from freezeguard.detection.families import learns
-from freezeguard.detection.windows import Shipment, moment_before
+from freezeguard.detection.windows import Observed, Shipment, moment_before
 from freezeguard.domain.people import Actor, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.domain.rules import Family, Rule
 from freezeguard.domain.transitions import FINAL, Command, State
 from freezeguard.ports.clock import Now
 from freezeguard.ports.rows import CaseEvent, Notice
-from freezeguard.ports.storage import Transaction
+from freezeguard.ports.storage import Database, Transaction
+from freezeguard.services.cases.casefile import visible_case
+from freezeguard.services.cases.shared import Shared
 from freezeguard.services.detecting.recomputing import (
     AsItWas,
     as_it_was,
@@ -35,6 +38,8 @@ MarkKind = Literal[
 OF_A_PULL = Rule("", 0, Family.DISTINCT_CUSTOMERS, timedelta(days=30), 1.0)
 """Counts customers of a case that no rule opened: its bound says nothing."""
 SHORTEST = timedelta(days=1)
+DEADLINE = 20.0
+"""Seconds: all complaints of an item are read, and there may be a hundred thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +64,75 @@ class ChartBasis:
     end: datetime
     step: timedelta
     marks: Sequence[Mark]
+    signals: int
 
-    async def points(self) -> list[Point]:
-        """Return the points; beside the event loop, for a case may have very many complaints."""
-        return await asyncio.to_thread(
-            points, self.stretches, self.shipped, self.start, self.end, self.step
-        )
+    def chart(self) -> "Chart":
+        """Work it out."""
+        found = points(self.stretches, self.shipped, self.start, self.end, self.step)
+        return Chart(self.rule, self.start, self.end, self.step, found, self.marks)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart as it was worked out, with every mark."""
+
+    rule: Rule | None
+    start: datetime
+    end: datetime
+    step: timedelta
+    points: Sequence[Point]
+    marks: Sequence[Mark]
+
+    def marks_for(self, reader: Actor) -> list[Mark]:
+        """Return the marks that a reader sees.
+
+        A suspicion stays inside the shop, and so does whoever else was told.
+        """
+        return [
+            one for one in self.marks
+            if not is_vendor(reader) or (one.kind != "suspicion" and _is_theirs(one))
+        ]
 
 
 class Charting:
-    """Reads what charts of cases are drawn from."""
+    """Works charts of cases out, beside the event loop."""
 
-    def __init__(self, now: Now) -> None:
-        self._now = now
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database, self._now = database, now
+        self._shared = Shared(now, self._work_out)
 
-    async def read(self, tx: Transaction, case: Case, reader: Actor) -> ChartBasis:
-        """Return what a chart of a case is drawn from, for somebody who may see the case."""
+    async def chart(self, case_id: UUID, reader: Actor) -> tuple[Case, Chart]:
+        """Return a case with its chart. Raises NotFound, also for a case that is another's."""
+        case = await self._database.run(lambda tx: visible_case(tx, case_id, reader))
+        return case, await self._shared.of(case)
+
+    async def _work_out(self, case: Case) -> tuple[Chart, int]:
+        basis = await self._database.run(lambda tx: self._read(tx, case), deadline=DEADLINE)
+        return await asyncio.to_thread(basis.chart), basis.signals
+
+    async def _read(self, tx: Transaction, case: Case) -> ChartBasis:
+        """Return what a chart of a case is drawn from."""
         events = await tx.cases.events(case.id)
+        remembered = await tx.signals.remembered(case.scope.sku, case.id)
         known = [
-            await as_it_was(tx, case, events[:n], event)
+            await as_it_was(
+                tx, case, events[:n], event,
+                [one.signal for one in remembered if one.counted_at(event.at)],
+            )
             for n, event in enumerate(events) if is_automatic(event)
         ]
         rule = known[-1].rule if known else OF_A_PULL
-        notices = await tx.notices.of_case(case.id)
-        marks = _marks(events, known, notices, reader)
+        marks = _marks(events, known, await tx.notices.of_case(case.id))
         end = max([case.closed_at or self._now(), *(one.at for one in marks)])
         begun = min([case.opened_at, *(crossed_at(one) for one in known)])
         back = max(rule.window, SHORTEST)
         step = step_for(rule.window, end - begun + back)
         shipped = await tx.signals.shipments(case.scope.sku, None)
+        signals = [one.signal for one in remembered if one.counted_at(None)]
         return ChartBasis(
-            await _stretches(tx, case, events, known, shipped, end),
+            await _stretches(tx, case, events, known, signals, shipped, end),
             shipped, rule if known else None, _whole(moment_before(begun, back), step), end, step,
-            marks,
+            marks, len(remembered),
         )
 
 
@@ -108,11 +149,10 @@ def _whole(moment: datetime, step: timedelta) -> datetime:
 
 async def _stretches(
     tx: Transaction, case: Case, events: Sequence[CaseEvent], known: Sequence[AsItWas],
-    shipped: Sequence[Shipment], end: datetime,
+    signals: Sequence[Observed], shipped: Sequence[Shipment], end: datetime,
 ) -> list[Stretch]:
     """Return one stretch up to each crossing as it was seen then, and what came after."""
     found = [Stretch(crossed_at(one), one.rule, one.evidence, one.scope) for one in known]
-    signals = await tx.signals.observed(case.scope.sku, None, also_judged_by=case.id)
     if not known:
         return [Stretch(end, OF_A_PULL, Evidence(signals), case.scope, has_bound=False)]
     last = known[-1]
@@ -134,8 +174,7 @@ async def _stretches(
 
 
 def _marks(
-    events: Sequence[CaseEvent], known: Sequence[AsItWas], notices: Sequence[Notice],
-    reader: Actor,
+    events: Sequence[CaseEvent], known: Sequence[AsItWas], notices: Sequence[Notice]
 ) -> list[Mark]:
     automatic = [one for one in events if is_automatic(one)]
     marks = [
@@ -147,8 +186,6 @@ def _marks(
         Mark("notice", one.sent_at, one.kind, one.recipient, one.channel)
         for one in notices if one.sent_at is not None
     ]
-    if is_vendor(reader):  # a suspicion stays inside the shop, and so does whoever else was told
-        marks = [one for one in marks if one.kind != "suspicion" and _is_theirs(one)]
     return sorted(marks, key=lambda one: one.at)
 
 

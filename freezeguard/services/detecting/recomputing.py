@@ -17,6 +17,7 @@ from freezeguard.detection.daybook import UNLEARNED, Priors
 from freezeguard.detection.evaluation import Evidence, Fix, after_the_fix, crossings
 from freezeguard.detection.families import learns
 from freezeguard.detection.statistics.likelihood import LARGEST_ODDS
+from freezeguard.detection.windows import Observed
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import System
 from freezeguard.domain.policy import Policy
@@ -147,20 +148,19 @@ class AsItWas:
 
 
 async def as_it_was(
-    tx: Transaction, case: Case, before: Sequence[CaseEvent], event: CaseEvent
+    tx: Transaction, case: Case, before: Sequence[CaseEvent], event: CaseEvent,
+    signals: Sequence[Observed],
 ) -> AsItWas:
     """Return what was known at an automatic freeze or suspicion; `before` is the history then.
 
-    Raises NotFound where the version of the rule is gone.
+    `signals` are those that counted at that moment, known by then or not. Raises NotFound where
+    the version of the rule is gone.
     """
     stored: Mapping[str, Any] = {
         name: value for name, value in event.arguments["reason"].items()
         if name not in BESIDE_THE_FIGURES
     }
     rule = await _rule(tx, event.arguments["rule_id"], event.arguments["rule_version"])
-    signals = await tx.signals.observed(
-        case.scope.sku, None, also_judged_by=case.id, judged_after=event.at
-    )
     known_seq = await tx.cases.known_seq(case.id, event.at)
     known = [one for one in signals if known_seq is not None and one.seq <= known_seq]
     shipments = await tx.signals.shipments(case.scope.sku, None, known_at=event.at)
@@ -179,7 +179,10 @@ async def _recompute_one(
     before: Sequence[CaseEvent],
     event: CaseEvent,
 ) -> RecomputedFreeze:
-    was = await as_it_was(tx, case, before, event)
+    signals = await tx.signals.observed(
+        case.scope.sku, None, also_judged_by=case.id, judged_after=event.at
+    )
+    was = await as_it_was(tx, case, before, event, signals)
     crossing = _at(was.rule, was.evidence, was.stored["counted"][-1])
     recomputed = None if crossing is None else _plain(crossing.reason.as_dict())
     differences = _differences(was.stored, recomputed) + await _unheard_of(
