@@ -12,7 +12,7 @@ from freezeguard.api import bodies, envelope, refusals
 from freezeguard.api.access import Access
 from freezeguard.api.refusals import Refused
 from freezeguard.domain.errors import FreezeguardError, NotAllowed, NotFound
-from freezeguard.domain.people import Person
+from freezeguard.domain.people import Person, Role
 from freezeguard.services.cases.livechanges import LiveChanges
 from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.web import guarding
@@ -21,7 +21,7 @@ from freezeguard.web.pages import PORTAL, Draws, Page, Visit
 
 log = structlog.get_logger()
 
-SIGN_IN, PROVE = "/console/sign-in", "/console/prove"
+SIGN_IN, PROVE, CORD = "/console/sign-in", "/console/prove", "/console/pull"
 REFRESH = "Freezeguard-Refresh"
 """The header with which a page asks for itself anew; nobody has pressed anything."""
 HOMES = ("/console", PORTAL)
@@ -205,5 +205,10 @@ def safe_next(wanted: str | None, otherwise: str = "/console") -> str:
 
 
 def home_of(person: Person, following: str) -> str:
-    """Return where somebody goes who has signed in: a vendor's person has no page but their own."""
-    return following if person.is_staff or following.startswith(PORTAL) else PORTAL
+    """Return where somebody goes who has signed in and asked for no page of their own.
+
+    A vendor's person has none but the portal; who does nothing but pull begins at the cord.
+    """
+    if not person.is_staff:
+        return following if following.startswith(PORTAL) else PORTAL
+    return CORD if following == "/console" and person.roles == {Role.ASSOCIATE} else following

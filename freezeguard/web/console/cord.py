@@ -74,11 +74,13 @@ class Cord:
     ) -> web.Response:
         record, near = await self._record(visit, sku)
         cases = await self._cases(visit, sku) if sku else []
+        ended = await self._ended(visit, sku) if sku and not cases else []
         return visit.show(
             "pull.html", status=422 if refused else 200, sku=sku, record=record, near=near,
-            cases=cases, given=given, refused=refused, coded=coded,
+            cases=cases, ended=ended, given=given, refused=refused, coded=coded,
             code=visit.query.get("code", "") if CODE.fullmatch(visit.query.get("code", "")) else "",
             reasons=[(code, CODES[code]) for code in REASONS],
+            is_doubtful=record is None and bool(near) and not cases,
             is_stopped=any(one.state in STOPPED for one in cases),
             suspected=next((one for one in cases if one.state == State.SUSPECTED), None),
             address_of=lambda one: f"/console/pull?sku={quote(one, safe='')}",
@@ -99,6 +101,11 @@ class Cord:
         found = await self._desk.ask(
             visit.asker, "GET /v1/cases", query={"sku": sku, "open": "true", "limit": 20}
         )
+        return list(found.items)
+
+    async def _ended(self, visit: Visit, sku: str) -> list[ListedCase]:
+        """Return the latest cases that are over: somebody may call about one of them still."""
+        found = await self._desk.ask(visit.asker, "GET /v1/cases", query={"sku": sku, "limit": 3})
         return list(found.items)
 
 
