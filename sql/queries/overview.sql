@@ -58,17 +58,21 @@ SELECT lane, source, category, vendor, count(*) AS freezes
 
 -- name: waves
 -- Count per vendor the items that were stopped since a moment and in which no defect was found.
-SELECT stopped.vendor, count(DISTINCT stopped.sku) AS skus,
-       (SELECT count(*) FROM skus WHERE skus.vendor = stopped.vendor) AS of_vendor
-  FROM automatic_freezes AS stopped
-  JOIN cases ON cases.id = stopped.case_id
-  LEFT JOIN cases AS survivor ON survivor.id = cases.merged_into
- WHERE stopped.at > $1 AND stopped.vendor IS NOT NULL AND stopped.lane = 'quality'
-   AND stopped.credential IS NULL
-   AND NOT (cases.defect_found OR coalesce(survivor.defect_found, false))
- GROUP BY stopped.vendor
- ORDER BY skus DESC, stopped.vendor
- LIMIT $2;
+WITH stops AS (
+    SELECT stopped.vendor, count(DISTINCT stopped.sku) AS skus
+      FROM automatic_freezes AS stopped
+      JOIN cases ON cases.id = stopped.case_id
+      LEFT JOIN cases AS survivor ON survivor.id = cases.merged_into
+     WHERE stopped.at > $1 AND stopped.vendor IS NOT NULL AND stopped.lane = 'quality'
+       AND stopped.credential IS NULL
+       AND NOT (cases.defect_found OR coalesce(survivor.defect_found, false))
+     GROUP BY stopped.vendor
+     ORDER BY skus DESC, stopped.vendor
+     LIMIT $2
+)
+SELECT vendor, skus, (SELECT count(*) FROM skus WHERE skus.vendor = stops.vendor) AS of_vendor
+  FROM stops
+ ORDER BY skus DESC, vendor;
 
 -- name: vendors
 -- Return the next vendors in their order.

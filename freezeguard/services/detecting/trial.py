@@ -14,6 +14,7 @@ from freezeguard.detection.backtest.replay import freezes
 from freezeguard.detection.daybook import Priors
 from freezeguard.detection.families import learns
 from freezeguard.detection.windows import moment_before
+from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.rules import Rule
 from freezeguard.domain.shadowing import Sighting
@@ -61,13 +62,28 @@ class Trial:
 
     def __init__(self, database: Database, rules: RuleBook, now: Now) -> None:
         self._database, self._rules, self._now = database, rules, now
+        self._turn = asyncio.Lock()
 
     async def look(self, rule: Rule, days: timedelta, after: str, *, patience: float) -> TrialPage:
         """Return what the rule would have stopped in the last days, and what it would have missed.
 
         After `patience` seconds no further SKU is begun; `next` says where to go on. One SKU at
-        least is looked at, so that whoever goes on comes to an end.
+        least is looked at, so that whoever goes on comes to an end. One trial runs at a time: the
+        processor is there for complaints. Raises Unavailable where others take too long.
         """
+        try:
+            async with asyncio.timeout(patience):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise Unavailable(
+                "Other trials of rules are under way; try again in a moment.", retry_after=patience
+            ) from None
+        try:
+            return await self._look(rule, days, after, patience)
+        finally:
+            self._turn.release()
+
+    async def _look(self, rule: Rule, days: timedelta, after: str, patience: float) -> TrialPage:
         until = self._now()
         since, clock = until - days, asyncio.get_running_loop().time
         ends, place, looked_at = clock() + patience, after, 0

@@ -16,7 +16,7 @@ from freezeguard.api.access import Access
 from freezeguard.api.models.answers import ProposalOut, RuleOut
 from freezeguard.api.models.requests import RuleBody
 from freezeguard.api.refusals import InvalidFields, Refused
-from freezeguard.domain.errors import GuardFailed, InvalidInput, NotFound
+from freezeguard.domain.errors import GuardFailed, InvalidInput, NotFound, Unavailable
 from freezeguard.domain.rulechanges import PROPOSERS, loosenings
 from freezeguard.domain.rules import (
     COMBINING,
@@ -151,13 +151,16 @@ class RuleWriting:
     async def _page(
         self, visit: Visit, draft: Draft, days: int = 0, status: int = 200
     ) -> web.Response:
-        trial = None
+        trial, busy = None, ""
         rules = await self._rules(visit)
         now = next((one for one in rules if one.id == draft.of), None)
         if days and not draft.errors:
-            trial = await self._desk.ask(
-                visit.asker, "POST /v1/rules/trial", body={"rule": draft.body, "days": days}
-            )
+            try:
+                trial = await self._desk.ask(
+                    visit.asker, "POST /v1/rules/trial", body={"rule": draft.body, "days": days}
+                )
+            except Unavailable as away:
+                busy = away.detail
         is_sound = not draft.errors
         return visit.show(
             "write_rule.html", status=422 if draft.errors and status == 200 else status,
@@ -171,7 +174,7 @@ class RuleWriting:
             scope=scope_in_words(draft.body) if is_sound else "",
             changes=_changes(now, draft) if now is not None and is_sound else None,
             loosens=_loosens(rules, draft) if is_sound else (), now_version=now and now.version,
-            trial=trial, days=days, periods=PERIODS, chart=rulechart,
+            trial=trial, busy=busy, days=days, periods=PERIODS, chart=rulechart,
         )
 
 
