@@ -46,11 +46,15 @@ def moment_of(one: TriedSku) -> datetime:
 def in_words(trial: TrialOut) -> str:
     """Return what the picture shows, for whoever does not see it."""
     return (
-        f"It would have stopped {trial.would_freeze}: {trial.confirmed} defects, "
-        f"{trial.false_alarms} false alarms, {trial.undecided} not decided yet, and "
-        f"{trial.only_here} that nobody else stopped. It would have missed {trial.missed} "
-        f"defects, and spared {trial.spared} false alarms."
+        f"It would have stopped {trial.would_freeze}: {_many(trial.confirmed, 'defect')}, "
+        f"{_many(trial.false_alarms, 'false alarm')}, {trial.undecided} not decided yet, and "
+        f"{trial.only_here} that nobody else stopped. It would have missed "
+        f"{_many(trial.missed, 'defect')}, and spared {_many(trial.spared, 'false alarm')}."
     )
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def draw(trial: TrialOut, words: Wording) -> Markup:

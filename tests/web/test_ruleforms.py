@@ -123,4 +123,4 @@ def test_a_trial_is_drawn(days: int) -> None:
 
     assert ["tried-confirmed", "tried-missed"] == classes
     assert ["confirmed", "missed", "spared", "silent"] == [rulechart.outcome(one) for one in some]
-    assert "It would have stopped 1: 1 defects" in drawn.get("aria-label")
+    assert "It would have stopped 1: 1 defect, 0 false alarms" in drawn.get("aria-label")
