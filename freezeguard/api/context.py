@@ -29,7 +29,9 @@ from freezeguard.services.detecting.preview import Preview
 from freezeguard.services.detecting.rulebook import RuleBook
 from freezeguard.services.detecting.rulereview import RuleReview
 from freezeguard.services.detecting.shadows import Shadows
+from freezeguard.services.detecting.trial import Trial
 from freezeguard.services.detecting.trust import Trust
+from freezeguard.services.enforcing.catalogues import Catalogues
 from freezeguard.services.enforcing.heldset import HeldSet
 from freezeguard.services.enforcing.orderlists import OrderLists
 from freezeguard.services.enforcing.watching import DriftWatch
@@ -68,6 +70,8 @@ class Context:
     rules: RuleBook
     trust: Trust
     preview: Preview
+    trial: Trial
+    catalogues: Catalogues
     review: RuleReview
     shadows: Shadows
     access: Access

@@ -119,14 +119,7 @@ class Administration:
         """Keep a person from signing in. Their name stays in every record."""
 
         async def work(tx: Transaction) -> None:
-            person = await _active_person(tx, person_id)
-            if (await tx.people.instance()).get("default_owner") == person_id:
-                raise InvalidInput(f"{person_id!r} is the default owner; choose another one first.")
-            await self.access.add_person(tx, person, self.by, active=False)
-            await tx.sessions.end_all_of(person_id, self.now())
-            for one in await tx.people.credentials():
-                if one.person == person_id:
-                    await self.access.revoke(tx, one, self.by)
+            await self.access.deactivate(tx, await _active_person(tx, person_id), self.by)
 
         await self.database.run(work)
 

@@ -18,13 +18,17 @@ from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.web.console import (
     bulk,
     casepage,
+    catalogues,
     cord,
     live,
+    people,
     provider,
     queue,
     record,
     rules,
+    rulewriting,
     signin,
+    vendors,
     views,
 )
 from freezeguard.web.desk import Desk
@@ -72,7 +76,10 @@ def all_pages(
     if vouching is not None:
         own = house_of(settings).url
         by_provider = provider.pages(provider.ByProvider(signing_in, vouching, new_secret, own))
-    console = (queue, views, bulk, casepage, live, cord, rules, record)
+    console = (
+        queue, views, bulk, casepage, live, cord, rules, rulewriting, catalogues, vendors, people,
+        record,
+    )
     return [
         *static_pages(), *signin.pages(signing_in), *by_provider,
         *(page for one in console for page in one.pages(desk)),

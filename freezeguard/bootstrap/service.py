@@ -78,9 +78,11 @@ from freezeguard.services.detecting.rulebook import RuleBook
 from freezeguard.services.detecting.rulereview import RuleReview
 from freezeguard.services.detecting.shadows import Shadows
 from freezeguard.services.detecting.suppressionnews import SuppressionNews
+from freezeguard.services.detecting.trial import Trial
 from freezeguard.services.detecting.trust import Trust
 from freezeguard.services.directory import Directory, Outlet
 from freezeguard.services.enforcing.canary import Canaries
+from freezeguard.services.enforcing.catalogues import Catalogues
 from freezeguard.services.enforcing.enforcement import Enforcement
 from freezeguard.services.enforcing.heldset import HeldSet
 from freezeguard.services.enforcing.orderlists import OrderLists
@@ -553,6 +555,8 @@ def build(
         rules=rules,
         trust=trust,
         preview=Preview(database, rules, now),
+        trial=Trial(database, rules, now),
+        catalogues=Catalogues(database, directory, enforcement, now),
         review=RuleReview(database, rules, telling, now, new_id),
         shadows=Shadows(database, telling, now),
         access=access,

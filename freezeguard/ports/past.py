@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from freezeguard.detection.windows import Observed, Shipment
+from freezeguard.domain.rules import RuleScope
+from freezeguard.domain.trying import PastStop
+from freezeguard.ports.rows import Sku
 
 T = TypeVar("T")
 
@@ -39,6 +42,22 @@ class Past(Protocol):
 
     async def shipments(self, after: Place | None, limit: int) -> Page[Shipment]:
         """Return the next units shipped."""
+        ...
+
+    async def skus(
+        self, scope: RuleScope, since: datetime, *, after: str, limit: int
+    ) -> list[Sku]:
+        """Return the next SKUs of a scope that were heard of since a moment, in their order."""
+        ...
+
+    async def signals_of(self, sku: str, after: datetime) -> list[PastSignal]:
+        """Return the signals of a SKU after a moment, judged ones included."""
+        ...
+
+    async def stops(
+        self, scope: RuleScope, since: datetime, *, after: str, upto: str | None
+    ) -> dict[str, list[PastStop]]:
+        """Return the stops of a scope since a moment, by SKU, of SKUs in a part of their order."""
         ...
 
     async def confirmed_defects(self) -> dict[str, datetime]:

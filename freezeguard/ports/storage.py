@@ -21,6 +21,7 @@ from freezeguard.ports.masterdata import MasterData, People
 from freezeguard.ports.objects import Objects
 from freezeguard.ports.orderlists import OrderLists
 from freezeguard.ports.outbox import Digests, Mails, Notices
+from freezeguard.ports.overview import Overview
 from freezeguard.ports.past import Past
 from freezeguard.ports.privacy import Retention, Subjects
 from freezeguard.ports.record import Record
@@ -57,6 +58,7 @@ class Transaction(Protocol):
     webhooks: Webhooks
     sources: Sources
     past: Past
+    overview: Overview
     emergencies: Emergencies
     canaries: Canaries
     order_lists: OrderLists

@@ -140,7 +140,7 @@ class PostgresDetection:
             SQL["sightings"], rule.id, rule.version, bound, since, scope.category, scope.vendor,
             scope.sku,
         )  # fmt: skip
-        return [Sighting(row["sku"], row["said_at"], _stop(row)) for row in rows]
+        return [Sighting(row["sku"], row["said_at"], stop_of(row)) for row in rows]
 
     async def spent_by_key(self, credential: str, since: datetime) -> int:
         await self._writes.before_reading("automatic_freezes")
@@ -162,7 +162,8 @@ def _proposal(row: asyncpg.Record) -> Proposal:
     return Proposal(**{**row, "loosens": tuple(row["loosens"])})
 
 
-def _stop(row: asyncpg.Record) -> Stop | None:
+def stop_of(row: asyncpg.Record) -> Stop | None:
+    """Read the stop of a case from its row; None where it holds none."""
     if row["stopped_at"] is None:
         return None
     by: Literal["rule", "pull"] = "rule" if row["actor"] == System.DETECTOR else "pull"

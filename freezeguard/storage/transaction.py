@@ -19,6 +19,7 @@ from freezeguard.storage.masterdata import PostgresMasterData
 from freezeguard.storage.notices import PostgresNotices
 from freezeguard.storage.objects import PostgresObjects
 from freezeguard.storage.orderlists import PostgresOrderLists
+from freezeguard.storage.overview import PostgresOverview
 from freezeguard.storage.past import PostgresPast
 from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from freezeguard.ports.objects import Objects
     from freezeguard.ports.orderlists import OrderLists
     from freezeguard.ports.outbox import Digests, Mails, Notices
+    from freezeguard.ports.overview import Overview
     from freezeguard.ports.past import Past
     from freezeguard.ports.privacy import Retention, Subjects
     from freezeguard.ports.record import Record
@@ -88,6 +90,7 @@ class PostgresTransaction:
         self.chain: AuditChain = PostgresAuditChain(statements, writes)
         self.sources: Sources = PostgresSources(statements, writes)
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
+        self.overview: Overview = PostgresOverview(statements)
         self.past: Past = PostgresPast(statements)
         self.emergencies: Emergencies = PostgresEmergencies(statements)
         self.canaries: Canaries = PostgresCanaries(statements)

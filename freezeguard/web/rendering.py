@@ -23,7 +23,7 @@ from freezeguard.web import casechart, guarding
 from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS
 from freezeguard.web.pages import Page, Visit
 from freezeguard.web.portal.wording import PortalWords, accepted_language
-from freezeguard.web.readers import AUDITORS, PULLERS
+from freezeguard.web.readers import ADMINS, AUDITORS, PULLERS
 
 STATIC = {"style.css": "text/css", "icon.svg": "image/svg+xml", "console.js": "text/javascript",
           "live.js": "text/javascript"}
@@ -58,6 +58,7 @@ class Drawing:
             say=PortalWords(words),
             moment=lambda at: _moment(words, at),
             ago=lambda at: _ago(words, self._now(), at),
+            about=lambda seconds: _about(words, seconds),
             now=self._now(),
             shop=self._shop,
             provider=self._provider,
@@ -80,6 +81,9 @@ NAVIGATION: Sequence[tuple[str, str, Access]] = (
     ("/console", "Queue", Access.staff()),
     ("/console/pull", "Pull the cord", PULLERS),
     ("/console/rules", "Rules", Access.staff()),
+    ("/console/catalogues", "Catalogues", Access.staff()),
+    ("/console/vendors", "Vendors", Access.staff()),
+    ("/console/people", "People", ADMINS),
     ("/console/record", "Record", AUDITORS),
 )
 """Address, name and readers of the pages that stand in the head of every page."""
@@ -174,12 +178,17 @@ def _ago(words: Wording, now: datetime, at: datetime | str) -> Markup:
     seconds = (now - known).total_seconds()
     if abs(seconds) < 60:
         return Markup('<time datetime="{}">{}</time>').format(known.isoformat(), "just now")
-    size = next((one for one in (86_400, 3_600, 60) if abs(seconds) >= one), 1)
-    told = words.duration(abs(int(seconds / size)) * size)
+    told = _about(words, abs(seconds))
     shape = "{} ago" if seconds >= 0 else "in {}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         known.isoformat(), words.time(known.isoformat()), shape.format(told)
     )
+
+
+def _about(words: Wording, seconds: float) -> str:
+    """Return a duration in the largest unit of which there is a whole one."""
+    size = next((one for one in (86_400, 3_600, 60) if seconds >= one), 1)
+    return words.duration(int(seconds / size) * size)
 
 
 # -------------------------------------------------------------------------------------- files

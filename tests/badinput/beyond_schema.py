@@ -21,6 +21,7 @@ REFUSALS: Mapping[str, frozenset[str]] = {
     "POST /v1/rules": RULES,
     "PUT /v1/rules/{id}": RULES,
     "POST /v1/rules/preview": frozenset(f"/rule{one}" for one in RULES),
+    "POST /v1/rules/trial": frozenset(f"/rule{one}" for one in RULES),
     "POST /v1/suppressions": frozenset({"/expires_at"}),
     # The owner of a SKU is a person that is registered.
     "PUT /v1/skus/{sku}": frozenset({"/owner"}),

@@ -48,7 +48,20 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /console/rules": STAFF,
     "GET /console/rules/{id}": STAFF,
     "POST /console/rules/{id}": ANALYSTS | ADMIN,
+    "GET /console/rules/{id}/promote": ANALYSTS | ADMIN,
+    "POST /console/rules/{id}/promote": ANALYSTS | ADMIN,
+    "GET /console/write-rule": ANALYSTS | ADMIN,
+    "POST /console/write-rule": ANALYSTS | ADMIN,
     "POST /console/rules/proposals/{id}": ANALYSTS | ADMIN | {"owen", "mara", "miro"},
+    "GET /console/catalogues": STAFF,
+    "GET /console/vendors": STAFF,
+    "GET /console/vendors/{vendor}": STAFF,
+    "GET /console/people": ADMIN,
+    "GET /console/new-person": ADMIN,
+    "POST /console/new-person": ADMIN,
+    "GET /console/people/{id}": ADMIN,
+    "POST /console/people/{id}": ADMIN,
+    "POST /console/people/{id}/deactivate": ADMIN,
     "GET /console/suppressions": STAFF,
     "GET /console/record": ADMIN | {"audi"},
     "POST /console/suppressions": ANALYSTS | ADMIN,
@@ -88,6 +101,7 @@ def address(page: Page) -> str:
     return (
         page.path.replace("{id}", str(uuid4())).replace("{command}", "comment")
         .replace("{digest}", "0").replace("{name}", "style.css").replace("{file}", str(uuid4()))
+        .replace("{vendor}", "nobody")
     )
 
 

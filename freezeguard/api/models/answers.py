@@ -645,6 +645,39 @@ class PreviewOut(Output):
     next: str | None
 
 
+class TriedSku(SightingOut):
+    """A SKU at one time: what a rule would have done, what was done, and why it would have."""
+
+    model_config = ConfigDict(title="TriedSku")
+
+    why: str | None
+
+
+class TrialOut(Output):
+    """What a rule would have done in the past, beside how it ended.
+
+    The numbers are of the SKUs that were looked at for this answer: those of the next are added to
+    them. Of what the rule would have stopped, `confirmed` were defects, `false_alarms` were none,
+    `undecided` are stopped now, and `only_here` nobody stopped; what was stopped without it was a
+    defect (`missed`) or a false alarm (`spared`).
+    """
+
+    model_config = ConfigDict(title="TrialResult")
+
+    since: datetime
+    until: datetime
+    would_freeze: int
+    confirmed: int
+    false_alarms: int
+    undecided: int
+    only_here: int
+    missed: int
+    spared: int
+    items: list[TriedSku]
+    looked_at: int
+    next: str | None
+
+
 class ReviewScore(Output):
     """How often later reviews found somebody's pulls, or a rule's freezes, right or wrong."""
 
@@ -769,6 +802,9 @@ class PersonOut(Output):
     calendar: str | None
     deputy: str | None
     active: bool
+    signed_in_at: datetime | None = Field(
+        description="When they last signed in with a browser, as far back as is kept: 30 days."
+    )
 
 
 class PersonList(Output):
@@ -989,3 +1025,158 @@ class Liveness(Output):
 
     live: bool
     version: str
+
+
+class UnconfirmedOut(Output):
+    """The stop that a catalogue has not confirmed for longest."""
+
+    model_config = ConfigDict(title="UnconfirmedStop")
+
+    sku: str
+    remote_id: str
+    status: str
+    detail: str
+    attempts: int
+    since: datetime
+    case: str
+    number: int
+
+
+class CanaryOut(Output):
+    """How the canary of a catalogue did: seconds that its last stop and release took."""
+
+    model_config = ConfigDict(title="CanaryStanding")
+
+    result: Literal["well", "late", "failed", "skipped"] | None
+    detail: str
+    succeeded_at: datetime | None
+    finished_at: datetime | None
+    stop_seconds: float | None
+    release_seconds: float | None
+
+
+class CatalogueOut(Output):
+    """How a catalogue does.
+
+    `stopped` objects are wanted stopped, `unconfirmed` of them are under way, `degraded` do not
+    obey. `drifts` is how often in the last seven days something was put back on sale in an open
+    case. `reached_at` is the last read-back or canary; the breaker is that of the replica that
+    answers: `paused_seconds` is what is left of a pause that the catalogue asked for. `proven` is
+    how its connector was tried by its makers, `proved_at` when its owner did.
+    """
+
+    model_config = ConfigDict(title="CatalogueStanding")
+
+    name: str
+    configured: bool
+    level: Literal["hide", "hard"] | None
+    proven: Literal["run", "stand-in", "recipe"] | None
+    off_because: str | None
+    proved_at: datetime | None
+    proved_by: str | None
+    reached_at: datetime | None
+    breaker_open: bool
+    failures: int
+    paused_seconds: float
+    stopped: int
+    unconfirmed: int
+    releasing: int
+    degraded: int
+    drifted: int
+    drifts: int
+    drifted_at: datetime | None
+    oldest_unconfirmed: UnconfirmedOut | None
+    canary: CanaryOut | None
+
+
+class ManualTaskOut(Output):
+    """Something that a person is to stop or release by hand."""
+
+    model_config = ConfigDict(title="OpenTask")
+
+    catalogue: str
+    sku: str
+    remote_id: str
+    task: Literal["stop", "release"]
+    instruction: str
+    assigned_to: str | None
+    opened_at: datetime
+    case: str
+    number: int
+
+
+class CatalogueList(Output):
+    """Every catalogue, and what waits for people's hands; periods are in seconds."""
+
+    items: list[CatalogueOut]
+    tasks: list[ManualTaskOut]
+    verify_every: float
+    call_deadline: float
+    next: str | None
+
+
+class BudgetOut(Output):
+    """A budget of the governor, and what is left of it now.
+
+    `of` is shop, source, category, vendor, safety, or vendor_skus: SKUs of one vendor in which no
+    defect was found. Of the last five, only those are listed of which something was spent.
+    """
+
+    model_config = ConfigDict(title="BudgetStanding")
+
+    of: Literal["shop", "source", "category", "vendor", "safety", "vendor_skus"]
+    whose: str | None
+    limit: int
+    spent: int
+    left: int
+    window: float = Field(description="Seconds.")
+
+
+class BudgetList(Output):
+    """The governor's budgets; what any source, category or vendor may spend of its own."""
+
+    items: list[BudgetOut]
+    each: dict[str, int]
+    next: str | None
+
+
+class AnswersOut(Output):
+    """How long a vendor took to answer, and how often it was late."""
+
+    model_config = ConfigDict(title="AnswerTimes")
+
+    answered: int
+    late: int
+    median_seconds: float
+
+
+class VendorStandingOut(Output):
+    """How a vendor does.
+
+    Dates that it named since a year ago: `kept`, `broken`, `moved`, `waiting`. `answers` are by
+    what was waited for. Contacts are told by GET /v1/vendors/{vendor}.
+    """
+
+    model_config = ConfigDict(title="VendorStanding")
+
+    vendor: str
+    name: str
+    language: str
+    contacts: int
+    open_cases: int
+    oldest_case_at: datetime | None
+    kept: int
+    broken: int
+    moved: int
+    waiting: int
+    answers: dict[Literal["vendor_ack", "vendor_plan"], AnswersOut]
+    endpoints: int
+    endpoints_failing: int
+    endpoints_disabled: int
+
+
+class VendorList(Output):
+    """Vendors in the order of their names."""
+
+    items: list[VendorStandingOut]
+    next: str | None

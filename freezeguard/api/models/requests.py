@@ -264,6 +264,13 @@ class ShadowQuery(PeriodQuery):
     after: Sku | None = Field(None, description="`next` of the answer before this one.")
 
 
+class VendorQuery(Input):
+    """Which page of the vendors."""
+
+    limit: int = Field(50, ge=1, le=200)
+    after: Name | None = Field(None, description="`next` of the answer before this one.")
+
+
 class RuleIn(RuleBody):
     """A new rule, with its id."""
 

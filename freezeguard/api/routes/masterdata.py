@@ -33,6 +33,8 @@ from freezeguard.services.masterdata.registering import (
 from freezeguard.services.telling.readers import mail_contacts
 
 ADMIN = Access.staff(Role.ADMIN)
+WRITERS = frozenset({Role.ANALYST, Role.MANAGER, Role.COMPLIANCE, Role.ADMIN})
+"""Those who write to vendors, and so see whom they write to."""
 READERS = Access.staff() | Access.catalogue()
 
 MOST_OF_A_GTIN = 20
@@ -104,11 +106,13 @@ class MasterData:
 
     async def get_vendor(self, call: Call[None]) -> Reply:
         """Return what is known of a vendor."""
-        wanted = call.path["vendor"]
+        wanted, who = call.path["vendor"], call.who
         found = await self._context.database.run(lambda tx: tx.master.vendor(wanted))
         if found is None:
             raise NotFound(f"Vendor {wanted} is not registered.")
-        return Reply(_vendor(found))
+        known = _vendor(found)
+        writes = isinstance(who, Person) and not who.roles.isdisjoint(WRITERS)
+        return Reply(known if writes else _without_names(known))
 
     async def put_source(self, call: Call[None, SourceIn]) -> Reply:
         """Register a feed."""
@@ -187,6 +191,15 @@ def _vendor(one: Vendor) -> VendorOut:
     )
 
 
+def _without_names(known: VendorOut) -> VendorOut:
+    """Return a vendor with where its contacts are, and not who they are."""
+    masked = {
+        name: [f"{one[:1]}…@{one.rpartition('@')[2]}" for one in addresses]
+        for name, addresses in known.contacts.items()
+    }
+    return known.model_copy(update={"contacts": masked})
+
+
 def routes(context: Context) -> list[AnyRoute]:
     """Return the routes of master data."""
     data = MasterData(context)
@@ -234,6 +247,8 @@ def routes(context: Context) -> list[AnyRoute]:
             method="GET", path="/v1/vendors/{vendor}", handler=data.get_vendor, tag="Master data",
             summary="Master data of a vendor", who=Access.staff(), result=VendorOut,
             errors=("not_found",),
+            description="Who does not write to vendors (associates, finance, auditors) sees of "
+            "each contact's address the first letter, and where it is.",
         ),
         Route(
             method="PUT", path="/v1/sources/{source}", handler=data.put_source,

@@ -1,5 +1,6 @@
 """People, personal tokens and machine keys."""
 
+from datetime import datetime
 from uuid import UUID
 
 from freezeguard.api.access import Access
@@ -42,13 +43,24 @@ class People:
 
         active = await context.database.run(work)
         await context.access.refresh()
-        return Reply(_person(person, active=active))
+        return Reply(await self._told(person, active=active))
+
+    async def _told(self, person: Person, *, active: bool) -> PersonOut:
+        entered = await self._context.database.run(lambda tx: tx.overview.sign_ins())
+        return _person(person, entered.get(person.id), active=active)
 
     async def listed(self, call: Call[None]) -> Reply:
         """List everybody."""
         del call
-        found = await self._context.database.run(lambda tx: tx.people.people())
-        items = [_person(one, active=active) for one, active in found]
+
+        async def work(tx: Transaction) -> list[PersonOut]:
+            entered = await tx.overview.sign_ins()
+            return [
+                _person(one, entered.get(one.id), active=active)
+                for one, active in await tx.people.people()
+            ]
+
+        items = await self._context.database.run(work)
         return Reply(PersonList(items=items, next=None))
 
     async def get(self, call: Call[None]) -> Reply:
@@ -57,7 +69,25 @@ class People:
         found = await self._context.database.run(lambda tx: tx.people.person(wanted))
         if found is None:
             raise NotFound(f"There is no person {wanted}.")
-        return Reply(_person(found[0], active=found[1]))
+        return Reply(await self._told(found[0], active=found[1]))
+
+    async def deactivate(self, call: Call[None]) -> Reply:
+        """Keep somebody from signing in, at once and everywhere."""
+        context, wanted, who = self._context, call.path["id"], call.who
+        if isinstance(who, Person) and who.id == wanted:
+            raise NotAllowed("Nobody takes away their own way in; another admin can.")
+
+        async def work(tx: Transaction) -> Person:
+            found = await tx.people.person(wanted)
+            if found is None:
+                raise NotFound(f"There is no person {wanted}.")
+            if found[1]:
+                await context.access.deactivate(tx, found[0], who)
+            return found[0]
+
+        person = await context.database.run(work)
+        await context.access.refresh()
+        return Reply(await self._told(person, active=False))
 
     async def keys(self, call: Call[None]) -> Reply:
         """List keys and tokens, without their secrets."""
@@ -110,11 +140,11 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def _person(one: Person, *, active: bool) -> PersonOut:
+def _person(one: Person, entered: datetime | None, *, active: bool) -> PersonOut:
     return PersonOut(
         id=one.id, name=one.name, roles=sorted(one.roles), email=one.email, vendor=one.vendor,
         areas=sorted(one.areas), language=one.language, time_zone=one.time_zone,
-        calendar=one.calendar, deputy=one.deputy, active=active,
+        calendar=one.calendar, deputy=one.deputy, active=active, signed_in_at=entered,
     )
 
 
@@ -143,6 +173,14 @@ def routes(context: Context) -> list[AnyRoute]:
         Route(
             method="GET", path="/v1/people/{id}", handler=people.get, tag="People and keys",
             summary="One person", who=ADMIN, result=PersonOut, errors=("not_found",),
+        ),
+        Route(
+            method="POST", path="/v1/people/{id}/deactivate", handler=people.deactivate,
+            tag="People and keys", summary="Keep a person from signing in", who=ADMIN,
+            result=PersonOut, errors=("not_found",),
+            description="Their sessions and tokens end at once; their name stays in every record. "
+            "Not oneself, and not the default owner. To let them in again: freezeguard people add "
+            "ID --change.",
         ),
         Route(
             method="GET", path="/v1/keys", handler=people.keys, tag="People and keys",

@@ -21,6 +21,8 @@ from freezeguard.api.models.answers import (
     SightingOut,
     SuppressionList,
     SuppressionOut,
+    TrialOut,
+    TriedSku,
     WouldCross,
 )
 from freezeguard.api.models.fields import Label
@@ -37,12 +39,14 @@ from freezeguard.domain.errors import InvalidInput, NotFound
 from freezeguard.domain.people import Actor, actor_name
 from freezeguard.domain.reasons import Crossing
 from freezeguard.domain.rulechanges import APPROVERS, PROPOSERS
-from freezeguard.domain.rules import read_rule, refuse_what_never_speaks
+from freezeguard.domain.rules import Rule, read_rule, refuse_what_never_speaks
 from freezeguard.domain.shadowing import Sighting
+from freezeguard.domain.trying import judged
 from freezeguard.ports.rows import HeldBack, Proposal, Suppression
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.days import end_of_day
 from freezeguard.services.detecting.shadows import Shadow
+from freezeguard.services.detecting.trial import Tried
 from freezeguard.services.topics import TOPIC_RULES
 
 EDITORS = Access.staff(*PROPOSERS)
@@ -113,17 +117,33 @@ class Rules:
 
     async def preview(self, call: Call[None, PreviewIn]) -> Reply:
         """Say what a rule would have done to the stored signals of the last days."""
-        sent = call.body
-        body = {**sent.rule.model_dump(mode="json", exclude_none=True), "id": "preview"}
-        try:
-            rule = refuse_what_never_speaks(read_rule({**body, "mode": "shadow"}, 1))
-        except InvalidInput as error:
-            raise InvalidInput(error.detail, pointer=f"/rule{error.pointer}") from None
+        rule, sent = _unstored(call.body), call.body
         found = await self._context.preview.look(
             rule, timedelta(days=sent.days), sent.after or "", patience=PATIENCE
         )
         items = [_would_cross(one) for one in found.crossings]
         return Reply(PreviewOut(items=items, looked_at=found.looked_at, next=found.next))
+
+    async def trial(self, call: Call[None, PreviewIn]) -> Reply:
+        """Say what a rule would have done in the past, beside the cases that there were."""
+        rule, sent = _unstored(call.body), call.body
+        found = await self._context.trial.look(
+            rule, timedelta(days=sent.days), sent.after or "", patience=PATIENCE
+        )
+        verdicts = judged([one.sighting for one in found.tried])
+        return Reply(TrialOut(
+            since=found.since, until=found.until, would_freeze=verdicts.would_freeze,
+            **asdict(verdicts), items=[_tried(one) for one in found.tried],
+            looked_at=found.looked_at, next=found.next,
+        ))
+
+    async def versions(self, call: Call[None]) -> Reply:
+        """List every version of a rule, newest first."""
+        wanted = call.path["id"]
+        found = await self._context.database.run(lambda tx: tx.detection.rule_bodies(wanted))
+        if not found:
+            raise NotFound(f"There is no rule {wanted!r}.")
+        return Reply(RuleList(items=[_rule(one) for one in found], next=None))
 
     async def suppressions(self, call: Call[None]) -> Reply:
         """List the suppressions in force."""
@@ -192,6 +212,15 @@ class Rules:
         return Reply(None, 204)
 
 
+def _unstored(sent: PreviewIn) -> Rule:
+    """Return a rule that is only tried. Raises InvalidInput."""
+    body = {**sent.rule.model_dump(mode="json", exclude_none=True), "id": "preview"}
+    try:
+        return refuse_what_never_speaks(read_rule({**body, "mode": "shadow"}, 1))
+    except InvalidInput as error:
+        raise InvalidInput(error.detail, pointer=f"/rule{error.pointer}") from None
+
+
 def _rule(stored: Mapping[str, Any]) -> RuleOut:
     about = {"version", "mode", "created_by", "created_at"}
     return RuleOut.model_validate(
@@ -226,12 +255,20 @@ def _figures(one: Shadow) -> dict[str, Any]:
 
 
 def _sighting(one: Sighting) -> SightingOut:
+    return SightingOut.model_validate(_seen(one))
+
+
+def _tried(one: Tried) -> TriedSku:
+    return TriedSku.model_validate({**_seen(one.sighting), "why": one.sentence})
+
+
+def _seen(one: Sighting) -> dict[str, Any]:
     stop = one.stop
-    return SightingOut(
-        sku=one.sku, would_freeze_at=one.said_at, days_earlier=one.days_earlier,
-        stopped_at=stop and stop.at, stopped_by=stop and stop.by, case=stop and stop.case,
-        ended=stop and stop.ending,
-    )
+    return {
+        "sku": one.sku, "would_freeze_at": one.said_at, "days_earlier": one.days_earlier,
+        "stopped_at": stop and stop.at, "stopped_by": stop and stop.by, "case": stop and stop.case,
+        "ended": stop and stop.ending,
+    }
 
 
 def _would_cross(one: Crossing) -> WouldCross:
@@ -333,6 +370,24 @@ def routes(context: Context) -> list[AnyRoute]:
             who=Access.staff(), body=PreviewIn, result=PreviewOut,
             examples={"five customers": {"rule": {
                 "family": "distinct_customers", "window": "30d", "bound": 5}, "days": 30}},
+        ),
+        Route(
+            method="POST", path="/v1/rules/trial", handler=rules.trial, tag="Rules",
+            summary="Try a rule on the stored past, beside the cases that there were",
+            description="What the rule would have stopped in the last days, which of it ended as a "
+            "defect or as a false alarm, and which defects it would have missed. What people "
+            "judged counts until they did, and an item that the rule stops is taken to be off "
+            "sale for 90 days, as in a backtest; budgets and waves are not looked at. Nothing is "
+            "stored. In a large shop the answer ends after some seconds: go on after `next`.",
+            who=Access.staff(), body=PreviewIn, result=TrialOut,
+            examples={"five customers": {"rule": {
+                "family": "distinct_customers", "window": "30d", "bound": 5}, "days": 90}},
+        ),
+        Route(
+            method="GET", path="/v1/rules/{id}/versions", handler=rules.versions, tag="Rules",
+            summary="Every version of a rule, newest first", who=Access.staff(), result=RuleList,
+            parts={"id": Label}, errors=("not_found",),
+            description="To go back to one, store its `body` again: that is a change as any other.",
         ),
         Route(
             method="GET", path="/v1/suppressions", handler=rules.suppressions, tag="Rules",

@@ -47,7 +47,7 @@ async def read_items(
     return [
         Item(
             one.sku, signals.get(one.sku, ()), shipped.get(one.sku, ()), one.vendor, one.category,
-            _judgements(judged.get(one.sku, ())),
+            judgements_of(judged.get(one.sku, ())),
         )
         for one in known
     ] if signals else []
@@ -86,7 +86,7 @@ async def _page(
     return await database.run(lambda tx: page(tx, place), deadline=PAGE_DEADLINE)
 
 
-def _judgements(signals: Iterable[PastSignal]) -> Sequence[Judgement]:
+def judgements_of(signals: Iterable[PastSignal]) -> Sequence[Judgement]:
     """Return what was judged, the earliest first: what one case judges, it judges at a moment."""
     judged: dict[tuple[datetime, bool], list[Observed]] = {}
     for one in signals:

@@ -124,6 +124,19 @@ class Access:
                                        "active": active, "changed": changes})
         await tx.notify(TOPIC_ACCESS)
 
+    async def deactivate(self, tx: Transaction, person: Person, by: Actor | str) -> None:
+        """Keep a person from signing in: sessions, tokens. Their name stays in every record.
+
+        Raises InvalidInput for the default owner.
+        """
+        if (await tx.people.instance()).get("default_owner") == person.id:
+            raise InvalidInput(f"{person.id!r} is the default owner; choose another one first.")
+        await self.add_person(tx, person, by, active=False)
+        await tx.sessions.end_all_of(person.id, self._now())
+        for one in await tx.people.credentials():
+            if one.person == person.id:
+                await self.revoke(tx, one, by)
+
     async def issue_token(
         self,
         tx: Transaction,
