@@ -21,6 +21,7 @@ from freezeguard.services.cases.casework import Casework
 from freezeguard.services.commands.commands import Commands
 from freezeguard.services.commands.evidencefiles import EvidenceFiles
 from freezeguard.services.commands.freezes import Freezes
+from freezeguard.services.delivering.channels import Channels
 from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.detecting.ingestion import Ingestion
 from freezeguard.services.detecting.preview import Preview
@@ -71,6 +72,7 @@ class Context:
     languages: Languages
     subjects: Subjects
     endpoints: Endpoints
+    channels: Channels
     aftercare: Callable[[Iterable[Aftermath]], None]
     known_skus: Callable[[str], bool]
     hash_customer: Callable[[str], bytes]

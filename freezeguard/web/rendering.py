@@ -79,6 +79,7 @@ NAVIGATION: Sequence[tuple[str, str, Access]] = (
     ("/console", "Queue", Access.staff()),
     ("/console/pull", "Pull the cord", PULLERS),
     ("/console/rules", "Rules", Access.staff()),
+    ("/console/me", "My notices", Access.staff()),
     ("/console/record", "Record", AUDITORS),
 )
 """Address, name and readers of the pages that stand in the head of every page."""

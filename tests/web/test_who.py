@@ -45,6 +45,10 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /console/rules/proposals/{id}": ANALYSTS | ADMIN | {"owen", "mara", "miro"},
     "GET /console/suppressions": STAFF,
     "GET /console/record": ADMIN | {"audi"},
+    "GET /console/me": STAFF,
+    "POST /console/me/chats/{kind}": STAFF,
+    "POST /console/me/quiet-hours": STAFF,
+    "POST /console/me/test": STAFF,
     "POST /console/suppressions": ANALYSTS | ADMIN,
     "POST /console/suppressions/{id}/lift": ANALYSTS | ADMIN,
     "GET /portal": PUBLIC,
@@ -82,6 +86,7 @@ def address(page: Page) -> str:
     return (
         page.path.replace("{id}", str(uuid4())).replace("{command}", "comment")
         .replace("{digest}", "0").replace("{name}", "style.css").replace("{file}", str(uuid4()))
+        .replace("{kind}", "slack")
     )
 
 

@@ -5,6 +5,7 @@ from freezeguard.api.routes import (
     audit,
     casepack,
     cases,
+    channels,
     evidence,
     freezes,
     holds,
@@ -28,6 +29,7 @@ def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
         signals, inbound, holds, freezes, cases, insight, evidence, orderlists, casepack,
-        knownissue, rules, reports, masterdata, people, subjects, webhooks, audit, operation,
+        knownissue, rules, reports, masterdata, channels, people, subjects, webhooks, audit,
+        operation,
     )
     return [route for resource in resources for route in resource.routes(context)]
