@@ -104,7 +104,7 @@ def letter_of(
     Briefly, it leaves out what colleagues know: whom to ask, and how to get there but by the page.
     """
     if kind in LAST_WORDS:
-        facts = {**facts, "reply_to": None}
+        facts = {**facts, "reply_to": None, "is_over": True}
     opening, sections = _BODIES[kind](facts, say)
     given = cast("NoticeFacts", facts)
     name = clip(given["recipient"])
@@ -186,6 +186,8 @@ def _told_as(kind: str, facts: Mapping[str, Any]) -> str:
     """Return what a subject calls a notice: not every stop is one, and no list is no stop."""
     if kind == "statement_of_reasons" and facts.get("soft_until"):
         return "soft"
+    if kind == "statement_of_reasons" and facts.get("lane") == "safety":
+        return "stopped_for_safety"
     if kind == "frozen_confirmed" and facts.get("waived"):
         return "frozen_but_waived"
     return "unlisted" if kind == "degraded" and is_unlisted(facts) else kind
@@ -223,11 +225,14 @@ def _access(facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
         return (typed, *links([(say.say(f"frame.open_{page}"), facts["link"])]))
     case = clip(facts["case"], _SHORT)
     audience = "vendor" if facts["audience"] == "vendor" else "staff"
+    page = "page_vendor_over" if facts.get("is_over") and audience == "vendor" else (
+        f"page_{audience}"
+    )
     typed = Paragraph(say.say("frame.show_case", case=case))
     for_people = facts["link"] if "api" in facts else None
     for_programs = facts.get("api", facts["link"])
     found = links([
-        (say.say(f"frame.page_{audience}", case=case), for_people),
+        (say.say(f"frame.{page}", case=case), for_people),
         (say.say("frame.open_case", case=case), for_programs),
     ])
     return found if audience == "vendor" else (*found[:-1], typed, found[-1])
