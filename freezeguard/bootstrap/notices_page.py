@@ -103,7 +103,7 @@ SPECIMENS = (
     Specimen(
         "approval-requested", "A manager is asked to let the sale go on", "approval_requested",
         {**CASE, **STAFF, "verification": {}, "evidence_revision": 4, "requested_by": "Owen Brandt",
-         "evidence": COUNTED, "remedy": {}, "due": "2026-11-26T16:00:00+00:00",
+         "evidence": COUNTED, "remedy": {},
          "steps": [{"step": "decide_approval", "by": "2026-11-26T16:00:00+00:00"}]},
     ),
     Specimen(

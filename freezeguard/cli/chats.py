@@ -1,6 +1,7 @@
 """`freezeguard chats`: notices in Slack and Teams, quiet hours, and a test."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -54,17 +55,20 @@ def list_chats(
     "set",
     short_help="Set where notices go.",
     help=examples(
-        "freezeguard chats set slack < slack-address",
-        "freezeguard chats set teams --person ann < ann-address",
+        "freezeguard chats set slack",
+        "freezeguard chats set teams --person ann --url-file ann.txt",
         "freezeguard chats set slack --team kitchen --name 'Kitchen quality' --area kitchen "
-        "< kitchen-address",
+        "--url-file kitchen.txt",
         text="Set where you, a person or a team read notices. The address of the incoming webhook "
-        "is a secret: it is read from standard input, and shown nowhere.",
+        "is a secret: it is asked for, or read from a file, and shown nowhere.",
     ),
 )
 def set_chat(
     kind: Kind,
     *,
+    url_file: Annotated[
+        Path | None, typer.Option(help="File with the address; else it is asked for.")
+    ] = None,
     person: Annotated[str | None, typer.Option(help="For admins: whose.")] = None,
     team: Annotated[str | None, typer.Option(help="For admins: a team's short name.")] = None,
     name: Annotated[str | None, typer.Option(help="What the team is called.")] = None,
@@ -84,7 +88,7 @@ def set_chat(
             raise Failure(
                 Exit.USAGE, "invalid_argument", "--person and --team exclude each other."
             )
-        body: dict[str, Any] = {"url": _address()}
+        body: dict[str, Any] = {"url": _address(url_file)}
         path = ME if person is None else f"/v1/people/{segment(person)}"
         if team is not None:
             path = f"/v1/teams/{segment(team)}"
@@ -97,8 +101,13 @@ def set_chat(
             print(f"{answer['whose']} reads notices in {answer['channel']} at {answer['host']}.")
 
 
-def _address() -> str:
-    """Read an address without its showing: from standard input, hidden where somebody types it."""
+def _address(file: Path | None) -> str:
+    """Read an address so that it shows neither on a screen nor in a list of processes."""
+    if file is not None:
+        try:
+            return file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failure(Exit.USAGE, "invalid_file", f"{file} can't be read: {error}") from None
     if sys.stdin.isatty():
         return str(typer.prompt("Address of the incoming webhook", hide_input=True, err=True))
     return sys.stdin.readline(4096).strip()

@@ -19,6 +19,7 @@ from freezeguard.api.models.channels import (
     QuietHoursOut,
     TeamChatIn,
 )
+from freezeguard.api.models.fields import Name
 from freezeguard.api.presenting import notice_out
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import NotFound
@@ -178,12 +179,14 @@ def routes(context: Context) -> list[AnyRoute]:
         ),
         Route(
             method="PUT", path=f"{ME}/chats/{{kind}}", handler=hear.set_own, tag=TAG,
+            parts={"kind": Name},
             summary="Set your own chat", who=STAFF, body=ChatIn, result=ChatOut,
             errors=("not_found",),
             description="`kind` is `slack` or `teams`. Notices come there beside your mail.",
         ),
         Route(
             method="DELETE", path=f"{ME}/chats/{{kind}}", handler=hear.remove_own, tag=TAG,
+            parts={"kind": Name},
             summary="Remove your own chat", who=STAFF, status=204, errors=("not_found",),
         ),
         Route(
@@ -192,11 +195,13 @@ def routes(context: Context) -> list[AnyRoute]:
         ),
         Route(
             method="PUT", path="/v1/people/{id}/chats/{kind}", handler=hear.set_persons, tag=TAG,
+            parts={"kind": Name},
             summary="Set somebody's chat", who=ADMIN, body=ChatIn, result=ChatOut,
             errors=("not_found",),
         ),
         Route(
             method="PUT", path="/v1/teams/{team}/chats/{kind}", handler=hear.set_teams, tag=TAG,
+            parts={"kind": Name, "team": Name},
             summary="Set a team's chat", who=ADMIN, body=TeamChatIn, result=ChatOut,
             errors=("not_found", "guard_failed"),
             description="A team reads what owners and approvers of cases in its areas read.",
