@@ -1,7 +1,7 @@
 # freezeguard. Needs Python >= 3.11 with venv, and make; everything else comes along.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-detection soak soak-cases soak-flood test-real serve docs clean installed installed-dev
+.PHONY: help demo test lint bench bench-detection soak soak-cases soak-flood test-real serve docs docs-pictures clean installed installed-dev
 .NOTPARALLEL:
 SHELL := /bin/sh
 
@@ -41,6 +41,7 @@ help:  ## Show this menu
 	@echo 'make soak-cases   a quarter of 500 cases by a moved clock; QUARTER_SEED repeats one'
 	@echo 'make soak-flood   one feed complains of 10,000 SKUs while another reports a true defect'
 	@echo 'make docs    write the pages that are drawn from code'
+	@echo 'make docs-pictures   the same, with pictures of the sample notices; needs Chromium'
 	@echo 'make clean   remove the virtual environment and caches; never data'
 
 demo: installed
@@ -80,6 +81,9 @@ soak-flood: installed-dev
 
 docs: installed-dev
 	@$(BIN)/python docs/generate.py
+
+docs-pictures: installed-dev
+	@$(BIN)/python docs/generate.py --pictures
 
 clean:
 	rm -rf $(VENV) $(addprefix $(CACHE)/,.mypy_cache .ruff_cache .pytest_cache .hypothesis \

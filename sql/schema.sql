@@ -813,7 +813,40 @@ CREATE TABLE notice_digests (
 );
 CREATE UNIQUE INDEX notice_digests_open ON notice_digests
     (recipient, channel, address) WHERE closed_at IS NULL;
+CREATE INDEX notice_digests_by_reader ON notice_digests (recipient, closed_at);
 CREATE INDEX notice_digests_due ON notice_digests (due_at) WHERE ended_at IS NULL;
+
+-- Where people and teams read notices in a chat, beside their mail.
+CREATE TABLE chat_addresses (
+    id           uuid PRIMARY KEY,
+    recipient    text COLLATE "C" NOT NULL,     -- person:ann, team:kitchen
+    kind         text NOT NULL CHECK (kind IN ('slack', 'teams')),
+    url          text NOT NULL,                 -- a secret: who knows it may write; empty once removed
+    host         text NOT NULL,                 -- what is shown of it
+    name         text NOT NULL,                 -- what a team is called
+    areas        text[] NOT NULL DEFAULT '{}',  -- categories of a team; empty = all
+    language     text NOT NULL DEFAULT 'en',    -- of a team, as its zone
+    time_zone    text NOT NULL DEFAULT 'UTC',
+    state        text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'disabled')),
+    why          text NOT NULL DEFAULT '',
+    not_before   timestamptz,                   -- Retry-After
+    created_at   timestamptz NOT NULL,
+    created_by   text NOT NULL,
+    updated_at   timestamptz NOT NULL,
+    removed_at   timestamptz,
+    CHECK (removed_at IS NULL OR url = '')
+);
+CREATE UNIQUE INDEX chat_addresses_one ON chat_addresses (recipient, kind)
+    WHERE removed_at IS NULL;
+
+-- When a person wants to hear of nothing that can wait.
+CREATE TABLE quiet_hours (
+    person       text COLLATE "C" PRIMARY KEY REFERENCES people (id),
+    begins       smallint NOT NULL CHECK (begins BETWEEN 0 AND 1439),  -- minutes after midnight in
+    ends         smallint NOT NULL CHECK (ends BETWEEN 0 AND 1439),    -- the person's own zone
+    updated_at   timestamptz NOT NULL,
+    CHECK (begins <> ends)
+);
 
 -- Mails that people or mail servers sent us: each is taken once.
 CREATE TABLE mails_received (
@@ -855,6 +888,7 @@ CREATE INDEX notices_by_case ON notices (case_id, recipient, channel, n);
 CREATE INDEX notices_unsorted ON notices (created_at)
     WHERE state = 'queued' AND sorted_at IS NULL;
 CREATE INDEX notices_by_reader ON notices (recipient, sorted_at) WHERE sorted_at IS NOT NULL;
+CREATE INDEX notices_by_recipient ON notices (recipient, created_at);
 CREATE INDEX notices_by_digest ON notices (digest) WHERE digest IS NOT NULL;
 
 -- -------------------------------------------------------------------------------------- webhooks
@@ -1151,6 +1185,8 @@ GRANT SELECT, INSERT ON learned_priors, emergency_orders, identities TO freezegu
 GRANT SELECT, UPDATE ON prior_learning TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON notice_digests, rule_proposals TO freezeguard_runtime;
 GRANT SELECT, INSERT ON mails_received TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON chat_addresses TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE, DELETE ON quiet_hours TO freezeguard_runtime;
 GRANT SELECT ON signals_unplanned TO freezeguard_runtime;  -- `doctor` looks
 GRANT USAGE ON SEQUENCE signal_seq TO freezeguard_runtime;
 REVOKE ALL ON FUNCTION ensure_signal_partitions(timestamptz, integer) FROM PUBLIC;

@@ -19,6 +19,7 @@ from aiosmtpd.controller import Controller
 from freezeguard.bootstrap.service import Service, open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.domain.people import Person, Right, Role
+from freezeguard.ports.clock import Moment, no_moment
 from freezeguard.ports.storage import Transaction
 from freezeguard.sampleshop.client import ShopClient, running_shop, sample_configuration
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
@@ -308,6 +309,7 @@ async def shop_with_service(
     rules: tuple[dict[str, Any], ...] = (FIVE_CUSTOMERS,),
     register: bool = True,
     seed: int = 20,
+    moment: Moment = no_moment,
     **overrides: Any,
 ) -> AsyncIterator[Rig]:
     """Run a sample shop of `seed` numbered SKUs, a mail server and one replica in this process."""
@@ -317,7 +319,7 @@ async def shop_with_service(
         port = mailbox.start()
         stack.callback(mailbox.stop)
         settings = Settings(**fast_settings(dsns, place, shop, port, **overrides))
-        service = await stack.enter_async_context(open_service(settings))
+        service = await stack.enter_async_context(open_service(settings, moment=moment))
         await stack.enter_async_context(service.serving())
         session = await stack.enter_async_context(aiohttp.ClientSession())
         rig = Rig(

@@ -23,6 +23,7 @@ from freezeguard.services.cases.livechanges import LiveChanges
 from freezeguard.services.commands.commands import Commands
 from freezeguard.services.commands.evidencefiles import EvidenceFiles
 from freezeguard.services.commands.freezes import Freezes
+from freezeguard.services.delivering.channels import Channels
 from freezeguard.services.delivering.endpoints import Endpoints
 from freezeguard.services.detecting.ingestion import Ingestion
 from freezeguard.services.detecting.preview import Preview
@@ -80,6 +81,7 @@ class Context:
     subjects: Subjects
     endpoints: Endpoints
     live: LiveChanges
+    channels: Channels
     aftercare: Callable[[Iterable[Aftermath]], None]
     known_skus: Callable[[str], bool]
     hash_customer: Callable[[str], bytes]

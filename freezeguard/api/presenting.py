@@ -90,7 +90,7 @@ def _whole(file: Casefile, actor: Actor) -> CaseOut:
         ),
         evidence_files=[present_file(one, actor) for one in file.files],
         enforcement=[_object(row, state) for row, state in file.objects],
-        notices=[_notice(one) for one in file.notices],
+        notices=[notice_out(one) for one in file.notices],
         clocks=[_clock(one) for one in file.clocks],
         tasks=[_task(one) for one in file.tasks],
         available_commands=[
@@ -234,7 +234,8 @@ def _wider(state: ObjectState) -> ScopeOut | None:
     return None if widened is None else ScopeOut(**widened.as_dict())
 
 
-def _notice(one: Notice) -> NoticeOut:
+def notice_out(one: Notice) -> NoticeOut:
+    """Return a notice as people and programs see it."""
     return NoticeOut(
         id=str(one.id), n=one.n, kind=one.kind, recipient=one.recipient, channel=one.channel,
         state=one.state, attempts=one.attempts, created_at=one.created_at, sent_at=one.sent_at,

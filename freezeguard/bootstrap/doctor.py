@@ -195,6 +195,10 @@ def _left_behind(health: DatabaseHealth, settings: Settings) -> Iterator[Finding
     late = health.late_notices
     yield Finding("notices", "warning" if late else "well", f"{late} late by over ten minutes",
                   "see the mail check" if late else "")
+    off = health.chats_off
+    yield Finding("chats", "warning" if off else "well",
+                  f"switched off: {', '.join(off)}" if off else "none is switched off",
+                  "set a new address: freezeguard chats set" if off else "")
 
 
 async def _default_owner(dsn: str) -> Finding:

@@ -1,7 +1,7 @@
 """How the shop signs its notices, by its settings."""
 
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.services.delivering.delivery import Sender
+from freezeguard.services.delivering.carriers import Sender
 from freezeguard.services.masterdata.codes import CodeSender
 from freezeguard.services.telling.telling import House
 

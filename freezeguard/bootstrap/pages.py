@@ -21,6 +21,7 @@ from freezeguard.web.console import (
     catalogues,
     cord,
     live,
+    me,
     people,
     provider,
     queue,
@@ -78,7 +79,7 @@ def all_pages(
         by_provider = provider.pages(provider.ByProvider(signing_in, vouching, new_secret, own))
     console = (
         queue, views, bulk, casepage, live, cord, rules, rulewriting, catalogues, vendors, people,
-        record,
+        me, record,
     )
     return [
         *static_pages(), *signin.pages(signing_in), *by_provider,

@@ -18,7 +18,7 @@ from freezeguard.bootstrap.administration import first_start
 from freezeguard.bootstrap.house import house_of
 from freezeguard.bootstrap.service import open_service
 from freezeguard.bootstrap.settings import Settings
-from freezeguard.services.delivering.delivery import CASE_PLACE
+from freezeguard.services.delivering.carriers import CASE_PLACE
 
 log = structlog.get_logger()
 

@@ -41,6 +41,7 @@ from freezeguard.catalogues.tips import schemes_in
 from freezeguard.detection.watch import Watch
 from freezeguard.domain.masking import mask
 from freezeguard.notices.anchorpost import AnchorPost
+from freezeguard.notices.chat import chat_body
 from freezeguard.notices.languages import WordedLanguages
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
@@ -65,6 +66,9 @@ from freezeguard.services.commands.evidencefiles import (
 )
 from freezeguard.services.commands.freezes import Freezes
 from freezeguard.services.delivering.bounces import Bounces
+from freezeguard.services.delivering.carriers import MailCarrier
+from freezeguard.services.delivering.channels import Channels
+from freezeguard.services.delivering.chatting import ChatCarrier
 from freezeguard.services.delivering.delivery import Delivery
 from freezeguard.services.delivering.digests import Digests
 from freezeguard.services.delivering.endpoints import Endpoints
@@ -167,6 +171,7 @@ class Service:
     ownership: Ownership
     read_ahead: ReadAhead
     delivery: Delivery
+    chatting: Delivery
     posting: Posting
     timers: Timers
     learning: PriorLearning
@@ -230,6 +235,8 @@ class Service:
         step("timers", self.timers.fire_due, poll=every.timers)
         step("read ahead", self.read_ahead.run_once, TOPIC_OBJECTS, poll=every.poll * 5)
         step("delivery", self.delivery.deliver_due, TOPIC_NOTICES, poll=every.poll)
+        for one in ("chats", "more chats"):  # one that is slow holds one of them up
+            step(one, self.chatting.deliver_due, TOPIC_NOTICES, poll=every.poll)
         step("vendors told", _idle(self.delivery.sweep_told), poll=every.sweep * 10)
         step("clock", _idle(self.clock.measure), poll=ASK_THE_TIME_EVERY)
         step("webhooks", self.posting.deliver_due, TOPIC_WEBHOOKS, poll=every.poll)
@@ -535,6 +542,8 @@ def build(
         metrics, now,
     )
     casefiles = Casefiles(casework, now)
+    bounces = Bounces(telling, now, new_id)
+    digests = Digests(settings.mail.digests(), house.url, new_id)
     service: list[Service] = []
     context = Context(
         database=database,
@@ -568,6 +577,7 @@ def build(
         ),
         endpoints=Endpoints(database, post, now, new_id, new_signing_secret),
         live=live,
+        channels=Channels(database, post, telling, now, new_id),
         aftercare=aftercare.take,
         known_skus=known.__contains__,
         hash_customer=partial(hash_customer, customer_key),
@@ -620,10 +630,13 @@ def build(
         ownership=Ownership(database, casework),
         read_ahead=ReadAhead(database, directory, enforcement, now),
         delivery=Delivery(
-            database, transport, render, sender_of(settings), casework,
-            Bounces(telling, now, new_id),
-            Digests(settings.mail.digests(), house.url, new_id),
-            now, new_id, jitter, metrics, moment, links=links,
+            database,
+            MailCarrier(database, transport, render, sender_of(settings), now, links),
+            casework, bounces, digests, now, new_id, jitter, metrics, moment,
+        ),
+        chatting=Delivery(
+            database, ChatCarrier(database, post, chat_body, telling, now, moment),
+            casework, bounces, digests, now, new_id, jitter, metrics, moment,
         ),
         posting=Posting(
             database, post, telling, lambda: moment() or utc_now(), new_id, jitter, metrics,

@@ -115,7 +115,7 @@ class MailSettings(_Table):
     )
     domain: str = Field("localhost", description="Right side of message ids.")
     digest_after: int = Field(
-        5, ge=1, description="Notices that a reader gets one by one within `digest_every`."
+        1, ge=1, description="Notices that a reader gets one by one within `digest_every`."
     )
     digest_every: Duration = Field(
         timedelta(minutes=5), description="How often further notices come, as one mail."

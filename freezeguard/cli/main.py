@@ -11,6 +11,7 @@ from freezeguard.cli import (
     casecommands,
     cases,
     catalogues,
+    chats,
     demo,
     doctor,
     evidence,
@@ -104,6 +105,7 @@ app.add_typer(sources.app, name="sources", help="The feeds that signals come fro
 app.add_typer(imports.units_app, name="units", help="Units shipped.")
 app.add_typer(imports.skus_app, name="skus", help="Master data of SKUs.")
 app.add_typer(vendors.app, name="vendors", help="Who supplies SKUs.")
+app.add_typer(chats.app, name="chats", help="Notices in Slack and Teams, and quiet hours.")
 app.add_typer(webhooks.app, name="webhooks", help="Where signed messages go.")
 app.add_typer(people.app, name="people", help="Who may sign in.")
 app.add_typer(keys.app, name="keys", help="Credentials of machines.")

@@ -39,7 +39,9 @@ def remedy_proposed(facts: RemedyProposedFacts, say: Wording) -> Body:
 def remedy_returned(facts: RemedyReturnedFacts, say: Wording) -> Body:
     """To the vendor: exactly what is missing, and nothing else."""
     number = facts.get("round")
-    opening = [intro(facts, say, "remedy_returned.intro")]
+    opening = [
+        intro(facts, say, "remedy_returned.intro"), Paragraph(say.say("remedy_returned.by_when")),
+    ]
     if number is not None and number >= 2:
         opening.append(Paragraph(say.say("remedy_returned.other_manager")))
     missing = listed(say, facts["missing"], lambda one: say.word("missing", one), _SEVERAL)

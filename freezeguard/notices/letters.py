@@ -12,6 +12,7 @@ from freezeguard.notices.approvals import (
     remedy_returned,
 )
 from freezeguard.notices.canaries import canary_late, canary_well
+from freezeguard.notices.chats import chat_disabled, test_message, whose
 from freezeguard.notices.codes import sign_in_code
 from freezeguard.notices.detecting import (
     feed_silent,
@@ -22,7 +23,7 @@ from freezeguard.notices.detecting import (
 )
 from freezeguard.notices.digest import digest
 from freezeguard.notices.endpoints import webhook_disabled, webhook_failing
-from freezeguard.notices.letter import Block, Body, Letter, Paragraph, Section
+from freezeguard.notices.letter import Block, Body, Letter, Link, Paragraph, Section
 from freezeguard.notices.news import (
     NEWS,
     contest_answered,
@@ -62,6 +63,7 @@ from freezeguard.ports.notice_facts import (
     CanaryNoticeFacts,
     CaseNoticeFacts,
     ChangedFieldFacts,
+    ChatDisabledFacts,
     ClosedFacts,
     DegradedFacts,
     DigestFacts,
@@ -90,14 +92,19 @@ LAST_WORDS = frozenset({"delisted", "closed", "false_alarm", "appeal_upheld", "e
 
 
 ABOUT_RULES = frozenset({"rule_proposed", "shadow_digest"})
-PAGES = {"entries": "cases", "proposal": "proposals", "rules": "shadows"}
+PAGES = {"chat": "me", "entries": "cases", "proposal": "proposals", "rules": "shadows"}
 """Where to look, by a fact that only notices of this sort have."""
 
 
-def letter_of(kind: str, facts: Mapping[str, Any], say: Wording) -> Letter:
-    """Word one notice. Raises KeyError for an unknown kind or a missing fact."""
+def letter_of(
+    kind: str, facts: Mapping[str, Any], say: Wording, *, briefly: bool = False
+) -> Letter:
+    """Word one notice. Raises KeyError for an unknown kind or a missing fact.
+
+    Briefly, it leaves out what colleagues know: whom to ask, and how to get there but by the page.
+    """
     if kind in LAST_WORDS:
-        facts = {**facts, "reply_to": None}
+        facts = {**facts, "reply_to": None, "is_over": True}
     opening, sections = _BODIES[kind](facts, say)
     given = cast("NoticeFacts", facts)
     name = clip(given["recipient"])
@@ -107,10 +114,10 @@ def letter_of(kind: str, facts: Mapping[str, Any], say: Wording) -> Letter:
         greeting=say.say("frame.greeting", name=name)
         if name
         else say.say("frame.greeting_unknown"),
-        opening=(*opening, *_instead_of(given, say), *_access(facts, say)),
+        opening=(*opening, *_instead_of(given, say), *_ways(facts, say, briefly=briefly)),
         sections=(
             *(one for one in (*sections, steps(given, say)) if one.blocks),
-            contact(given["contact"], say),
+            *(() if briefly else (contact(given["contact"], say),)),
         ),
         footer=_footer(facts, say),
     )
@@ -144,6 +151,9 @@ def _subject(kind: str, facts: Mapping[str, Any], say: Wording) -> str:
     if kind in ABOUT_RULES:
         rule = clip(facts.get("rule", ""), 100)
         return clip(say.say(f"subject.{kind}", rule=rule), _SUBJECT)
+    if "chat" in facts:
+        chat = cast("ChatDisabledFacts", facts)["chat"]
+        return clip(say.say(f"subject.{kind}", chat=whose(chat, say)), _SUBJECT)
     if "feed" in facts:
         name = clip(cast("FeedNoticeFacts", facts)["feed"]["name"], _SHORT)
         return clip(say.say(f"subject.{kind}", name=name), _SUBJECT)
@@ -176,6 +186,8 @@ def _told_as(kind: str, facts: Mapping[str, Any]) -> str:
     """Return what a subject calls a notice: not every stop is one, and no list is no stop."""
     if kind == "statement_of_reasons" and facts.get("soft_until"):
         return "soft"
+    if kind == "statement_of_reasons" and facts.get("lane") == "safety":
+        return "stopped_for_safety"
     if kind == "frozen_confirmed" and facts.get("waived"):
         return "frozen_but_waived"
     return "unlisted" if kind == "degraded" and is_unlisted(facts) else kind
@@ -184,6 +196,13 @@ def _told_as(kind: str, facts: Mapping[str, Any]) -> str:
 def is_unlisted(facts: Mapping[str, Any]) -> bool:
     """Say whether a degraded stop is one of something that no catalogue lists."""
     return facts.get("status") == "not_listed"
+
+
+def _ways(
+    facts: Mapping[str, Any], say: Wording, *, briefly: bool
+) -> tuple[Block, ...]:
+    ways = _access(facts, say)
+    return tuple(one for one in ways if isinstance(one, Link))[:1] if briefly else ways
 
 
 def _access(facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
@@ -206,11 +225,14 @@ def _access(facts: Mapping[str, Any], say: Wording) -> tuple[Block, ...]:
         return (typed, *links([(say.say(f"frame.open_{page}"), facts["link"])]))
     case = clip(facts["case"], _SHORT)
     audience = "vendor" if facts["audience"] == "vendor" else "staff"
+    page = "page_vendor_over" if facts.get("is_over") and audience == "vendor" else (
+        f"page_{audience}"
+    )
     typed = Paragraph(say.say("frame.show_case", case=case))
     for_people = facts["link"] if "api" in facts else None
     for_programs = facts.get("api", facts["link"])
     found = links([
-        (say.say(f"frame.page_{audience}", case=case), for_people),
+        (say.say(f"frame.{page}", case=case), for_people),
         (say.say("frame.open_case", case=case), for_programs),
     ])
     return found if audience == "vendor" else (*found[:-1], typed, found[-1])
@@ -521,6 +543,8 @@ _BODIES: Mapping[str, Callable[[Any, Wording], Body]] = {
     "approval_voided": approval_voided,
     "approval_rejected": approval_rejected,
     "released": released,
+    "test_message": test_message,
+    "chat_disabled": chat_disabled,
     "release_refused": release_refused,
     "refrozen": refrozen,
     "false_alarm": false_alarm,

@@ -261,6 +261,11 @@ def _code(table: str) -> Show:
     return lambda value, say: say.word(table, value)
 
 
+def _false_alarm(code: str, say: Wording) -> str:
+    table = "false_alarm_code" if say.knows("false_alarm_code", code) else "reason_code"
+    return say.word(table, code)
+
+
 _DUE = ("due", _due)
 _WHY = ("why", _prose)
 _BY = ("by", _name)
@@ -341,8 +346,10 @@ NEWS: Mapping[str, News] = {
         ("then",), began="stopped_on",
     ),
     "outcome": News(
-        (("outcome", _code("outcome")), ("comment", _prose)), ("then",), began="stopped_on",
-        table="became",
+        (("outcome", _code("outcome")), ("reason_code", _false_alarm, "why"),
+         ("comment", _prose)),
+        ("then",), began="stopped_on", table="became",
+        variant=lambda facts: "stopped" if facts["outcome"] == "stopped" else None,
     ),
     "review_due": News((_DUE,), ("then",), began="stopped_on"),
     "legal_clock": News(

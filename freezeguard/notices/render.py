@@ -2,9 +2,9 @@
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, select_autoescape
 
@@ -16,6 +16,7 @@ from freezeguard.ports.notices import NoticeError, Rendered
 _LINE = 76  # characters of a line of plain text
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _UNWORDABLE = (LookupError, TypeError, ValueError, AttributeError, OverflowError, TemplateError)
+_Words = TypeVar("_Words")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -25,16 +26,25 @@ def render(kind: str, facts: Mapping[str, Any], *, language: str, time_zone: str
     `time_zone` is an IANA name. Raises `NoticeError` (not recoverable) that names what is wrong
     with the facts.
     """
-    _check(kind, facts)
-    try:
+
+    def word() -> Rendered:
         letter = letter_of(kind, facts, Wording(language, time_zone))
         text = _environment().get_template("letter.txt.j2").render(letter=letter)
         html = _environment().get_template("letter.html.j2").render(letter=letter)
+        return Rendered(letter.subject, _BLANK_LINES.sub("\n\n", text).strip() + "\n", html)
+
+    return worded(kind, facts, word)
+
+
+def worded(kind: str, facts: Mapping[str, Any], word: Callable[[], _Words]) -> _Words:
+    """Return a notice in words. Raises `NoticeError` (not recoverable) that names what is wrong."""
+    _check(kind, facts)
+    try:
+        return word()
     except _UNWORDABLE as error:
         cause = clip(f"{type(error).__name__}: {error}")
         detail = f"facts of a {kind} notice can't be worded: {cause}"
         raise NoticeError(detail, recoverable=False) from error
-    return Rendered(letter.subject, _BLANK_LINES.sub("\n\n", text).strip() + "\n", html)
 
 
 def _check(kind: str, facts: Mapping[str, Any]) -> None:

@@ -818,9 +818,10 @@ class ReviewedFacts(CaseNoticeFacts):
 
 
 class OutcomeFacts(CaseNoticeFacts):
-    """`outcome`, to who pulled: what became of the case."""
+    """`outcome`, to who pulled: what became of the case, and why it was a false alarm."""
 
     outcome: str
+    reason_code: NotRequired[str | None]
     comment: NotRequired[str | None]
 
 
@@ -915,6 +916,28 @@ class WebhookFacts(NoticeFacts):
     disabled_from: NotRequired[str | None]
 
 
+class ChatFacts(TypedDict):
+    """An address in a chat, by its kind and host; `team` is empty where it is a person's."""
+
+    kind: str
+    host: str
+    team: str
+
+
+class TestMessageFacts(NoticeFacts):
+    """`test_message`: somebody (`by`) wants to know whether notices arrive."""
+
+    chat: ChatFacts
+    by: str
+
+
+class ChatDisabledFacts(NoticeFacts):
+    """`chat_disabled`: nothing more goes to an address, which answered `why`."""
+
+    chat: ChatFacts
+    why: str
+
+
 class SignInCodeFacts(NoticeFacts):
     """`sign_in_code`, to a vendor's contact who opened the link of a mail: what to type in.
 
@@ -994,6 +1017,8 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "webhook_failing": WebhookFacts,
         "webhook_disabled": WebhookFacts,
         "sign_in_code": SignInCodeFacts,
+        "test_message": TestMessageFacts,
+        "chat_disabled": ChatDisabledFacts,
     }
 )
 """Every kind of notice and the facts that it needs."""

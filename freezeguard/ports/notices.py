@@ -14,13 +14,16 @@ class NoticeError(Exception):
     `recoverable` is True where the same notice may leave later (connection, deadline, 4xx, a
     server that does not accept our own account); False where it never will as it stands.
     `permanent_recipient` is True where the address itself was refused for good: another address
-    or another channel is needed.
+    or another channel is needed. `retry_after` is for how many seconds the far side asks us to
+    wait.
     """
 
     def __init__(
-        self, detail: str, *, recoverable: bool, permanent_recipient: bool = False
+        self, detail: str, *, recoverable: bool, permanent_recipient: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(detail)
+        self.retry_after = retry_after
         self.detail = detail
         self.recoverable = recoverable
         self.permanent_recipient = permanent_recipient

@@ -7,6 +7,10 @@ from uuid import UUID
 
 from freezeguard.ports.rows import Arrival, Digest, Notice
 
+MAIL = ("mail",)
+CHATS = ("slack", "teams")
+"""Channels that go to an address of `ports.chats`: the id of one is what a notice there holds."""
+
 
 class Notices(Protocol):
     """The outbox of notices."""
@@ -16,9 +20,10 @@ class Notices(Protocol):
         ...
 
     async def claim_due(
-        self, lease: timedelta, token: UUID, limit: int, moment: datetime | None = None
+        self, lease: timedelta, token: UUID, limit: int, moment: datetime | None = None,
+        channels: Sequence[str] = MAIL,
     ) -> list[Notice]:
-        """Claim sorted notices that are due and go singly.
+        """Claim sorted notices of some channels that are due and go singly.
 
         Never past an earlier one to the same reader of a case. `moment` is the database's unless
         it is given.
@@ -56,6 +61,10 @@ class Notices(Protocol):
         """Return notices that have reached a vendor, and whose cases don't know it yet."""
         ...
 
+    async def of_recipient(self, recipient: str, limit: int) -> list[Notice]:
+        """Return the latest notices to somebody, newest first."""
+        ...
+
     async def of_case(self, case_id: UUID) -> list[Notice]: ...
 
     async def vendor_reacted(self, case_id: UUID, state: str) -> None:
@@ -86,15 +95,23 @@ class Digests(Protocol):
 
     async def join(
         self, new_id: UUID, reader: tuple[str, str, str], notices: Sequence[UUID],
-        collect: timedelta, moment: datetime | None,
+        collect: timedelta, moment: datetime | None, until: datetime | None = None,
     ) -> None:
-        """Let these go with the open digest of a reader; a new one collects for a while."""
+        """Let these go with the open digest of a reader; a new one collects for a while.
+
+        `until` is when it leaves at the earliest, where that is later.
+        """
         ...
 
     async def claim_due(
-        self, lease: timedelta, token: UUID, moment: datetime | None
+        self, lease: timedelta, token: UUID, moment: datetime | None,
+        channels: Sequence[str] = MAIL,
     ) -> Digest | None:
         """Close and claim a digest that is due: from then on nothing joins it."""
+        ...
+
+    async def release_lone(self, digest: Digest) -> None:
+        """End a digest whose one notice goes by itself."""
         ...
 
     async def leave_out_answered(

@@ -11,6 +11,7 @@ from freezeguard.detection.governor import Spent
 from freezeguard.detection.windows import Observed
 from freezeguard.domain.enforcement import Status, Waiver, Wanted
 from freezeguard.domain.evidence import Witness
+from freezeguard.domain.quiet import QuietHours
 from freezeguard.domain.record import Case
 from freezeguard.domain.scope import Scope
 
@@ -302,7 +303,11 @@ class Prelude:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notice in the outbox."""
+    """One notice in the outbox.
+
+    `team` is the category whose teams read it in their chats too, the empty one where it is of no
+    category; None: no team does. It is not stored.
+    """
 
     id: UUID
     case_id: UUID | None
@@ -322,6 +327,7 @@ class Notice:
     sent_at: datetime | None = None
     lease_token: UUID | None = None
     tried: tuple[str, ...] = ()
+    team: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +335,8 @@ class Arrival:
     """A notice that is not sorted yet: it will go singly, or with others in a digest.
 
     `recent` counts what its reader was sent in the window before; `has_open` says that a digest
-    to this reader is being filled.
+    to this reader is being filled. `quiet` are the reader's quiet hours, by the clock of
+    `time_zone`.
     """
 
     id: UUID
@@ -340,6 +347,8 @@ class Arrival:
     lane: str | None
     recent: int
     has_open: bool
+    time_zone: str = "UTC"
+    quiet: QuietHours | None = None
 
     @property
     def reader(self) -> tuple[str, str, str]:

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.canaries import Canaries
 from freezeguard.ports.cases import Cases
+from freezeguard.ports.chats import Chats
 from freezeguard.ports.detection import Detection
 from freezeguard.ports.emergencies import Emergencies
 from freezeguard.ports.evidence import StoredEvidence
@@ -56,6 +57,7 @@ class Transaction(Protocol):
     evidence: StoredEvidence
     chain: AuditChain
     webhooks: Webhooks
+    chats: Chats
     sources: Sources
     past: Past
     overview: Overview

@@ -96,12 +96,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An endpoint's answer to one attempt; `error` is empty where it took the message over."""
+    """An endpoint's answer to one attempt; `error` is empty where it took the message over.
+
+    `words` are how the body of its answer begins; a stranger's, never to be logged.
+    """
 
     status: int | None
     error: str
     seconds: float
     retry_after: float | None = None
+    words: str = ""
 
     @property
     def is_taken(self) -> bool:

@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
+
+from freezeguard.domain.quiet import QuietHours
+from freezeguard.ports.outbox import MAIL
 from freezeguard.ports.rows import Arrival, Digest, Notice
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
@@ -27,7 +31,7 @@ class PostgresDigests:
             return []
         await self._connection.execute(SQL["lock_sorting"])
         rows = await self._connection.fetch(SQL["arrivals"], limit, window, moment, count_to)
-        return [Arrival(*row) for row in rows]
+        return [_arrival(row) for row in rows]
 
     async def sort_singly(self, notices: Sequence[UUID], moment: datetime | None) -> None:
         await self._connection.execute(SQL["sort_singly"], notices, moment)
@@ -35,20 +39,26 @@ class PostgresDigests:
 
     async def join(
         self, new_id: UUID, reader: tuple[str, str, str], notices: Sequence[UUID],
-        collect: timedelta, moment: datetime | None,
+        collect: timedelta, moment: datetime | None, until: datetime | None = None,
     ) -> None:
         digest = await self._connection.fetchval(
-            SQL["open_digest"], new_id, *reader, collect, moment
+            SQL["open_digest"], new_id, *reader, collect, moment, until
         )
         await self._connection.execute(SQL["join_digest"], notices, digest, moment)
 
     async def claim_due(
-        self, lease: timedelta, token: UUID, moment: datetime | None
+        self, lease: timedelta, token: UUID, moment: datetime | None,
+        channels: Sequence[str] = MAIL,
     ) -> Digest | None:
-        row = await self._connection.fetchrow(SQL["claim_digest"], lease, token, moment)
+        row = await self._connection.fetchrow(
+            SQL["claim_digest"], lease, token, moment, channels
+        )
         if row is None:
             return None
         return Digest(**{**dict(row), "tried": tuple(row["tried"])})
+
+    async def release_lone(self, digest: Digest) -> None:
+        await self._connection.execute(SQL["release_lone"], digest.id, digest.lease_token)
 
     async def leave_out_answered(
         self, digest_id: UUID, asks: Mapping[str, str | None], closed_at: datetime
@@ -84,3 +94,10 @@ class PostgresDigests:
         await self._connection.execute(
             SQL["dissolve_digest"], digest.id, digest.lease_token, error, moment
         )
+
+
+def _arrival(row: asyncpg.Record) -> Arrival:
+    values = dict(row)
+    begins, ends = values.pop("begins"), values.pop("ends")
+    quiet = None if begins is None else QuietHours(begins, ends)
+    return Arrival(**values, quiet=quiet)

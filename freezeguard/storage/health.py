@@ -33,6 +33,7 @@ class DatabaseHealth:
     catalogues_in_use: dict[str, int]
     failing_evaluations: int
     late_notices: int
+    chats_off: list[str]
 
 
 async def role_rights(connection: Connection) -> RoleRights:
@@ -48,6 +49,7 @@ async def examine(connection: Connection) -> DatabaseHealth:
     middle = asked + (datetime.now(UTC) - asked) / 2
     assert server is not None  # noqa: S101 - a SELECT without FROM has one row
     in_use = await connection.fetch(SQL["catalogues_in_use"])
+    off = await connection.fetch(SQL["chats_switched_off"])
     return DatabaseHealth(
         version=server["version"],
         clock_ahead=(server["now"] - middle).total_seconds(),
@@ -57,6 +59,7 @@ async def examine(connection: Connection) -> DatabaseHealth:
         catalogues_in_use={row["catalogue"]: row["objects"] for row in in_use},
         failing_evaluations=await connection.fetchval(SQL["failing_evaluations"]),
         late_notices=await connection.fetchval(SQL["late_notices"]),
+        chats_off=[f"{row['kind']} of {row['recipient']}" for row in off],
     )
 
 

@@ -1,10 +1,12 @@
 """The outbox of notices."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 
+from freezeguard.ports.outbox import MAIL
 from freezeguard.ports.rows import Notice
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
@@ -24,14 +26,17 @@ class PostgresNotices:
             "notices", id=notice.id, case_id=notice.case_id, sku=notice.sku,
             recipient=notice.recipient, channel=notice.channel, address=notice.address,
             kind=notice.kind, facts=notice.facts, language=notice.language,
-            time_zone=notice.time_zone, state=notice.state, created_at=now,
+            time_zone=notice.time_zone, state=notice.state, created_at=now, team=notice.team,
         )  # fmt: skip
 
     async def claim_due(
-        self, lease: timedelta, token: UUID, limit: int, moment: datetime | None = None
+        self, lease: timedelta, token: UUID, limit: int, moment: datetime | None = None,
+        channels: Sequence[str] = MAIL,
     ) -> list[Notice]:
         await self._writes.before_reading("notices")
-        rows = await self._connection.fetch(SQL["claim_due"], lease, token, limit, moment)
+        rows = await self._connection.fetch(
+            SQL["claim_due"], lease, token, limit, moment, channels
+        )
         return sorted((notice_of(row) for row in rows), key=lambda one: (one.n, one.id))
 
     async def seconds_until_due(self) -> float | None:
@@ -72,6 +77,10 @@ class PostgresNotices:
     async def of_case(self, case_id: UUID) -> list[Notice]:
         await self._writes.before_reading("notices")
         return [notice_of(row) for row in await self._connection.fetch(SQL["of_case"], case_id)]
+
+    async def of_recipient(self, recipient: str, limit: int) -> list[Notice]:
+        rows = await self._connection.fetch(SQL["of_recipient"], recipient, limit)
+        return [notice_of(row) for row in rows]
 
     async def untold(self, limit: int) -> list[Notice]:
         await self._writes.before_reading("notices")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from freezeguard.storage.auditchain import PostgresAuditChain
 from freezeguard.storage.canaries import PostgresCanaries
 from freezeguard.storage.cases import PostgresCases
+from freezeguard.storage.chats import PostgresChats
 from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites, InOrder
 from freezeguard.storage.detection import PostgresDetection
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from freezeguard.ports.auditchain import AuditChain
     from freezeguard.ports.canaries import Canaries
     from freezeguard.ports.cases import Cases
+    from freezeguard.ports.chats import Chats
     from freezeguard.ports.detection import Detection
     from freezeguard.ports.emergencies import Emergencies
     from freezeguard.ports.evidence import StoredEvidence
@@ -91,6 +93,7 @@ class PostgresTransaction:
         self.sources: Sources = PostgresSources(statements, writes)
         self.webhooks: Webhooks = PostgresWebhooks(statements, writes)
         self.overview: Overview = PostgresOverview(statements)
+        self.chats: Chats = PostgresChats(statements, writes)
         self.past: Past = PostgresPast(statements)
         self.emergencies: Emergencies = PostgresEmergencies(statements)
         self.canaries: Canaries = PostgresCanaries(statements)

@@ -84,6 +84,7 @@ NAVIGATION: Sequence[tuple[str, str, Access]] = (
     ("/console/catalogues", "Catalogues", Access.staff()),
     ("/console/vendors", "Vendors", Access.staff()),
     ("/console/people", "People", ADMINS),
+    ("/console/me", "My notices", Access.staff()),
     ("/console/record", "Record", AUDITORS),
 )
 """Address, name and readers of the pages that stand in the head of every page."""

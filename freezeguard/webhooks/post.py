@@ -10,7 +10,7 @@ import email.utils
 import re
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,8 @@ from freezeguard.webhooks.resolving import Resolver
 
 MOST_BYTES = 64 * 1024
 """Of an answer that are read; they are thrown away."""
+MOST_WORDS = 200
+"""Bytes of an answer that are kept: what a chat says of an address that it does not know."""
 CONNECT_SECONDS = 10.0
 PARALLEL = 64
 
@@ -53,6 +55,7 @@ class _Head:
 
     status: int | None = None
     retry_after: float | None = None
+    words: bytes = b""
 
 
 class HttpPost:
@@ -75,30 +78,6 @@ class HttpPost:
     async def send(
         self, endpoint: Endpoint, message: Message, *, now: datetime, deadline: float
     ) -> Answered:
-        clock = asyncio.get_running_loop().time
-        begun = clock()
-        head, error = _Head(), ""
-        try:
-            async with asyncio.timeout(deadline):
-                await self._exchange(endpoint, message, now, head)
-        except TimeoutError:
-            error = f"no answer within {deadline:g} s"
-        except (aiohttp.ClientError, OSError, ValueError) as failure:
-            error = _reason(failure)
-        if head.status is not None:  # it has decided, whatever became of the rest
-            error = _words_for(head.status)
-        return Answered(head.status, error, clock() - begun, head.retry_after)
-
-    async def _exchange(
-        self, endpoint: Endpoint, message: Message, now: datetime, head: "_Head"
-    ) -> None:
-        """Make one request; put down what the head of its answer says."""
-        target = targets.parse(endpoint.url)
-        if isinstance(target, str):
-            raise AddressRefused(target)
-        if not target.is_encrypted and not self._policy.allow_private:
-            raise AddressRefused("it is no https")
-        _in_clear.set(not target.is_encrypted)
         body, timestamp = body_of(message), int(now.timestamp())
         headers = {
             "webhook-id": message.webhook_id,
@@ -107,13 +86,49 @@ class HttpPost:
                 endpoint.scheme, endpoint.secrets(now), message.webhook_id, timestamp, body
             ),
         }
+        return await self._attempt(endpoint.url, body, headers, now, deadline)
+
+    async def post(self, url: str, body: bytes, *, now: datetime, deadline: float) -> Answered:
+        """Implements `freezeguard.ports.chats.ChatPost`."""
+        return await self._attempt(url, body, {}, now, deadline)
+
+    async def _attempt(
+        self, url: str, body: bytes, headers: Mapping[str, str], now: datetime, deadline: float
+    ) -> Answered:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        head, error = _Head(), ""
+        try:
+            async with asyncio.timeout(deadline):
+                await self._exchange(url, body, headers, now, head)
+        except TimeoutError:
+            error = f"no answer within {deadline:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as failure:
+            error = _reason(failure)
+        if head.status is not None:  # it has decided, whatever became of the rest
+            error = _words_for(head.status)
+        return Answered(
+            head.status, error, clock() - begun, head.retry_after,
+            head.words.decode("utf-8", "replace"),
+        )
+
+    async def _exchange(
+        self, url: str, body: bytes, headers: Mapping[str, str], now: datetime, head: "_Head"
+    ) -> None:
+        """Make one request; put down what the head of its answer says."""
+        target = targets.parse(url)
+        if isinstance(target, str):
+            raise AddressRefused(target)
+        if not target.is_encrypted and not self._policy.allow_private:
+            raise AddressRefused("it is no https")
+        _in_clear.set(not target.is_encrypted)
         async with self._opened().post(
             target.url, data=body, headers=headers, allow_redirects=False,
         ) as response:
             head.status = response.status
             if response.status in _HOPEFUL_DELAYS:
                 head.retry_after = _delay(response.headers.get("Retry-After", ""), now)
-            await _read_a_little(response)
+            head.words = await _read_a_little(response)
 
     async def refusal(self, url: str, *, deadline: float) -> str | None:
         target = targets.parse(url)
@@ -174,18 +189,23 @@ class HttpPost:
         return self._session
 
 
-async def _read_a_little(response: aiohttp.ClientResponse) -> None:
-    """Read up to `MOST_BYTES` of an answer, out of politeness: its status has decided already."""
-    size = 0
+async def _read_a_little(response: aiohttp.ClientResponse) -> bytes:
+    """Read up to `MOST_BYTES` of an answer; return its first words.
+
+    Out of politeness, mostly: its status has decided already.
+    """
+    size, begun = 0, b""
     try:
         async for piece in response.content.iter_any():
             size += len(piece)
+            begun = (begun + piece)[:MOST_WORDS] if len(begun) < MOST_WORDS else begun
             if size >= MOST_BYTES:
-                return
+                break
     except (aiohttp.ClientError, OSError):
-        return
+        return begun
     finally:
         response.close()
+    return begun
 
 
 def _words_for(status: int) -> str:

@@ -120,18 +120,38 @@ WITH opened AS (
       FROM jsonb_to_recordset($10::jsonb) AS one (
            case_id uuid, sku text, at timestamptz, lane text, source text, category text,
            vendor text, credential uuid)
-), told AS (
-    INSERT INTO notices (id, case_id, sku, n, recipient, channel, address, kind, facts, language,
-                         time_zone, state, created_at, next_at)
+), arrived AS MATERIALIZED (
     SELECT id, case_id, sku,
            (SELECT coalesce(max(n), 0) FROM notices AS known WHERE known.case_id = one.case_id)
-             + row_number() OVER (PARTITION BY case_id ORDER BY place),
-           recipient, channel, address, kind, facts, language, time_zone, state, created_at,
-           CASE state WHEN 'queued' THEN clock_timestamp() END
+             + row_number() OVER (PARTITION BY case_id ORDER BY place) AS n,
+           recipient, channel, address, kind, facts, language, time_zone, state, created_at, team
       FROM jsonb_to_recordset($11::jsonb) AS one (
            id uuid, case_id uuid, sku text, recipient text, channel text, address text, kind text,
            facts jsonb, language text, time_zone text, state text, created_at timestamptz,
-           place integer)
+           team text, place integer)
+), told AS (
+    INSERT INTO notices (id, case_id, sku, n, recipient, channel, address, kind, facts, language,
+                         time_zone, state, created_at, next_at)
+    SELECT id, case_id, sku, n, recipient, channel, address, kind, facts, language, time_zone, state,
+           created_at, CASE state WHEN 'queued' THEN clock_timestamp() END
+      FROM arrived
+), told_in_chats AS (  -- what staff reads by mail, in their chat too, and in those of their teams
+    INSERT INTO notices (id, case_id, sku, n, recipient, channel, address, kind, facts, language,
+                         time_zone, state, created_at, next_at)
+    SELECT gen_random_uuid(), case_id, sku, n, chat.recipient, chat.kind, chat.id::text,
+           arrived.kind,
+           CASE WHEN theirs THEN facts ELSE facts || jsonb_build_object('recipient', chat.name) END,
+           CASE WHEN theirs THEN arrived.language ELSE chat.language END,
+           CASE WHEN theirs THEN arrived.time_zone ELSE chat.time_zone END,
+           'queued', arrived.created_at, clock_timestamp()
+      FROM arrived
+      JOIN chat_addresses AS chat
+        ON chat.recipient = arrived.recipient
+           OR (chat.recipient LIKE 'team:%' AND arrived.team IS NOT NULL
+               AND (chat.areas = '{}' OR arrived.team = ANY (chat.areas)))
+     CROSS JOIN LATERAL (SELECT chat.recipient = arrived.recipient AS theirs) AS whose
+     WHERE chat.state = 'active' AND chat.removed_at IS NULL AND arrived.channel = 'mail'
+       AND arrived.kind <> 'test_message' AND arrived.facts ->> 'audience' = 'staff'
 ), written AS (
     INSERT INTO audit (at, actor, action, subject, why, details)
     SELECT at, actor, action, subject, why, details

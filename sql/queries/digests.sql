@@ -18,11 +18,18 @@ SELECT id, recipient, channel, address, kind, facts ->> 'lane' AS lane,
                    AND recent.address = one.address
                    AND recent.sorted_at > coalesce($3::timestamptz, clock_timestamp())
                                           - $2::interval
-                 LIMIT $4) AS lately) AS recent,
+                 LIMIT $4) AS lately)
+         + (SELECT count(*) FROM notice_digests AS left_lately
+             WHERE left_lately.recipient = one.recipient AND left_lately.channel = one.channel
+               AND left_lately.address = one.address AND left_lately.outcome IS DISTINCT FROM 'dissolved'
+               AND left_lately.closed_at > coalesce($3::timestamptz, clock_timestamp())
+                                          - $2::interval) AS recent,
        EXISTS (SELECT FROM notice_digests AS open
                 WHERE open.recipient = one.recipient AND open.channel = one.channel
-                  AND open.address = one.address AND open.closed_at IS NULL) AS has_open
+                  AND open.address = one.address AND open.closed_at IS NULL) AS has_open,
+       one.time_zone, quiet.begins, quiet.ends
   FROM notices AS one
+  LEFT JOIN quiet_hours AS quiet ON one.recipient = 'person:' || quiet.person
  WHERE state = 'queued' AND sorted_at IS NULL
  ORDER BY created_at, n, id
  LIMIT $1;
@@ -32,12 +39,13 @@ SELECT id, recipient, channel, address, kind, facts ->> 'lane' AS lane,
 UPDATE notices SET sorted_at = coalesce($2::timestamptz, clock_timestamp()) WHERE id = ANY ($1);
 
 -- name: open_digest
--- Return the open digest of a reader, opening one where there is none.
+-- Return the open digest of a reader, opening one where there is none; it waits until a moment ($7)
+-- at least, where one is given.
 INSERT INTO notice_digests (id, recipient, channel, address, opened_at, due_at)
 VALUES ($1, $2, $3, $4, coalesce($6::timestamptz, clock_timestamp()),
-        coalesce($6::timestamptz, clock_timestamp()) + $5::interval)
+        greatest(coalesce($6::timestamptz, clock_timestamp()) + $5::interval, $7::timestamptz))
 ON CONFLICT (recipient, channel, address) WHERE closed_at IS NULL
-DO UPDATE SET recipient = excluded.recipient
+DO UPDATE SET due_at = greatest(notice_digests.due_at, $7::timestamptz)
 RETURNING id;
 
 -- name: join_digest
@@ -67,6 +75,11 @@ UPDATE notice_digests
  WHERE id = (
            SELECT id FROM notice_digests AS one
             WHERE ended_at IS NULL AND due_at <= coalesce($3::timestamptz, clock_timestamp())
+              AND channel = ANY ($4)
+              AND (channel = 'mail' OR NOT EXISTS (
+                      SELECT FROM chat_addresses AS chat
+                       WHERE chat.id::text = one.address
+                         AND chat.not_before > coalesce($3::timestamptz, clock_timestamp())))
               AND (lease_until IS NULL OR lease_until <= clock_timestamp())
               AND NOT EXISTS (
                       SELECT FROM notices AS member
@@ -138,6 +151,18 @@ WITH redirected AS (
      WHERE digest IN (SELECT id FROM redirected) AND state = 'queued'
 )
 SELECT id FROM redirected;
+
+-- name: release_lone
+-- Let the one notice that a digest holds go by itself.
+WITH ended AS (
+    UPDATE notice_digests
+       SET ended_at = closed_at, outcome = 'dissolved', lease_until = NULL, lease_token = NULL
+     WHERE id = $1 AND lease_token = $2 AND ended_at IS NULL
+    RETURNING id
+)
+UPDATE notices SET digest = NULL
+  FROM ended
+ WHERE digest = ended.id AND state = 'queued';
 
 -- name: dissolve_digest
 -- Give a digest up: its notices are sent one by one, and each fails or arrives by itself.

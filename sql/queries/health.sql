@@ -31,6 +31,13 @@ SELECT catalogue, count(*) AS objects
 -- Count the SKUs whose evaluation has failed and waits to be tried again.
 SELECT count(*) FROM pending_evaluations WHERE attempts > 0;
 
+-- name: chats_switched_off
+-- Return whose chats are switched off, because they took nothing any more.
+SELECT recipient, kind FROM chat_addresses
+ WHERE state = 'disabled' AND removed_at IS NULL
+ ORDER BY recipient, kind
+ LIMIT 20;
+
 -- name: late_notices
 -- Count the notices that have waited for longer than ten minutes.
 SELECT count(*) FROM notices

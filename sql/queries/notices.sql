@@ -7,8 +7,12 @@ UPDATE notices
  WHERE ctid = ANY (ARRAY(
            SELECT ctid FROM notices AS one
             WHERE state = 'queued' AND next_at <= coalesce($4::timestamptz, clock_timestamp())
-              AND sorted_at IS NOT NULL AND digest IS NULL
+              AND sorted_at IS NOT NULL AND digest IS NULL AND channel = ANY ($5)
               AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+              AND (channel = 'mail' OR NOT EXISTS (
+                      SELECT FROM chat_addresses AS chat
+                       WHERE chat.id::text = one.address
+                         AND chat.not_before > coalesce($4::timestamptz, clock_timestamp())))
               AND NOT EXISTS (
                       SELECT FROM notices AS earlier
                        WHERE earlier.case_id = one.case_id AND earlier.recipient = one.recipient
@@ -93,6 +97,15 @@ SELECT told.id, case_id, told.sku, n, recipient, told.channel, address, kind, fa
  WHERE cases.state IN ('freezing', 'frozen', 'diagnosing', 'remedy_proposed', 'awaiting_approval')
    AND cases.vendor_status = 'unreached'
  LIMIT $1;
+
+-- name: of_recipient
+-- Return the latest notices to somebody, newest first.
+SELECT id, case_id, sku, n, recipient, channel, address, kind, facts, language, time_zone, state,
+       attempts, last_error, created_at, sent_at, lease_token, tried
+  FROM notices
+ WHERE recipient = $1
+ ORDER BY created_at DESC, n DESC, id
+ LIMIT $2;
 
 -- name: notice
 -- Return one notice.

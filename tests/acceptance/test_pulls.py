@@ -1,8 +1,12 @@
 """Pulling the cord: who may, what it does, and how it lapses."""
 
+from typing import Any
+
 import pytest
 
 from tests.acceptance.steps import (
+    approve,
+    ask_for_approval,
     body_of,
     can_be_bought,
     cannot_be_bought,
@@ -78,6 +82,30 @@ async def test_a_second_associate_makes_it_a_freeze(rig: Rig, sku: str):
     await cannot_be_bought(rig, sku, cart)
     arrived = await mails_arrived(rig, case)
     assert ["statement_of_reasons", "frozen_confirmed"] == arrived["vendor:acme"]
+    assert [["outcome"]] * 2 == [arrived[f"person:{one}"] for one in ("alba", "bert")]
+
+
+async def test_who_pulled_hears_what_became_of_it(rig: Rig, sku: str, take_sku: Any):
+    """Stopped, and on sale again or a false alarm and why: each once, with what was the matter."""
+    case = await pull(rig, "alba", sku, "safety_injury")
+    case = await reaches(rig, case, "frozen")
+    await mails_arrived(rig, case)
+    for who in ("quin", "owen"):
+        case = await rig.done(case, "declare_false_alarm", who, reason_code="wrong_item")
+    wrong = await mails_arrived(rig, await reaches(rig, case, "closed_false_alarm"))
+
+    other = await pull(rig, "bert", take_sku(), "safety_injury")
+    other = await reaches(rig, other, "frozen")
+    await mails_arrived(rig, other)
+    await approve(rig, await ask_for_approval(rig, other), "mara", "quin")
+    fixed = await mails_arrived(rig, await reaches(rig, other, "probation"))
+
+    assert (["outcome"] * 2, ["outcome"] * 2) == (wrong["person:alba"], fixed["person:bert"])
+    stopped, mistaken = [body_of(one) for one in rig.mailbox.to("alba@")][-2:]
+    assert "Outcome: the sale is stopped" in stopped
+    assert "Outcome: false alarm" in mistaken
+    assert "Why: the report was about another product" in mistaken
+    assert "the cause was found and removed" in body_of(rig.mailbox.to("bert@")[-1])
 
 
 async def test_seconding_by_command_is_the_same(rig: Rig, sku: str):

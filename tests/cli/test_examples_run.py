@@ -44,6 +44,8 @@ CONTENTS = {
     "five.toml": 'family = "distinct_customers"\nbound = 5\n',
     "contract.toml": 'family = "all_of"\n[[parts]]\nfamily = "distinct_customers"\nbound = 5\n'
                      '[[parts]]\nfamily = "rate"\nbound = 0.02\nmin_units = 200\n',
+    "ann.txt": "https://hooks.example/services/T/B/x\n",
+    "kitchen.txt": "https://hooks.example/services/T/B/y\n",
     "risen.toml": 'family = "likelihood"\n',
     "recalls.csv": "sku,alert_date\nLAMP-9,2026-11-25\n",
     "shipped.csv": f"id,source,sku,units,shipped_at\nu-3,warehouse,LAMP-9,5,{AT}\n",
@@ -60,7 +62,8 @@ ELSEWHERE = (
 )
 """What this shop has already, or is without: people, names on the internet, a help desk."""
 WHO = {"signals": "source", "subjects": "cora", "webhooks": "root", "audit": "audi",
-       "sources": "root", "cases command": "owen", "suppressions": "quin", "rules": "quin"}
+       "chats": "root", "sources": "root",
+       "cases command": "owen", "suppressions": "quin", "rules": "quin"}
 
 
 @pytest.fixture(autouse=True)

@@ -88,7 +88,8 @@ def test_a_case_that_was_taken_over_is_confirmed_as_any(objects, is_confirmed):
 
     seen = give(case, Command.CONFIRMED, RECONCILER, SEEN, facts)
 
-    told = [("frozen_confirmed", "vendor"), ("frozen_confirmed", "owner")] * is_confirmed
+    told = [("frozen_confirmed", "vendor"), ("frozen_confirmed", "owner"), ("outcome", "pullers")]
+    told *= is_confirmed
     assert told == kinds(seen)
     assert is_confirmed is (fx.AnnounceOrders() in seen.effects)
     assert ({"confirm"} if is_confirmed else set()) == stopped(seen)
@@ -197,7 +198,8 @@ def test_a_release_is_over_when_it_was_read_back():
         fx.StartClock("probation", NOW + 14 * DAY, NOW + 14 * DAY), fx.EndHold(),
         fx.CloseTasks("release"),
     ] == without_notices(released)
-    assert [("released", "vendor"), ("released", "owner")] == kinds(released)
+    told = [("released", "vendor"), ("released", "owner"), ("outcome", "pullers")]
+    assert told == kinds(released)
 
 
 def test_a_release_that_nobody_saw_is_none():
@@ -224,7 +226,7 @@ def test_a_false_alarm_ends_without_probation():
     code = {"reason_code": "abuse"}
     assert [
         fx.Notify("false_alarm", "vendor", code), fx.Notify("false_alarm", "owner", code),
-        fx.Notify("outcome", "pullers", {"outcome": "closed_false_alarm"}),
+        fx.Notify("outcome", "pullers", {"outcome": "closed_false_alarm", **code}),
     ] == [one for one in closed.effects if isinstance(one, fx.Notify)]
 
 

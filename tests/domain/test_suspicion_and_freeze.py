@@ -343,7 +343,8 @@ def test_a_confirmed_freeze_is_told():
     assert [
         fx.StopClocks(("confirm",)), fx.CloseTasks("stop"), fx.AnnounceOrders(),
     ] == without_notices(frozen)
-    assert [("frozen_confirmed", "vendor"), ("frozen_confirmed", "owner")] == kinds(frozen)
+    told = [("frozen_confirmed", "vendor"), ("frozen_confirmed", "owner"), ("outcome", "pullers")]
+    assert told == kinds(frozen)
 
 
 def test_an_associate_does_not_freeze_what_is_frozen():

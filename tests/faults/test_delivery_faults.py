@@ -18,7 +18,8 @@ from freezeguard.ports.notices import Message, NoticeError, Receipt, Rendered
 from freezeguard.ports.rows import Notice
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.delivering.bounces import Bounces
-from freezeguard.services.delivering.delivery import LEASE, SEND_WITHIN, Delivery, Sender
+from freezeguard.services.delivering.carriers import MailCarrier, Sender
+from freezeguard.services.delivering.delivery import LEASE, SEND_WITHIN, Delivery
 from freezeguard.services.delivering.digests import Digests, DigestTerms
 from freezeguard.services.directory import Directory
 from freezeguard.services.telling.telling import House, Telling
@@ -92,9 +93,12 @@ def delivery_on(
     """Return a delivery in a shop without catalogues."""
     telling, now = Telling(Directory([]), House(), uuid4), lambda: datetime.now(UTC)
     return Delivery(
-        database, transport, render, Sender("shop@shop.example", "shop.example"),
+        database,
+        MailCarrier(
+            database, transport, render, Sender("shop@shop.example", "shop.example"), now
+        ),
         bare_casework(telling, now), Bounces(telling, now, uuid4),
-        Digests(DigestTerms(), "https://shop.example/v1/cases", uuid4),
+        Digests(DigestTerms(after=5), "https://shop.example/v1/cases", uuid4),
         now, uuid4, lambda: 1.0, PrometheusMetrics(),
     )
 

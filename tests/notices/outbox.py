@@ -14,7 +14,8 @@ from freezeguard.notices.render import render
 from freezeguard.ports.rows import Notice, Vendor
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.delivering.bounces import Bounces
-from freezeguard.services.delivering.delivery import Delivery, Sender
+from freezeguard.services.delivering.carriers import MailCarrier, Sender
+from freezeguard.services.delivering.delivery import Delivery
 from freezeguard.services.delivering.digests import Digests, DigestTerms
 from freezeguard.services.directory import Directory
 from freezeguard.services.telling.telling import House, Telling
@@ -52,9 +53,13 @@ class Outbox:
         """Return a replica's delivery with a connection of its own."""
         return Delivery(
             database or self.database,
-            MailTransport(MailServer("127.0.0.1", port or self.port, "none")), render, SENDER,
+            MailCarrier(
+                database or self.database,
+                MailTransport(MailServer("127.0.0.1", port or self.port, "none")), render, SENDER,
+                now,
+            ),
             bare_casework(self.telling, now), Bounces(self.telling, now, uuid4),
-            Digests(DigestTerms(), "https://shop.example/v1/cases", uuid4),
+            Digests(DigestTerms(after=5), "https://shop.example/v1/cases", uuid4),
             now, uuid4, lambda: 1.2, PrometheusMetrics(), self.moment,
         )
 

@@ -388,6 +388,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
         **STAFF, "verdict": "right", "outcome": "closed_false_alarm",
         "comment": "Three callers in an hour: pull again.",
     },
+    "test_message": {
+        **SHOP, "chat": {"kind": "slack", "host": "hooks.slack.com", "team": ""}, "by": "Rita Root",
+    },
+    "chat_disabled": {
+        **SHOP, "chat": {"kind": "teams", "host": "prod.logic.azure.com", "team": "Kitchen"},
+        "why": "prod.logic.azure.com: answered 404",
+    },
     "outcome": {**STAFF, "outcome": "closed_reinstated", "comment": "Short rivets."},
     "review_due": {**STAFF, "due": SOON},
     "legal_clock": {
@@ -663,6 +670,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "approval_rejected: vendor": ("approval_rejected", {**SAMPLES["approval_rejected"], **CASE}),
     "evidence_attached: vendor": (
         "evidence_attached", {**SAMPLES["evidence_attached"], **CASE, "note": ""}
+    ),
+    "outcome: stopped": ("outcome", {**STAFF, "outcome": "stopped"}),
+    "outcome: false alarm": (
+        "outcome", {**STAFF, "outcome": "closed_false_alarm", "reason_code": "wrong_item"},
     ),
     "released: staff": ("released", {**SAMPLES["released"], **STAFF}),
     "false_alarm: staff": ("false_alarm", {**SAMPLES["false_alarm"], **STAFF}),

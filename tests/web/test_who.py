@@ -64,6 +64,10 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /console/people/{id}/deactivate": ADMIN,
     "GET /console/suppressions": STAFF,
     "GET /console/record": ADMIN | {"audi"},
+    "GET /console/me": STAFF,
+    "POST /console/me/chats/{kind}": STAFF,
+    "POST /console/me/quiet-hours": STAFF,
+    "POST /console/me/test": STAFF,
     "POST /console/suppressions": ANALYSTS | ADMIN,
     "POST /console/suppressions/{id}/lift": ANALYSTS | ADMIN,
     "GET /portal": PUBLIC,
@@ -102,6 +106,7 @@ def address(page: Page) -> str:
         page.path.replace("{id}", str(uuid4())).replace("{command}", "comment")
         .replace("{digest}", "0").replace("{name}", "style.css").replace("{file}", str(uuid4()))
         .replace("{vendor}", "nobody")
+        .replace("{kind}", "slack")
     )
 
 

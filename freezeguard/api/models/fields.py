@@ -43,10 +43,13 @@ _NUMBER_PATTERN = r"^[0-9]{1,18}$"
 
 GTIN_PATTERN = r"^([0-9]{8}|[0-9]{12,14})$"
 
+CLOCK_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
 WINDOW_PATTERN = r"^[1-9][0-9]{0,5}[smhdw]$"
 
 PATTERNS_IN_WORDS = {
     WINDOW_PATTERN: "a whole number and s, m, h, d or w: 30d",
+    CLOCK_PATTERN: "a time of the clock: 22:00",
     GTIN_PATTERN: "8, 12, 13 or 14 digits",
     "^[\\x20-\\x7e]+$": "printable ASCII",
     NO_NUL: "no NUL",

@@ -5,6 +5,7 @@ from freezeguard.api.routes import (
     audit,
     casepack,
     cases,
+    channels,
     evidence,
     freezes,
     holds,
@@ -32,7 +33,7 @@ def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
         signals, inbound, holds, tips, freezes, cases, live, views, insight, evidence, orderlists,
-        casepack, knownissue, rules, reports, overview, masterdata, people, subjects, webhooks,
-        audit, operation,
+        casepack, knownissue, rules, reports, overview, masterdata, channels, people,
+        subjects, webhooks, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

@@ -8,13 +8,14 @@ from freezeguard.api.context import Context
 from freezeguard.api.models.answers import KeyList, KeyOut, NewKey, PersonList, PersonOut
 from freezeguard.api.models.masterdata import KeyIn, PersonIn
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
-from freezeguard.domain.errors import NotAllowed, NotFound
+from freezeguard.domain.errors import InvalidInput, NotAllowed, NotFound
 from freezeguard.domain.people import Actor, Person, Role, actor_name
 from freezeguard.ports.rows import Credential
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.masterdata.access import Issued
 
 ADMIN = Access.staff(Role.ADMIN)
+ME = "me"
 
 
 class People:
@@ -26,6 +27,8 @@ class People:
     async def put(self, call: Call[None, PersonIn]) -> Reply:
         """Register a person, or change one."""
         context, sent = self._context, call.body
+        if call.path["id"] == ME:
+            raise InvalidInput(f"{ME} is whoever asks: choose another short name.")
         context.calendars.check(sent.calendar, pointer="/calendar")
         context.languages.check(sent.language, pointer="/language")
         person = Person(

@@ -113,11 +113,14 @@ def _confirm_release(move: Move) -> Outcome:
         code = {"reason_code": (case.verification or {}).get("false_alarm", "")}
         told = [
             Notify("false_alarm", "vendor", code), Notify("false_alarm", "owner", code),
-            Notify("outcome", "pullers", {"outcome": State.CLOSED_FALSE_ALARM.value}),
+            Notify("outcome", "pullers", {"outcome": State.CLOSED_FALSE_ALARM.value, **code}),
         ]
         return {"state": State.CLOSED_FALSE_ALARM, "degraded": False}, [*effects, *told]
     set_terms = probation.terms(case, policy, move.now)
-    effects += [Notify("released", "vendor"), Notify("released", "owner")]
+    effects += [
+        Notify("released", "vendor"), Notify("released", "owner"),
+        Notify("outcome", "pullers", {"outcome": "on_sale"}),
+    ]
     return {"probation": set_terms, "degraded": False}, effects
 
 

@@ -51,12 +51,18 @@ def cast_vote(move: Move) -> Outcome:
     return {"state": move.from_state}, [vote]
 
 
+STOPPED = "stopped"
+"""What those hear who pulled once the sale is stopped: once for each stop, however often it is read
+back anew."""
+
+
 def told_of_the_stop(move: Move) -> list[Effect]:
     """Return what follows once a stop is read back everywhere, or waived where it is not."""
     told = waived_objects(move)
     return [
         CloseTasks("stop"), AnnounceOrders(),
         Notify("frozen_confirmed", "vendor", told), Notify("frozen_confirmed", "owner", told),
+        Notify("outcome", "pullers", {"outcome": STOPPED}),
     ]
 
 

@@ -94,7 +94,7 @@ class Bounces:
     ) -> None:
         await self._record(tx, notice, why, None)
         if not is_to_vendor(notice):
-            if elsewhere:
+            if elsewhere and await _is_missed(tx, notice):
                 await self._to_deputy(tx, notice)
         elif case is not None and not await _bounced_before(tx, notice, case):
             await self._ask_owner(tx, notice, case, why)
@@ -126,7 +126,7 @@ class Bounces:
         }
         copy = Notice(
             id=self._new_id(), case_id=notice.case_id, sku=notice.sku, n=0, recipient=reader.name,
-            channel=notice.channel, address=reader.address, kind=notice.kind, facts=facts,
+            channel="mail", address=reader.address, kind=notice.kind, facts=facts,
             language=reader.language, time_zone=reader.time_zone,
         )
         await tx.notices.add(copy, self._now())
@@ -142,6 +142,18 @@ class Bounces:
         await tx.record.write(
             self._now(), RECORDED_AS, "notice_bounced", subject, why=why, details=details
         )
+
+
+async def _is_missed(tx: Transaction, notice: Notice) -> bool:
+    """Say whether somebody misses what did not arrive: what failed in a chat has come by mail too.
+
+    A team misses nothing: each notice to it is one to somebody else as well.
+    """
+    if notice.channel == "mail":
+        return True
+    kind, _, person = notice.recipient.partition(":")
+    found = await tx.people.person(person) if kind == "person" else None
+    return found is not None and not found[0].email
 
 
 def is_to_vendor(notice: Notice) -> bool:

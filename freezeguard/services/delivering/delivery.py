@@ -7,9 +7,7 @@ address does not work another way is found (`services.bounces`).
 """
 
 import asyncio
-import re
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,26 +19,19 @@ from freezeguard.domain.people import System
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import Moment, NewId, Now, no_moment
 from freezeguard.ports.metrics import Metrics
-from freezeguard.ports.notices import (
-    Message,
-    NoticeError,
-    Rendered,
-    Renderer,
-    Transport,
-    message_id_for,
-)
+from freezeguard.ports.notices import NoticeError
 from freezeguard.ports.rows import Notice
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.delivering.bounces import Bounces, is_to_vendor, locked_case
+from freezeguard.services.delivering.carriers import Carrier
 from freezeguard.services.delivering.digests import DIGEST, Digests
-from freezeguard.services.masterdata.vendorlinks import VendorLinks
 
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=30)
 SEND_WITHIN = 15.0
-"""Seconds that a transport has for one notice; with less than that of a lease left, none is sent.
+"""Seconds that a carrier has for one notice; with less than that of a lease left, none is sent.
 """
 SCHEDULE = (5.0, 30.0, 120.0)
 """Pauses in seconds after the first attempts."""
@@ -59,45 +50,13 @@ def pause_after(attempts: int) -> float:
     return OFTEN if attempts < OFTEN_UNTIL else SELDOM
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """How notices are signed on the outside. `domain` goes into message ids."""
-
-    address: str
-    domain: str
-    reply_to: str | None = None
-
-    def reply_to_for(self, case: str | None) -> str | None:
-        """Return where answers to a notice go: with the number of its case, if it has one.
-
-        `{case}` in the setting stands for it; without a case it goes, and the sign before it.
-        """
-        if self.reply_to is None or CASE_PLACE not in self.reply_to:
-            return self.reply_to
-        if case is not None:
-            return self.reply_to.replace(CASE_PLACE, case)
-        return _WITHOUT_CASE.sub("", self.reply_to)
-
-
-CASE_PLACE = "{case}"
-_WITHOUT_CASE = re.compile(r"[+._=-]?\{case\}")
-_BARE_ADDRESS = re.compile(r".*<(.*)>\s*")
-
-
-def bare_address(mailbox: str) -> str:
-    """Return the address of "Name <address>", or of "address"."""
-    return _BARE_ADDRESS.sub(r"\1", mailbox).strip()
-
-
 class Delivery:
     """Sends what is due."""
 
     def __init__(
         self,
         database: Database,
-        transport: Transport | None,
-        render: Renderer,
-        sender: Sender,
+        carrier: Carrier,
         casework: Casework,
         bounces: Bounces,
         digests: Digests,
@@ -106,11 +65,9 @@ class Delivery:
         jitter: Callable[[], float],
         metrics: Metrics,
         moment: Moment = no_moment,
-        links: VendorLinks | None = None,
     ) -> None:
-        self._links = links
-        self._database, self._transport, self._render = database, transport, render
-        self._sender, self._now, self._new_id, self._jitter = sender, now, new_id, jitter
+        self._database, self._carrier = database, carrier
+        self._now, self._new_id, self._jitter = now, new_id, jitter
         self._casework = casework
         self._bounces, self._digests, self._metrics = bounces, digests, metrics
         self._moment = moment
@@ -120,7 +77,7 @@ class Delivery:
     @property
     def is_configured(self) -> bool:
         """Say whether there is any way out for notices."""
-        return self._transport is not None
+        return self._carrier.is_open
 
     async def deliver_due(self, limit: int = 32) -> int:
         """Send what is due; return how many notices were claimed.
@@ -128,7 +85,7 @@ class Delivery:
         Claimed one by one: a lease that covers a whole batch would run out behind a slow server,
         and a notice that can't be rendered would hold up those claimed with it.
         """
-        if self._transport is None:
+        if not self._carrier.is_open:
             return 0
         await self._store_known()
         token = self._new_id()
@@ -137,27 +94,27 @@ class Delivery:
             claimed = await self._database.run(lambda tx: self._claim(tx, token))
             if claimed is None:
                 return number
-            await self._deliver(self._transport, claimed, ours_until)
+            await self._deliver(claimed, ours_until)
         return limit
 
     async def _claim(self, tx: Transaction, token: UUID) -> Notice | None:
         """Sort what has arrived; claim a notice that is due, or else a digest."""
-        moment = self._moment()
-        await self._digests.sort(tx, moment)
-        for one in await tx.notices.claim_due(LEASE, token, 1, moment):
+        moment, channels = self._moment(), self._carrier.channels
+        await self._digests.sort(tx, moment, moment or self._now())
+        for one in await tx.notices.claim_due(LEASE, token, 1, moment, channels):
             return one
-        return await self._digests.claim(tx, LEASE, token, moment)
+        return await self._digests.claim(tx, LEASE, token, moment, channels)
 
-    async def _deliver(self, transport: Transport, notice: Notice, ours_until: float) -> None:
+    async def _deliver(self, notice: Notice, ours_until: float) -> None:
         """Send one notice; `ours_until` is when its lease ends, on the clock of the event loop."""
         if notice.id in self._handed_over:
             return
         try:
-            message = await self._message(notice)
+            parcel = await self._carrier.prepare(notice)
             if asyncio.get_running_loop().time() + SEND_WITHIN > ours_until:
                 log.warning("notice_left", notice_id=str(notice.id), why="the lease is nearly over")
                 return
-            await transport.send(message, deadline=SEND_WITHIN)
+            await self._carrier.hand_over(parcel, deadline=SEND_WITHIN)
         except NoticeError as error:
             await self._failed(notice, error)
             return
@@ -171,39 +128,6 @@ class Delivery:
         log.info("notice_sent", notice_id=str(notice.id), kind=notice.kind,
                  case_id=str(notice.case_id), recipient=notice.recipient)
         await _to_its_end(self._store_sent(notice, sent_at))
-
-    async def _message(self, notice: Notice) -> Message:
-        reply_to = self._sender.reply_to_for(notice.facts.get("case"))
-        words: Rendered = self._render(
-            notice.kind, self._facts(notice, reply_to), language=notice.language,
-            time_zone=notice.time_zone,
-        )
-        first = await self._thread(notice)
-        own = _message_id(notice, self._sender.domain)
-        references = () if first in {None, own} else (str(first),)
-        return Message(
-            message_id=own, recipient=notice.address or "", sender=self._sender.address,
-            subject=words.subject, text=words.text, html=words.html,
-            date=notice.created_at or self._now(), reply_to=reply_to,
-            in_reply_to=references[0] if references else None, references=references,
-        )
-
-    def _facts(self, notice: Notice, reply_to: str | None) -> Mapping[str, Any]:
-        """Add the address for answers, where an answer finds its case, and whose mailbox it is."""
-        facts = notice.facts if self._links is None else addressed(notice, self._links)
-        if reply_to is None or CASE_PLACE not in (self._sender.reply_to or ""):
-            return facts
-        return {**facts, "reply_to": bare_address(reply_to)}
-
-    async def _thread(self, notice: Notice) -> str | None:
-        """Return the message id of the first notice that this reader got about the case."""
-        case_id = notice.case_id
-        if case_id is None:
-            return None
-        earlier = await self._database.run(lambda tx: tx.notices.of_case(case_id))
-        mine = [one for one in earlier if one.recipient == notice.recipient]
-        first = min(mine, key=lambda one: one.n, default=notice)
-        return message_id_for(str(first.id), self._sender.domain)
 
     # --------------------------------------------------------------------------- what came of it
 
@@ -267,7 +191,8 @@ class Delivery:
                 tx, notice, error.detail, elsewhere=elsewhere, moment=self._moment()
             ))
         else:
-            retry_in = pause_after(notice.attempts) * self._jitter()
+            pause = pause_after(notice.attempts) * self._jitter()
+            retry_in = max(pause, error.retry_after or 0.0)
             await self._retry(notice, error.detail, retry_in)
         log.warning("notice_failed", notice_id=str(notice.id), kind=notice.kind,
                     recipient=notice.recipient, error=error.detail, retry_in=retry_in)
@@ -282,34 +207,6 @@ class Delivery:
         await self._database.run(work)
 
 
-def addressed(notice: Notice, links: VendorLinks) -> Mapping[str, Any]:
-    """Return facts whose links name the mailbox that they go to, where a vendor reads them.
-
-    Only now is that mailbox known: a notice that comes back goes to another one.
-    """
-    facts, address = notice.facts, notice.address
-    if facts.get("audience") != "vendor" or not address:
-        return facts
-    more: dict[str, Any] = {}
-    if notice.case_id is not None and "api" in facts:
-        more["link"] = links.addressed(
-            facts["link"], notice.case_id, str(facts["case"]), address
-        )
-    if "entries" in facts:
-        more["entries"] = [_entry_addressed(one, links, address) for one in facts["entries"]]
-    return {**facts, **more}
-
-
-def _entry_addressed(
-    entry: Mapping[str, Any], links: VendorLinks, address: str
-) -> Mapping[str, Any]:
-    case_id, link = entry.get("case_id"), entry.get("link")
-    if not case_id or not link or not entry.get("case"):
-        return entry
-    signed = links.addressed(link, UUID(case_id), str(entry["case"]), address)
-    return {**entry, "link": signed}
-
-
 async def _mark_sent(tx: Transaction, notice: Notice, at: datetime) -> list[Notice]:
     """Store that a notice was sent, or a digest with all it holds; return what was told."""
     if notice.kind != DIGEST:
@@ -318,10 +215,6 @@ async def _mark_sent(tx: Transaction, notice: Notice, at: datetime) -> list[Noti
     members = await tx.digests.members(notice.id)
     await tx.digests.sent(notice.id, at)
     return members
-
-
-def _message_id(notice: Notice, domain: str) -> str:
-    return message_id_for(str(notice.id), domain, DIGEST if notice.kind == DIGEST else "notice")
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

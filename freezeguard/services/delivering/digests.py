@@ -1,8 +1,9 @@
-"""Nobody is flooded: what a reader would get beyond a few notices goes as one mail, a digest.
+"""Nobody is flooded: what a reader would get beyond a few notices goes as one, a digest.
 
 Every notice is *sorted* once, in order and by one replica at a time: it goes singly, or it joins
 the digest that its reader's storm has opened. A digest collects for a while, is closed, and then
-says the same in every attempt, under one message id. Its notices are sent when it is sent.
+says the same in every attempt, under one message id. Its notices are sent when it is sent. One that
+holds a single notice lets it go by itself. In quiet hours everything joins that can wait.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,14 @@ URGENT_KINDS = frozenset({
     "revocation_registered",
     "delist_requested", "delisted", "appealed", "appeal_upheld", "appeal_reopened",
     "contest_received", "contest_answered", "narrow_requested", "approval_requested",
-    "approval_rejected", "rule_proposed",
+    "approval_rejected", "rule_proposed", "test_message",
 })
 """What nobody may miss between the lines: alarms, and what a person decides or must decide about
 one case. Machines make storms; people don't."""
+ALARMS = frozenset({
+    "budget_spent", "legal_clock", "order_registered", "revocation_registered", "test_message",
+})
+"""What is said in quiet hours too, beside all of the urgent lanes."""
 VENDOR_SINGLY = frozenset({"statement_of_reasons", "refrozen"})
 """Statements of reasons: the law wants each one given with its own restriction."""
 ASKS: Mapping[str, str | None] = {
@@ -45,7 +50,7 @@ EVERY_FACT = ("shop", "contact", "at", "audience", "recipient", "instead_of")
 class DigestTerms:
     """So many notices within a time (`every`) go singly; the further ones as one per that time."""
 
-    after: int = 5
+    after: int = 1
     every: timedelta = timedelta(minutes=5)
 
 
@@ -55,25 +60,36 @@ class Sorting:
 
     singly: list[UUID] = field(default_factory=list)
     joining: dict[tuple[str, str, str], list[UUID]] = field(default_factory=dict)
+    until: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
 
 
 def may_wait(one: Arrival) -> bool:
     """Say whether a notice may be part of a digest."""
-    if one.channel != "mail" or one.lane in URGENT_LANES or one.kind in URGENT_KINDS:
+    if one.lane in URGENT_LANES or one.kind in URGENT_KINDS:
         return False
     return not (one.recipient.startswith("vendor:") and one.kind in VENDOR_SINGLY)
 
 
-def sort(arrivals: Sequence[Arrival], after: int) -> Sorting:
-    """Sort notices in the order of their arrival; `after` is how many a reader gets singly."""
+def quiet_until(one: Arrival, now: datetime) -> datetime | None:
+    """Return until when the reader's quiet hours hold a notice back; None where they don't."""
+    if one.quiet is None or one.lane in URGENT_LANES or one.kind in ALARMS:
+        return None
+    return one.quiet.until(now, one.time_zone)
+
+
+def sort(arrivals: Sequence[Arrival], terms: DigestTerms, now: datetime) -> Sorting:
+    """Sort notices in the order of their arrival."""
     found = Sorting()
     counts: dict[tuple[str, str, str], int] = {}
     for one in arrivals:
         number = counts.get(one.reader, one.recent)
         counts[one.reader] = number + 1
-        storm = number >= after or one.has_open or one.reader in found.joining
-        if storm and may_wait(one):
+        storm = number >= terms.after or one.has_open or one.reader in found.joining
+        quiet = quiet_until(one, now)
+        if quiet is not None or (storm and may_wait(one)):
             found.joining.setdefault(one.reader, []).append(one.id)
+            if (until := quiet or quiet_until(one, now + terms.every)) is not None:
+                found.until[one.reader] = until
         else:
             found.singly.append(one.id)
     return found
@@ -85,28 +101,39 @@ class Digests:
     def __init__(self, terms: DigestTerms, url: str, new_id: NewId) -> None:
         self._terms, self._url, self._new_id = terms, url, new_id
 
-    async def sort(self, tx: Transaction, moment: datetime | None) -> None:
-        """Sort every notice that has arrived; `moment` is the database's unless it is given."""
+    async def sort(self, tx: Transaction, moment: datetime | None, now: datetime) -> None:
+        """Sort every notice that has arrived; `moment` is the database's unless it is given.
+
+        Quiet hours are those of `now`.
+        """
         terms = self._terms
         while arrivals := await tx.digests.arrivals(
             SORTED_AT_ONCE, terms.every, terms.after, moment
         ):
-            found = sort(arrivals, terms.after)
+            found = sort(arrivals, terms, now)
             for reader, notices in found.joining.items():
-                await tx.digests.join(self._new_id(), reader, notices, terms.every, moment)
+                await tx.digests.join(
+                    self._new_id(), reader, notices, terms.every, moment, found.until.get(reader)
+                )
             if found.singly:
                 await tx.digests.sort_singly(found.singly, moment)
 
     async def claim(
-        self, tx: Transaction, lease: timedelta, token: UUID, moment: datetime | None
+        self, tx: Transaction, lease: timedelta, token: UUID, moment: datetime | None,
+        channels: Sequence[str],
     ) -> Notice | None:
-        """Close and claim a digest that is due, as a notice of its own kind."""
-        while digest := await tx.digests.claim_due(lease, token, moment):
+        """Close and claim a digest that is due, as a notice of its own kind, or its lone notice."""
+        while digest := await tx.digests.claim_due(lease, token, moment, channels):
             await tx.digests.leave_out_answered(digest.id, ASKS, digest.closed_at)
             members = await tx.digests.members(digest.id)
-            if members:
+            if len(members) > 1:
                 return as_notice(digest, members, self._url)
-            await tx.digests.sent(digest.id, digest.closed_at)  # nothing is left to say
+            if not members:
+                await tx.digests.sent(digest.id, digest.closed_at)  # nothing is left to say
+                continue
+            await tx.digests.release_lone(digest)
+            for one in await tx.notices.claim_due(lease, token, 1, moment, channels):
+                return one
         return None
 
 

@@ -22,7 +22,7 @@ from freezeguard.ports.mails import Content, Received, Returned
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.casework import Casework
 from freezeguard.services.delivering.bounces import Bounces
-from freezeguard.services.delivering.delivery import CASE_PLACE, Sender, bare_address
+from freezeguard.services.delivering.carriers import CASE_PLACE, Sender, bare_address
 
 log = structlog.get_logger()
 

@@ -5,11 +5,12 @@ here can delay or undo a freeze: a reader without an address gets a notice that 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from freezeguard.domain.acts.outcome import STOPPED
 from freezeguard.domain.effects import Notify
 from freezeguard.domain.people import Role
 from freezeguard.domain.policy import Policy
@@ -75,15 +76,20 @@ class Seen:
 
     def take(self, kind: str, recipient: str) -> bool:
         """Say whether somebody has yet to hear of this; from now on they have."""
-        covering = {kind, *(ENDINGS if kind == "outcome" else ())}
+        covering = {kind, *(TOLD_ANYWAY if kind == "outcome" else ())}
         if any((one, recipient) in self.told for one in covering):
             return False
         self.told.add((kind, recipient))
         return True
 
 
-ENDINGS = frozenset({"closed", "false_alarm", "delisted"})
-"""Notices that say how a case ended; whoever gets one needs no `outcome`."""
+TEAMS_READ = frozenset({"owner", "approvers", "everyone_told"})
+TOLD_TO_TEAMS = frozenset(
+    {"budget_spent", "feed_silent", "feed_speaks", "canary_late", "canary_well"}
+)
+"""What is about no case, and for the chats of teams that look after all categories."""
+TOLD_ANYWAY = frozenset({"closed", "false_alarm", "delisted", "frozen_confirmed", "released"})
+"""Notices that say what became of a case; whoever gets one needs no `outcome`."""
 
 
 NEXT_STEPS: Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
@@ -145,8 +151,11 @@ class Telling:
         if not readers:
             return len(found)
         facts = await self._facts(tx, case, notify, now, seen)
+        team = _team_of(case, notify, seen)
         for reader in readers:
             notice = self._notice(case, reader, notify.kind, facts)
+            if team is not None and reader.audience == "staff":
+                notice, team = replace(notice, team=team), None
             await tx.notices.add(notice, now)
             await post_case_news(tx, case, notice, now)
         if notify.reader == "vendor" and readers[0].address is None:
@@ -171,8 +180,20 @@ class Telling:
     ) -> None:
         """Write a notice about no case to some readers, to each once; `page` is where to look."""
         body = {**self._common(now, f"{self._house.url}{page}"), **facts}
+        team = "" if kind in TOLD_TO_TEAMS else None
         for reader in {one.name: one for one in readers}.values():
-            await tx.notices.add(self._notice(None, reader, kind, body), now)
+            await tx.notices.add(replace(self._notice(None, reader, kind, body), team=team), now)
+            team = None
+
+    async def tell_directly(
+        self, tx: Transaction, kind: str, facts: Mapping[str, Any], reader: Reader, channel: str,
+        now: datetime, *, page: str,
+    ) -> UUID:
+        """Write a notice about no case for one channel of a reader; return its id."""
+        body = {**self._common(now, f"{self._house.url}{page}"), **facts}
+        notice = replace(self._notice(None, reader, kind, body), channel=channel)
+        await tx.notices.add(notice, now)
+        return notice.id
 
     async def _vendor_unreachable(
         self, tx: Transaction, case: Case, now: datetime, seen: Seen
@@ -233,7 +254,7 @@ class Telling:
                     return await self._second_approvers(tx, case, now)
                 return await self._approvers(tx, case)
             case "pullers":
-                return await self._pullers(tx, case, notify.kind)
+                return await self._pullers(tx, case, notify)
             case "everyone_told":
                 return await self._told(tx, case)
             case "compliance" if notify.facts.get("second_needed"):
@@ -293,12 +314,19 @@ class Telling:
             if active and Role.COMPLIANCE in one.roles and one.id not in agreed
         ]
 
-    async def _pullers(self, tx: Transaction, case: Case, kind: str) -> list[Reader]:
+    async def _pullers(self, tx: Transaction, case: Case, notify: Notify) -> list[Reader]:
         """Who pulled hears, of the end whoever ever did; of a lapsed suspicion the owner as well.
 
         Whoever has left hears nothing: a pull is nobody else's.
         """
-        pullers = await tx.cases.pullers(case.id, of_every_stop=kind == "outcome")
+        kind = notify.kind
+        stopped = notify.facts.get("outcome") == STOPPED
+        pullers = await tx.cases.pullers(
+            case.id, of_every_stop=kind == "outcome" and not stopped
+        )
+        if pullers and stopped:
+            heard = await self._heard_of_the_stop(tx, case)
+            pullers = tuple(one for one in pullers if f"person:{one}" not in heard)
         found = [await tx.people.person(one) for one in pullers]
         readers = [reader_of(one[0]) for one in found if one is not None and one[1]]
         owner = await self._owner(tx, case) if kind in {"expired", "dismissed"} else None
@@ -306,9 +334,18 @@ class Telling:
             readers.append(owner)
         return readers
 
+    @staticmethod
+    async def _heard_of_the_stop(tx: Transaction, case: Case) -> set[str]:
+        """Return who has heard that the sale is stopped, since it was stopped last."""
+        return {
+            one.recipient for one in await tx.notices.of_case(case.id)
+            if one.kind == "outcome" and one.facts.get("outcome") == STOPPED
+            and (case.frozen_at is None or one.facts["at"] >= case.frozen_at.isoformat())
+        }
+
     async def _told(self, tx: Transaction, case: Case) -> list[Reader]:
         """Return who has heard of a case: people as they are now, and only who has not left."""
-        earlier = await tx.notices.of_case(case.id)
+        earlier = [one for one in await tx.notices.of_case(case.id) if one.channel == "mail"]
         told: dict[str, Reader] = {}
         for notice in earlier:
             facts = notice.facts
@@ -436,6 +473,16 @@ class Telling:
                 "reference": str(case.reason.get("document") or ""),
             }
         return facts
+
+
+def _team_of(case: Case, notify: Notify, seen: Seen) -> str | None:
+    """Return the category whose teams read a notice in their chats; None where none does.
+
+    They read what owners and approvers read, each kind once.
+    """
+    if notify.reader not in TEAMS_READ or not seen.take(notify.kind, "team"):
+        return None
+    return case.category or ""
 
 
 def _steps(kind: str, audience: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
