@@ -77,7 +77,7 @@ def _values(chart: ChartOut, across: Axis) -> list[str]:
     up = _up(every, is_odds=is_odds)
     parts = _grid(up)
     line = _steps([(at, value) for at, value in measured if value is not None], across, up,
-                  is_odds=is_odds, step=chart.step)
+                  is_odds=is_odds, step=chart.step, rises=True)
     parts.append(f'<path class="seen" d="{line}"/>')
     if bounds:
         path = _steps(bounds, across, up, is_odds=is_odds, step=chart.step)
@@ -107,15 +107,23 @@ def _grid(up: Axis) -> list[str]:
 
 
 def _steps(
-    points: Sequence[tuple[datetime, float]], across: Axis, up: Axis, *, is_odds: bool, step: float
+    points: Sequence[tuple[datetime, float]], across: Axis, up: Axis, *, is_odds: bool, step: float,
+    rises: bool = False,
 ) -> str:
-    """Return a line that holds each value for its step, and breaks where there was none."""
+    """Return a line that holds each value for its step, and breaks where there was none.
+
+    One that `rises` comes up from the foot of the picture wherever it begins.
+    """
     path, last = [], None
     for at, value in points:
         x, end = across.at(at.timestamp()), across.at(at.timestamp() + step)
         y = up.at(log10(max(value, LEAST)) if is_odds else value)
         joins = last is not None and (at - last).total_seconds() <= step * 1.01
-        path.append(f"{'L' if joins else 'M'}{x:.1f} {y:.1f}H{end:.1f}")
+        if joins:
+            path.append(f"L{x:.1f} {y:.1f}H{end:.1f}")
+        else:
+            foot = f"{TOP + PANE:.1f}V{y:.1f}" if rises else f"{y:.1f}"
+            path.append(f"M{x:.1f} {foot}H{end:.1f}")
         last = at
     return "".join(path)
 

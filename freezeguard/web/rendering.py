@@ -21,6 +21,7 @@ from freezeguard.ports.clock import Now
 from freezeguard.ports.notice_facts import ReasonFacts
 from freezeguard.web import casechart, guarding
 from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS
+from freezeguard.web.duties import duty
 from freezeguard.web.pages import Page, Visit
 from freezeguard.web.portal.wording import PortalWords, accepted_language
 from freezeguard.web.readers import ADMINS, AUDITORS, PULLERS
@@ -71,6 +72,7 @@ class Drawing:
             draw_chart=lambda chart: casechart.draw(chart, words),
             chart_rows=casechart.rows,
             parts=PARTS,
+            duty=duty,
             csrf=lambda: _hidden(visit),
             navigation=navigation,
             **values,
@@ -159,10 +161,17 @@ def _flat(words: Wording, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
                 yield label, one
 
 
+_PARTS_OF_US = {
+    "detector": "a rule", "reconciler": "the read-back", "courier": "the post", "timer": "a clock",
+}
+
+
 def _name_of(actor: str) -> str:
-    """Return an actor without its kind: `person:ann` is ann, the system's parts are themselves."""
+    """Return an actor in words: `person:ann` is ann, `vendor:acme` the vendor acme."""
     kind, _, name = actor.partition(":")
-    return name if kind == "person" else actor
+    if kind == "person":
+        return name
+    return f"{kind} {name}" if name else _PARTS_OF_US.get(actor, actor)
 
 
 def _moment(words: Wording, at: datetime | str | None) -> Markup:
@@ -178,7 +187,8 @@ def _ago(words: Wording, now: datetime, at: datetime | str) -> Markup:
     known = datetime.fromisoformat(at) if isinstance(at, str) else at
     seconds = (now - known).total_seconds()
     if abs(seconds) < 60:
-        return Markup('<time datetime="{}">{}</time>').format(known.isoformat(), "just now")
+        told = "just now" if seconds >= 0 else "in a moment"
+        return Markup('<time datetime="{}">{}</time>').format(known.isoformat(), told)
     told = _about(words, abs(seconds))
     shape = "{} ago" if seconds >= 0 else "in {}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
