@@ -35,12 +35,17 @@ WITH told AS MATERIALIZED (
      WHERE evidence.case_id = $1
 )
 SELECT field, value, sum(told_by_one)::bigint AS complaints, count(*) AS customers
-  FROM (SELECT field, value, customer, count(*) AS told_by_one
-          FROM told
-         CROSS JOIN LATERAL (VALUES
-               ('all', NULL), ('intent', intent), ('lot', lot), ('channel', channel),
-               ('seller', seller), ('severity', severity::text)) AS said (field, value)
-         GROUP BY field, value, customer) AS customers
+  FROM (SELECT 'all' AS field, NULL AS value, count(*) AS told_by_one FROM told GROUP BY customer
+         UNION ALL
+        SELECT 'intent', intent, count(*) FROM told GROUP BY intent, customer
+         UNION ALL
+        SELECT 'lot', lot, count(*) FROM told GROUP BY lot, customer
+         UNION ALL
+        SELECT 'channel', channel, count(*) FROM told GROUP BY channel, customer
+         UNION ALL
+        SELECT 'seller', seller, count(*) FROM told GROUP BY seller, customer
+         UNION ALL
+        SELECT 'severity', severity::text, count(*) FROM told GROUP BY severity, customer) AS people
  GROUP BY field, value
  ORDER BY field, complaints DESC, customers DESC, value;
 
