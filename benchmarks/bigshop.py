@@ -90,6 +90,8 @@ class Filling:
             await self._bring_signals(owner, rows)
         await owner.execute(
             "INSERT INTO sku_tallies (sku, signals) SELECT sku, count(*) FROM signals GROUP BY sku")
+        # all was looked at under the rules of now: nothing is left to be done but by visitors
+        await owner.execute("UPDATE instance SET marked_revision = rules_revision")
         await owner.execute("ANALYZE")
         return self.shop
 
@@ -168,7 +170,7 @@ class Filling:
         self._add(
             "cases", case_id, sku, state, random.choices(("quality", "safety"), (19, 1))[0], 5, 3,
             vendor, category, owner, "detector", opened, frozen, closed, dumps(reason), rule.id,
-            1, 3 if state == "awaiting_approval" else None,
+            1, 3 if state == "awaiting_approval" else None, "notified",
         )
         self._history(case_id, sku, state, opened, reason, rule)
         self._around(case_id, sku, opened, closed, vendor, owner)
@@ -213,7 +215,9 @@ class Filling:
                 self._add("notices", uuid4(), case_id, sku, n, reader, "mail", "a@b.example",
                           "frozen_confirmed", "{}", "en", "UTC", "sent", at, at, at)
         for kind, days in (("vendor_date", 5), ("update", 9)):
-            self._add("clocks", uuid4(), case_id, sku, kind, opened, opened + days * DAY, closed)
+            due = opened + days * DAY
+            self._add("clocks", uuid4(), case_id, sku, kind, opened, due, closed,
+                      due if due < self._now else None)
 
 
 def _why(rule: Rule, told: Sequence[Told]) -> tuple[dict[str, Any], datetime]:
@@ -243,7 +247,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "cases": (
         "id", "sku", "state", "lane", "version", "evidence_revision", "vendor", "category",
         "owner", "opened_by", "opened_at", "frozen_at", "closed_at", "reason", "rule_id",
-        "rule_version", "approval_evidence",
+        "rule_version", "approval_evidence", "vendor_status",
     ),
     "case_events": (
         "case_id", "sku", "n", "at", "actor", "command", "from_state", "to_state", "version",
@@ -254,7 +258,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "id", "case_id", "sku", "n", "recipient", "channel", "address", "kind", "facts",
         "language", "time_zone", "state", "created_at", "sent_at", "sorted_at",
     ),
-    "clocks": ("id", "case_id", "sku", "kind", "started_at", "due_at", "stopped_at"),
+    "clocks": ("id", "case_id", "sku", "kind", "started_at", "due_at", "stopped_at", "fired_at"),
     "case_signals": (
         "case_id", "sku", "source", "id", "occurred_at", "attached_at", "counted",
     ),

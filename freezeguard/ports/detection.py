@@ -1,5 +1,6 @@
 """Rules, suppressions, crossings, and what automatic freezes spend."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -71,8 +72,10 @@ class Detection(Protocol):
         """Return, each only once, the suppressions that are over."""
         ...
 
-    async def held_back(self, suppression: Suppression, until: datetime) -> HeldBack:
-        """Return what a suppression has held back until a moment."""
+    async def held_back(
+        self, suppressions: Sequence[Suppression], until: datetime
+    ) -> list[HeldBack]:
+        """Return what each of some suppressions has held back until a moment."""
         ...
 
     async def end_suppression(self, suppression_id: UUID, now: datetime) -> bool: ...

@@ -51,7 +51,7 @@ class Attachments:
         self, case_id: UUID, *, excerpts: int = 0, unjudged: bool = False
     ) -> AttachedSignals:
         await self._writes.before_reading("case_signals")
-        rows = await self._connection.fetch(SQL["attached"], case_id, unjudged)
+        rows = await self._connection.fetch(SQL["attached"], case_id, unjudged, excerpts)
         total = next((row for row in rows if row["grouped"] == _ALL), None)
         if total is None or not total["signals"]:
             return AttachedSignals(0, 0, None, None)
@@ -61,7 +61,7 @@ class Attachments:
             by_intent=_tally(rows, _BY_INTENT, "intent"),
             by_severity={Severity(one).word: count for one, count in severities.items()},
             by_lot=_tally(rows, _BY_LOT, "lot"),
-            excerpts=await self._excerpts(case_id, excerpts, unjudged),
+            excerpts=tuple(total["excerpts"] or ()),
             contact_cost=total["contact_cost"],
         )  # fmt: skip
 
@@ -79,12 +79,6 @@ class Attachments:
             else:
                 by[row["field"]].append(tally)
         return Pareto(whole, by)
-
-    async def _excerpts(self, case_id: UUID, limit: int, unjudged: bool) -> tuple[str, ...]:
-        if limit <= 0:
-            return ()
-        rows = await self._connection.fetch(SQL["excerpts"], case_id, limit, unjudged)
-        return tuple(row["excerpt"] for row in rows)
 
     async def attached_customers(self, case_id: UUID) -> set[bytes]:
         await self._writes.before_reading("case_signals")

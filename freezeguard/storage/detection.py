@@ -1,5 +1,6 @@
 """Rules, suppressions, crossings, and the governor's ledger."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -109,14 +110,16 @@ class PostgresDetection:
         rows = await self._connection.fetch(SQL["suppressions_over"], now)
         return [Suppression(*row) for row in rows]
 
-    async def held_back(self, suppression: Suppression, until: datetime) -> HeldBack:
+    async def held_back(
+        self, suppressions: Sequence[Suppression], until: datetime
+    ) -> list[HeldBack]:
         await self._writes.before_reading("crossings")
-        one = suppression
-        row = await self._connection.fetchrow(
-            SQL["held_back"], one.sku, one.vendor, one.category, one.rule_id, one.created_at, until
+        rows = await self._connection.fetch(
+            SQL["held_back"], [one.id for one in suppressions], until
         )
-        assert row is not None  # noqa: S101 - an aggregate without groups is one row
-        return HeldBack(row["crossings"], row["skus"], tuple(row["named"] or ()))
+        return [
+            HeldBack(row["crossings"], row["skus"], tuple(row["named"] or ())) for row in rows
+        ]
 
     async def add_crossing(
         self, crossing_id: UUID, crossing: Crossing, known_at: datetime, outcome: str,

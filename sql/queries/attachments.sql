@@ -2,9 +2,10 @@
 
 -- name: attached
 -- Count a case's signals: all of them, and by intent, by severity and by lot. With $2 only those
--- that nobody has judged: what came after a reinstatement.
+-- that nobody has judged: what came after a reinstatement. With them the beginnings of $3 masked texts,
+-- the most severe first: all signals are looked up once, texts until there are enough.
 WITH told AS MATERIALIZED (
-    SELECT intent, severity, lot, customer, occurred_at, contact_cost
+    SELECT source, id, intent, severity, lot, customer, occurred_at, contact_cost
       FROM case_signals
       JOIN signals USING (sku, occurred_at, source, id)
      WHERE case_id = $1 AND (NOT $2 OR judged_by IS NULL)
@@ -13,7 +14,20 @@ SELECT grouping(intent, severity, lot) AS grouped, intent, severity, lot, count(
        (SELECT count(*) FROM (SELECT DISTINCT coalesce(customer, '') FROM told) AS people)
            AS customers,
        min(occurred_at) AS first_at, max(occurred_at) AS last_at,
-       coalesce(sum(contact_cost), 0) AS contact_cost
+       coalesce(sum(contact_cost), 0) AS contact_cost,
+       (SELECT array_agg(excerpt)
+          FROM (SELECT left(text, 300) AS excerpt
+                  FROM (SELECT source, id, severity, occurred_at
+                          FROM told
+                         WHERE $3 > 0
+                         ORDER BY severity DESC, occurred_at, source, id
+                        OFFSET 0) AS worst
+                 CROSS JOIN LATERAL (
+                       SELECT text FROM signal_texts
+                        WHERE source = worst.source AND id = worst.id AND text IS NOT NULL
+                       OFFSET 0) AS own
+                 ORDER BY severity DESC, occurred_at, worst.source, worst.id
+                 LIMIT $3) AS first_ones) AS excerpts
   FROM told
  GROUP BY GROUPING SETS ((), (intent), (severity), (lot))
  ORDER BY grouped, signals DESC, intent, severity DESC, lot;
@@ -35,30 +49,19 @@ WITH told AS MATERIALIZED (
      WHERE evidence.case_id = $1
 )
 SELECT field, value, sum(told_by_one)::bigint AS complaints, count(*) AS customers
-  FROM (SELECT field, value, customer, count(*) AS told_by_one
-          FROM told
-         CROSS JOIN LATERAL (VALUES
-               ('all', NULL), ('intent', intent), ('lot', lot), ('channel', channel),
-               ('seller', seller), ('severity', severity::text)) AS said (field, value)
-         GROUP BY field, value, customer) AS customers
+  FROM (SELECT 'all' AS field, NULL AS value, count(*) AS told_by_one FROM told GROUP BY customer
+         UNION ALL
+        SELECT 'intent', intent, count(*) FROM told GROUP BY intent, customer
+         UNION ALL
+        SELECT 'lot', lot, count(*) FROM told GROUP BY lot, customer
+         UNION ALL
+        SELECT 'channel', channel, count(*) FROM told GROUP BY channel, customer
+         UNION ALL
+        SELECT 'seller', seller, count(*) FROM told GROUP BY seller, customer
+         UNION ALL
+        SELECT 'severity', severity::text, count(*) FROM told GROUP BY severity, customer) AS people
  GROUP BY field, value
  ORDER BY field, complaints DESC, customers DESC, value;
-
--- name: excerpts
--- Return the beginnings of the masked texts of a case, the most severe first.
-SELECT left(text, 300) AS excerpt
-  FROM (SELECT source, id, severity, occurred_at
-          FROM case_signals
-          JOIN signals USING (sku, occurred_at, source, id)
-         WHERE case_id = $1 AND (NOT $3 OR judged_by IS NULL)
-         ORDER BY severity DESC, occurred_at, source, id
-        OFFSET 0) AS worst
- CROSS JOIN LATERAL (
-       SELECT text FROM signal_texts
-        WHERE source = worst.source AND id = worst.id AND text IS NOT NULL
-       OFFSET 0) AS own
- ORDER BY severity DESC, occurred_at, worst.source, worst.id
- LIMIT $2;
 
 -- name: attached_customers
 -- Return the customers of a case's signals.

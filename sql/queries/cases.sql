@@ -116,23 +116,23 @@ SELECT * FROM cases
 -- name: queue
 -- List open cases by what is asked of them as above, by harm and age as they stand at $15, the worst
 -- first. The formula is in the description of the route. Who was not counted yet is taken from why
--- the case was opened.
-WITH late AS (
-    SELECT case_id, count(*) AS clocks
-      FROM clocks
-     WHERE stopped_at IS NULL AND paused_at IS NULL AND due_at < $15::timestamptz
-     GROUP BY case_id
-), weighed AS (
+-- the case was opened. Figures and clocks are looked up case by case: one plan is made for all
+-- arguments, it expects one case, and would compare each of thousands with all figures and late clocks.
+WITH weighed AS (
     SELECT cases.id, coalesce(harm.severity, (known_evidence ->> 'severity')::integer, 0)
                AS severity,
            harm.customers, harm.units, coalesce(harm.contact_cost, 0) AS contact_cost, price,
-           coalesce(late.clocks, 0) AS overdue, lane,
-           greatest(extract(epoch FROM $15 - opened_at)::float8 / 86400, 0) AS days,
+           late.clocks AS overdue, lane,
+           greatest(extract(epoch FROM $15::timestamptz - opened_at)::float8 / 86400, 0) AS days,
            coalesce(harm.customers, (reason ->> 'customers')::integer, 0) AS people
       FROM cases
-      LEFT JOIN case_harm AS harm ON harm.case_id = cases.id
-      LEFT JOIN late ON late.case_id = cases.id
+      LEFT JOIN LATERAL (SELECT * FROM case_harm WHERE case_id = cases.id OFFSET 0) AS harm ON true
       LEFT JOIN skus ON skus.sku = cases.sku
+     CROSS JOIN LATERAL (
+           SELECT count(*) AS clocks
+             FROM clocks
+            WHERE case_id = cases.id AND stopped_at IS NULL AND paused_at IS NULL
+              AND due_at < $15) AS late
      WHERE state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
                             'awaiting_approval', 'reinstating', 'probation', 'appealed')
        AND ($1::text[] IS NULL OR state = ANY ($1))

@@ -117,14 +117,21 @@ UPDATE suppressions SET end_told_at = $1
 RETURNING id, cause, author, created_at, expires_at, sku, vendor, category, rule_id, ended_at;
 
 -- name: held_back
--- Count the crossings, and their SKUs, that a suppression has held back until a moment.
-SELECT count(*) AS crossings, count(DISTINCT sku) AS skus,
-       (array_agg(DISTINCT sku ORDER BY sku))[1:10] AS named
-  FROM crossings
-  LEFT JOIN skus USING (sku)
- WHERE outcome = 'suppressed' AND known_at BETWEEN $5 AND $6
-   AND ($1::text IS NULL OR sku = $1) AND ($2::text IS NULL OR vendor = $2)
-   AND ($3::text IS NULL OR category = $3) AND ($4::text IS NULL OR rule_id = $4);
+-- Count the crossings, and their SKUs, that each of some suppressions has held back until a moment.
+SELECT told.*
+  FROM unnest($1::uuid[]) WITH ORDINALITY AS asked (id, place)
+  JOIN suppressions AS held USING (id)
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS crossings, count(DISTINCT crossings.sku) AS skus,
+              (array_agg(DISTINCT crossings.sku ORDER BY crossings.sku))[1:10] AS named
+         FROM crossings
+         LEFT JOIN skus ON skus.sku = crossings.sku
+        WHERE outcome = 'suppressed' AND known_at BETWEEN held.created_at AND $2
+          AND (held.sku IS NULL OR crossings.sku = held.sku)
+          AND (held.vendor IS NULL OR skus.vendor = held.vendor)
+          AND (held.category IS NULL OR skus.category = held.category)
+          AND (held.rule_id IS NULL OR crossings.rule_id = held.rule_id)) AS told
+ ORDER BY place;
 
 -- name: crossings
 -- Return the crossings of a SKU, newest first.

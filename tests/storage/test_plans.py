@@ -38,6 +38,8 @@ FILL = """
            'quality', 1, 1, 'detector', $1 - n * interval '1 minute', $1,
            CASE WHEN n % 50 = 0 THEN NULL ELSE $1 END, '{}'
       FROM generate_series(1, 6000) AS n;
+    INSERT INTO case_harm (case_id, version, signals, customers, severity, contact_cost, units)
+    SELECT id, 1, 0, 0, 0, 0, 0 FROM cases;
     INSERT INTO holds (id, case_id, sku, lane, level, soft, state, reason, since, revision,
                        ended_at)
     SELECT gen_random_uuid(), id, sku, 'quality', 'hard', false,
@@ -184,12 +186,17 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("cases", "told_of_sku", 1, {"cases_by_sku"}),
     ("cases", "cases_of_sku", 1, {"cases_by_sku"}),
     ("cases", "list_cases", 18, {"cases_by_time"}),
+    ("cases", "queue", 18, {"case_harm_pkey", "skus_pkey", "cases_pkey"}),
+    ("cases", "get_cases", 1, {"cases_pkey"}),
     ("cases", "count_harm", 1, {"cases_pkey", "case_signals_pkey", "signals_history_pkey",
                                 "shipments_by_sku"}),
     ("cases", "events", 1, {"case_events_pkey"}),
     ("cases", "found_beside", 6, {"cases_by_vendor"}),
     ("cases", "pullers", 2, {"case_events_pkey"}),
-    ("attachments", "attached", 2, {"case_signals_pkey", "signals_history_pkey"}),
+    ("attachments", "attached", 3, {"case_signals_pkey", "signals_history_pkey",
+                                    "signal_texts_pkey"}),
+    ("attachments", "pareto", 1, {"case_signals_pkey", "signals_history_pkey"}),
+    ("signals", "remembered", 2, {"signals_history_pkey", "case_signals_pkey"}),
     ("attachments", "judge_attached", 3, {"case_signals_pkey", "signals_history_pkey"}),
     ("duties", "claim_due_clocks", 3, {"clocks_due"}),
     ("duties", "clocks", 1, {"clocks_by_case"}),

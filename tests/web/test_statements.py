@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ MOST: Mapping[str, tuple[str | None, str, int]] = {
 }
 """Who opens each page, where, and how many statements it may cost: BEGIN and COMMIT are counted."""
 
+OF_THE_DRIVER = ("current_setting('jit')", "typeinfo_tree")
+"""By this it learns a type, once for each connection."""
 REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 SHADOW = {**FIVE_CUSTOMERS, "id": "shadowed", "bound": 3, "mode": "shadow"}
 
@@ -100,7 +103,8 @@ class Statements:
 
     def note(self, query: Any) -> None:
         """Take in a statement: whose it is stands in the context in which it was sent."""
-        if (request_id := REQUEST.get()) is not None:
+        request_id = REQUEST.get()
+        if request_id is not None and not any(one in query.query for one in OF_THE_DRIVER):
             self.of_request.setdefault(request_id, []).append(query.query)
 
 
@@ -149,17 +153,24 @@ async def small(rig: Rig, sku: str) -> dict[str, str]:
     await rig.complain(sku)
     case = await rig.in_state(sku, "frozen")
     file = (await attach(rig, case, "vera")).body
-    suppression = {"vendor": "rival", "cause": "A fair.", "expires_at": "2099-01-01T00:00:00Z"}
-    await rig.call("POST", "/v1/suppressions", "quin", json=suppression)
+    await _hold_back(rig, vendor="rival")
     await _loosen(rig, "five-customers")
     [endpoint] = (await rig.read("/v1/webhook-endpoints", "vera"))["items"]
     return {"case": case["id"], "sku": sku, "file": file["file"]["id"], "endpoint": endpoint["id"]}
 
 
 async def _loosen(rig: Rig, rule: str) -> None:
-    body = {**FIVE_CUSTOMERS, "bound": 9}
-    del body["id"]
-    await rig.call("PUT", f"/v1/rules/{rule}", "quin", json=body)
+    """Propose a change that waits for a second person."""
+    body = {name: one for name, one in FIVE_CUSTOMERS.items() if name != "id"}
+    waits = await rig.call("PUT", f"/v1/rules/{rule}", "quin", json={**body, "bound": 9})
+    assert 202 == waits.status, waits.body
+
+
+async def _hold_back(rig: Rig, **what: str) -> None:
+    until = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    body = {"cause": "A fair.", "expires_at": until, **what}
+    added = await rig.call("POST", "/v1/suppressions", "quin", json=body)
+    assert 201 == added.status, added.body
 
 
 async def grow(rig: Rig, known: Mapping[str, str], skus: Iterator[str]) -> None:
@@ -170,13 +181,11 @@ async def grow(rig: Rig, known: Mapping[str, str], skus: Iterator[str]) -> None:
     for statement in MANY.split(";\n"):
         await sql(rig, statement, *([known["case"]] if "$1" in statement else []))
     for n in range(12):
-        rule = {**FIVE_CUSTOMERS, "id": f"rule-{n}", "scope": {"category": f"c-{n}"}}
-        await rig.call("POST", "/v1/rules", "quin", json=rule)
+        rule = {**FIVE_CUSTOMERS, "id": f"rule-{n}"}
+        added = await rig.call("POST", "/v1/rules", "quin", json=rule)
+        assert 201 == added.status, added.body
         await _loosen(rig, rule["id"])
-        await rig.call("POST", "/v1/suppressions", "quin", json={
-            "category": f"c-{n}", "cause": "A fair.", "expires_at": "2099-01-01T00:00:00Z"})
-        await rig.call("POST", "/v1/webhook-endpoints", "vera", json={
-            "url": f"{rig.url}/{n}"})
+        await _hold_back(rig, category=f"c-{n}")
 
 
 async def cost(

@@ -199,7 +199,9 @@ def routes(context: Context) -> list[AnyRoute]:
             "worked out as it was known then, by the code that stopped the sale, so that chart "
             "and reason say the same; what came later as it is known now. On probation only what "
             "came after the fix counts, against the lower bound. A chart goes back one window of "
-            "the rule before the crossing.",
+            "the rule before the crossing. Of an item with 2,000 complaints or more it may be a "
+            "minute old, as long as nobody has done anything about the case; `end` says of when it "
+            "is.",
             who=READERS, result=ChartOut, result_example=_CHART_EXAMPLE, errors=("not_found",),
         ),
         Route(
@@ -208,7 +210,8 @@ def routes(context: Context) -> list[AnyRoute]:
             description="The complaints that count against the item, and the different customers "
             "who made them, by intent, lot, channel, seller and severity, the most first: often a "
             "few values are behind nearly all of them (Pareto). Beside them similar cases; those "
-            "that are closed say what the cause was and what was done.",
+            "that are closed say what the cause was and what was done. Of a case with 2,000 "
+            "complaints or more it may be a minute old.",
             who=Access.staff(), result=CausesOut, result_example=_CAUSES_EXAMPLE,
             errors=("not_found",),
         ),

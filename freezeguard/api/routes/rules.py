@@ -152,7 +152,8 @@ class Rules:
 
         async def work(tx: Transaction) -> list[SuppressionOut]:
             found = await tx.detection.suppressions(now)
-            return [_suppression(one, await tx.detection.held_back(one, now)) for one in found]
+            held_back = await tx.detection.held_back(found, now)
+            return [_suppression(*one) for one in zip(found, held_back, strict=True)]
 
         items = await self._context.database.run(work)
         return Reply(SuppressionList(items=items, next=None))

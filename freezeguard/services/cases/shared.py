@@ -11,7 +11,7 @@ from freezeguard.ports.clock import Now
 
 AT_ONCE = 2
 """So many are worked out at once: each may hold all complaints of its item."""
-MANY, KEPT, MOST_KEPT = 2_000, timedelta(seconds=10), 100
+MANY, KEPT, MOST_KEPT = 2_000, timedelta(seconds=60), 100
 """What was made of so many complaints is kept so long; so many are, at most."""
 
 T = TypeVar("T")
@@ -20,8 +20,8 @@ T = TypeVar("T")
 class Shared(Generic[T]):
     """Works something out of cases, a few at a time, and once for all who ask meanwhile.
 
-    What was made of very many complaints takes tenths of a second and is told again for some
-    seconds, as long as nobody has done anything about the case. `work` returns it with the number
+    What was made of very many complaints takes tenths of a second and is told again for a
+    minute, as long as nobody has done anything about the case. `work` returns it with the number
     of complaints that it was made of. Who may see the case is for the caller to know.
     """
 

@@ -40,7 +40,7 @@ class SuppressionNews:
         self, tx: Transaction, kind: str, one: Suppression, now: datetime
     ) -> None:
         until = min(one.expires_at, one.ended_at or one.expires_at)
-        held_back = await tx.detection.held_back(one, min(until, now))
+        [held_back] = await tx.detection.held_back([one], min(until, now))
         author = await tx.people.person(one.author.removeprefix("person:"))
         by = one.author if author is None else author[0].name
         facts = {
