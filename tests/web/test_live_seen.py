@@ -14,8 +14,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SHOP = {"limits": {"keep_alive_seconds": 0.3}, "policy": {"probation_time": "1d"}}
 LOOKS = pytest.mark.parametrize(
     "look",
-    [{"viewport": DESK}, pytest.param({"viewport": PHONE, "dark": True}, marks=pytest.mark.long)],
-    ids=["desk", "phone-dark"],
+    [{"viewport": DESK}, pytest.param({"viewport": PHONE, "dark": True}, marks=pytest.mark.long),
+     pytest.param({"viewport": {"width": 320, "height": 640}}, marks=pytest.mark.long)],
+    ids=["desk", "phone-dark", "narrowest"],
 )
 
 
@@ -56,7 +57,7 @@ async def test_two_managers_see_each_others_decisions(
         await queue.page.locator(".entry .mark", has_text="probation").wait_for()
         await expect(case_window.page.get_by_role("status").first).to_contain_text("up to date")
         await expect(link).to_be_focused()
-        if "dark" in look:
+        if look["viewport"] != DESK:
             await case_window.check("live-case")
             await queue.check("live-queue")
 
@@ -82,6 +83,16 @@ async def test_nobody_is_disturbed_while_writing(
         await one.page.get_by_role("button", name="Bring up to date").click()
         await one.page.locator(".entry .mark", has_text="the cause is being looked for").wait_for()
         await expect(tick).to_be_checked()
+        if look["viewport"] != DESK:
+            await one.page.get_by_text("Keep this view").click()
+            await one.page.get_by_label("Name", exact=True).fill(f"Of {sku}")
+            await one.page.get_by_role("button", name="Keep it").click()
+            await one.page.get_by_role("link", name=f"Of {sku}").wait_for()
+            await one.check("view")
+            await tick.check()
+            await one.page.get_by_role("button", name="Comment on them").click()
+            await one.page.get_by_label("A word for the record").wait_for()
+            await one.check("bulk")
 
 
 async def test_what_is_lost_never_looks_fresh(

@@ -329,7 +329,7 @@ class LiveQuery(Input):
     """Where to begin to hear of changes."""
 
     after: str | None = Field(
-        None, max_length=60, pattern=r"^[!-~]*$",
+        None, max_length=60, pattern=r"^[!-~]+$",
         description="The bookmark that you have, where you can't send `Last-Event-ID`.",
     )
 

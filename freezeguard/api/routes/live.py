@@ -24,7 +24,7 @@ from freezeguard.services.cases.livechanges import Alive, Changed, TooManyStream
 log = structlog.get_logger()
 
 WATCHERS = Access.staff()
-AGAIN = 3000
+AGAIN = 2000
 """Milliseconds after which a browser comes again whose stream has ended."""
 
 _EVENT: Mapping[str, Any] = {

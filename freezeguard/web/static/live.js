@@ -9,7 +9,7 @@
   if (!main?.dataset.live || !told || !window.EventSource || !window.fetch) return;
 
   const PATIENCE = 3 * Number(told.dataset.beat) * 1000; // without a sign of life: it is lost
-  const GRACE = 4000; // a stream that ends comes back by itself
+  const GRACE = Math.min(4000, PATIENCE); // a stream that ends comes back by itself
   const BETWEEN = 2000; // the page is not asked for more often than that
   const MINUTE = 60000; // clocks and figures move on without anybody doing anything
   const what = main.dataset.what;
