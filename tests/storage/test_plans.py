@@ -241,6 +241,13 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
                                        "manual_tasks_once", "clocks_once", "waivers_pkey",
                                        "case_events_pkey", "approvals_once"}),
     ("masterdata", "skus_after", 3, {"skus_by_change"}),
+    ("past", "tried_skus", 6, {"sku_tallies_pkey"}),
+    ("past", "past_stops", 6, {"cases_by_sku", "case_events_pkey"}),
+    ("overview", "drifts", 1, {"case_events_pkey"}),
+    ("overview", "open_tasks", 1, {"manual_tasks_once", "cases_pkey"}),
+    ("overview", "spent", 1, {"automatic_freezes_by_time"}),
+    ("overview", "vendors_cases", 1, {"cases_by_vendor"}),
+    ("overview", "vendors_answers", 2, {"cases_by_vendor", "clocks_by_case"}),
 ]
 SMALL = {
     "instance", "people", "vendors", "held_set", "signals_unplanned", "webhook_endpoints",
