@@ -29,10 +29,13 @@ SELECT DISTINCT ON (catalogue)
 -- sale, and when last.
 SELECT event.arguments ->> 'catalogue' AS catalogue, count(*) AS drifts, max(event.at) AS last_at
   FROM cases
-  JOIN case_events AS event ON event.case_id = cases.id
+  -- case by case: OFFSET keeps the planner from reading the history of all cases
+ CROSS JOIN LATERAL (
+       SELECT at, arguments FROM case_events
+        WHERE case_id = cases.id AND command = 'drifted' AND at >= $1
+       OFFSET 0) AS event
  WHERE cases.state IN ('suspected', 'freezing', 'frozen', 'diagnosing', 'remedy_proposed',
                        'awaiting_approval', 'reinstating', 'probation', 'appealed')
-   AND event.command = 'drifted' AND event.at >= $1
  GROUP BY event.arguments ->> 'catalogue';
 
 -- name: open_tasks
@@ -61,11 +64,13 @@ SELECT lane, source, category, vendor, count(*) AS freezes
 WITH stops AS (
     SELECT stopped.vendor, count(DISTINCT stopped.sku) AS skus
       FROM automatic_freezes AS stopped
-      JOIN cases ON cases.id = stopped.case_id
-      LEFT JOIN cases AS survivor ON survivor.id = cases.merged_into
+     CROSS JOIN LATERAL (
+           SELECT defect_found, merged_into FROM cases WHERE id = stopped.case_id OFFSET 0) AS own
+      LEFT JOIN LATERAL (
+           SELECT defect_found FROM cases WHERE id = own.merged_into OFFSET 0) AS survivor ON true
      WHERE stopped.at > $1 AND stopped.vendor IS NOT NULL AND stopped.lane = 'quality'
        AND stopped.credential IS NULL
-       AND NOT (cases.defect_found OR coalesce(survivor.defect_found, false))
+       AND NOT (own.defect_found OR coalesce(survivor.defect_found, false))
      GROUP BY stopped.vendor
      ORDER BY skus DESC, stopped.vendor
      LIMIT $2

@@ -32,10 +32,12 @@ SELECT sku, min(opened_at) AS opened_at
 SELECT tallies.sku, vendor, category
   FROM sku_tallies AS tallies
   LEFT JOIN skus ON skus.sku = tallies.sku
+ -- one look at the primary key per SKU: all signals since then would be far more
+ CROSS JOIN LATERAL (
+       SELECT FROM signals WHERE signals.sku = tallies.sku AND occurred_at > $2 LIMIT 1) AS heard
  WHERE tallies.sku > $1
    AND ($4::text IS NULL OR tallies.sku = $4)
    AND ($5::text IS NULL OR vendor = $5) AND ($6::text IS NULL OR category = $6)
-   AND EXISTS (SELECT FROM signals WHERE signals.sku = tallies.sku AND occurred_at > $2)
  ORDER BY tallies.sku
  LIMIT $3;
 

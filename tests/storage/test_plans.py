@@ -251,6 +251,13 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("masterdata", "skus_of_gtin", 2, {"skus_by_gtin"}),
     ("record", "highest", 0, {"audit_pkey"}),
     ("record", "changes_of_cases", 3, {"audit_pkey", "cases_pkey"}),
+    ("past", "tried_skus", 6, {"sku_tallies_pkey"}),
+    ("past", "past_stops", 6, {"cases_by_sku", "case_events_pkey"}),
+    ("overview", "drifts", 1, {"case_events_pkey"}),
+    ("overview", "open_tasks", 1, {"manual_tasks_once", "cases_pkey"}),
+    ("overview", "spent", 1, {"automatic_freezes_by_time"}),
+    ("overview", "vendors_cases", 1, {"cases_by_vendor"}),
+    ("overview", "vendors_answers", 2, {"cases_by_vendor", "clocks_by_case"}),
 ]
 SMALL = {
     "instance", "people", "vendors", "held_set", "signals_unplanned", "webhook_endpoints",
