@@ -55,7 +55,7 @@ def list_chats(
     "set",
     short_help="Set where notices go.",
     help=examples(
-        "freezeguard chats set slack",
+        "freezeguard chats set slack --url-file ann.txt",
         "freezeguard chats set teams --person ann --url-file ann.txt",
         "freezeguard chats set slack --team kitchen --name 'Kitchen quality' --area kitchen "
         "--url-file kitchen.txt",

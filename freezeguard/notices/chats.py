@@ -9,7 +9,9 @@ from freezeguard.ports.notice_facts import ChatDisabledFacts, ChatFacts, TestMes
 def test_message(facts: TestMessageFacts, say: Wording) -> Body:
     """Somebody wants to know whether notices arrive here."""
     by = say.say("test_message.by", name=clip(facts["by"]))
-    return (Paragraph(say.say("test_message.intro")), Paragraph(by)), ()
+    host = rows(say, [("address", clip(facts["chat"]["host"], 200) or None)])
+    opening = Paragraph(say.say("test_message.intro")), Paragraph(by)
+    return opening, (section(say, "details", host),)
 
 
 def chat_disabled(facts: ChatDisabledFacts, say: Wording) -> Body:

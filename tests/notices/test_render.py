@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from freezeguard.notices import letters, wording
+from freezeguard.notices.chat import chat_body
 from freezeguard.notices.mime import SIZE_LIMIT, compose
 from freezeguard.notices.render import render
 from freezeguard.ports.notice_facts import FACTS_OF_KIND
@@ -382,6 +383,8 @@ def test_every_sentence_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wording.Wording, "word", looking_up)
     for name, language in product(VARIANTS, wording.languages()):
         _rendered(name, language)
+    chat_body("digest", {**SAMPLES["digest"], "entries": SAMPLES["digest"]["entries"] * 20},
+              language="en", time_zone="UTC", chat="slack")
     unsaid = {
         f"{table}.{key}"
         for table, words in wording._words("en").items()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+from freezeguard.ports.outbox import CHATS, MAIL
 from freezeguard.ports.rows import Notice
 from freezeguard.ports.storage import Transaction
 from freezeguard.storage.database import PostgresDatabase
@@ -26,7 +27,10 @@ async def add(database: PostgresDatabase, *notices: Notice) -> None:
 async def claim(
     database: PostgresDatabase, lease: timedelta = HOUR, limit: int = 9
 ) -> list[Notice]:
-    return await database.run(lambda tx: tx.notices.claim_due(lease, uuid4(), limit))
+    channels = (*MAIL, *CHATS)
+    return await database.run(
+        lambda tx: tx.notices.claim_due(lease, uuid4(), limit, channels=channels)
+    )
 
 
 async def due_in(database: PostgresDatabase) -> float | None:
@@ -54,7 +58,7 @@ async def test_a_case_tells_its_story_in_order(database: PostgresDatabase) -> No
     of = await open_case(database)
     other = await open_case(database, "pan")
     await add(database, notice(of, 1), notice(of, 2), notice(of, 3, recipient="person:ann"),
-              notice(of, 4, channel="webhook"))  # fmt: skip
+              notice(of, 4, channel="slack", address=str(uuid4())))  # fmt: skip
     await add(database, notice(other, 1), notice(of, 5), notice(None, 1), notice(None, 1))
 
     first = await claim(database)

@@ -211,11 +211,11 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("objects", "see_again", 13, {"catalogue_objects_pkey", "holds_in_force", "cases_pkey"}),
     ("objects", "troubled", 0, {"catalogue_objects_troubled"}),
     ("objects", "skus_to_read_ahead", 2, {"skus_to_read_ahead"}),
-    ("notices", "claim_due", 4, {"notices_due"}),
+    ("notices", "claim_due", 5, {"notices_due"}),
     ("notices", "notice", 1, {"notices_pkey"}),
     ("digests", "has_arrivals", 0, {"notices_unsorted"}),
     ("digests", "arrivals", 4, {"notices_unsorted", "notices_by_reader", "notice_digests_open"}),
-    ("digests", "claim_digest", 3, {"notice_digests_due", "notices_by_digest"}),
+    ("digests", "claim_digest", 4, {"notice_digests_due", "notices_by_digest"}),
     ("digests", "members", 2, {"notices_by_digest"}),
     ("digests", "digest_sent", 2, {"notice_digests_pkey", "notices_by_digest"}),
     ("digests", "take_along", 1, {"notices_pkey"}),
@@ -261,6 +261,7 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
 ]
 SMALL = {
     "instance", "people", "vendors", "held_set", "signals_unplanned", "webhook_endpoints",
+    "quiet_hours", "chat_addresses",
 }
 
 
