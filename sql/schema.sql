@@ -556,6 +556,29 @@ CREATE INDEX clocks_due ON clocks (due_at) WHERE stopped_at IS NULL AND paused_a
 CREATE INDEX clocks_next ON clocks (next_at)
     WHERE stopped_at IS NULL AND paused_at IS NULL AND next_at IS NOT NULL;
 
+-- What people of the shop and of the vendor ask each other on a case; each has a clock of its own.
+CREATE TABLE case_questions (
+    id           uuid PRIMARY KEY,
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    asked_of     text NOT NULL CHECK (asked_of IN ('vendor', 'owner', 'person')),
+    person       text COLLATE "C" REFERENCES people (id),    -- who is named
+    vendor       text COLLATE "C",              -- with whom it stands; null: it stays inside the shop
+    question     text NOT NULL,
+    asked_by     text NOT NULL,
+    asked_at     timestamptz NOT NULL,
+    due_at       timestamptz NOT NULL,
+    answer       text,                          -- or why it was withdrawn
+    closed_by    text,
+    closed_at    timestamptz,
+    outcome      text CHECK (outcome IN ('answered', 'withdrawn', 'case_over')),
+    CHECK ((closed_at IS NULL) = (outcome IS NULL)),
+    CHECK ((asked_of = 'person') = (person IS NOT NULL)),
+    CHECK (asked_of <> 'vendor' OR vendor IS NOT NULL)
+);
+CREATE INDEX case_questions_by_case ON case_questions (case_id);
+CREATE INDEX case_questions_of_person ON case_questions (person) WHERE outcome IS NULL;
+
 -- The dates that vendors set themselves, and whether they kept them: later caps depend on it.
 CREATE TABLE vendor_promises (
     id           uuid PRIMARY KEY,
@@ -1161,7 +1184,7 @@ GRANT UPDATE (fingerprint) ON signal_identities TO freezeguard_runtime;
 GRANT UPDATE (detail, body) ON rejected_signals TO freezeguard_runtime;
 GRANT UPDATE (arguments) ON case_events TO freezeguard_runtime;
 GRANT UPDATE (comment) ON reviews TO freezeguard_runtime;
-GRANT SELECT, INSERT, UPDATE ON evidence_files TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON evidence_files, case_questions TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON catalogue_checks, order_lists, case_harm TO freezeguard_runtime;
 GRANT SELECT, INSERT, DELETE ON evidence_contents TO freezeguard_runtime;
 

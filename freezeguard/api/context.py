@@ -18,6 +18,7 @@ from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casefile import Casefile, Casefiles
 from freezeguard.services.cases.casepack import CasePacks
 from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.questioning import Questioning
 from freezeguard.services.commands.commands import Commands
 from freezeguard.services.commands.evidencefiles import EvidenceFiles
 from freezeguard.services.commands.freezes import Freezes
@@ -59,6 +60,7 @@ class Context:
     freezes: Freezes
     commands: Commands
     evidence: EvidenceFiles
+    questioning: Questioning
     held: HeldSet
     order_lists: OrderLists
     rules: RuleBook

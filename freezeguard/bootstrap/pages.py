@@ -15,7 +15,16 @@ from freezeguard.ports.clock import Now
 from freezeguard.ports.identity import IdentityProvider
 from freezeguard.services.masterdata.codes import Codes
 from freezeguard.services.masterdata.signingin import SigningIn
-from freezeguard.web.console import casepage, cord, provider, queue, record, rules, signin
+from freezeguard.web.console import (
+    casepage,
+    cord,
+    provider,
+    questionpages,
+    queue,
+    record,
+    rules,
+    signin,
+)
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import Page
 from freezeguard.web.portal import site as portal
@@ -60,7 +69,7 @@ def all_pages(
     if vouching is not None:
         own = house_of(settings).url
         by_provider = provider.pages(provider.ByProvider(signing_in, vouching, new_secret, own))
-    console = (queue, casepage, cord, rules, record)
+    console = (queue, casepage, questionpages, cord, rules, record)
     return [
         *static_pages(), *signin.pages(signing_in), *by_provider,
         *(page for one in console for page in one.pages(desk)),

@@ -288,6 +288,14 @@ NEWS: Mapping[str, News] = {
          ("answer_due", _due, "answer_promised")),
         heading="contested", choices=("date", "objection", "remedy", "access"),
     ),
+    "question_asked": News(
+        (("text", _prose, "question"), _DUE, ("by", _name, "asked_by")), for_audience=True,
+        heading="question",
+    ),
+    "question_answered": News(
+        (("text", _prose, "question"), ("answer", _prose), ("by", _name, "answered_by")),
+        heading="answer",
+    ),
     "contest_received": News(
         (("text", _prose), ("answer_due", _due)), ("then",), by_order=("then_order",),
         heading="contested",

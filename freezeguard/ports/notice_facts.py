@@ -622,6 +622,26 @@ class VendorCommentedFacts(CaseNoticeFacts):
     answer_due: NotRequired[str | None]
 
 
+class QuestionAskedFacts(CaseNoticeFacts):
+    """`question_asked`, to who is to answer by `due`: vendor, owner or a person.
+
+    `clock` is the clock that waits for the answer; a vendor does not learn who asks (`by`).
+    """
+
+    text: str
+    due: str
+    clock: str
+    by: NotRequired[str | None]
+
+
+class QuestionAnsweredFacts(CaseNoticeFacts):
+    """`question_answered`, to who asked."""
+
+    text: str
+    answer: str
+    by: NotRequired[str | None]
+
+
 class ContestReceivedFacts(CaseNoticeFacts):
     """`contest_received`, to the owner: what the vendor says is wrong."""
 
@@ -954,6 +974,8 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "commitment_made": CommitmentFacts,
         "commitment_broken": CommitmentFacts,
         "vendor_commented": VendorCommentedFacts,
+        "question_asked": QuestionAskedFacts,
+        "question_answered": QuestionAnsweredFacts,
         "contest_received": ContestReceivedFacts,
         "contest_answered": ContestAnsweredFacts,
         "clock_warning": ClockWarningFacts,

@@ -23,6 +23,7 @@ from freezeguard.ports.orderlists import OrderLists
 from freezeguard.ports.outbox import Digests, Mails, Notices
 from freezeguard.ports.past import Past
 from freezeguard.ports.privacy import Retention, Subjects
+from freezeguard.ports.questions import Questions
 from freezeguard.ports.record import Record
 from freezeguard.ports.sessions import Sessions
 from freezeguard.ports.signals import Signals
@@ -58,6 +59,7 @@ class Transaction(Protocol):
     emergencies: Emergencies
     canaries: Canaries
     order_lists: OrderLists
+    questions: Questions
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

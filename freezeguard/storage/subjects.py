@@ -31,6 +31,8 @@ PLACES = (
           "what files on cases are called and said to be", "6 years"),
     Place("case_events", "find_case_events", "write_case_events",
           "what was asked of cases, with comments", "as the case"),
+    Place("case_questions", "find_case_questions", "write_case_questions",
+          "what people asked each other on cases", "as the case"),
     Place("approvals", "find_approvals", "write_approvals", "votes", "as the case"),
     Place("reviews", "find_reviews", "write_reviews", "later reviews of freezes", "as the case"),
     Place("manual_tasks", "find_manual_tasks", "write_manual_tasks",

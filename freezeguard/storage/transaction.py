@@ -22,6 +22,7 @@ from freezeguard.storage.orderlists import PostgresOrderLists
 from freezeguard.storage.past import PostgresPast
 from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
+from freezeguard.storage.questions import PostgresQuestions
 from freezeguard.storage.record import PostgresRecord
 from freezeguard.storage.retention import PostgresRetention
 from freezeguard.storage.sessions import PostgresSessions
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from freezeguard.ports.outbox import Digests, Mails, Notices
     from freezeguard.ports.past import Past
     from freezeguard.ports.privacy import Retention, Subjects
+    from freezeguard.ports.questions import Questions
     from freezeguard.ports.record import Record
     from freezeguard.ports.sessions import Sessions
     from freezeguard.ports.signals import Signals
@@ -89,6 +91,7 @@ class PostgresTransaction:
         self.emergencies: Emergencies = PostgresEmergencies(statements)
         self.canaries: Canaries = PostgresCanaries(statements)
         self.order_lists: OrderLists = PostgresOrderLists(statements)
+        self.questions: Questions = PostgresQuestions(statements)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

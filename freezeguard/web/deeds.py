@@ -185,6 +185,8 @@ DONE: Mapping[str, str] = {
     "confirm_narrow": "the narrower stop is confirmed", "register_order": "registered an order",
     "register_revocation": "registered a revocation", "record_action": "did a legal duty",
     "merge": "merged", "hand_off": "offered the case", "accept_hand_off": "took the case over",
+    "ask_question": "asked", "answer_question": "answered",
+    "withdraw_question": "took a question back",
     "comment": "commented", "attach_evidence": "attached a file",
     "extend_deadline": "moved a deadline", "review": "reviewed the stop", "waive": "waived",
     "unwaive": "ended a waiver", "resolve_task": "did a task by hand",

@@ -230,6 +230,19 @@ SELECT ctid::text AS place, to_jsonb(comment) AS value
 -- Put back the words of a review.
 UPDATE reviews SET comment = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
 
+-- name: find_case_questions
+-- Read questions on cases.
+SELECT ctid::text AS place, jsonb_build_object('question', question, 'answer', answer) AS value
+  FROM case_questions
+ WHERE (lower(question COLLATE "C") LIKE ANY ($1::text[]) OR lower(answer COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_case_questions
+-- Put back the words of a question.
+UPDATE case_questions SET question = $2::jsonb ->> 'question', answer = $2::jsonb ->> 'answer' WHERE ctid = $1::text::tid;
+
 -- name: find_manual_tasks
 -- Read tasks.
 SELECT ctid::text AS place, jsonb_build_object('instruction', instruction, 'note', note) AS value

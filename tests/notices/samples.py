@@ -321,6 +321,15 @@ SAMPLES: dict[str, dict[str, Any]] = {
         **STAFF, "text": "We have it. The samples are on their way.", "vendor": "northwind",
         "answer_due": SOON, "steps": [{"step": "answer_vendor", "by": SOON}],
     },
+    "question_asked": {
+        **STAFF, "text": "Is lot L2025-0312 hit, too?", "due": SOON, "by": "Sam Roe",
+        "clock": "question:0197f6c2-7f5c-7a31-9d5e-3f2f6a1b2c3d",
+        "steps": [{"step": "answer_question", "by": SOON}],
+    },
+    "question_answered": {
+        **STAFF, "text": "Is lot L2025-0312 hit, too?", "answer": "No, only L2025-0298.",
+        "by": "Li Wei",
+    },
     "contest_received": {
         **STAFF, "text": "The lot was never sold to you.", "answer_due": SOON,
     },
@@ -745,6 +754,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "manual_task: vendor unknown": (
         "manual_task", {**SAMPLES["manual_task"], "task": "tell_vendor", "vendor": "northwind"}
+    ),
+    "question_asked: of the vendor": (
+        "question_asked",
+        {**CASE, "text": "Since which lot?", "due": SOON, "clock": "vendor_question:1"},
     ),
     "manual_task: no vendor": ("manual_task", {**SAMPLES["manual_task"], "task": "tell_vendor"}),
     "degraded: for the deputy": ("degraded", {**SAMPLES["degraded"], "instead_of": "Sam Roe"}),

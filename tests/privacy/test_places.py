@@ -53,6 +53,10 @@ BY_HAND = {
         " evidence_revision, arguments) SELECT gen_random_uuid(), id, sku, 'approve', 'cora',"
         " now(), now(), 1, jsonb_build_object('comment', $1::text) FROM cases",
     "approvals.void_why": "UPDATE approvals SET void_why = $1",
+    "case_questions.answer":
+        "INSERT INTO case_questions (id, case_id, sku, asked_of, question, asked_by, asked_at,"
+        " due_at, answer, closed_at, outcome) SELECT gen_random_uuid(), id, sku, 'owner', $1, 'x',"
+        " now(), now(), $1, now(), 'answered' FROM cases",
     "reviews.comment":
         "INSERT INTO reviews (id, case_id, sku, verdict, comment, reviewed_by, reviewed_at)"
         " SELECT gen_random_uuid(), id, sku, 'right', $1, 'x', now() FROM cases",

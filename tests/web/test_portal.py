@@ -595,6 +595,11 @@ async def hostile_case(rig: Rig, sku: str) -> dict:
     case = await rig.done(case, "accept_ownership", "owen")
     case = await rig.done(case, "comment", "vera", comment=nasty)
     case = await rig.done(case, "contest", "vera", reason=nasty)
+    for who, of, text in (("owen", "vendor", nasty), ("vera", "owner", f"Why {nasty}")):
+        asked = await rig.call(
+            "POST", f"/v1/cases/{case['id']}/questions", who, json={"of": of, "text": text}
+        )
+        assert 201 == asked.status, asked.body
     remedy = {
         "cause": {"branch": "material", "description": nasty, "proof": nasty, "whys": [nasty]},
         "containment": dict.fromkeys(("own_stock", "vendor_stock", "in_transit"), nasty),

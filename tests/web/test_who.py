@@ -36,6 +36,9 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /console/cases/{id}": STAFF,
     "GET /console/cases/{id}/do/{command}": STAFF,
     "POST /console/cases/{id}/do/{command}": STAFF,
+    "GET /console/cases/{id}/questions": STAFF,
+    "POST /console/cases/{id}/questions": STAFF,
+    "POST /console/cases/{id}/questions/{question}/{deed}": STAFF,
     "GET /console/pull": PULLERS,
     "POST /console/pull": PULLERS,
     "GET /console/pull/done": PULLERS,
@@ -54,6 +57,8 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /portal/sign-out": EVERYBODY,
     "GET /portal/cases/{id}/do/{command}": VENDORS,
     "POST /portal/cases/{id}/do/{command}": VENDORS,
+    "POST /portal/cases/{id}/questions": VENDORS,
+    "POST /portal/cases/{id}/questions/{question}/answer": VENDORS,
     "POST /portal/cases/{id}/files": VENDORS,
     "GET /portal/cases/{id}/files/{file}": VENDORS,
     "POST /portal/cases/{id}/pack": VENDORS,
@@ -82,6 +87,7 @@ def address(page: Page) -> str:
     return (
         page.path.replace("{id}", str(uuid4())).replace("{command}", "comment")
         .replace("{digest}", "0").replace("{name}", "style.css").replace("{file}", str(uuid4()))
+        .replace("{question}", str(uuid4())).replace("{deed}", "answer")
     )
 
 

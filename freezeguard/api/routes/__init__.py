@@ -15,6 +15,7 @@ from freezeguard.api.routes import (
     operation,
     orderlists,
     people,
+    questions,
     reports,
     rules,
     signals,
@@ -27,7 +28,7 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, freezes, cases, insight, evidence, orderlists, casepack,
+        signals, inbound, holds, freezes, cases, questions, insight, evidence, orderlists, casepack,
         knownissue, rules, reports, masterdata, people, subjects, webhooks, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

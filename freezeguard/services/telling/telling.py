@@ -97,6 +97,8 @@ NEXT_STEPS: Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
     ("frozen_confirmed", "staff"): (("accept_ownership", None),),
     ("suspected", "staff"): (("second_opinion", "expires_at"),),
     ("vendor_commented", "staff"): (("answer_vendor", "answer_due"),),
+    ("question_asked", "staff"): (("answer_question", "due"),),
+    ("question_asked", "vendor"): (("answer_question", "due"),),
     ("degraded", "staff"): (("retry", None),),
     ("manual_task", "staff"): (("resolve_task", None),),
     ("release_refused", "staff"): (("resolve_task", None),),
