@@ -469,6 +469,7 @@ CREATE INDEX cases_open_by_sku ON cases (sku)
 CREATE INDEX cases_by_sku ON cases (sku, opened_at DESC);
 CREATE INDEX cases_by_time ON cases (opened_at DESC, id DESC);
 CREATE INDEX cases_by_vendor ON cases (vendor, opened_at DESC);
+CREATE INDEX cases_by_category ON cases (category, opened_at DESC);
 CREATE INDEX cases_narrowing ON cases (opened_at, id) WHERE narrowing IS NOT NULL;
 
 -- What happened to a case, in order: append-only, enough to replay it.
@@ -578,6 +579,28 @@ CREATE TABLE case_questions (
 );
 CREATE INDEX case_questions_by_case ON case_questions (case_id);
 CREATE INDEX case_questions_of_person ON case_questions (person) WHERE outcome IS NULL;
+
+-- Where the cause may lie: opinions, with what speaks for and against each.
+CREATE TABLE case_causes (
+    id           uuid PRIMARY KEY,
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    branch       text NOT NULL CHECK (branch IN (
+        'people', 'method', 'machine', 'material', 'measurement', 'environment')),
+    description  text NOT NULL,
+    state        text NOT NULL CHECK (state IN ('open', 'supported', 'ruled_out', 'confirmed')),
+    whys         jsonb NOT NULL DEFAULT '[]',   -- from what was seen to the root
+    evidence     jsonb NOT NULL DEFAULT '[]',   -- who says what for or against it, and when
+    vendor       text COLLATE "C",              -- whose suggestion it is; null: the shop's
+    made_by      text NOT NULL,
+    made_at      timestamptz NOT NULL,
+    changed_by   text NOT NULL,
+    changed_at   timestamptz NOT NULL,
+    version      integer NOT NULL CHECK (version >= 1)
+);
+CREATE INDEX case_causes_by_case ON case_causes (case_id);
+-- A remedy has one root cause.
+CREATE UNIQUE INDEX case_causes_confirmed ON case_causes (case_id) WHERE state = 'confirmed';
 
 -- The dates that vendors set themselves, and whether they kept them: later caps depend on it.
 CREATE TABLE vendor_promises (
@@ -1184,7 +1207,7 @@ GRANT UPDATE (fingerprint) ON signal_identities TO freezeguard_runtime;
 GRANT UPDATE (detail, body) ON rejected_signals TO freezeguard_runtime;
 GRANT UPDATE (arguments) ON case_events TO freezeguard_runtime;
 GRANT UPDATE (comment) ON reviews TO freezeguard_runtime;
-GRANT SELECT, INSERT, UPDATE ON evidence_files, case_questions TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON evidence_files, case_questions, case_causes TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON catalogue_checks, order_lists, case_harm TO freezeguard_runtime;
 GRANT SELECT, INSERT, DELETE ON evidence_contents TO freezeguard_runtime;
 

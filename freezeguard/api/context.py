@@ -18,6 +18,7 @@ from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casefile import Casefile, Casefiles
 from freezeguard.services.cases.casepack import CasePacks
 from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.diagnosing import Diagnosing
 from freezeguard.services.cases.questioning import Questioning
 from freezeguard.services.commands.commands import Commands
 from freezeguard.services.commands.evidencefiles import EvidenceFiles
@@ -61,6 +62,7 @@ class Context:
     commands: Commands
     evidence: EvidenceFiles
     questioning: Questioning
+    diagnosing: Diagnosing
     held: HeldSet
     order_lists: OrderLists
     rules: RuleBook

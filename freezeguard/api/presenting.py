@@ -211,10 +211,10 @@ def present_question(one: Question, case: Case, actor: Actor) -> QuestionOut:
     return QuestionOut(
         id=str(one.id), of=one.of, person=None if theirs else one.person,
         with_vendor=one.vendor is not None, text=one.text,
-        asked_by=_speaker(one.asked_by, actor, by_vendor=one.by_vendor), asked_at=one.asked_at,
+        asked_by=speaker(one.asked_by, actor, by_vendor=one.by_vendor), asked_at=one.asked_at,
         due_at=one.due_at, outcome=None if one.outcome is None else one.outcome.value,
         answer=one.answer,
-        closed_by=None if one.closed_by is None else _speaker(
+        closed_by=None if one.closed_by is None else speaker(
             one.closed_by, actor,
             by_vendor=one.by_vendor is (one.outcome is Outcome.WITHDRAWN),
         ),
@@ -223,7 +223,8 @@ def present_question(one: Question, case: Case, actor: Actor) -> QuestionOut:
     )
 
 
-def _speaker(name: str, actor: Actor, *, by_vendor: bool) -> str:
+def speaker(name: str, actor: Actor, *, by_vendor: bool) -> str:
+    """Return who said something, as a reader may know it: to a vendor, which side it was."""
     if not is_vendor(actor) or name == actor_name(actor):
         return name
     return vendorsview.THE_VENDOR if by_vendor else vendorsview.THE_SHOP

@@ -18,6 +18,7 @@ from freezeguard.services.masterdata.signingin import SigningIn
 from freezeguard.web.console import (
     casepage,
     cord,
+    diagnosispages,
     provider,
     questionpages,
     queue,
@@ -69,7 +70,7 @@ def all_pages(
     if vouching is not None:
         own = house_of(settings).url
         by_provider = provider.pages(provider.ByProvider(signing_in, vouching, new_secret, own))
-    console = (queue, casepage, questionpages, cord, rules, record)
+    console = (queue, casepage, questionpages, diagnosispages, cord, rules, record)
     return [
         *static_pages(), *signin.pages(signing_in), *by_provider,
         *(page for one in console for page in one.pages(desk)),

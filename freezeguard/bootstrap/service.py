@@ -50,6 +50,7 @@ from freezeguard.ports.identity import IdentityProvider
 from freezeguard.services.cases.casefile import Casefiles
 from freezeguard.services.cases.casepack import CasePacks
 from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.diagnosing import Diagnosing
 from freezeguard.services.cases.ownership import Ownership
 from freezeguard.services.cases.places import Places
 from freezeguard.services.cases.questioning import Questioning
@@ -533,6 +534,7 @@ def build(
         commands=commands,
         evidence=_evidence(settings, database, commands, now, new_id),
         questioning=Questioning(telling, places, casework.policy, now, new_id),
+        diagnosing=Diagnosing(now, new_id),
         held=held,
         order_lists=OrderLists(database, directory, enforcement, now, new_id),
         rules=rules,

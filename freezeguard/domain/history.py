@@ -13,7 +13,10 @@ from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, Row, Sta
 NEWS = "news"
 """Stands in history where material news raised the evidence revision; it is no command."""
 
-BESIDE = frozenset({"ask_question", "answer_question", "withdraw_question"})
+BESIDE = frozenset({
+    "ask_question", "answer_question", "withdraw_question", "suggest_cause", "judge_cause",
+    "argue_cause",
+})
 """What people say to each other on a case: no commands, and they leave the case as it is."""
 
 TWO_PERSON = frozenset(

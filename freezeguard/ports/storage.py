@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.canaries import Canaries
 from freezeguard.ports.cases import Cases
+from freezeguard.ports.causes import Causes
 from freezeguard.ports.detection import Detection
 from freezeguard.ports.emergencies import Emergencies
 from freezeguard.ports.evidence import StoredEvidence
@@ -60,6 +61,7 @@ class Transaction(Protocol):
     canaries: Canaries
     order_lists: OrderLists
     questions: Questions
+    causes: Causes
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

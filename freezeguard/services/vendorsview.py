@@ -86,6 +86,7 @@ _ARGUMENTS: Mapping[str, frozenset[str]] = {
     "ask_question": frozenset({"question", "of", "comment"}),
     "answer_question": frozenset({"question", "comment"}),
     "withdraw_question": frozenset({"question", "reason"}),
+    "judge_cause": frozenset({"cause", "standing", "comment"}),
 }
 """The arguments that a vendor sees of what others did; of all other commands none."""
 _GIVEN_BY_VENDORS = frozenset({Command.ACKNOWLEDGE, Command.COMMIT_DATE, Command.CONTEST})

@@ -33,6 +33,8 @@ PLACES = (
           "what was asked of cases, with comments", "as the case"),
     Place("case_questions", "find_case_questions", "write_case_questions",
           "what people asked each other on cases", "as the case"),
+    Place("case_causes", "find_case_causes", "write_case_causes",
+          "where causes were looked for", "as the case"),
     Place("approvals", "find_approvals", "write_approvals", "votes", "as the case"),
     Place("reviews", "find_reviews", "write_reviews", "later reviews of freezes", "as the case"),
     Place("manual_tasks", "find_manual_tasks", "write_manual_tasks",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from freezeguard.storage.auditchain import PostgresAuditChain
 from freezeguard.storage.canaries import PostgresCanaries
 from freezeguard.storage.cases import PostgresCases
+from freezeguard.storage.causes import PostgresCauses
 from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites, InOrder
 from freezeguard.storage.detection import PostgresDetection
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from freezeguard.ports.auditchain import AuditChain
     from freezeguard.ports.canaries import Canaries
     from freezeguard.ports.cases import Cases
+    from freezeguard.ports.causes import Causes
     from freezeguard.ports.detection import Detection
     from freezeguard.ports.emergencies import Emergencies
     from freezeguard.ports.evidence import StoredEvidence
@@ -92,6 +94,7 @@ class PostgresTransaction:
         self.canaries: Canaries = PostgresCanaries(statements)
         self.order_lists: OrderLists = PostgresOrderLists(statements)
         self.questions: Questions = PostgresQuestions(statements)
+        self.causes: Causes = PostgresCauses(statements)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

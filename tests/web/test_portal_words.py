@@ -96,7 +96,7 @@ def test_what_guards_say_is_said_in_the_readers_words() -> None:
 def test_every_sentence_is_used() -> None:
     """A sentence that no page says is not kept; tables of codes may know more than is said."""
     codes = {"asks", "promises", "next", "deed", "does", "field", "branch", "guard", "refusal",
-             "actor", "done"}
+             "actor", "done", "standing"}
     built = {"page.cases", "page.webhooks", "door.wrong", "door.waits", "list.yours",
              "list.yours_late", "list.shop", "hook.tested", "hook.switched", *(
                  f"hook.{state}" for kind in (WebhookEndpointOut, DeliveryOut)

@@ -39,6 +39,9 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /console/cases/{id}/questions": STAFF,
     "POST /console/cases/{id}/questions": STAFF,
     "POST /console/cases/{id}/questions/{question}/{deed}": STAFF,
+    "GET /console/cases/{id}/diagnosis": STAFF,
+    "POST /console/cases/{id}/diagnosis": STAFF,
+    "POST /console/cases/{id}/diagnosis/{cause}/{deed}": STAFF,
     "GET /console/pull": PULLERS,
     "POST /console/pull": PULLERS,
     "GET /console/pull/done": PULLERS,
@@ -59,6 +62,9 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /portal/cases/{id}/do/{command}": VENDORS,
     "POST /portal/cases/{id}/questions": VENDORS,
     "POST /portal/cases/{id}/questions/{question}/answer": VENDORS,
+    "GET /portal/cases/{id}/diagnosis": VENDORS,
+    "POST /portal/cases/{id}/diagnosis": VENDORS,
+    "POST /portal/cases/{id}/diagnosis/{cause}/{deed}": VENDORS,
     "POST /portal/cases/{id}/files": VENDORS,
     "GET /portal/cases/{id}/files/{file}": VENDORS,
     "POST /portal/cases/{id}/pack": VENDORS,
@@ -88,6 +94,7 @@ def address(page: Page) -> str:
         page.path.replace("{id}", str(uuid4())).replace("{command}", "comment")
         .replace("{digest}", "0").replace("{name}", "style.css").replace("{file}", str(uuid4()))
         .replace("{question}", str(uuid4())).replace("{deed}", "answer")
+        .replace("{cause}", str(uuid4()))
     )
 
 

@@ -5,6 +5,7 @@ from freezeguard.api.routes import (
     audit,
     casepack,
     cases,
+    diagnosis,
     evidence,
     freezes,
     holds,
@@ -28,7 +29,8 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, freezes, cases, questions, insight, evidence, orderlists, casepack,
-        knownissue, rules, reports, masterdata, people, subjects, webhooks, audit, operation,
+        signals, inbound, holds, freezes, cases, questions, diagnosis, insight, evidence,
+        orderlists, casepack, knownissue, rules, reports, masterdata, people, subjects, webhooks, audit,
+        operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

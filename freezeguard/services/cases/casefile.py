@@ -72,6 +72,13 @@ async def visible_case(tx: Transaction, case_id: UUID, actor: Actor, *, lock: bo
     return case
 
 
+async def locked_case(tx: Transaction, case_id: UUID, actor: Actor) -> Case:
+    """Return a case that the actor may see, locked as commands lock it: first its SKU."""
+    seen = await visible_case(tx, case_id, actor)
+    await tx.signals.lock_sku(seen.scope.sku)
+    return await visible_case(tx, case_id, actor, lock=True)
+
+
 class Casefiles:
     """Puts casefiles together."""
 

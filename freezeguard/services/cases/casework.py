@@ -376,6 +376,7 @@ class Casework:
         assert survivor is not None  # noqa: S101 - the command has locked it
         await tx.cases.merge_signals(case.id, survivor.id, self._now())
         await tx.questions.move(case.id, survivor.id)
+        await tx.causes.move(case.id, survivor.id)
         # Before it is absorbed: what the survivor's holds then cover is all the survivor's.
         lane = stricter_lane(survivor.lane, case.lane)
         await self.holding.hand_over(tx, case, survivor, lane)

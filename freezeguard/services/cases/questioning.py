@@ -13,7 +13,7 @@ from freezeguard.domain.questions import Asking, Of, Question
 from freezeguard.domain.record import Case
 from freezeguard.ports.clock import NewId, Now
 from freezeguard.ports.storage import Transaction
-from freezeguard.services.cases.casefile import visible_case
+from freezeguard.services.cases.casefile import locked_case
 from freezeguard.services.cases.casework import IN_HISTORY
 from freezeguard.services.cases.places import Places
 from freezeguard.services.masterdata.access import as_of_now
@@ -35,7 +35,7 @@ class Questioning:
     ) -> tuple[Case, Question]:
         """Ask; return the case and the question. Raises NotFound and what the domain refuses."""
         actor = await as_of_now(tx, actor)
-        case = await _locked(tx, case_id, actor)
+        case = await locked_case(tx, case_id, actor)
         now, named = self._now(), await _active(tx, person) if of == "person" else None
         asking = Asking(
             of, text, named, await self._places.answering(tx, case, of, named, now),
@@ -59,7 +59,7 @@ class Questioning:
     ) -> tuple[Case, Question]:
         """Answer; return the case and the question as it is then. Raises what `ask` raises."""
         actor = await as_of_now(tx, actor)
-        case = await _locked(tx, case_id, actor)
+        case = await locked_case(tx, case_id, actor)
         found = await _one(tx, case, question_id, actor)
         closed, news = questions.answer(case, found, text, actor, self._now())
         await self._close(tx, case, closed, actor, "answer_question", {"comment": closed.answer})
@@ -72,7 +72,7 @@ class Questioning:
     ) -> tuple[Case, Question]:
         """Take a question back. Raises what `ask` raises."""
         actor = await as_of_now(tx, actor)
-        case = await _locked(tx, case_id, actor)
+        case = await locked_case(tx, case_id, actor)
         found = await _one(tx, case, question_id, actor)
         closed = questions.withdraw(case, found, why, actor, self._now())
         await self._close(tx, case, closed, actor, "withdraw_question", {"reason": closed.answer})
@@ -103,13 +103,6 @@ class Questioning:
     async def _tell(self, tx: Transaction, case: Case, news: Notify) -> None:
         await self._telling.tell(tx, case, news, self._now())
         await tx.notify(TOPIC_NOTICES)
-
-
-async def _locked(tx: Transaction, case_id: UUID, actor: Actor) -> Case:
-    """Return the case, locked: a clock starts and stops together with what may end the case."""
-    seen = await visible_case(tx, case_id, actor)
-    await tx.signals.lock_sku(seen.scope.sku)
-    return await visible_case(tx, case_id, actor, lock=True)
 
 
 async def _one(tx: Transaction, case: Case, question_id: UUID, actor: Actor) -> Question:

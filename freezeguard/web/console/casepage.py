@@ -90,7 +90,8 @@ class CasePages:
         if DEEDS[command].lets_sell and not visit.is_proven:
             return visit.go(way_to_proof(str(visit.request.rel_url)))
         opened = Opened.of(await self._cases.read(visit))
-        return self._ask(visit, opened, command, _at_first(visit, opened.case))
+        known = await self._cases.known_remedy(visit, command, opened.case)
+        return self._ask(visit, opened, command, {**known, **_at_first(visit, opened.case)})
 
     async def give(self, visit: Visit) -> web.Response:
         """Give a command on the case as the reader saw it; what refuses it is told on the form."""

@@ -20,9 +20,11 @@ from freezeguard.api.models.commands import arguments_of
 from freezeguard.domain.clocks import is_of_question, sort_of
 from freezeguard.domain.errors import GuardFailed, IllegalTransition, InvalidInput
 from freezeguard.domain.people import Role
+from freezeguard.domain.remedy import BRANCHES
 from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, State
 from freezeguard.services.vendorsview import ASKED_OF_VENDORS, THE_SHOP, THE_VENDOR
 from freezeguard.web.casedesk import CaseDesk, Read, Refusal, command_of, status_of, words_of
+from freezeguard.web.causeforms import CauseForms
 from freezeguard.web.commandforms import Input, inputs_of
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import PORTAL, Page, Visit
@@ -116,7 +118,7 @@ class VendorsCases:
 
     def __init__(self, desk: Desk, door: Door, now: Any) -> None:
         self._desk, self._door, self._now = desk, door, now
-        self._cases = CaseDesk(desk)
+        self._cases, self._causes = CaseDesk(desk), CauseForms(desk)
 
     async def listed(self, visit: Visit) -> web.Response:
         """Show the vendor's cases; whoever is not signed in reads how to come in."""
@@ -176,11 +178,30 @@ class VendorsCases:
             return await self.shown(visit, status=422, refused=words_of(refused))
         return visit.go(f"{PORTAL}/cases/{quote(visit.path['id'], safe='')}?done=said")
 
+    async def diagnosis(self, visit: Visit) -> web.Response:
+        """Show the vendor's suggestions of a cause, and the one that is confirmed."""
+        return await self._diagnosis(visit, ())
+
+    async def suggest(self, visit: Visit) -> web.Response:
+        """Suggest a cause, change it or argue about it; what refuses it is told on the page."""
+        if refused := await self._causes.give(visit):
+            return await self._diagnosis(visit, refused)
+        return visit.go(f"{PORTAL}/cases/{quote(visit.path['id'], safe='')}/diagnosis?done=yes")
+
+    async def _diagnosis(self, visit: Visit, refused: Sequence[str]) -> web.Response:
+        opened = await self._open(visit)
+        return visit.show(
+            "portal/diagnosis.html", status=422 if refused else 200, opened=opened,
+            case=opened.case, diagnosis=await self._causes.read(visit), branches=BRANCHES,
+            refused=refused, given=visit.form if refused else {}, done="done" in visit.query,
+        )
+
     async def form(self, visit: Visit) -> web.Response:
         """Show the form of a command, filled in with what is known already."""
         command = command_of(visit, DEEDS)
         opened = await self._open(visit)
-        return self._ask(visit, opened, command, _at_first(command, opened.case))
+        known = await self._cases.known_remedy(visit, command, opened.case)
+        return self._ask(visit, opened, command, {**known, **_at_first(command, opened.case)})
 
     async def give(self, visit: Visit) -> web.Response:
         """Give a command on the case as it was seen; what refuses it is told on the form."""
@@ -214,12 +235,17 @@ class VendorsCases:
     def pages(self) -> list[Page]:
         """Return the pages of cases."""
         everybody, command = Access.public(), f"{ONE}/do/{{command}}"
+        causes = f"{ONE}/diagnosis"
         return [
             Page(method="GET", path=PORTAL, handler=self.listed, who=everybody),
             Page(method="GET", path=ONE, handler=self.show, who=everybody),
             Page(method="GET", path=command, handler=self.form, who=VENDORS),
             Page(method="POST", path=command, handler=self.give, who=VENDORS),
             Page(method="POST", path=f"{ONE}/questions", handler=self.ask, who=VENDORS),
+            Page(method="GET", path=causes, handler=self.diagnosis, who=VENDORS),
+            Page(method="POST", path=causes, handler=self.suggest, who=VENDORS),
+            Page(method="POST", path=f"{causes}/{{cause}}/{{deed}}", handler=self.suggest,
+                 who=VENDORS),
             Page(method="POST", path=f"{ONE}/questions/{{question}}/answer",
                  handler=self.answer, who=VENDORS),
         ]
@@ -259,19 +285,4 @@ def _at_first(command: Command, case: CaseOut) -> dict[str, str]:
     given = {"version": str(case.version)}
     if command is Command.COMMIT_DATE and case.commitment:
         given["date"] = str(case.commitment.get("date") or "")[:10]
-    if command is Command.PROPOSE_REMEDY:
-        lots = {"affected_lots": sorted(case.evidence.by_lot)} if case.evidence.by_lot else {}
-        given |= _flat("remedy", case.remedy or lots)
     return given
-
-
-def _flat(name: str, value: Any) -> dict[str, str]:
-    """Return a part of a case as the fields of a form: `remedy.cause.proof`."""
-    if isinstance(value, Mapping):
-        return {
-            path: text
-            for key, one in value.items() for path, text in _flat(f"{name}.{key}", one).items()
-        }
-    if isinstance(value, list):
-        return {name: "\n".join(map(str, value))}
-    return {name: str(value)} if value is not None else {}
