@@ -534,7 +534,7 @@ def build(
         commands=commands,
         evidence=_evidence(settings, database, commands, now, new_id),
         questioning=Questioning(telling, places, casework.policy, now, new_id),
-        diagnosing=Diagnosing(now, new_id),
+        diagnosing=Diagnosing(telling, now, new_id),
         held=held,
         order_lists=OrderLists(database, directory, enforcement, now, new_id),
         rules=rules,

@@ -15,7 +15,7 @@ NEWS = "news"
 
 BESIDE = frozenset({
     "ask_question", "answer_question", "withdraw_question", "suggest_cause", "judge_cause",
-    "argue_cause",
+    "argue_cause", "share_finding",
 })
 """What people say to each other on a case: no commands, and they leave the case as it is."""
 

@@ -781,11 +781,31 @@ class MergeProposedFacts(CaseNoticeFacts):
 
 
 class HandOffOfferedFacts(CaseNoticeFacts):
-    """`hand_off_offered`, to the person who is asked to take a case over."""
+    """`hand_off_offered`, to the person who is asked to take a case over: with what is known.
+
+    `next_clock` is the clock that runs out next, at `next_due`.
+    """
 
     from_person: str
     note: NotRequired[str | None]
     valid_until: NotRequired[str | None]
+    reason: NotRequired[ReasonFacts | None]
+    confirmed_cause: NotRequired[str | None]
+    open_causes: NotRequired[list[str]]
+    open_questions: NotRequired[list[str]]
+    next_clock: NotRequired[str | None]
+    next_due: NotRequired[str | None]
+
+
+class FindingFacts(CaseNoticeFacts):
+    """`finding`, to owners of related items: the confirmed cause of this one.
+
+    `items` are the reader's own, each with how many complaints about it count at the moment.
+    """
+
+    cause: str
+    items: list[str]
+    by: NotRequired[str | None]
 
 
 class HandOffEndedFacts(CaseNoticeFacts):
@@ -993,6 +1013,7 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "revocation_registered": RevocationRegisteredFacts,
         "merged": MergedFacts,
         "merge_proposed": MergeProposedFacts,
+        "finding": FindingFacts,
         "hand_off_offered": HandOffOfferedFacts,
         "hand_off_accepted": HandOffEndedFacts,
         "hand_off_lapsed": HandOffEndedFacts,

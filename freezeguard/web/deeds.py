@@ -188,6 +188,7 @@ DONE: Mapping[str, str] = {
     "ask_question": "asked", "answer_question": "answered",
     "withdraw_question": "took a question back", "suggest_cause": "suggested a cause",
     "judge_cause": "judged a cause", "argue_cause": "argued about a cause",
+    "share_finding": "passed the cause on to owners of related items",
     "comment": "commented", "attach_evidence": "attached a file",
     "extend_deadline": "moved a deadline", "review": "reviewed the stop", "waive": "waived",
     "unwaive": "ended a waiver", "resolve_task": "did a task by hand",

@@ -117,3 +117,54 @@ async def test_similar_cases_say_why_and_are_the_readers_own(rig: Rig, take_sku:
     assert foreign in {one["sku"] for one in inside["similar"]}
     assert foreign not in {one["sku"] for one in theirs["similar"]}
     assert other in {one["sku"] for one in theirs["similar"]}
+
+
+async def test_what_was_found_goes_to_related_items(rig: Rig, take_sku: TakeSku):
+    """Named with their complaints; their owners hear of it once, and only of what is confirmed."""
+    sku, near, by_lot, far = (take_sku() for _ in range(4))
+    await sql(rig, "UPDATE skus SET category = 'found' WHERE sku = ANY ($1)", [sku, near])
+    await sql(rig, "UPDATE skus SET category = 'other', owner = 'mara' WHERE sku = ANY ($1)",
+              [by_lot, far])
+    await sql(rig, "UPDATE skus SET owner = 'mara' WHERE sku = $1", near)
+    await rig.complain(near, 2)
+    await rig.complain(by_lot, 1, lot="L-77")
+    await rig.complain(sku, 5, lot="L-77")
+    case = await rig.in_state(sku, "frozen")
+    path = f"/v1/cases/{case['id']}/siblings"
+    listed = (await rig.read(path, "alba"))["items"]
+    known = {one["sku"]: (one["complaints"], one["lots"]) for one in listed}
+    assert ((2, []), (1, ["L-77"])) == (known[near], known[by_lot])
+    assert far not in known
+    assert [403, 403] == [(await rig.call("GET", path, who)).status for who in ("vera", "source")]
+
+    early = await rig.call("POST", f"{path}/tell", "owen")
+    assert 422 == early.status
+    one = (await post(rig, case, "quin", **RESIN)).body
+    await post(rig, case, "owen", f"/{one['id']}/evidence", speaks="for", text="6 broke.")
+    await post(rig, case, "owen", f"/{one['id']}", version=2, state="confirmed")
+    assert 403 == (await rig.call("POST", f"{path}/tell", "alba")).status
+    told = await rig.call("POST", f"{path}/tell", "owen")
+    assert 200 == told.status, told.body
+    again = await rig.call("POST", f"{path}/tell", "owen")
+    assert (422, True) == (again.status, "already" in again.body["missing"][0])
+    [notice] = await sql(
+        rig, "SELECT recipient, facts ->> 'cause' AS cause FROM notices WHERE case_id = $1"
+        " AND kind = 'finding'", case["id"])
+    assert ("person:mara", "Brittle resin.") == (notice["recipient"], notice["cause"])
+
+
+async def test_who_takes_a_case_over_reads_what_is_known(rig: Rig, sku: str):
+    """Why, causes, open questions and the next clock stand in the notice: nobody asks anew."""
+    await rig.complain(sku, 5)
+    case = await rig.in_state(sku, "frozen")
+    await post(rig, case, "quin", **RESIN)
+    await rig.call("POST", f"/v1/cases/{case['id']}/questions", "owen", json={
+        "of": "vendor", "text": "Since which lot?"})
+    await rig.done(await rig.case(case["id"]), "hand_off", "owen", to="quin", reason="Away.")
+    [facts] = [one["facts"] for one in await sql(
+        rig, "SELECT facts::text AS facts FROM notices WHERE case_id = $1"
+        " AND kind = 'hand_off_offered'", case["id"])]
+
+    assert '"open_causes": ["Brittle resin."]' in facts
+    assert '"open_questions": ["Since which lot?"]' in facts
+    assert '"next_clock": "' in facts

@@ -48,6 +48,8 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /v1/cases/{id}/questions": PEOPLE,
     "POST /v1/cases/{id}/questions/{question}/answer": PEOPLE,
     "POST /v1/cases/{id}/questions/{question}/withdraw": PEOPLE,
+    "GET /v1/cases/{id}/siblings": STAFF,
+    "POST /v1/cases/{id}/siblings/tell": STAFF,
     "GET /v1/cases/{id}/diagnosis": PEOPLE,
     "POST /v1/cases/{id}/diagnosis": PEOPLE,
     "POST /v1/cases/{id}/diagnosis/{cause}": PEOPLE,

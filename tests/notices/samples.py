@@ -376,9 +376,16 @@ SAMPLES: dict[str, dict[str, Any]] = {
         **STAFF, "other": "FG-0990", "other_link": "https://freezeguard.example/cases/FG-0990",
         "why": "The same lot, the same complaint.",
     },
+    "finding": {
+        **STAFF, "cause": "Rivets that are too short.", "items": ["CHAIR-8: 3", "CHAIR-9: 0"],
+        "by": "Sam Roe",
+    },
     "hand_off_offered": {
         **STAFF, "from_person": "Sam Roe", "note": "I am away for two weeks.",
-        "valid_until": SOON,
+        "valid_until": SOON, "reason": {"sentence": "5 customers complained."},
+        "confirmed_cause": "Rivets that are too short.",
+        "open_causes": ["A worn die."], "open_questions": ["Which shift made them?"],
+        "next_clock": "diagnosis", "next_due": SOON,
     },
     "hand_off_accepted": {**STAFF, "to_person": "Ahmed Said"},
     "hand_off_lapsed": {**STAFF, "to_person": "Ahmed Said"},

@@ -39,6 +39,7 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /console/cases/{id}/questions": STAFF,
     "POST /console/cases/{id}/questions": STAFF,
     "POST /console/cases/{id}/questions/{question}/{deed}": STAFF,
+    "POST /console/cases/{id}/siblings": STAFF,
     "GET /console/cases/{id}/diagnosis": STAFF,
     "POST /console/cases/{id}/diagnosis": STAFF,
     "POST /console/cases/{id}/diagnosis/{cause}/{deed}": STAFF,

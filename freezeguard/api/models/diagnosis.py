@@ -96,6 +96,28 @@ class AlikeOut(Output):
     corrective_action: str | None = Field(description="Of its remedy, once it is closed.")
 
 
+class BesideOut(Output):
+    """A related item: of the same vendor, and of the same category or with the same lot."""
+
+    model_config = ConfigDict(title="RelatedItem")
+
+    sku: str
+    title: str | None
+    owner: str | None
+    complaints: int = Field(description="Of the last 90 days, as far as they count.")
+    customers: int
+    lots: list[str] = Field(description="Lots that both are complained of with.")
+    case: str | None = Field(description="Its open case.")
+    state: str | None
+
+
+class BesideList(Output):
+    """Related items, those with the most complaints first."""
+
+    items: list[BesideOut]
+    next: str | None
+
+
 class DiagnosisOut(Output):
     """The diagnosis of a case, as the caller may see it."""
 

@@ -30,7 +30,7 @@ def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
         signals, inbound, holds, freezes, cases, questions, diagnosis, insight, evidence,
-        orderlists, casepack, knownissue, rules, reports, masterdata, people, subjects, webhooks, audit,
-        operation,
+        orderlists, casepack, knownissue, rules, reports, masterdata, people, subjects, webhooks,
+        audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

@@ -1,6 +1,6 @@
 """The diagnosis of a case: suggested causes, what speaks for each, and cases like it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,8 @@ from freezeguard.api.context import Context
 from freezeguard.api.models.diagnosis import (
     AlikeOut,
     ArgueIn,
+    BesideList,
+    BesideOut,
     DiagnosisOut,
     JudgeIn,
     StatementOut,
@@ -32,10 +34,10 @@ from freezeguard.domain.causes import (
 from freezeguard.domain.errors import InvalidInput, NotFound
 from freezeguard.domain.people import Actor
 from freezeguard.domain.record import Case
-from freezeguard.ports.causes import Alike
+from freezeguard.ports.causes import Alike, Beside
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.casefile import files_for, visible_case
-from freezeguard.services.cases.diagnosing import alike_for, causes_for
+from freezeguard.services.cases.diagnosing import alike_for, beside, causes_for
 
 _ERRORS = ("not_found", "not_allowed", "illegal_transition", "guard_failed")
 _CAUSE: dict[str, Any] = {
@@ -73,6 +75,26 @@ class Diagnosis:
                 root_cause=None if confirmed is None else confirmed.as_root_cause(),
                 similar=[_like(one) for one in await alike_for(tx, case, actor)],
             )
+
+        return Reply(await self._context.database.run(work))
+
+    async def siblings(self, call: Call[None]) -> Reply:
+        """List related items."""
+        actor, case_id = call.who, case_id_of(call.path["id"])
+
+        async def work(tx: Transaction) -> BesideList:
+            case = await visible_case(tx, case_id, actor)
+            return _listed(await beside(tx, case, self._context.now))
+
+        return Reply(await self._context.database.run(work))
+
+    async def share(self, call: Call[None]) -> Reply:
+        """Send the confirmed cause to the owners of related items."""
+        actor, case_id = call.who, case_id_of(call.path["id"])
+
+        async def work(tx: Transaction) -> BesideList:
+            _, told = await self._context.diagnosing.share(tx, case_id, actor)
+            return _listed(told)
 
         return Reply(await self._context.database.run(work))
 
@@ -167,6 +189,20 @@ def _statement(one: Statement, actor: Actor, names: Mapping[str, str]) -> Statem
     })  # fmt: skip
 
 
+def _listed(found: Sequence[Beside]) -> BesideList:
+    return BesideList(
+        items=[
+            BesideOut(
+                sku=one.sku, title=one.title, owner=one.owner, complaints=one.complaints,
+                customers=one.customers, lots=list(one.lots),
+                case=None if one.case is None else str(one.case), state=one.state,
+            )
+            for one in found
+        ],
+        next=None,
+    )
+
+
 def _like(one: Alike) -> AlikeOut:
     case, remedy = one.case, one.case.remedy if one.case.is_final else None
     told = one.cause or (None if remedy is None else remedy.get("cause"))
@@ -184,7 +220,30 @@ def routes(context: Context) -> list[AnyRoute]:
     """Return the routes of the diagnosis."""
     diagnosis = Diagnosis(context)
     whole = "/v1/cases/{id}/diagnosis"
+    related: dict[str, Any] = {
+        "items": [{
+            "sku": "KETTLE-18", "title": "Kettle 18", "owner": "mara", "complaints": 2,
+            "customers": 2, "lots": ["L-7"], "case": None, "state": None,
+        }],
+        "next": None,
+    }
     return [
+        Route(
+            method="GET", path="/v1/cases/{id}/siblings", handler=diagnosis.siblings, tag="Cases",
+            summary="Related items, with their present complaints",
+            description="Items of the same vendor that are of the same category, or complained of "
+            "with a lot of this case, within 90 days; 20 at most, those with the most complaints "
+            "first.",
+            who=Access.staff(), result=BesideList, result_example=related, errors=("not_found",),
+        ),
+        Route(
+            method="POST", path="/v1/cases/{id}/siblings/tell", handler=diagnosis.share,
+            tag="Cases", summary="Pass the confirmed cause on to the owners of related items",
+            description="Each owner gets one notice with all of its items. Once for a cause; for "
+            "the owner of the case and managers of its category.",
+            who=Access.staff(), result=BesideList, result_example=related,
+            errors=("not_found", "not_allowed", "guard_failed"),
+        ),
         Route(
             method="GET", path=whole, handler=diagnosis.show, tag="Cases",
             summary="Suggested causes, what speaks for and against each, and similar cases",

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from freezeguard.domain import causes
 from freezeguard.domain.causes import Cause, Change, Standing, Statement
-from freezeguard.domain.errors import GuardFailed, NotFound
-from freezeguard.domain.people import Actor, actor_name, is_vendor
+from freezeguard.domain.effects import Notify
+from freezeguard.domain.errors import GuardFailed, NotAllowed, NotFound
+from freezeguard.domain.people import Actor, Person, actor_name, is_vendor
 from freezeguard.domain.record import Case
 from freezeguard.ports.causes import Alike, Beside
 from freezeguard.ports.clock import NewId, Now
@@ -16,6 +17,8 @@ from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.casefile import files_for, locked_case
 from freezeguard.services.cases.casework import IN_HISTORY
 from freezeguard.services.masterdata.access import as_of_now
+from freezeguard.services.telling.telling import Telling
+from freezeguard.services.topics import TOPIC_NOTICES
 
 MOST_ALIKE, MOST_BESIDE = 8, 20
 LATELY = timedelta(days=90)
@@ -45,8 +48,8 @@ async def beside(tx: Transaction, case: Case, now: Now) -> list[Beside]:
 class Diagnosing:
     """Changes of the diagnosis, each in one transaction with history and record."""
 
-    def __init__(self, now: Now, new_id: NewId) -> None:
-        self._now, self._new_id = now, new_id
+    def __init__(self, telling: Telling, now: Now, new_id: NewId) -> None:
+        self._telling, self._now, self._new_id = telling, now, new_id
 
     async def suggest(
         self, tx: Transaction, case_id: UUID, branch: str, text: str, whys: Sequence[str],
@@ -97,6 +100,43 @@ class Diagnosing:
         await self._put(tx, case, after, actor, "argue_cause", said)
         return case, after
 
+    async def share(
+        self, tx: Transaction, case_id: UUID, actor: Actor
+    ) -> tuple[Case, list[Beside]]:
+        """Send the confirmed cause to the owners of related items, to each once; return the items.
+
+        For the owner of the case and managers of its category. Raises NotFound, NotAllowed, and
+        GuardFailed where none is confirmed, it was sent already, or nobody else would read it.
+        """
+        actor = await as_of_now(tx, actor)
+        case = await locked_case(tx, case_id, actor)
+        if not isinstance(actor, Person) or not (
+            (actor.id == case.owner and actor.may_own) or actor.manages(case.category)
+        ):
+            raise NotAllowed("The owner of the case, or a manager of its category, passes it on.")
+        confirmed = causes.confirmed_of(await tx.causes.of_case(case.id))
+        if confirmed is None:
+            raise GuardFailed(("a confirmed cause: until then nothing is known for sure",))
+        if await _is_shared(tx, case, confirmed):
+            raise GuardFailed(("this cause was passed on already",))
+        found = [one for one in await beside(tx, case, self._now) if one.owner is not None]
+        owners = sorted({one.owner for one in found if one.owner and one.owner != actor.id})
+        if not owners:
+            raise GuardFailed(("related items that somebody else owns: there are none",))
+        now = self._now()
+        for owner in owners:
+            told = {
+                "person": owner, "cause": confirmed.text, "by": actor.id,
+                "items": [_in_short(one) for one in found if one.owner == owner],
+            }
+            await self._telling.tell(tx, case, Notify("finding", "person", told), now)
+        await tx.notify(TOPIC_NOTICES)
+        shared = {"cause": str(confirmed.id), "owners": owners, "items": [one.sku for one in found]}
+        by = actor_name(actor)
+        await tx.cases.add_event(case, now, by, "share_finding", case.state.value, shared)
+        await tx.record.write(now, by, "share_finding", f"case:{case.id}", details=shared)
+        return case, found
+
     async def _put(
         self, tx: Transaction, case: Case, cause: Cause, actor: Actor, command: str,
         said: Mapping[str, Any],
@@ -113,6 +153,18 @@ class Diagnosing:
             now, by, command, f"case:{case.id}", why=IN_HISTORY,
             details={"cause": str(cause.id), "standing": cause.standing.value},
         )
+
+
+async def _is_shared(tx: Transaction, case: Case, cause: Cause) -> bool:
+    return any(
+        one.command == "share_finding" and one.arguments.get("cause") == str(cause.id)
+        for one in await tx.cases.events(case.id)
+    )
+
+
+def _in_short(one: Beside) -> str:
+    """Return an item with what is complained of it, as a line of a notice."""
+    return f"{one.sku}: {one.complaints}"
 
 
 def _one(known: Sequence[Cause], cause_id: UUID, actor: Actor) -> Cause:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from freezeguard.domain.causes import Standing, confirmed_of
 from freezeguard.domain.effects import Notify
 from freezeguard.domain.people import Role
 from freezeguard.domain.policy import Policy
@@ -413,6 +414,8 @@ class Telling:
             return self._statement(case)
         if notify.kind == "appeal_reopened":
             return self._answer(case)
+        if notify.kind == "hand_off_offered":
+            return await _known_of(tx, case)
         if notify.kind == "evidence_attached":
             file = await tx.evidence.get(UUID(notify.facts["file"]))
             return {} if file is None else {"name": file.name, "note": file.note}
@@ -477,6 +480,23 @@ def _own_facts(kind: str, case: Case) -> dict[str, Any]:
     if kind in {"degraded", "release_refused", "manual_task"}:
         return {"catalogue": "", "remote_id": "", "detail": ""}
     return of_kind.get(kind, {})
+
+
+async def _known_of(tx: Transaction, case: Case) -> dict[str, Any]:
+    """Return what is known of a case, for who is asked to take it over: nobody asks anew."""
+    causes = await tx.causes.of_case(case.id)
+    confirmed = confirmed_of(causes)
+    running = await tx.cases.running_clocks([case.id])
+    ahead = [one for one in running if one.kind != "hand_off"]
+    return {
+        "confirmed_cause": None if confirmed is None else confirmed.text,
+        "open_causes": [
+            one.text for one in causes if one.standing in {Standing.OPEN, Standing.SUPPORTED}
+        ],
+        "open_questions": [one.text for one in await tx.questions.of_case(case.id) if one.is_open],
+        "next_clock": ahead[0].kind if ahead else None,
+        "next_due": ahead[0].due_at.isoformat() if ahead else None,
+    }
 
 
 async def _running_until(

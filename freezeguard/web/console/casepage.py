@@ -91,7 +91,9 @@ class CasePages:
             return visit.go(way_to_proof(str(visit.request.rel_url)))
         opened = Opened.of(await self._cases.read(visit))
         known = await self._cases.known_remedy(visit, command, opened.case)
-        return self._ask(visit, opened, command, {**known, **_at_first(visit, opened.case)})
+        return await self._ask(
+            visit, opened, command, {**known, **_at_first(visit, opened.case)}
+        )
 
     async def give(self, visit: Visit) -> web.Response:
         """Give a command on the case as the reader saw it; what refuses it is told on the form."""
@@ -103,18 +105,23 @@ class CasePages:
             case_id = quote(visit.path["id"], safe="")
             return visit.go(f"/console/cases/{case_id}?done={command.value}")
         opened = Opened.of(await self._cases.read(visit))
-        return self._ask(
+        return await self._ask(
             visit, opened, command, {**visit.form, **_seen_now(opened.case)}, refused
         )
 
-    def _ask(
+    async def _ask(
         self, visit: Visit, opened: Opened, command: Command, given: dict[str, Any],
         refused: Refusal | None = None,
     ) -> web.Response:
         """Show a form as it is filled in, on the case as it is now."""
         changed = opened.changed(refused, visit.form.get("version", ""))
+        diagnosis = None
+        if command in {Command.HAND_OFF, Command.ACCEPT_HAND_OFF}:
+            diagnosis = await self._desk.ask(
+                visit.asker, "GET /v1/cases/{id}/diagnosis", path={"id": visit.path["id"]}
+            )
         return visit.show(
-            "command.html", status=status_of(refused, changed),
+            "command.html", diagnosis=diagnosis, status=status_of(refused, changed),
             opened=opened, case=opened.case, command=command, deed=DEEDS[command],
             offer=opened.offer(command), inputs=_inputs(command, opened.case), given=given,
             refused=words_of(refused), changed=changed,

@@ -8,7 +8,9 @@ from aiohttp import web
 from freezeguard.api.access import Access
 from freezeguard.api.models.answers import CaseOut
 from freezeguard.api.models.diagnosis import AlikeOut, SuggestedOut
+from freezeguard.domain.errors import GuardFailed
 from freezeguard.domain.remedy import BRANCHES
+from freezeguard.web.casedesk import words_of
 from freezeguard.web.causeforms import CauseForms
 from freezeguard.web.deeds import CODES
 from freezeguard.web.desk import Desk
@@ -54,13 +56,24 @@ class DiagnosisPages:
             return await self._page(visit, refused)
         return visit.go(f"{_here(visit)}?done=yes")
 
+    async def tell(self, visit: Visit) -> web.Response:
+        """Pass the confirmed cause on to the owners of related items."""
+        path = {"id": visit.path["id"]}
+        try:
+            await self._desk.ask(visit.asker, "POST /v1/cases/{id}/siblings/tell", path=path)
+        except GuardFailed as refused:
+            return await self._page(visit, words_of(refused))
+        return visit.go(f"{_here(visit)}?done=yes")
+
     async def _page(self, visit: Visit, refused: Sequence[str]) -> web.Response:
         path = {"id": visit.path["id"]}
         case: CaseOut = await self._desk.ask(visit.asker, "GET /v1/cases/{id}", path=path)
         shares = await self._desk.ask(visit.asker, "GET /v1/cases/{id}/causes", path=path)
         diagnosis = await self._forms.read(visit)
+        siblings = await self._desk.ask(visit.asker, "GET /v1/cases/{id}/siblings", path=path)
         return visit.show(
             "diagnosis.html", status=422 if refused else 200, case=case, diagnosis=diagnosis,
+            siblings=siblings.items, pulls=self._desk.admits("POST /v1/freezes", visit.person),
             shares=shares, fields=SHARES, branches=[(one, CODES[one]) for one in BRANCHES],
             standings=STANDINGS, by_branch=by_branch(diagnosis.causes), refused=refused,
             likeness=likeness, given=visit.form if refused else {},
@@ -78,5 +91,7 @@ def pages(desk: Desk) -> list[Page]:
     return [
         Page(method="GET", path=PAGE, handler=diagnosis.show, who=staff),
         Page(method="POST", path=PAGE, handler=diagnosis.give, who=staff),
+        Page(method="POST", path="/console/cases/{id}/siblings", handler=diagnosis.tell,
+             who=staff),
         Page(method="POST", path=f"{PAGE}/{{cause}}/{{deed}}", handler=diagnosis.give, who=staff),
     ]
