@@ -8,7 +8,7 @@ import pytest
 
 from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.errors import FreezeguardError, GuardFailed, IllegalTransition, NotAllowed
-from freezeguard.domain.people import Actor, Person
+from freezeguard.domain.people import Actor, Person, actor_name
 from freezeguard.domain.policy import Policy
 from freezeguard.domain.questions import (
     MOST_OPEN,
@@ -46,7 +46,7 @@ def asked(
     return ask(case, Asking(of, text, named, SHOP, earlier), who, FRIDAY, Policy(), ID)[0]
 
 
-@pytest.mark.parametrize("who", EVERYBODY, ids=str)
+@pytest.mark.parametrize("who", EVERYBODY, ids=actor_name)
 def test_people_of_the_shop_and_the_cases_vendor_ask(who: Actor) -> None:
     """Nobody else does: no key, no part of the system, no other vendor."""
     of: Of = "owner" if isinstance(who, Person) and not who.is_staff else "vendor"
@@ -67,7 +67,7 @@ def test_people_of_the_shop_and_the_cases_vendor_ask(who: Actor) -> None:
     (ANA, "vendor", {"vendor": None}, None),
     (ANA, "vendor", {"frozen_at": None, "state": State.SUSPECTED}, None),
     (ANA, "owner", {"owner": None}, None),
-], ids=str)
+], ids=range(9))
 def test_nobody_is_asked_who_would_not_hear(
     who: Person, of: Of, change: dict[str, object], named: Person | None
 ) -> None:

@@ -50,6 +50,14 @@ async def test_the_confirmed_cause_is_never_typed_twice(rig: Rig, sku: str) -> N
     assert (422, True) == (stale.status, "read what has changed" in stale.words)
     sent = await owen.post(one, {"version": "2", "state": "confirmed", "whys": FORM["whys"]})
     assert "Write the remedy for the confirmed cause" in sent.words
+    case_page = await owen.get(page)
+    assert "Confirmed cause Brittle <b>resin</b>. (material)" in case_page.words
+    assert "Related items may be hit, too" in case_page.words
+    assert "/console/pull?sku=SKU-" in case_page.text
+    offered = await owen.get(f"{page}/do/hand_off")
+    assert "What is known Cause, confirmed Brittle <b>resin</b>." in offered.words
+    passed_on = await owen.post(f"{page}/siblings", {})
+    assert (422, True) == (passed_on.status, "somebody else owns" in passed_on.words)
     for browser, form in ((owen, f"{page}/do/propose_remedy"),
                           (vera, f"{portal}/do/propose_remedy")):
         filled = (await browser.get(form)).words

@@ -80,8 +80,19 @@ class CasePages:
         done = DEEDS.get(visit.query.get("done", ""))  # type: ignore[call-overload]
         chart = await self._desk.ask(visit.asker, "GET /v1/cases/{id}/chart", path=case_id)
         causes = await self._desk.ask(visit.asker, "GET /v1/cases/{id}/causes", path=case_id)
+        diagnosis = await self._desk.ask(
+            visit.asker, "GET /v1/cases/{id}/diagnosis", path=case_id
+        )
+        siblings = []
+        if diagnosis.root_cause is not None:
+            related = await self._desk.ask(
+                visit.asker, "GET /v1/cases/{id}/siblings", path=case_id
+            )
+            siblings = related.items
         return visit.show(
-            "case.html", opened=opened, case=opened.case, done=done, chart=chart, causes=causes
+            "case.html", opened=opened, case=opened.case, done=done, chart=chart, causes=causes,
+            found=diagnosis.root_cause, siblings=siblings,
+            pulls=self._desk.admits("POST /v1/freezes", visit.person),
         )
 
     async def form(self, visit: Visit) -> web.Response:
