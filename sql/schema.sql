@@ -480,6 +480,7 @@ CREATE INDEX cases_open_by_sku ON cases (sku)
 CREATE INDEX cases_by_sku ON cases (sku, opened_at DESC);
 CREATE INDEX cases_by_time ON cases (opened_at DESC, id DESC);
 CREATE INDEX cases_by_vendor ON cases (vendor, opened_at DESC);
+CREATE INDEX cases_by_category ON cases (category, opened_at DESC);
 CREATE INDEX cases_narrowing ON cases (opened_at, id) WHERE narrowing IS NOT NULL;
 
 -- What happened to a case, in order: append-only, enough to replay it.
@@ -566,6 +567,51 @@ CREATE INDEX clocks_by_case ON clocks (case_id);
 CREATE INDEX clocks_due ON clocks (due_at) WHERE stopped_at IS NULL AND paused_at IS NULL;
 CREATE INDEX clocks_next ON clocks (next_at)
     WHERE stopped_at IS NULL AND paused_at IS NULL AND next_at IS NOT NULL;
+
+-- What people of the shop and of the vendor ask each other on a case; each has a clock of its own.
+CREATE TABLE case_questions (
+    id           uuid PRIMARY KEY,
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    asked_of     text NOT NULL CHECK (asked_of IN ('vendor', 'owner', 'person')),
+    person       text COLLATE "C" REFERENCES people (id),    -- who is named
+    vendor       text COLLATE "C",              -- with whom it stands; null: it stays inside the shop
+    question     text NOT NULL,
+    asked_by     text NOT NULL,
+    asked_at     timestamptz NOT NULL,
+    due_at       timestamptz NOT NULL,
+    answer       text,                          -- or why it was withdrawn
+    closed_by    text,
+    closed_at    timestamptz,
+    outcome      text CHECK (outcome IN ('answered', 'withdrawn', 'case_over')),
+    CHECK ((closed_at IS NULL) = (outcome IS NULL)),
+    CHECK ((asked_of = 'person') = (person IS NOT NULL)),
+    CHECK (asked_of <> 'vendor' OR vendor IS NOT NULL)
+);
+CREATE INDEX case_questions_by_case ON case_questions (case_id);
+CREATE INDEX case_questions_of_person ON case_questions (person) WHERE outcome IS NULL;
+
+-- Where the cause may lie: opinions, with what speaks for and against each.
+CREATE TABLE case_causes (
+    id           uuid PRIMARY KEY,
+    case_id      uuid NOT NULL REFERENCES cases (id),
+    sku          text COLLATE "C" NOT NULL,
+    branch       text NOT NULL CHECK (branch IN (
+        'people', 'method', 'machine', 'material', 'measurement', 'environment')),
+    description  text NOT NULL,
+    state        text NOT NULL CHECK (state IN ('open', 'supported', 'ruled_out', 'confirmed')),
+    whys         jsonb NOT NULL DEFAULT '[]',   -- from what was seen to the root
+    evidence     jsonb NOT NULL DEFAULT '[]',   -- who says what for or against it, and when
+    vendor       text COLLATE "C",              -- whose suggestion it is; null: the shop's
+    made_by      text NOT NULL,
+    made_at      timestamptz NOT NULL,
+    changed_by   text NOT NULL,
+    changed_at   timestamptz NOT NULL,
+    version      integer NOT NULL CHECK (version >= 1)
+);
+CREATE INDEX case_causes_by_case ON case_causes (case_id);
+-- A remedy has one root cause.
+CREATE UNIQUE INDEX case_causes_confirmed ON case_causes (case_id) WHERE state = 'confirmed';
 
 -- The dates that vendors set themselves, and whether they kept them: later caps depend on it.
 CREATE TABLE vendor_promises (
@@ -1208,7 +1254,7 @@ GRANT UPDATE (fingerprint) ON signal_identities TO freezeguard_runtime;
 GRANT UPDATE (detail, body) ON rejected_signals TO freezeguard_runtime;
 GRANT UPDATE (arguments) ON case_events TO freezeguard_runtime;
 GRANT UPDATE (comment) ON reviews TO freezeguard_runtime;
-GRANT SELECT, INSERT, UPDATE ON evidence_files TO freezeguard_runtime;
+GRANT SELECT, INSERT, UPDATE ON evidence_files, case_questions, case_causes TO freezeguard_runtime;
 GRANT SELECT, INSERT, UPDATE ON catalogue_checks, order_lists, case_harm TO freezeguard_runtime;
 GRANT SELECT, INSERT, DELETE ON evidence_contents TO freezeguard_runtime;
 

@@ -19,7 +19,9 @@ from freezeguard.services.cases.aftermath import Aftermath
 from freezeguard.services.cases.casefile import Casefile, Casefiles
 from freezeguard.services.cases.casepack import CasePacks
 from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.diagnosing import Diagnosing
 from freezeguard.services.cases.livechanges import LiveChanges
+from freezeguard.services.cases.questioning import Questioning
 from freezeguard.services.commands.commands import Commands
 from freezeguard.services.commands.evidencefiles import EvidenceFiles
 from freezeguard.services.commands.freezes import Freezes
@@ -65,6 +67,8 @@ class Context:
     freezes: Freezes
     commands: Commands
     evidence: EvidenceFiles
+    questioning: Questioning
+    diagnosing: Diagnosing
     held: HeldSet
     order_lists: OrderLists
     drift_watch: DriftWatch

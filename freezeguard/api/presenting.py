@@ -19,12 +19,15 @@ from freezeguard.api.models.answers import (
     NoticeOut,
     ObjectOut,
     OverdueOut,
+    QuestionOut,
     ScopeOut,
     TaskOut,
 )
 from freezeguard.api.models.commands import argument_schema
+from freezeguard.domain.clocks import sort_of
 from freezeguard.domain.enforcement import ObjectState
 from freezeguard.domain.people import Actor, actor_name, is_vendor
+from freezeguard.domain.questions import Outcome, Question, may_answer, may_withdraw
 from freezeguard.domain.record import Case
 from freezeguard.domain.signals import Severity
 from freezeguard.ports.evidence import EvidenceFile
@@ -93,6 +96,7 @@ def _whole(file: Casefile, actor: Actor) -> CaseOut:
         notices=[notice_out(one) for one in file.notices],
         clocks=[_clock(one) for one in file.clocks],
         tasks=[_task(one) for one in file.tasks],
+        questions=[present_question(one, case, actor) for one in file.questions],
         available_commands=[
             CommandOut(
                 command=one.command,
@@ -115,7 +119,7 @@ def present_listed(
     """
     overdue = [one for one in running if one.is_overdue(now)]
     if is_vendor(actor):  # what is asked of the vendor comes before when it hears from the shop
-        asked = [one for one in running if one.kind in vendorsview.ASKED_OF_VENDORS]
+        asked = [one for one in running if sort_of(one.kind) in vendorsview.ASKED_OF_VENDORS]
         running = asked or running
     ahead = min((one for one in running if one not in overdue), key=_due, default=None)
     listed = ListedCase(
@@ -199,6 +203,31 @@ def present_file(file: EvidenceFile, actor: Actor) -> EvidenceFileOut:
         uploaded_at=file.uploaded_at, visible_to_vendor=file.visible_to_vendor,
         erased_at=file.erased_at,
     )
+
+
+def present_question(one: Question, case: Case, actor: Actor) -> QuestionOut:
+    """Return a question as this reader may see it: a vendor learns no names of the shop's."""
+    theirs = is_vendor(actor)
+    return QuestionOut(
+        id=str(one.id), of=one.of, person=None if theirs else one.person,
+        with_vendor=one.vendor is not None, text=one.text,
+        asked_by=speaker(one.asked_by, actor, by_vendor=one.by_vendor), asked_at=one.asked_at,
+        due_at=one.due_at, outcome=None if one.outcome is None else one.outcome.value,
+        answer=one.answer,
+        closed_by=None if one.closed_by is None else speaker(
+            one.closed_by, actor,
+            by_vendor=one.by_vendor is (one.outcome is Outcome.WITHDRAWN),
+        ),
+        closed_at=one.closed_at, may_answer=may_answer(case, one, actor),
+        may_withdraw=may_withdraw(case, one, actor),
+    )
+
+
+def speaker(name: str, actor: Actor, *, by_vendor: bool) -> str:
+    """Return who said something, as a reader may know it: to a vendor, which side it was."""
+    if not is_vendor(actor) or name == actor_name(actor):
+        return name
+    return vendorsview.THE_VENDOR if by_vendor else vendorsview.THE_SHOP
 
 
 def present_hold(hold: Hold) -> HoldOut:

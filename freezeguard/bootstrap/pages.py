@@ -20,10 +20,12 @@ from freezeguard.web.console import (
     casepage,
     catalogues,
     cord,
+    diagnosispages,
     live,
     me,
     people,
     provider,
+    questionpages,
     queue,
     record,
     rules,
@@ -78,8 +80,8 @@ def all_pages(
         own = house_of(settings).url
         by_provider = provider.pages(provider.ByProvider(signing_in, vouching, new_secret, own))
     console = (
-        queue, views, bulk, casepage, live, cord, rules, rulewriting, catalogues, vendors, people,
-        me, record,
+        queue, views, bulk, casepage, questionpages, diagnosispages, live, cord, rules,
+        rulewriting, catalogues, vendors, people, me, record,
     )
     return [
         *static_pages(), *signin.pages(signing_in), *by_provider,

@@ -52,9 +52,11 @@ from freezeguard.ports.identity import IdentityProvider
 from freezeguard.services.cases.casefile import Casefiles
 from freezeguard.services.cases.casepack import CasePacks
 from freezeguard.services.cases.casework import Casework
+from freezeguard.services.cases.diagnosing import Diagnosing
 from freezeguard.services.cases.livechanges import LIVE_BEAT, LiveChanges, LiveTerms
 from freezeguard.services.cases.ownership import Ownership
 from freezeguard.services.cases.places import Places
+from freezeguard.services.cases.questioning import Questioning
 from freezeguard.services.cases.queue import HarmCounting
 from freezeguard.services.cases.timers import Timers
 from freezeguard.services.commands.commands import Commands
@@ -558,6 +560,8 @@ def build(
         freezes=Freezes(casework, now, new_id),
         commands=commands,
         evidence=_evidence(settings, database, commands, now, new_id),
+        questioning=Questioning(telling, places, casework.policy, now, new_id),
+        diagnosing=Diagnosing(telling, now, new_id),
         held=held,
         order_lists=OrderLists(database, directory, enforcement, now, new_id),
         drift_watch=DriftWatch(database, directory, enforcement),

@@ -246,6 +246,12 @@ class PolicySettings(_Table):
     judge_within: Duration = Field(
         timedelta(hours=8), description="Working hours to judge a remedy, or to decide."
     )
+    answer_within: Duration = Field(
+        timedelta(hours=8), description="Working hours to answer a question on a case."
+    )
+    vendor_answer_within: Duration = Field(
+        timedelta(hours=24), description="For the vendor to answer a question on a case."
+    )
     vendor_ack_within: Duration = Field(
         timedelta(hours=24), description="For the vendor to confirm receipt, from delivery."
     )

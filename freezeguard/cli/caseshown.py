@@ -71,6 +71,9 @@ def print_case(case: Json, events: Sequence[Json]) -> None:
         f"{one['verdict']} ({one['reviewed_by']}, {moment(one['reviewed_at'])}) "
         f"{one['comment']}".rstrip() for one in case["reviews"]
     ])
+    _print_lines("open questions", [
+        question_in_words(one) for one in case["questions"] if one["outcome"] is None
+    ])
     _print_lines("customers wrote", case["evidence"]["excerpts"])
     _print_lines("files", [
         f"{one['name']} ({one['size']:,} bytes, {one['uploaded_by']}"
@@ -88,6 +91,15 @@ def print_case(case: Json, events: Sequence[Json]) -> None:
         [(one["command"], unmet_in_words(one)) for one in offered(case)],
         "there is nothing that you may do",
     )
+
+
+def question_in_words(one: Json) -> str:
+    """Return a question with who is asked, and by when, or with its answer."""
+    whom = one["person"] or {"vendor": "the vendor", "owner": "the owner"}[one["of"]]
+    asked = f"{one['text']} ({one['asked_by']} to {whom}"
+    if one["outcome"] is None:
+        return f"{asked}, due {moment(one['due_at'])})"
+    return f"{asked}, {one['outcome']} {moment(one['closed_at'])}) {one['answer'] or ''}".rstrip()
 
 
 def _facts(case: Json, events: Sequence[Json]) -> dict[str, object]:

@@ -25,6 +25,7 @@ from freezeguard.cli import (
     migrate,
     orderlists,
     people,
+    questions,
     rulereview,
     rules,
     serve,
@@ -77,6 +78,15 @@ cases.app.command("command", help=casecommands.COMMAND, short_help="Give a comma
 cases.app.command(
     "commands", help=casecommands.COMMANDS, short_help="What may be done, and what it needs."
 )(casecommands.commands)
+cases.app.command("questions", help=questions.QUESTIONS, short_help="What is asked on a case.")(
+    questions.questions
+)
+cases.app.command("ask", help=questions.ASK, short_help="Ask, with a time to answer.")(
+    questions.ask
+)
+cases.app.command("answer", help=questions.ANSWER, short_help="Answer a question.")(
+    questions.answer
+)
 cases.app.command("attach", help=evidence.ATTACH, short_help="Attach a file as evidence.")(
     evidence.attach
 )

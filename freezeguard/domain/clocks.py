@@ -34,6 +34,8 @@ WARNING = 0.8
 
 WAIVER = "waiver:"
 """Begins the name of a waiver's clock; the catalogue object follows."""
+QUESTION, VENDOR_QUESTION = "question:", "vendor_question:"
+"""Begin the name of the clock of a question, asked of the shop or of the vendor; its id follows."""
 
 
 class Ladder(StrEnum):
@@ -243,7 +245,7 @@ def clock_effects(move: Move, after: Case) -> list[Effect]:
     started = {kind.name for kind in starts}
     stops, pauses, resumes = [], [], []
     for name, clock in running.items():
-        if name.startswith(WAIVER) and after.state not in FROZEN_PHASE:
+        if _is_over(name, after):
             stops.append(name)
         kind = BY_NAME.get(name)
         if name in started or kind is None:
@@ -289,6 +291,13 @@ def _is_answered(kind: Kind, move: Move) -> bool:
     if move.command in kind.stops:
         return True
     return move.command in kind.stopped_by_vendor and is_vendor(move.actor)
+
+
+def _is_over(name: str, after: Case) -> bool:
+    """Say whether what a clock of no kind waits for has ended with what the case was in."""
+    if name.startswith(WAIVER):
+        return after.state not in FROZEN_PHASE
+    return is_of_question(name) and after.is_final
 
 
 def _has_place(kind: Kind, state: State) -> bool:
@@ -369,6 +378,16 @@ def legal_details(law: LegalClock, now: datetime, calendar: Calendar) -> dict[st
         "law": law.law, "jurisdiction": law.jurisdiction, "sentence": law.sentence,
         "warn_at": warnings,
     }
+
+
+def is_of_question(name: str) -> bool:
+    """Say whether a clock of this name waits for an answer."""
+    return name.startswith((QUESTION, VENDOR_QUESTION))
+
+
+def sort_of(name: str) -> str:
+    """Return what sort of clock a name is of: of several of one sort each adds its own object."""
+    return name.partition(":")[0]
 
 
 def is_legal(clock: RunningClock) -> bool:

@@ -13,6 +13,12 @@ from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, Row, Sta
 NEWS = "news"
 """Stands in history where material news raised the evidence revision; it is no command."""
 
+BESIDE = frozenset({
+    "ask_question", "answer_question", "withdraw_question", "suggest_cause", "judge_cause",
+    "argue_cause", "share_finding",
+})
+"""What people say to each other on a case: no commands, and they leave the case as it is."""
+
 TWO_PERSON = frozenset(
     {Command.APPROVE, Command.DECLARE_FALSE_ALARM, Command.DELIST, Command.NARROW}
 )
@@ -114,6 +120,8 @@ def _after(before: Replayed | None, event: Event) -> Replayed:
         raise BrokenHistory(f"it starts from {event.from_state}, but the case is {state}")
     if before is not None and event.command == NEWS:
         after = _news(before)
+    elif before is not None and event.command in BESIDE:
+        after = before
     elif before is None:
         after = _birth(event)
     else:

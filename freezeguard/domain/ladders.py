@@ -11,7 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from freezeguard.domain.calendars import Calendar
-from freezeguard.domain.clocks import BY_NAME, MANUAL_TASK, Ladder, is_legal
+from freezeguard.domain.clocks import (
+    BY_NAME,
+    MANUAL_TASK,
+    VENDOR_QUESTION,
+    Ladder,
+    is_legal,
+    is_of_question,
+)
 from freezeguard.domain.effects import Notify, Reader
 from freezeguard.domain.policy import Policy
 from freezeguard.domain.record import Case, RunningClock
@@ -45,6 +52,8 @@ def ladder_of(clock: RunningClock) -> Ladder:
     """Return whom a clock tells; legal ones are compliance's."""
     if is_legal(clock):
         return Ladder.COMPLIANCE
+    if clock.kind.startswith(VENDOR_QUESTION):
+        return Ladder.VENDOR
     kind = BY_NAME.get(clock.kind)
     return Ladder.OWNER if kind is None else kind.ladder
 
@@ -60,6 +69,9 @@ def warning(clock: RunningClock, now: datetime) -> Stage:
         "clock": clock.kind, "due": clock.due_at.isoformat(), "share": _share(clock, now),
         "as": reader,
     }
+    if is_of_question(clock.kind):
+        reader = clock.details["reader"]
+        told |= {"as": "asked", "person": clock.details.get("person")}
     return Stage(Notify("clock_warning", reader, told), 0, next_at, is_warning=True)
 
 

@@ -55,6 +55,8 @@ class Policy:
     ownership_within: timedelta = timedelta(hours=1)
     hand_off_within: timedelta = timedelta(hours=1)
     judge_within: timedelta = timedelta(hours=8)
+    answer_within: timedelta = timedelta(hours=8)
+    vendor_answer_within: timedelta = timedelta(hours=24)
     vendor_ack_within: timedelta = timedelta(hours=24)
     vendor_plan_within: timedelta = timedelta(hours=72)
     diagnosis_days: int = 10

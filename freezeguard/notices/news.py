@@ -22,6 +22,7 @@ from freezeguard.notices.sections import (
     listed,
     long_text,
     product,
+    reason_sentence,
     rows,
     scope_words,
     section,
@@ -196,6 +197,30 @@ def _covers(scope: Any, other: Any) -> bool:
     return all(scope.get(one) in {None, other.get(one)} for one in NARROWING)
 
 
+def _in_short(text: str) -> str:
+    return clip(text, 2 * _SHORT)
+
+
+def _what_is_known(facts: Any, say: Wording) -> tuple[Section, ...]:
+    """Tell who takes a case over what is known, so that they ask nobody twice."""
+    reason, cause, clock, due = (
+        facts.get(one) for one in ("reason", "confirmed_cause", "next_clock", "next_due")
+    )
+    known = rows(say, [
+        ("why", clip(reason_sentence(reason, say)) if reason else None),
+        ("confirmed_cause", None if cause is None else clip(cause)),
+        ("next_clock", say.word("clock", clock) if clock else None),
+        ("next_due", say.due(due) if due else None),
+    ])  # fmt: skip
+    return (
+        section(say, "known", known),
+        *(
+            section(say, name, listed(say, facts[name], _in_short, 5))
+            for name in ("open_causes", "open_questions") if facts.get(name)
+        ),
+    )
+
+
 def _to_do(facts: Any, say: Wording) -> tuple[Section, ...]:
     """Tell what ends a clock, and why this reader hears of it."""
     clock, reader = facts["clock"], facts.get("as") or ""
@@ -293,6 +318,14 @@ NEWS: Mapping[str, News] = {
          ("answer_due", _due, "answer_promised")),
         heading="contested", choices=("date", "objection", "remedy", "access"),
     ),
+    "question_asked": News(
+        (("text", _prose, "question"), _DUE, ("by", _name, "asked_by")), for_audience=True,
+        heading="question",
+    ),
+    "question_answered": News(
+        (("text", _prose, "question"), ("answer", _prose), ("by", _name, "answered_by")),
+        heading="answer",
+    ),
     "contest_received": News(
         (("text", _prose), ("answer_due", _due)), ("then",), by_order=("then_order",),
         heading="contested",
@@ -326,8 +359,13 @@ NEWS: Mapping[str, News] = {
     "merge_proposed": News(
         (("other", _name), _WHY), ("then",), link=("other_link", "other")
     ),
+    "finding": News(
+        (("cause", _prose), ("by", _name, "found_by")), ("then",), heading="finding",
+        more=lambda facts, say: (section(say, "related", listed(say, facts["items"], clip)),),
+    ),
     "hand_off_offered": News(
-        (("from_person", _name), ("note", _prose), ("valid_until", _due)), ("then",)
+        (("from_person", _name), ("note", _prose), ("valid_until", _due)), ("then",),
+        more=_what_is_known,
     ),
     "hand_off_accepted": News((("to_person", _name),)),
     "hand_off_lapsed": News((("to_person", _name),), ("then",)),

@@ -20,6 +20,9 @@ DEFAULT_LANGUAGE = "en"
 VALUE_LIMIT = 300
 """Weight (see `clip`) of a value in a row, and half of that of one in a sentence."""
 
+OF_CLOCKS = frozenset({"clock", "todo"})
+"""Tables of clocks, of which there may be several of one sort."""
+
 _MARGIN = 4
 
 _PLACE = re.compile(r"\\\{(\w+)\\\}")
@@ -58,12 +61,12 @@ class Wording:
 
     def word(self, table: str, code: str) -> str:
         """Return the words for a code, or the code itself where the language has none."""
-        known = self._words.get(table, {}).get(code)
+        known = self._words.get(table, {}).get(_sort_of(table, code))
         return known if isinstance(known, str) else clip(code)
 
     def knows(self, table: str, code: str) -> bool:
         """Say whether the language has words for a code."""
-        return code in self._words.get(table, {})
+        return _sort_of(table, code) in self._words.get(table, {})
 
     def retold(self, table: str, text: str) -> str:
         """Tell a sentence that we once stored in English in the reader's words.
@@ -142,6 +145,11 @@ class Wording:
             name: self.number(value) if isinstance(value, int) else clip(value, 2 * VALUE_LIMIT)
             for name, value in values.items()
         }
+
+
+def _sort_of(table: str, code: str) -> str:
+    """Return what there are words for: of several clocks of one sort each names its own object."""
+    return code.partition(":")[0] if table in OF_CLOCKS else code
 
 
 def clip(text: str, limit: int = VALUE_LIMIT) -> str:

@@ -622,6 +622,26 @@ class VendorCommentedFacts(CaseNoticeFacts):
     answer_due: NotRequired[str | None]
 
 
+class QuestionAskedFacts(CaseNoticeFacts):
+    """`question_asked`, to who is to answer by `due`: vendor, owner or a person.
+
+    `clock` is the clock that waits for the answer; a vendor does not learn who asks (`by`).
+    """
+
+    text: str
+    due: str
+    clock: str
+    by: NotRequired[str | None]
+
+
+class QuestionAnsweredFacts(CaseNoticeFacts):
+    """`question_answered`, to who asked."""
+
+    text: str
+    answer: str
+    by: NotRequired[str | None]
+
+
 class ContestReceivedFacts(CaseNoticeFacts):
     """`contest_received`, to the owner: what the vendor says is wrong."""
 
@@ -761,11 +781,31 @@ class MergeProposedFacts(CaseNoticeFacts):
 
 
 class HandOffOfferedFacts(CaseNoticeFacts):
-    """`hand_off_offered`, to the person who is asked to take a case over."""
+    """`hand_off_offered`, to the person who is asked to take a case over: with what is known.
+
+    `next_clock` is the clock that runs out next, at `next_due`.
+    """
 
     from_person: str
     note: NotRequired[str | None]
     valid_until: NotRequired[str | None]
+    reason: NotRequired[ReasonFacts | None]
+    confirmed_cause: NotRequired[str | None]
+    open_causes: NotRequired[list[str]]
+    open_questions: NotRequired[list[str]]
+    next_clock: NotRequired[str | None]
+    next_due: NotRequired[str | None]
+
+
+class FindingFacts(CaseNoticeFacts):
+    """`finding`, to owners of related items: the confirmed cause of this one.
+
+    `items` are the reader's own, each with how many complaints about it count at the moment.
+    """
+
+    cause: str
+    items: list[str]
+    by: NotRequired[str | None]
 
 
 class HandOffEndedFacts(CaseNoticeFacts):
@@ -977,6 +1017,8 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "commitment_made": CommitmentFacts,
         "commitment_broken": CommitmentFacts,
         "vendor_commented": VendorCommentedFacts,
+        "question_asked": QuestionAskedFacts,
+        "question_answered": QuestionAnsweredFacts,
         "contest_received": ContestReceivedFacts,
         "contest_answered": ContestAnsweredFacts,
         "clock_warning": ClockWarningFacts,
@@ -994,6 +1036,7 @@ FACTS_OF_KIND: Mapping[str, type] = MappingProxyType(
         "revocation_registered": RevocationRegisteredFacts,
         "merged": MergedFacts,
         "merge_proposed": MergeProposedFacts,
+        "finding": FindingFacts,
         "hand_off_offered": HandOffOfferedFacts,
         "hand_off_accepted": HandOffEndedFacts,
         "hand_off_lapsed": HandOffEndedFacts,

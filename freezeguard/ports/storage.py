@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from freezeguard.ports.auditchain import AuditChain
 from freezeguard.ports.canaries import Canaries
 from freezeguard.ports.cases import Cases
+from freezeguard.ports.causes import Causes
 from freezeguard.ports.chats import Chats
 from freezeguard.ports.detection import Detection
 from freezeguard.ports.emergencies import Emergencies
@@ -25,6 +26,7 @@ from freezeguard.ports.outbox import Digests, Mails, Notices
 from freezeguard.ports.overview import Overview
 from freezeguard.ports.past import Past
 from freezeguard.ports.privacy import Retention, Subjects
+from freezeguard.ports.questions import Questions
 from freezeguard.ports.record import Record
 from freezeguard.ports.sessions import Sessions
 from freezeguard.ports.signals import Signals
@@ -64,6 +66,8 @@ class Transaction(Protocol):
     emergencies: Emergencies
     canaries: Canaries
     order_lists: OrderLists
+    questions: Questions
+    causes: Causes
 
     async def notify(self, topic: str) -> None:
         """Wake whoever listens, at commit. A wake-up only: the tables tell."""

@@ -8,20 +8,21 @@ alone that are addressed to it, in its notices. A first vote decides nothing, so
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freezeguard.domain.history import without_first_votes
+from freezeguard.domain.clocks import sort_of
+from freezeguard.domain.history import BESIDE, without_first_votes
 from freezeguard.domain.people import Actor, Person, System, actor_name, is_vendor
 from freezeguard.domain.transitions import Command, State
-from freezeguard.ports.rows import CaseEvent
+from freezeguard.ports.rows import CaseEvent, Clock
 
 THE_SHOP, THE_VENDOR, SOMEBODY = "the shop", "the vendor", "somebody else"
 
 VENDORS_CLOCKS = frozenset(
     {"vendor_ack", "vendor_plan", "vendor_date", "contest", "judge", "approve", "update",
-     "probation", "appeal"}
+     "probation", "appeal", "vendor_question", "question"}
 )
-"""The clocks that a vendor sees: its own, and when it is to hear from the shop."""
-ASKED_OF_VENDORS = ("vendor_ack", "vendor_plan", "vendor_date")
-"""The clocks among them that run for the vendor."""
+"""The sorts of clocks that a vendor sees: its own, and when it is to hear from the shop."""
+ASKED_OF_VENDORS = ("vendor_ack", "vendor_plan", "vendor_date", "vendor_question")
+"""Those among them that run for the vendor."""
 
 SUMMARY = frozenset(
     {"id", "number", "scope", "state", "lane", "degraded", "version", "evidence_revision",
@@ -37,7 +38,7 @@ CASE = SUMMARY | {
     "outcome", "reinstated_at", "remedy", "remedy_rounds", "verification",
     "approval_requested_at", "probation", "hold", "holds", "further_scopes", "narrowing",
     "commitment", "contest", "appeal", "merged_into", "evidence", "evidence_files", "enforcement",
-    "notices", "clocks", "available_commands",
+    "notices", "clocks", "available_commands", "questions",
 }
 """The fields of a case, whole."""
 
@@ -82,10 +83,20 @@ _ARGUMENTS: Mapping[str, frozenset[str]] = {
     Command.PROPOSE_REMEDY: frozenset({"remedy"}),
     Command.RETURN_REMEDY: frozenset({"missing"}),
     Command.REQUEST_APPROVAL: frozenset({"verification"}),
+    "ask_question": frozenset({"question", "of", "comment"}),
+    "answer_question": frozenset({"question", "comment"}),
+    "withdraw_question": frozenset({"question", "reason"}),
+    "judge_cause": frozenset({"cause", "standing", "comment"}),
 }
 """The arguments that a vendor sees of what others did; of all other commands none."""
 _GIVEN_BY_VENDORS = frozenset({Command.ACKNOWLEDGE, Command.COMMIT_DATE, Command.CONTEST})
 _SYSTEMS = frozenset(one.value for one in System)
+
+
+def is_shown_to_vendor(clock: Clock) -> bool:
+    """Say whether a clock is a vendor's to see; of questions to the shop, those that it asked."""
+    sort = sort_of(clock.kind)
+    return sort in VENDORS_CLOCKS and (sort != "question" or bool(clock.details.get("by_vendor")))
 
 
 def reason_for_vendor(reason: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,7 +119,13 @@ def part_for_vendor(name: str, part: Mapping[str, Any] | None) -> dict[str, Any]
 
 def history_for(events: Sequence[CaseEvent], reader: Actor) -> list[CaseEvent]:
     """Return the lines of a history that a reader sees, the oldest first."""
-    return without_first_votes(events) if is_vendor(reader) else list(events)
+    if not is_vendor(reader):
+        return list(events)
+    vendor = _vendor_of(reader)
+    return [
+        one for one in without_first_votes(events)
+        if one.command not in BESIDE or one.arguments.get("vendor") == vendor
+    ]
 
 
 def event_for_vendor(event: CaseEvent, reader: Actor) -> tuple[str, dict[str, Any]]:

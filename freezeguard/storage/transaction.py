@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from freezeguard.storage.auditchain import PostgresAuditChain
 from freezeguard.storage.canaries import PostgresCanaries
 from freezeguard.storage.cases import PostgresCases
+from freezeguard.storage.causes import PostgresCauses
 from freezeguard.storage.chats import PostgresChats
 from freezeguard.storage.connection import Connection, is_lost
 from freezeguard.storage.deferred import DeferredWrites, InOrder
@@ -24,6 +25,7 @@ from freezeguard.storage.overview import PostgresOverview
 from freezeguard.storage.past import PostgresPast
 from freezeguard.storage.people import PostgresPeople
 from freezeguard.storage.queries import queries
+from freezeguard.storage.questions import PostgresQuestions
 from freezeguard.storage.record import PostgresRecord
 from freezeguard.storage.retention import PostgresRetention
 from freezeguard.storage.sessions import PostgresSessions
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from freezeguard.ports.auditchain import AuditChain
     from freezeguard.ports.canaries import Canaries
     from freezeguard.ports.cases import Cases
+    from freezeguard.ports.causes import Causes
     from freezeguard.ports.chats import Chats
     from freezeguard.ports.detection import Detection
     from freezeguard.ports.emergencies import Emergencies
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from freezeguard.ports.overview import Overview
     from freezeguard.ports.past import Past
     from freezeguard.ports.privacy import Retention, Subjects
+    from freezeguard.ports.questions import Questions
     from freezeguard.ports.record import Record
     from freezeguard.ports.sessions import Sessions
     from freezeguard.ports.signals import Signals
@@ -98,6 +102,8 @@ class PostgresTransaction:
         self.emergencies: Emergencies = PostgresEmergencies(statements)
         self.canaries: Canaries = PostgresCanaries(statements)
         self.order_lists: OrderLists = PostgresOrderLists(statements)
+        self.questions: Questions = PostgresQuestions(statements)
+        self.causes: Causes = PostgresCauses(statements)
 
     async def notify(self, topic: str) -> None:
         self._writes.notify(topic)

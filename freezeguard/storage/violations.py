@@ -18,6 +18,9 @@ MEANINGS: Mapping[str, Callable[[], FreezeguardError]] = {
         VersionConflict, "The hold of this case was set by somebody else meanwhile; read it again."
     ),
     "approvals_person_fkey": partial(GuardFailed, ["whoever votes must be a known person"]),
+    "case_causes_confirmed": partial(
+        VersionConflict, "Another cause was confirmed meanwhile; read the diagnosis again."
+    ),
     "skus_owner_fkey": _invalid("There is no person of this id.", pointer="/owner"),
     "instance_default_owner_fkey": _invalid("There is no person of this id."),
     "credentials_person_fkey": _invalid("There is no person of this id.", pointer="/person"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from freezeguard.api.models.answers import CaseOut, EventOut
 from freezeguard.api.models.commands import arguments_of
@@ -72,6 +73,26 @@ class CaseDesk:
             return refused
         return None
 
+    async def known_remedy(
+        self, visit: Visit, command: Command, case: CaseOut
+    ) -> dict[str, str]:
+        """Return what the form of a remedy is filled in with: nobody types twice what is known.
+
+        What was proposed before, else the lots that were complained of; over it the cause that
+        is confirmed. Nothing for other commands.
+        """
+        if command is not Command.PROPOSE_REMEDY:
+            return {}
+        diagnosis = await self._desk.ask(
+            visit.asker, "GET /v1/cases/{id}/diagnosis", path={"id": visit.path["id"]}
+        )
+        lots = {"affected_lots": sorted(case.evidence.by_lot)} if case.evidence.by_lot else {}
+        known = dict(case.remedy or lots)
+        if diagnosis.root_cause is not None:
+            found = {name: one for name, one in diagnosis.root_cause.items() if one}
+            known["cause"] = {**(known.get("cause") or {}), **found}
+        return flat("remedy", known)
+
     async def _history(self, visit: Visit, case_id: Mapping[str, str]) -> list[EventOut]:
         """Return the whole history: what happened last stands on its last page."""
         events: list[EventOut] = []
@@ -95,6 +116,18 @@ class CaseDesk:
         except NotFound:
             return None
         return str(sku.title) if sku.title else None
+
+
+def flat(name: str, value: Any) -> dict[str, str]:
+    """Return a part of a case as the fields of a form: `remedy.cause.proof`."""
+    if isinstance(value, Mapping):
+        return {
+            path: text
+            for key, one in value.items() for path, text in flat(f"{name}.{key}", one).items()
+        }
+    if isinstance(value, list):
+        return {name: "\n".join(map(str, value))}
+    return {name: str(value)} if value is not None else {}
 
 
 def command_of(visit: Visit, offered: Container[Command]) -> Command:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from freezeguard.api.access import Access
 from freezeguard.api.models.answers import CaseSummary, EventOut
+from freezeguard.domain.clocks import is_of_question
 from freezeguard.domain.people import Person
 from freezeguard.notices.sections import reason_sentence
 from freezeguard.notices.wording import Wording
@@ -47,6 +48,7 @@ class Drawing:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.tests["of_question"] = is_of_question
         self._templates.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
 
     def __call__(self, template: str, visit: Visit, **values: Any) -> str:

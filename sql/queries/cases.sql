@@ -87,6 +87,8 @@ SELECT * FROM cases
    AND ($10::text IS NULL
         OR cases.owner = $10
         OR hand_off ->> 'to' = $10
+        OR cases.id = ANY (ARRAY(
+            SELECT case_id FROM case_questions WHERE person = $10 AND outcome IS NULL))
         OR (state = 'suspected' AND $11 AND opened_by LIKE 'person:%'
             AND opened_by <> 'person:' || $10)
         OR (state = 'awaiting_approval' AND cardinality($13::text[]) >= 0
@@ -150,6 +152,8 @@ WITH weighed AS (
    AND ($10::text IS NULL
         OR cases.owner = $10
         OR hand_off ->> 'to' = $10
+        OR cases.id = ANY (ARRAY(
+            SELECT case_id FROM case_questions WHERE person = $10 AND outcome IS NULL))
         OR (state = 'suspected' AND $11 AND opened_by LIKE 'person:%'
             AND opened_by <> 'person:' || $10)
         OR (state = 'awaiting_approval' AND cardinality($13::text[]) >= 0

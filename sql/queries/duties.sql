@@ -9,7 +9,7 @@ WITH stopped AS (
 )
 UPDATE notices SET state = 'silent', last_error = 'answered before it left', next_at = NULL
  WHERE case_id = $1 AND state = 'queued'
-   AND kind IN ('clock_warning', 'clock_breached', 'legal_clock')
+   AND kind IN ('clock_warning', 'clock_breached', 'legal_clock', 'question_asked')
    AND facts ->> 'clock' IN (SELECT kind FROM stopped)
    AND (lease_until IS NULL OR lease_until <= clock_timestamp());
 

@@ -245,6 +245,38 @@ SELECT ctid::text AS place, to_jsonb(comment) AS value
 -- Put back the words of a review.
 UPDATE reviews SET comment = $2::jsonb #>> '{}' WHERE ctid = $1::text::tid;
 
+-- name: find_case_questions
+-- Read questions on cases.
+SELECT ctid::text AS place, jsonb_build_object('question', question, 'answer', answer) AS value
+  FROM case_questions
+ WHERE (lower(question COLLATE "C") LIKE ANY ($1::text[]) OR lower(answer COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_case_questions
+-- Put back the words of a question.
+UPDATE case_questions SET question = $2::jsonb ->> 'question', answer = $2::jsonb ->> 'answer' WHERE ctid = $1::text::tid;
+
+-- name: find_case_causes
+-- Read suggested causes.
+SELECT ctid::text AS place,
+       jsonb_build_object('description', description, 'whys', whys, 'evidence', evidence) AS value
+  FROM case_causes
+ WHERE (lower(description COLLATE "C") LIKE ANY ($1::text[])
+        OR lower(whys::text COLLATE "C") LIKE ANY ($1::text[])
+        OR lower(evidence::text COLLATE "C") LIKE ANY ($1::text[])) AND ctid > $2::text::tid
+ ORDER BY ctid
+ LIMIT $3
+   FOR UPDATE;
+
+-- name: write_case_causes
+-- Put back the words of a suggested cause.
+UPDATE case_causes
+   SET description = $2::jsonb ->> 'description', whys = $2::jsonb -> 'whys',
+       evidence = $2::jsonb -> 'evidence'
+ WHERE ctid = $1::text::tid;
+
 -- name: find_manual_tasks
 -- Read tasks.
 SELECT ctid::text AS place, jsonb_build_object('instruction', instruction, 'note', note) AS value

@@ -321,6 +321,15 @@ SAMPLES: dict[str, dict[str, Any]] = {
         **STAFF, "text": "We have it. The samples are on their way.", "vendor": "northwind",
         "answer_due": SOON, "steps": [{"step": "answer_vendor", "by": SOON}],
     },
+    "question_asked": {
+        **STAFF, "text": "Is lot L2025-0312 hit, too?", "due": SOON, "by": "Sam Roe",
+        "clock": "question:0197f6c2-7f5c-7a31-9d5e-3f2f6a1b2c3d",
+        "steps": [{"step": "answer_question", "by": SOON}],
+    },
+    "question_answered": {
+        **STAFF, "text": "Is lot L2025-0312 hit, too?", "answer": "No, only L2025-0298.",
+        "by": "Li Wei",
+    },
     "contest_received": {
         **STAFF, "text": "The lot was never sold to you.", "answer_due": SOON,
     },
@@ -367,9 +376,16 @@ SAMPLES: dict[str, dict[str, Any]] = {
         **STAFF, "other": "FG-0990", "other_link": "https://freezeguard.example/cases/FG-0990",
         "why": "The same lot, the same complaint.",
     },
+    "finding": {
+        **STAFF, "cause": "Rivets that are too short.", "items": ["CHAIR-8: 3", "CHAIR-9: 0"],
+        "by": "Sam Roe",
+    },
     "hand_off_offered": {
         **STAFF, "from_person": "Sam Roe", "note": "I am away for two weeks.",
-        "valid_until": SOON,
+        "valid_until": SOON, "reason": {"sentence": "5 customers complained."},
+        "confirmed_cause": "Rivets that are too short.",
+        "open_causes": ["A worn die."], "open_questions": ["Which shift made them?"],
+        "next_clock": "diagnosis", "next_due": SOON,
     },
     "hand_off_accepted": {**STAFF, "to_person": "Ahmed Said"},
     "hand_off_lapsed": {**STAFF, "to_person": "Ahmed Said"},
@@ -756,6 +772,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "manual_task: vendor unknown": (
         "manual_task", {**SAMPLES["manual_task"], "task": "tell_vendor", "vendor": "northwind"}
+    ),
+    "question_asked: of the vendor": (
+        "question_asked",
+        {**CASE, "text": "Since which lot?", "due": SOON, "clock": "vendor_question:1"},
     ),
     "manual_task: no vendor": ("manual_task", {**SAMPLES["manual_task"], "task": "tell_vendor"}),
     "degraded: for the deputy": ("degraded", {**SAMPLES["degraded"], "instead_of": "Sam Roe"}),

@@ -53,6 +53,16 @@ BY_HAND = {
         " evidence_revision, arguments) SELECT gen_random_uuid(), id, sku, 'approve', 'cora',"
         " now(), now(), 1, jsonb_build_object('comment', $1::text) FROM cases",
     "approvals.void_why": "UPDATE approvals SET void_why = $1",
+    "case_questions.answer":
+        "INSERT INTO case_questions (id, case_id, sku, asked_of, question, asked_by, asked_at,"
+        " due_at, answer, closed_at, outcome) SELECT gen_random_uuid(), id, sku, 'owner', $1, 'x',"
+        " now(), now(), $1, now(), 'answered' FROM cases",
+    "case_causes.evidence":
+        "INSERT INTO case_causes (id, case_id, sku, branch, description, state, whys, evidence,"
+        " made_by, made_at, changed_by, changed_at, version) SELECT gen_random_uuid(), id, sku,"
+        " 'people', $1, 'open', jsonb_build_array($1::text),"
+        " jsonb_build_array(jsonb_build_object('text', $1::text)), 'x', now(), 'x', now(), 1"
+        " FROM cases",
     "reviews.comment":
         "INSERT INTO reviews (id, case_id, sku, verdict, comment, reviewed_by, reviewed_at)"
         " SELECT gen_random_uuid(), id, sku, 'right', $1, 'x', now() FROM cases",

@@ -57,6 +57,14 @@ FILL = """
     INSERT INTO clocks (id, case_id, sku, kind, started_at, due_at, stopped_at)
     SELECT gen_random_uuid(), id, sku, 'confirm', $1, $1 + interval '1 day',
            CASE WHEN state = 'frozen' THEN NULL ELSE $1 END FROM cases;
+    INSERT INTO case_questions (id, case_id, sku, asked_of, person, question, asked_by, asked_at,
+                                due_at, closed_at, outcome)
+    SELECT gen_random_uuid(), id, sku, 'person', 'ann', 'x', 'x', $1, $1,
+           CASE WHEN number % 50 = 0 THEN NULL ELSE $1 END,
+           CASE WHEN number % 50 = 0 THEN NULL ELSE 'answered' END FROM cases;
+    INSERT INTO case_causes (id, case_id, sku, branch, description, state, made_by, made_at,
+                             changed_by, changed_at, version)
+    SELECT gen_random_uuid(), id, sku, 'people', 'x', 'confirmed', 'x', $1, 'x', $1, 1 FROM cases;
     INSERT INTO manual_tasks (id, case_id, sku, catalogue, remote_id, task, instruction, opened_at,
                               resolved_at)
     SELECT gen_random_uuid(), id, sku, 'shop', 'r', 'stop', '', $1, $1 FROM cases;
@@ -200,6 +208,10 @@ HOT: Sequence[tuple[str, str, int, set[str]]] = [
     ("attachments", "judge_attached", 3, {"case_signals_pkey", "signals_history_pkey"}),
     ("duties", "claim_due_clocks", 3, {"clocks_due"}),
     ("duties", "clocks", 1, {"clocks_by_case"}),
+    ("questions", "of_case", 1, {"case_questions_by_case"}),
+    ("causes", "of_case", 1, {"case_causes_by_case"}),
+    ("causes", "alike", 8, {"cases_by_sku", "cases_by_vendor", "cases_by_category"}),
+    ("causes", "beside", 6, {"skus_by_vendor", "cases_open_by_sku"}),
     ("duties", "tasks", 1, {"manual_tasks_by_case"}),
     ("holds", "holds_of_sku", 1, {"holds_in_force"}),
     ("holds", "holds_of_case", 1, {"holds_one_per_case_and_scope"}),

@@ -595,6 +595,19 @@ async def hostile_case(rig: Rig, sku: str) -> dict:
     case = await rig.done(case, "accept_ownership", "owen")
     case = await rig.done(case, "comment", "vera", comment=nasty)
     case = await rig.done(case, "contest", "vera", reason=nasty)
+    for who, of, text in (("owen", "vendor", nasty), ("vera", "owner", f"Why {nasty}")):
+        asked = await rig.call(
+            "POST", f"/v1/cases/{case['id']}/questions", who, json={"of": of, "text": text}
+        )
+        assert 201 == asked.status, asked.body
+    suggested = await rig.call("POST", f"/v1/cases/{case['id']}/diagnosis", "vera", json={
+        "branch": "people", "description": nasty, "whys": [nasty, nasty],
+    })
+    argued = await rig.call(
+        "POST", f"/v1/cases/{case['id']}/diagnosis/{suggested.body['id']}/evidence", "vera",
+        json={"speaks": "against", "text": nasty},
+    )
+    assert 201 == argued.status, argued.body
     remedy = {
         "cause": {"branch": "material", "description": nasty, "proof": nasty, "whys": [nasty]},
         "containment": dict.fromkeys(("own_stock", "vendor_stock", "in_transit"), nasty),
@@ -609,7 +622,8 @@ async def test_what_people_write_is_never_markup(rig: Rig, sku: str) -> None:
     case = await hostile_case(rig, sku)
     browser, page = await let_in(rig, case), f"/portal/cases/{case['id']}"
     await attach(browser, page, f"{CORPUS[0]}.pdf", PDF, note=CORPUS[1])
-    for one in (page, f"{page}/do/propose_remedy", f"{page}/do/comment", "/portal"):
+    for one in (page, f"{page}/do/propose_remedy", f"{page}/do/comment", "/portal",
+                f"{page}/diagnosis"):
         text = (await browser.get(one)).text
         assert 1 == text.count("<script"), one  # our own
         for tag in ("<img", "<svg", "<b>", "<!--", "</textarea><s", "<a href=javascript", ">49<"):

@@ -10,6 +10,7 @@ import pytest
 from freezeguard.api.models.commands import arguments_of
 from freezeguard.api.models.webhooks import DeliveryOut, WebhookEndpointOut
 from freezeguard.domain.acts.endings import NEW_FACTS
+from freezeguard.domain.history import BESIDE
 from freezeguard.domain.remedy import BRANCHES, missing_in_remedy
 from freezeguard.domain.transitions import Command, State
 from freezeguard.notices.wording import Wording, languages
@@ -60,7 +61,7 @@ def test_there_are_words_for_all_that_a_page_may_name() -> None:
     english = tables("en")
 
     assert {one.value for one in State} < set(english["next"])
-    assert {one.value for one in Command} | {"news"} == set(english["done"])
+    assert {one.value for one in Command} | {"news"} | BESIDE == set(english["done"])
     assert {one.value for one in DEEDS} == set(english["deed"]) == set(english["does"])
     assert set(ASKED_OF_VENDORS) == set(english["asks"])
     assert VENDORS_CLOCKS - set(ASKED_OF_VENDORS) == set(english["promises"])
@@ -95,7 +96,7 @@ def test_what_guards_say_is_said_in_the_readers_words() -> None:
 def test_every_sentence_is_used() -> None:
     """A sentence that no page says is not kept; tables of codes may know more than is said."""
     codes = {"asks", "promises", "next", "deed", "does", "field", "branch", "guard", "refusal",
-             "actor", "done"}
+             "actor", "done", "standing"}
     built = {"page.cases", "page.webhooks", "door.wrong", "door.waits", "list.yours",
              "list.yours_late", "list.shop", "hook.tested", "hook.switched", *(
                  f"hook.{state}" for kind in (WebhookEndpointOut, DeliveryOut)

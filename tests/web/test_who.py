@@ -42,6 +42,13 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "GET /console/cases/{id}/live": STAFF,
     "GET /console/cases/{id}/do/{command}": STAFF,
     "POST /console/cases/{id}/do/{command}": STAFF,
+    "GET /console/cases/{id}/questions": STAFF,
+    "POST /console/cases/{id}/questions": STAFF,
+    "POST /console/cases/{id}/questions/{question}/{deed}": STAFF,
+    "POST /console/cases/{id}/siblings": STAFF,
+    "GET /console/cases/{id}/diagnosis": STAFF,
+    "POST /console/cases/{id}/diagnosis": STAFF,
+    "POST /console/cases/{id}/diagnosis/{cause}/{deed}": STAFF,
     "GET /console/pull": PULLERS,
     "POST /console/pull": PULLERS,
     "GET /console/pull/done": PULLERS,
@@ -77,6 +84,11 @@ WHO: Mapping[str, frozenset[str] | None] = {
     "POST /portal/sign-out": EVERYBODY,
     "GET /portal/cases/{id}/do/{command}": VENDORS,
     "POST /portal/cases/{id}/do/{command}": VENDORS,
+    "POST /portal/cases/{id}/questions": VENDORS,
+    "POST /portal/cases/{id}/questions/{question}/answer": VENDORS,
+    "GET /portal/cases/{id}/diagnosis": VENDORS,
+    "POST /portal/cases/{id}/diagnosis": VENDORS,
+    "POST /portal/cases/{id}/diagnosis/{cause}/{deed}": VENDORS,
     "POST /portal/cases/{id}/files": VENDORS,
     "GET /portal/cases/{id}/files/{file}": VENDORS,
     "POST /portal/cases/{id}/pack": VENDORS,
@@ -107,6 +119,8 @@ def address(page: Page) -> str:
         .replace("{digest}", "0").replace("{name}", "style.css").replace("{file}", str(uuid4()))
         .replace("{vendor}", "nobody")
         .replace("{kind}", "slack")
+        .replace("{question}", str(uuid4())).replace("{deed}", "answer")
+        .replace("{cause}", str(uuid4()))
     )
 
 

@@ -263,6 +263,29 @@ class OverdueOut(Output):
     level: int = Field(description="How far it has escalated.")
 
 
+class QuestionOut(Output):
+    """A question on a case. A vendor sees those that it was asked or has asked."""
+
+    model_config = ConfigDict(title="Question")
+
+    id: str
+    of: Literal["vendor", "owner", "person"]
+    person: str | None = Field(description="Who is named; for staff only.")
+    with_vendor: bool = Field(description="It was asked of the vendor or by it.")
+    text: str
+    asked_by: str
+    asked_at: datetime
+    due_at: datetime
+    outcome: Literal["answered", "withdrawn", "case_over"] | None = Field(
+        description="Null: somebody waits for the answer."
+    )
+    answer: str | None = Field(description="The answer, or why it was withdrawn.")
+    closed_by: str | None
+    closed_at: datetime | None
+    may_answer: bool
+    may_withdraw: bool
+
+
 class CommandOut(Output):
     """A command that the caller may give now."""
 
@@ -372,6 +395,7 @@ class CaseOut(CaseSummary):
     notices: list[NoticeOut]
     clocks: list[ClockOut]
     tasks: list[TaskOut]
+    questions: list[QuestionOut] = Field([], description="Open ones first, the next due first.")
     available_commands: list[CommandOut]
 
 

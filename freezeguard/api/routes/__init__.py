@@ -6,6 +6,7 @@ from freezeguard.api.routes import (
     casepack,
     cases,
     channels,
+    diagnosis,
     evidence,
     freezes,
     holds,
@@ -18,6 +19,7 @@ from freezeguard.api.routes import (
     orderlists,
     overview,
     people,
+    questions,
     reports,
     rules,
     signals,
@@ -32,8 +34,8 @@ from freezeguard.api.routing import AnyRoute
 def all_routes(context: Context) -> list[AnyRoute]:
     """Return the routes in the order of the documentation."""
     resources = (
-        signals, inbound, holds, tips, freezes, cases, live, views, insight, evidence, orderlists,
-        casepack, knownissue, rules, reports, overview, masterdata, channels, people,
-        subjects, webhooks, audit, operation,
+        signals, inbound, holds, tips, freezes, cases, questions, diagnosis, live, views, insight,
+        evidence, orderlists, casepack, knownissue, rules, reports, overview, masterdata,
+        channels, people, subjects, webhooks, audit, operation,
     )
     return [route for resource in resources for route in resource.routes(context)]

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from freezeguard.domain import questions
 from freezeguard.domain.authority import may_see
 from freezeguard.domain.case import possible_commands, unmet_guards, votes_cast
 from freezeguard.domain.enforcement import ObjectState
 from freezeguard.domain.errors import NotFound
 from freezeguard.domain.people import Actor, is_vendor
+from freezeguard.domain.questions import Question
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import Command
 from freezeguard.ports.clock import Now
@@ -25,7 +27,7 @@ from freezeguard.ports.rows import (
 )
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.cases.casework import Casework
-from freezeguard.services.vendorsview import VENDORS_CLOCKS
+from freezeguard.services.vendorsview import is_shown_to_vendor
 
 EXCERPTS = 5
 
@@ -54,11 +56,12 @@ class Casefile:
     offers: Sequence[Offer]
     reviews: Sequence[Json] = ()
     files: Sequence[EvidenceFile] = ()
+    questions: Sequence[Question] = ()
 
 
 def clocks_for(clocks: Sequence[Clock], actor: Actor) -> list[Clock]:
     """Return the clocks that are any business of somebody who may see their case."""
-    return [one for one in clocks if not is_vendor(actor) or one.kind in VENDORS_CLOCKS]
+    return [one for one in clocks if not is_vendor(actor) or is_shown_to_vendor(one)]
 
 
 async def visible_case(tx: Transaction, case_id: UUID, actor: Actor, *, lock: bool = False) -> Case:
@@ -67,6 +70,13 @@ async def visible_case(tx: Transaction, case_id: UUID, actor: Actor, *, lock: bo
     if case is None or not may_see(case, actor):
         raise NotFound(f"There is no case {case_id}, or it is not yours.")
     return case
+
+
+async def locked_case(tx: Transaction, case_id: UUID, actor: Actor) -> Case:
+    """Return a case that the actor may see, locked as commands lock it: first its SKU."""
+    seen = await visible_case(tx, case_id, actor)
+    await tx.signals.lock_sku(seen.scope.sku)
+    return await visible_case(tx, case_id, actor, lock=True)
 
 
 class Casefiles:
@@ -101,6 +111,7 @@ class Casefiles:
             offers=offers,
             reviews=await tx.cases.reviews(case.id) if is_staff else (),
             files=await files_for(tx, case.id, actor),
+            questions=await questions_for(tx, case.id, actor),
         )
 
 
@@ -115,6 +126,11 @@ async def files_for(tx: Transaction, case_id: UUID, actor: Actor) -> list[Eviden
     Those of cases that were merged into it are among them.
     """
     return [one for one in await tx.evidence.of_case(case_id) if may_see_file(one, actor)]
+
+
+async def questions_for(tx: Transaction, case_id: UUID, actor: Actor) -> list[Question]:
+    """Return the questions of a case that the actor may see, open ones first."""
+    return [one for one in await tx.questions.of_case(case_id) if questions.may_see(one, actor)]
 
 
 def _to_vendor(notice: Notice) -> bool:

@@ -11,7 +11,13 @@ from freezeguard.domain.acts.outcome import stricter_lane
 from freezeguard.domain.authority import accepts
 from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.case import Decision, decide, open_case
-from freezeguard.domain.clocks import MANUAL_TASK, WAIVER, is_legal, law_of_news
+from freezeguard.domain.clocks import (
+    MANUAL_TASK,
+    WAIVER,
+    is_legal,
+    is_of_question,
+    law_of_news,
+)
 from freezeguard.domain.enforcement import ObjectState, Status, Waiver
 from freezeguard.domain.people import Actor, Person, System, actor_name
 from freezeguard.domain.policy import Policy
@@ -358,6 +364,8 @@ class Casework:
                 )
             case fx.StopClocks():
                 await tx.cases.stop_clocks(case.id, effect.kinds, now)
+                if any(map(is_of_question, effect.kinds)) and case.state is not State.MERGED:
+                    await tx.questions.end_with_case(case.id, now)
             case fx.PauseClocks():
                 await tx.cases.pause_clocks(case.id, effect.kinds, now)
             case fx.ResumeClocks():
@@ -368,6 +376,8 @@ class Casework:
         survivor = await tx.cases.get(effect.survivor, lock=True)
         assert survivor is not None  # noqa: S101 - the command has locked it
         await tx.cases.merge_signals(case.id, survivor.id, self._now())
+        await tx.questions.move(case.id, survivor.id)
+        await tx.causes.move(case.id, survivor.id)
         # Before it is absorbed: what the survivor's holds then cover is all the survivor's.
         lane = stricter_lane(survivor.lane, case.lane)
         await self.holding.hand_over(tx, case, survivor, lane)
@@ -387,9 +397,9 @@ class Casework:
     ) -> None:
         """Of a clock that ran on both cases the earlier due time counts.
 
-        The law's come along, and those that end a waiver: the object is the survivor's now; where
-        the survivor is in a stricter lane nothing is waived any more. So does that of an answer
-        which the vendor is owed. Its own date does not: it was withdrawn.
+        The law's come along, those of questions, and those that end a waiver: the object is the
+        survivor's now; where the survivor is in a stricter lane nothing is waived any more. So does
+        that of an answer which the vendor is owed. Its own date does not: it was withdrawn.
         """
         running = {
             one.kind: one for one in await tx.cases.clocks(survivor.id) if one.stopped_at is None
@@ -496,7 +506,7 @@ def _comes_along(clock: RunningClock, case: Case, survivor: Case) -> bool:
     """Say whether a clock of a case that is merged runs on where the other one has none."""
     owed = clock.kind == "contest" and case.contest_waits
     waived = clock.kind.startswith(WAIVER) and survivor.lane == "quality"
-    return owed or waived or is_legal(clock)
+    return owed or waived or is_legal(clock) or is_of_question(clock.kind)
 
 
 async def _active(tx: Transaction, person_id: str | None) -> Person | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from freezeguard.domain.calendars import Calendar
 from freezeguard.domain.legal import LegalClock
+from freezeguard.domain.people import Person
 from freezeguard.domain.record import Case
 from freezeguard.ports.calendars import Calendars
 from freezeguard.ports.storage import Transaction
@@ -40,6 +41,16 @@ class Places:
         if found is None:
             return self._calendars.of(None, self._zone, now)
         return self._calendars.of(found[0].calendar, found[0].time_zone, now)
+
+    async def answering(
+        self, tx: Transaction, case: Case, of: str, named: Person | None, now: datetime
+    ) -> Calendar:
+        """Return the working time of whoever is asked: the vendor, a person, or the owner."""
+        if of == "vendor":
+            return await self._vendors(tx, case, now)
+        if named is None:
+            return await self.owners(tx, case, now)
+        return self._calendars.of(named.calendar, named.time_zone, now)
 
     async def _vendors(self, tx: Transaction, case: Case, now: datetime) -> Calendar:
         """Whole days count, holidays and weekends of the vendor's place do not."""

@@ -9,7 +9,13 @@ from uuid import UUID
 import structlog
 
 from freezeguard.domain import probation
-from freezeguard.domain.clocks import BY_NAME, MANUAL_TASK, WAIVER, is_legal
+from freezeguard.domain.clocks import (
+    BY_NAME,
+    MANUAL_TASK,
+    WAIVER,
+    is_legal,
+    is_of_question,
+)
 from freezeguard.domain.effects import Notify
 from freezeguard.domain.enforcement import are_stopped
 from freezeguard.domain.errors import (
@@ -389,5 +395,7 @@ def _has_a_reason(due: _Due) -> bool:
         return True
     if name.startswith(WAIVER):
         return state in FROZEN_PHASE
+    if is_of_question(name):
+        return due.case.is_open
     kind = BY_NAME.get(name)
     return kind is not None and (kind.runs_in is None or state in kind.runs_in)

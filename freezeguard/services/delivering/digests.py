@@ -36,7 +36,7 @@ ASKS: Mapping[str, str | None] = {
     "suspected": "second_opinion", "remedy_proposed": "judge", "hand_off_offered": "hand_off",
     "manual_task": "manual_task", "vendor_reminder": "vendor_ack",
     "vendor_escalated": "vendor_ack", "review_due": "later_review",
-    "clock_warning": None, "clock_breached": None,
+    "clock_warning": None, "clock_breached": None, "question_asked": None,
 }
 """Kinds that ask for something, and the clock that waits for it; None: the one that they name.
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from freezeguard.domain.acts.outcome import STOPPED
+from freezeguard.domain.causes import Standing, confirmed_of
 from freezeguard.domain.effects import Notify
 from freezeguard.domain.people import Role
 from freezeguard.domain.policy import Policy
@@ -103,6 +104,8 @@ NEXT_STEPS: Mapping[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
     ("frozen_confirmed", "staff"): (("accept_ownership", None),),
     ("suspected", "staff"): (("second_opinion", "expires_at"),),
     ("vendor_commented", "staff"): (("answer_vendor", "answer_due"),),
+    ("question_asked", "staff"): (("answer_question", "due"),),
+    ("question_asked", "vendor"): (("answer_question", "due"),),
     ("degraded", "staff"): (("retry", None),),
     ("manual_task", "staff"): (("resolve_task", None),),
     ("release_refused", "staff"): (("resolve_task", None),),
@@ -448,6 +451,8 @@ class Telling:
             return self._statement(case)
         if notify.kind == "appeal_reopened":
             return self._answer(case)
+        if notify.kind == "hand_off_offered":
+            return await _known_of(tx, case)
         if notify.kind == "evidence_attached":
             file = await tx.evidence.get(UUID(notify.facts["file"]))
             return {} if file is None else {"name": file.name, "note": file.note}
@@ -522,6 +527,23 @@ def _own_facts(kind: str, case: Case) -> dict[str, Any]:
     if kind in {"degraded", "release_refused", "manual_task"}:
         return {"catalogue": "", "remote_id": "", "detail": ""}
     return of_kind.get(kind, {})
+
+
+async def _known_of(tx: Transaction, case: Case) -> dict[str, Any]:
+    """Return what is known of a case, for who is asked to take it over: nobody asks anew."""
+    causes = await tx.causes.of_case(case.id)
+    confirmed = confirmed_of(causes)
+    running = await tx.cases.running_clocks([case.id])
+    ahead = [one for one in running if one.kind != "hand_off"]
+    return {
+        "confirmed_cause": None if confirmed is None else confirmed.text,
+        "open_causes": [
+            one.text for one in causes if one.standing in {Standing.OPEN, Standing.SUPPORTED}
+        ],
+        "open_questions": [one.text for one in await tx.questions.of_case(case.id) if one.is_open],
+        "next_clock": ahead[0].kind if ahead else None,
+        "next_due": ahead[0].due_at.isoformat() if ahead else None,
+    }
 
 
 async def _running_until(

@@ -80,8 +80,19 @@ class CasePages:
         done = DEEDS.get(visit.query.get("done", ""))  # type: ignore[call-overload]
         chart = await self._desk.ask(visit.asker, "GET /v1/cases/{id}/chart", path=case_id)
         causes = await self._desk.ask(visit.asker, "GET /v1/cases/{id}/causes", path=case_id)
+        diagnosis = await self._desk.ask(
+            visit.asker, "GET /v1/cases/{id}/diagnosis", path=case_id
+        )
+        siblings = []
+        if diagnosis.root_cause is not None:
+            related = await self._desk.ask(
+                visit.asker, "GET /v1/cases/{id}/siblings", path=case_id
+            )
+            siblings = related.items
         return visit.show(
-            "case.html", opened=opened, case=opened.case, done=done, chart=chart, causes=causes
+            "case.html", opened=opened, case=opened.case, done=done, chart=chart, causes=causes,
+            found=diagnosis.root_cause, siblings=siblings,
+            pulls=self._desk.admits("POST /v1/freezes", visit.person),
         )
 
     async def form(self, visit: Visit) -> web.Response:
@@ -90,7 +101,10 @@ class CasePages:
         if DEEDS[command].lets_sell and not visit.is_proven:
             return visit.go(way_to_proof(str(visit.request.rel_url)))
         opened = Opened.of(await self._cases.read(visit))
-        return self._ask(visit, opened, command, _at_first(visit, opened.case))
+        known = await self._cases.known_remedy(visit, command, opened.case)
+        return await self._ask(
+            visit, opened, command, {**known, **_at_first(visit, opened.case)}
+        )
 
     async def give(self, visit: Visit) -> web.Response:
         """Give a command on the case as the reader saw it; what refuses it is told on the form."""
@@ -102,18 +116,23 @@ class CasePages:
             case_id = quote(visit.path["id"], safe="")
             return visit.go(f"/console/cases/{case_id}?done={command.value}")
         opened = Opened.of(await self._cases.read(visit))
-        return self._ask(
+        return await self._ask(
             visit, opened, command, {**visit.form, **_seen_now(opened.case)}, refused
         )
 
-    def _ask(
+    async def _ask(
         self, visit: Visit, opened: Opened, command: Command, given: dict[str, Any],
         refused: Refusal | None = None,
     ) -> web.Response:
         """Show a form as it is filled in, on the case as it is now."""
         changed = opened.changed(refused, visit.form.get("version", ""))
+        diagnosis = None
+        if command in {Command.HAND_OFF, Command.ACCEPT_HAND_OFF}:
+            diagnosis = await self._desk.ask(
+                visit.asker, "GET /v1/cases/{id}/diagnosis", path={"id": visit.path["id"]}
+            )
         return visit.show(
-            "command.html", status=status_of(refused, changed),
+            "command.html", diagnosis=diagnosis, status=status_of(refused, changed),
             opened=opened, case=opened.case, command=command, deed=DEEDS[command],
             offer=opened.offer(command), inputs=_inputs(command, opened.case), given=given,
             refused=words_of(refused), changed=changed,

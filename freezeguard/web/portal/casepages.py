@@ -9,12 +9,22 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import CaseOut, ClockOut, EventOut, ListedCase
+from freezeguard.api.models.answers import (
+    CaseOut,
+    ClockOut,
+    EventOut,
+    ListedCase,
+    QuestionOut,
+)
 from freezeguard.api.models.commands import arguments_of
+from freezeguard.domain.clocks import is_of_question, sort_of
+from freezeguard.domain.errors import GuardFailed, IllegalTransition, InvalidInput
 from freezeguard.domain.people import Role
-from freezeguard.domain.transitions import FROZEN_PHASE, Command, State
+from freezeguard.domain.remedy import BRANCHES
+from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, State
 from freezeguard.services.vendorsview import ASKED_OF_VENDORS, THE_SHOP, THE_VENDOR
 from freezeguard.web.casedesk import CaseDesk, Read, Refusal, command_of, status_of, words_of
+from freezeguard.web.causeforms import CauseForms
 from freezeguard.web.commandforms import Input, inputs_of
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import PORTAL, Page, Visit
@@ -65,14 +75,20 @@ class Opened(Read):
         found = [
             one for one in self.case.clocks
             if one.stopped_at is None and one.paused_at is None
-            and (one.kind in ASKED_OF_VENDORS) is (kinds is not None)
+            and (sort_of(one.kind) in ASKED_OF_VENDORS) is (kinds is not None)
         ]
         return sorted(found, key=lambda one: one.due_at)
 
     @property
+    def waiting(self) -> list[QuestionOut]:
+        """Return the questions that wait for the vendor's answer."""
+        return [one for one in self.case.questions if one.may_answer]
+
+    @property
     def asked(self) -> list[ClockOut]:
         """Return the clocks that wait for the vendor."""
-        return self.running(ASKED_OF_VENDORS) if self.is_stopped else []
+        found = self.running(ASKED_OF_VENDORS) if self.is_stopped else []
+        return [one for one in found if not is_of_question(one.kind)]
 
     @property
     def is_stopped(self) -> bool:
@@ -102,7 +118,7 @@ class VendorsCases:
 
     def __init__(self, desk: Desk, door: Door, now: Any) -> None:
         self._desk, self._door, self._now = desk, door, now
-        self._cases = CaseDesk(desk)
+        self._cases, self._causes = CaseDesk(desk), CauseForms(desk)
 
     async def listed(self, visit: Visit) -> web.Response:
         """Show the vendor's cases; whoever is not signed in reads how to come in."""
@@ -140,13 +156,52 @@ class VendorsCases:
             refused=refused, done=visit.query.get("done", ""), said_by=_said_by,
             file=visit.query.get("file", ""), types=limit.media_types,
             room=limit.limit / (1024 * 1024), Command=Command,
+            may_ask=opened.case.state in OPEN, sort_of=sort_of,
+        )
+
+    async def ask(self, visit: Visit) -> web.Response:
+        """Ask the shop a question."""
+        return await self._said(visit, "POST /v1/cases/{id}/questions")
+
+    async def answer(self, visit: Visit) -> web.Response:
+        """Answer a question of the shop."""
+        return await self._said(visit, "POST /v1/cases/{id}/questions/{question}/answer")
+
+    async def _said(self, visit: Visit, route: str) -> web.Response:
+        """Ask or answer; what refuses it is told on the case."""
+        try:
+            await self._desk.ask(
+                visit.asker, route, path=dict(visit.path),
+                body={"text": visit.form.get("text", "")},
+            )
+        except (GuardFailed, InvalidInput, IllegalTransition) as refused:
+            return await self.shown(visit, status=422, refused=words_of(refused))
+        return visit.go(f"{PORTAL}/cases/{quote(visit.path['id'], safe='')}?done=said")
+
+    async def diagnosis(self, visit: Visit) -> web.Response:
+        """Show the vendor's suggestions of a cause, and the one that is confirmed."""
+        return await self._diagnosis(visit, ())
+
+    async def suggest(self, visit: Visit) -> web.Response:
+        """Suggest a cause, change it or argue about it; what refuses it is told on the page."""
+        if refused := await self._causes.give(visit):
+            return await self._diagnosis(visit, refused)
+        return visit.go(f"{PORTAL}/cases/{quote(visit.path['id'], safe='')}/diagnosis?done=yes")
+
+    async def _diagnosis(self, visit: Visit, refused: Sequence[str]) -> web.Response:
+        opened = await self._open(visit)
+        return visit.show(
+            "portal/diagnosis.html", status=422 if refused else 200, opened=opened,
+            case=opened.case, diagnosis=await self._causes.read(visit), branches=BRANCHES,
+            refused=refused, given=visit.form if refused else {}, done="done" in visit.query,
         )
 
     async def form(self, visit: Visit) -> web.Response:
         """Show the form of a command, filled in with what is known already."""
         command = command_of(visit, DEEDS)
         opened = await self._open(visit)
-        return self._ask(visit, opened, command, _at_first(command, opened.case))
+        known = await self._cases.known_remedy(visit, command, opened.case)
+        return self._ask(visit, opened, command, {**known, **_at_first(command, opened.case)})
 
     async def give(self, visit: Visit) -> web.Response:
         """Give a command on the case as it was seen; what refuses it is told on the form."""
@@ -180,23 +235,32 @@ class VendorsCases:
     def pages(self) -> list[Page]:
         """Return the pages of cases."""
         everybody, command = Access.public(), f"{ONE}/do/{{command}}"
+        causes = f"{ONE}/diagnosis"
         return [
             Page(method="GET", path=PORTAL, handler=self.listed, who=everybody),
             Page(method="GET", path=ONE, handler=self.show, who=everybody),
             Page(method="GET", path=command, handler=self.form, who=VENDORS),
             Page(method="POST", path=command, handler=self.give, who=VENDORS),
+            Page(method="POST", path=f"{ONE}/questions", handler=self.ask, who=VENDORS),
+            Page(method="GET", path=causes, handler=self.diagnosis, who=VENDORS),
+            Page(method="POST", path=causes, handler=self.suggest, who=VENDORS),
+            Page(method="POST", path=f"{causes}/{{cause}}/{{deed}}", handler=self.suggest,
+                 who=VENDORS),
+            Page(method="POST", path=f"{ONE}/questions/{{question}}/answer",
+                 handler=self.answer, who=VENDORS),
         ]
 
 
 def _turn(case: ListedCase) -> tuple[str, str, datetime] | None:
     """Return who comes next, with what, by when: the vendor before anybody else."""
-    late = [one for one in case.overdue if one.kind in ASKED_OF_VENDORS]
+    late = [one for one in case.overdue if sort_of(one.kind) in ASKED_OF_VENDORS]
     if late:
-        return "yours_late", late[0].kind, late[0].due_at
+        return "yours_late", sort_of(late[0].kind), late[0].due_at
     ahead = case.next_deadline
     if ahead is None:
         return None
-    return "yours" if ahead.kind in ASKED_OF_VENDORS else "shop", ahead.kind, ahead.due_at
+    sort = sort_of(ahead.kind)
+    return "yours" if sort in ASKED_OF_VENDORS else "shop", sort, ahead.due_at
 
 
 def _said_by(one: EventOut, asker: str) -> str:
@@ -221,19 +285,4 @@ def _at_first(command: Command, case: CaseOut) -> dict[str, str]:
     given = {"version": str(case.version)}
     if command is Command.COMMIT_DATE and case.commitment:
         given["date"] = str(case.commitment.get("date") or "")[:10]
-    if command is Command.PROPOSE_REMEDY:
-        lots = {"affected_lots": sorted(case.evidence.by_lot)} if case.evidence.by_lot else {}
-        given |= _flat("remedy", case.remedy or lots)
     return given
-
-
-def _flat(name: str, value: Any) -> dict[str, str]:
-    """Return a part of a case as the fields of a form: `remedy.cause.proof`."""
-    if isinstance(value, Mapping):
-        return {
-            path: text
-            for key, one in value.items() for path, text in _flat(f"{name}.{key}", one).items()
-        }
-    if isinstance(value, list):
-        return {name: "\n".join(map(str, value))}
-    return {name: str(value)} if value is not None else {}

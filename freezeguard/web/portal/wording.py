@@ -11,6 +11,13 @@ from freezeguard.notices.wording import DEFAULT_LANGUAGE, Wording, languages
 
 GUARDS: Mapping[str, str] = {
     "reason": "`reason`: say why",
+    "question": "`text`: what you want to know",
+    "answer": "`text`: the answer",
+    "cause_there": "this cause stands there already; say what speaks for or against it",
+    "argument": "`text`: what speaks for it or against it",
+    "cause_words": "`description`: what the cause may be",
+    "asked_before": "this was asked already; the answer is due {at} UTC",
+    "answered_before": "this was answered on {day}: {answer}",
     "new_facts": "`new_facts`: what was not known when it was decided",
     "date": "`date`: a moment with its zone, as in 2027-01-15T12:00:00Z",
     "date_ahead": "`date`: the date must lie ahead",
