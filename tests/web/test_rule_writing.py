@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Browser
 
 from freezeguard.domain.rules import read_rule
+from freezeguard.web.ruleforms import FAMILIES, starting
 from tests.rig import Rig
 from tests.web.chromium import DESK, PHONE, window
 from tests.web.visiting import Seen, signed_in
@@ -226,6 +227,16 @@ async def test_a_trial_that_is_cut_goes_on_where_it_ended(rig: Rig, take_sku) ->
     assert [one.sighting.sku for one in whole.tried] == seen
     assert set(skus) <= set(seen)
     assert whole.looked_at == rounds
+
+
+async def test_every_family_can_be_tried(rig: Rig, sku: str) -> None:
+    """As somebody begins with it, over a year, whatever an item was and how many were shipped."""
+    await rig.complain(sku, 4)
+    for family in FAMILIES:
+        answer = await rig.call("POST", "/v1/rules/trial", "mara",
+                                json={"rule": starting(family), "days": 366})
+        assert 200 == answer.status, (family, answer.body)
+        assert answer.body["next"] is None
 
 
 LOOKS = pytest.mark.parametrize(
