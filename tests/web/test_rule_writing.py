@@ -230,7 +230,7 @@ async def test_a_trial_that_is_cut_goes_on_where_it_ended(rig: Rig, take_sku) ->
 
 
 async def test_every_family_can_be_tried(rig: Rig, sku: str) -> None:
-    """As somebody begins with it, over a year, whatever an item's past and its units."""
+    """As somebody begins with it, over a year, whatever an item was and how many were shipped."""
     await rig.complain(sku, 4)
     for family in FAMILIES:
         answer = await rig.call("POST", "/v1/rules/trial", "mara",
