@@ -34,6 +34,10 @@ REFUSALS: Mapping[str, frozenset[str]] = {
     "PATCH /v1/webhook-endpoints/{id}": frozenset({"/url", "/types"}),
     "POST /v1/webhook-endpoints/{id}/test": frozenset({"guard_failed"}),
     "POST /v1/webhook-endpoints/{id}/replay": frozenset({"/since", "guard_failed"}),
+    # How many views somebody has, and how many streams are open.
+    "POST /v1/views": frozenset({"guard_failed"}),
+    "GET /v1/cases/stream": frozenset({"too_many_requests"}),
+    "GET /v1/cases/{id}/stream": frozenset({"too_many_requests"}),
     # What a case lacks depends on the case; the arguments of a command on the command.
     "POST /v1/freezes": frozenset({"guard_failed"}),
     # Bytes have no length in a schema: that a file is not empty can't be said.

@@ -46,6 +46,7 @@ ReasonCode = Literal[
     "other",
 ]
 Window = Annotated[str, Field(pattern=WINDOW_PATTERN, examples=["30d"])]
+Flag = Annotated[bool, Field(strict=True)]
 Bound = Annotated[float, Field(gt=0, le=1e15, strict=True)]
 
 
@@ -384,10 +385,10 @@ class ViewFilters(Input):
     owner: Name | None = None
     category: Name | None = None
     lane: Literal["quality", "safety", "authority"] | None = None
-    degraded: bool | None = None
-    mine: bool | None = None
-    my_areas: bool | None = None
-    overdue: bool | None = None
+    degraded: Flag | None = None
+    mine: Flag | None = None
+    my_areas: Flag | None = None
+    overdue: Flag | None = None
 
 
 class ViewIn(Input):
