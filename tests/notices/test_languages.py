@@ -18,7 +18,8 @@ ENGLISH = re.compile(
 SAME_IN_BOTH = {
     "language.months", "subject.case", "statement.catalogue", "statement.catalogue_level",
     "label.name", "branch.material", "frozen_confirmed.line_unseen", "degraded.line",
-    "degraded.line_at", "digest.numbered", "chat.slack", "chat.teams", "language.time", "zone.CET", "zone.CEST",
+    "degraded.line_at", "digest.numbered", "chat.slack", "chat.teams", "language.time", "zone.CET",
+    "zone.CEST",
 }
 
 
