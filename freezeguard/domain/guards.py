@@ -227,10 +227,13 @@ def _verification_attached(move: Move) -> tuple[str, ...]:
     return ("`verification`: what was checked, and with what result",)
 
 
+NOT_THE_AUTHOR = "you wrote the remedy or asked for the approval: another person approves"
+
+
 def _not_the_author(move: Move) -> tuple[str, ...]:
     authors = {move.case.remedy_author, move.case.approval_requested_by}
     if move.person in authors:
-        return ("the approver is another person than the author of the remedy or of the request",)
+        return (NOT_THE_AUTHOR,)
     return ()
 
 

@@ -1,7 +1,7 @@
 """One case on one screen: why, since when, what obeys, what comes next; and every command on it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from aiohttp import web
 from freezeguard.api.access import Access
 from freezeguard.api.models.answers import CaseOut, CommandOut, EventOut
 from freezeguard.api.models.commands import arguments_of
+from freezeguard.domain.guards import NOT_THE_AUTHOR
 from freezeguard.domain.transitions import FROZEN_PHASE, Command
 from freezeguard.web.casedesk import CaseDesk, Read, Refusal, command_of, status_of, words_of
 from freezeguard.web.commandforms import Input, inputs_of
@@ -168,8 +169,12 @@ def _is_of_use(command: Command, case: CaseOut) -> bool:
 
 
 def _offered(one: CommandOut) -> Offered:
+    """Return a command as a button; one that only somebody else may give is not a loud one."""
     command = Command(one.command)
-    return Offered(command.value, DEEDS[command], one.unmet, one.votes)
+    deed = DEEDS[command]
+    if NOT_THE_AUTHOR in one.unmet:
+        deed = replace(deed, weight="plain")
+    return Offered(command.value, deed, one.unmet, one.votes)
 
 
 def _inputs(command: Command, case: CaseOut) -> list[Input]:
