@@ -5,7 +5,8 @@
 SELECT catalogue,
        count(*) FILTER (WHERE wanted <> 'sellable') AS stopped,
        count(*) FILTER (WHERE wanted <> 'sellable' AND status = 'pending') AS unconfirmed,
-       count(*) FILTER (WHERE wanted = 'sellable') AS releasing,
+       count(*) FILTER (WHERE wanted = 'sellable' AND status NOT IN ('idle', 'not_listed'))
+           AS releasing,
        count(*) FILTER (WHERE status IN ('refused', 'unreachable', 'drifted')) AS degraded,
        count(*) FILTER (WHERE status = 'drifted') AS drifted,
        max(seen_at) AS seen_at
