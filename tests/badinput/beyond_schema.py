@@ -40,6 +40,14 @@ REFUSALS: Mapping[str, frozenset[str]] = {
     "GET /v1/cases/{id}/stream": frozenset({"too_many_requests"}),
     # What a case lacks depends on the case; the arguments of a command on the command.
     "POST /v1/freezes": frozenset({"guard_failed"}),
+    # What was asked or suggested before, and whether a cause is confirmed.
+    "POST /v1/cases/{id}/questions": frozenset({"guard_failed"}),
+    "POST /v1/cases/{id}/questions/{question}/answer": frozenset({"guard_failed"}),
+    "POST /v1/cases/{id}/diagnosis": frozenset({"guard_failed"}),
+    "POST /v1/cases/{id}/diagnosis/{cause}": frozenset({"guard_failed"}),
+    "POST /v1/cases/{id}/siblings/tell": frozenset({"guard_failed"}),
+    # Two times that must differ.
+    "PUT /v1/people/me/quiet-hours": frozenset({"invalid_input"}),
     # Bytes have no length in a schema: that a file is not empty can't be said.
     "POST /v1/cases/{id}/evidence": frozenset({"empty_body"}),
     "POST /v1/cases/{id}/commands": frozenset({"guard_failed", "invalid_input"}),

@@ -38,7 +38,7 @@ WORDS = {
 }
 """The clocks whose running out is told as "Overdue", as the mails call them."""
 OVERDUE, WARNED, UPDATE = "Overdue", "Time is running out", "Where the case stands"
-STATEMENT = ("Sale stopped", "Sale stopped again")
+STATEMENT = ("Sale stopped", "Sale stopped again", "Sale stopped for safety")
 CLOSED, OUTCOME = "Case closed", "What became of your report"
 STOPPED = frozenset(one.value for one in FROZEN_PHASE)
 CLOSED_STATES = frozenset(one.value for one in FINAL)

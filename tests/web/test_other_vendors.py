@@ -40,8 +40,15 @@ MARK = "rivalsecret"
 LISTS = frozenset({"GET /v1/cases", "GET /v1/webhook-endpoints"})
 NAMES_NOTHING = frozenset({"POST /v1/webhook-endpoints"})
 """Operations that name nothing that there is: what they make is the asker's own."""
+CAUSE = {"branch": "material", "description": "Brittle resin.", "whys": ["It tore."]}
 BODIES: Mapping[str, Any] = {
     "POST /v1/cases/{id}/commands": {"command": "comment", "comment": "Hello."},
+    "POST /v1/cases/{id}/questions": {"text": "Why?"},
+    "POST /v1/cases/{id}/questions/{question}/answer": {"text": "So."},
+    "POST /v1/cases/{id}/questions/{question}/withdraw": {"reason": "By mistake."},
+    "POST /v1/cases/{id}/diagnosis": CAUSE,
+    "POST /v1/cases/{id}/diagnosis/{cause}": {"version": 1, "description": "Mine now."},
+    "POST /v1/cases/{id}/diagnosis/{cause}/evidence": {"speaks": "for", "text": "So."},
     "PATCH /v1/webhook-endpoints/{id}": {"description": "Mine now."},
     "POST /v1/webhook-endpoints/{id}/replay": {"since": YESTERDAY.isoformat()},
     "POST /v1/webhook-endpoints/{id}/rotate": {"overlap_hours": 0},
@@ -52,6 +59,10 @@ QUERIES: Mapping[str, str] = {
 }
 FORMS: Mapping[str, Mapping[str, str]] = {
     "POST /portal/cases/{id}/do/{command}": {"comment": "Hello.", "version": "1"},
+    "POST /portal/cases/{id}/questions": {"text": "Why?"},
+    "POST /portal/cases/{id}/questions/{question}/answer": {"text": "So."},
+    "POST /portal/cases/{id}/diagnosis": {"branch": "material", "description": "Resin."},
+    "POST /portal/cases/{id}/diagnosis/{cause}/{deed}": {"speaks": "for", "text": "So."},
     "POST /portal/webhooks/{id}/switch": {"state": "disabled"},
     "POST /portal/webhooks/{id}/rotate": {"overlap_hours": "0"},
     "POST /portal/webhooks/{id}/replay": {"since": YESTERDAY.isoformat()[:16]},
@@ -72,22 +83,27 @@ class Things:
     file: str
     endpoint: str
     sku: str
+    question: str
+    cause: str
 
     @classmethod
     def of_nobody(cls) -> "Things":
         """Return ids that nobody has."""
-        return cls(str(uuid4()), str(uuid4()), str(uuid4()), "NO-SUCH-SKU")
+        ids = [str(uuid4()) for _ in range(5)]
+        return cls(*ids[:3], "NO-SUCH-SKU", *ids[3:])
 
     def address(self, name: str, case: str | None = None) -> str:
         """Return where an operation or a page has these; with `case` they are looked for there."""
         path = name.split(" ")[1]
         one = self.endpoint if "webhook" in path else (case or self.case)
         return (path.replace("{id}", one).replace("{file}", self.file)
+                .replace("{question}", self.question).replace("{cause}", self.cause)
+                .replace("{deed}", "argue")
                 .replace("{sku}", quote(self.sku, safe="")).replace("{command}", "comment"))
 
     def neutral(self, text: str) -> str:
         """Return a text without what differs in any two requests."""
-        for one in (self.case, self.file, self.endpoint, self.sku):
+        for one in (self.case, self.file, self.endpoint, self.sku, self.question, self.cause):
             text = text.replace(one, "X")
         return re.sub(r"<footer>.*?</footer>|[0-9a-f]{16}-[0-9a-f]+", "", text, flags=re.DOTALL)
 
@@ -152,12 +168,26 @@ async def _things(rig: Rig, sku: str, who: str, hears: Receiver, mark: str) -> T
         return any("frozen_confirmed" in json.dumps(one) for one in hears.bodies)
 
     await until(heard, f"{who} heard")
-    return Things(case["id"], file.body["file"]["id"], endpoint.body["id"], sku)
+    place = f"/v1/cases/{case['id']}"
+    question = await rig.call("POST", f"{place}/questions", "owen", json={
+        "of": "vendor", "text": f"{mark} question"})
+    cause = await rig.call("POST", f"{place}/diagnosis", who, json={
+        **CAUSE, "description": f"{mark} cause"})
+    assert (201, 201) == (question.status, cause.status), (question.body, cause.body)
+    return Things(case["id"], file.body["file"]["id"], endpoint.body["id"], sku,
+                  question.body["id"], cause.body["id"])
 
 
 def secrets(theirs: Things) -> tuple[str, ...]:
     """Return what may stand in nothing that the asking vendor reads."""
-    return MARK, theirs.case, theirs.file, theirs.endpoint, theirs.sku, '"rival"', "Rival"
+    return (MARK, theirs.case, theirs.file, theirs.endpoint, theirs.sku, theirs.question,
+            theirs.cause, '"rival"', "Rival")
+
+
+def _beside(name: str, ours: Things) -> list[str | None]:
+    """Return at which cases another's thing is looked for: its own, and the asking vendor's."""
+    has_parts = any(part in name for part in ("{file}", "{question}", "{cause}"))
+    return [None, ours.case] if has_parts else [None]
 
 
 async def asked(rig: Rig, name: str, address: str) -> Answer:
@@ -209,8 +239,7 @@ async def test_every_operation_of_vendors_knows_its_own_alone(
         if name in LISTS | NAMES_NOTHING:
             assert "{" not in name
             continue
-        beside = [None, ours.case] if "{file}" in name else [None]
-        for case in beside:
+        for case in _beside(name, ours):
             one, none = [await asked(rig, name, which.address(name, case))
                          for which in (theirs, nobody)]
             same = theirs.neutral(json.dumps(one.body)) == nobody.neutral(json.dumps(none.body))
@@ -254,8 +283,7 @@ async def test_every_page_of_the_portal_knows_its_own_alone(
             if name in OF_EVERYBODY:
                 assert "{" not in name
                 continue
-            beside = [None, ours.case] if "{file}" in name else [None]
-            for case in beside:
+            for case in _beside(name, ours):
                 seen = []
                 for which in (theirs, nobody):
                     browser.cookies.pop(CODE, None)

@@ -159,7 +159,8 @@ async def test_they_can_be_read(chromium: Browser, rig: Rig, take_sku, look: dic
     await stopped(rig, take_sku())
     async with window(chromium, rig, "root", **look) as one:
         names = await one.page.get_by_role("navigation").get_by_role("link").all_inner_texts()
-        assert ["Queue", "Rules", "Catalogues", "Vendors", "People", "My notices", "Record"] == names
+        assert ["Queue", "Rules", "Catalogues", "Vendors", "People", "My notices",
+                "Record"] == names
         await one.page.get_by_role("link", name="Rules").focus()
         await one.page.keyboard.press("Tab")
         await one.page.keyboard.press("Enter")
