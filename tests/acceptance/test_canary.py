@@ -154,7 +154,7 @@ async def _in_the_middle(rig: Rig, change: Callable[[str], Awaitable[None]]) -> 
     """Have the canary fly; change its object once it is stopped. Return how it went."""
     await _landed(rig)
     [product] = await rig.shop.products(CANARY)
-    await rig.shop.faults(skus=[CANARY, "RENAMED"], slow_answer=0.5, operations=["restore"])
+    await rig.shop.faults(skus=[CANARY, "RENAMED"], slow=0.5, operations=["restore"])
     flying = asyncio.create_task(flown(rig))
 
     async def stopped() -> bool:

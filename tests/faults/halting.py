@@ -53,9 +53,8 @@ def place(service: Service, point: str, gate: Path | None) -> None:
             for catalogue in service.catalogues.values():
                 setattr(catalogue, call, partial(halting, getattr(catalogue, call), gate))
         case "notice sent":
-            carrier = service.delivery._carrier
-            hand_over = partial(_then_halt, carrier.hand_over, gate)
-            carrier.hand_over = hand_over  # type: ignore[method-assign]
+            transport = service.delivery._carrier._transport  # type: ignore[attr-defined]
+            transport.send = partial(_then_halt, transport.send, gate)
         case "narrow hold set":
             reconciliation = service.reconciliation
             advance = reconciliation._advance_scope

@@ -88,6 +88,11 @@ async def _counted(
     return await call(*arguments, **more)
 
 
+def transport_of(service: Service) -> Any:
+    """Return what takes a service's mails out of the house."""
+    return service.delivery._carrier._transport  # type: ignore[attr-defined]
+
+
 @dataclass
 class Ward:
     """Replicas on one database: one after the other that dies, and those that come after.
@@ -104,7 +109,7 @@ class Ward:
         return build(
             one.settings, one.database, "",
             {name: Mortal(known, *CATALOGUE_CALLS) for name, known in one.catalogues.items()},
-            Mortal(one.delivery._transport, "send"), Mortal(one.posting._post, "send"), KEY,
+            Mortal(transport_of(one), "send"), Mortal(one.posting._post, "send"), KEY,
             one.clock,
         )
 
@@ -112,7 +117,7 @@ class Ward:
         """Return a replica that has just been started and does not die."""
         one = self.living
         return build(
-            one.settings, one.database, "", one.catalogues, one.delivery._transport,
+            one.settings, one.database, "", one.catalogues, transport_of(one),
             one.posting._post, KEY, one.clock,
         )
 
