@@ -43,7 +43,7 @@ def place() -> Iterator[Path]:
 def options(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return how a module wants its shop: the dictionary `SHOP` in it."""
     wanted = getattr(request.module, "SHOP", {})
-    return {"seed": 40, "pace": {"verify_every": 5.0}, **wanted}
+    return {"seed": 50, "pace": {"verify_every": 5.0}, **wanted}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
