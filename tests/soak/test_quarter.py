@@ -19,9 +19,7 @@ SEED = "QUARTER_SEED"
 async def _judges_notice_what_is_amiss(quarter: Quarter, known: dict[str, Story]) -> None:
     """Falsify the logs, one after the other: each fault is named, with the seed."""
     letters, log = quarter.office.letters, quarter.farm.log
-    overdue = [one for one in letters if one.says("Overdue")]
-    quarter.office.letters = [one for one in letters if one.case != overdue[0].case
-                              or not one.says("Overdue")]  # fmt: skip
+    quarter.office.letters = [one for one in letters if not one.says("Overdue")]
     await _is_found(quarter, known, "and nobody was told")
     quarter.office.letters = [*letters, letters[0]]
     await _is_found(quarter, known, "came 2 times")
