@@ -49,7 +49,9 @@ def check(
         if name is not None and name not in settings.catalogues:
             known = ", ".join(sorted(settings.catalogues)) or "none"
             raise Failure(
-                Exit.USAGE, "no_such_catalogue", f"{name} is not configured; known: {known}."
+                Exit.USAGE, "no_such_catalogue", f"{name} is not configured; known: {known}. "
+                "Settings are read from freezeguard.toml here, or from where FREEZEGUARD_CONFIG "
+                "says.",
             )
         if name is not None and sku is not None:
             _prove(name, sku, only_look=not prove, as_json=as_json)

@@ -59,7 +59,7 @@ class Teller:
         from rich.text import Text
 
         panel = Panel(Text(text.strip()), title=Text(subject), title_align="left", width=100)
-        self._console.print(panel)
+        self._console.print(panel, soft_wrap=False)  # or the links are cut in a file
         await self._pause()
 
     async def _pause(self) -> None:
