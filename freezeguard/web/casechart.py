@@ -93,7 +93,7 @@ def _up(values: Sequence[float], *, is_odds: bool) -> Axis:
     if is_odds:
         logs = [log10(max(value, LEAST)) for value in values] or [0.0]
         return powers_of_ten(logs, TOP + PANE, TOP)
-    return plain(max(values, default=1.0) * 1.1, TOP + PANE, TOP)
+    return plain((max(values, default=0.0) or 1.0) * 1.1, TOP + PANE, TOP)
 
 
 def _grid(up: Axis) -> list[str]:
