@@ -154,7 +154,7 @@ def test_an_author_is_neither_the_first_nor_the_second(author):
     case = case_in(State.AWAITING_APPROVAL, lane="safety", **{author: ANA.id})
 
     for votes in ((), (vote("mia"),)):
-        with pytest.raises(GuardFailed, match="another person than the author"):
+        with pytest.raises(GuardFailed, match="another person approves"):
             _approve(case, ANA, *votes)
 
 
