@@ -201,7 +201,8 @@ async def a_storm(seed: int, number: int, place: Path) -> AsyncIterator[Storm]:
     chance = random.Random(seed)
     signals = make_signals(chance, number)
     skus = tuple(sorted({one["sku"] for one in signals}))
-    async with a_stage(None, place, skus=skus, budget=OPEN_BUDGET) as stage:
+    singly = {"digest_after": 10**6}  # each notice is a mail that can be missed
+    async with a_stage(None, place, skus=skus, budget=OPEN_BUDGET, mail=singly) as stage:
         await stage.rig.shop.faults(slow=0.3, operations=["stop"])  # stops are always under way
         storm = Storm(stage, chance, signals)
         await storm.start()
