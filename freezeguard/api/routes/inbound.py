@@ -12,8 +12,8 @@ from freezeguard.api.inbound import Delivery, Endpoint, read_delivery
 from freezeguard.api.models.answers import Delivered, RejectedItem
 from freezeguard.api.routes.signals import Signals, keep
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Prove, Reply, Route
+from freezeguard.api.signed import as_it_came, header_of, proof
 from freezeguard.domain.errors import NotFound
-from freezeguard.domain.signatures import Header, SignatureRefused
 
 log = structlog.get_logger()
 
@@ -39,23 +39,17 @@ class Inbound:
         Raises NotFound, SignatureRefused.
         """
         endpoint = self._endpoint(path)
-        try:
-            claim = endpoint.scheme.claim(_header(request), self._context.now())
-        except SignatureRefused as refusal:
-            raise _logged(endpoint, refusal) from None
-
-        def prove(body: bytes) -> None:
-            try:
-                claim.check(body)
-            except SignatureRefused as refusal:
-                raise _logged(endpoint, refusal) from None
-
-        return prove
+        return proof(
+            endpoint.scheme, request, self._context.now(),
+            lambda refusal: log.warning(
+                "delivery_refused", endpoint=endpoint.name, code=refusal.code
+            ),
+        )
 
     async def post(self, call: Call[None, bytes]) -> Reply:
         """Store what a delivery says. It is proven, so the answer is 202 whatever it holds."""
         endpoint = self._endpoint(call.path)
-        identity = endpoint.identity(_header(call.request), call.body)
+        identity = endpoint.identity(header_of(call.request), call.body)
         delivery = read_delivery(endpoint, call.body, identity, self._context.now())
         return Reply(await self._take(endpoint, delivery))
 
@@ -83,19 +77,6 @@ class Inbound:
         return endpoint
 
 
-def _header(request: web.Request) -> Header:
-    return lambda name: request.headers.getall(name, ())
-
-
-def _logged(endpoint: Endpoint, refusal: SignatureRefused) -> SignatureRefused:
-    log.warning("delivery_refused", endpoint=endpoint.name, code=refusal.code)
-    return refusal
-
-
-async def _as_it_came(body: bytes, _media_type: str, _request: web.Request) -> bytes:
-    return body
-
-
 def routes(context: Context) -> list[AnyRoute]:
     """Return the route of signed deliveries."""
     inbound = Inbound(context)
@@ -110,7 +91,7 @@ def routes(context: Context) -> list[AnyRoute]:
             "with `not_mapped` where the map does not fit.",
             who=Access.signed(), signed_by=inbound.signed_by, status=202, result=Delivered,
             body=CustomBody(
-                _as_it_came, {"application/json": {"type": "object"}},
+                as_it_came, {"application/json": {"type": "object"}},
                 {"a ticket": EXAMPLE},
             ),
             errors=("not_found", "not_mapped", "id_conflict"),

@@ -12,8 +12,8 @@ from freezeguard.api.context import Context
 from freezeguard.api.json_text import check_structure, parse
 from freezeguard.api.models.answers import Heeded
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Prove, Reply, Route
+from freezeguard.api.signed import as_it_came, proof
 from freezeguard.domain.errors import FreezeguardError, NotFound
-from freezeguard.domain.signatures import SignatureRefused
 from freezeguard.domain.tips import names_in
 
 log = structlog.get_logger()
@@ -40,18 +40,10 @@ class Tips:
         scheme = self._context.tips.get(name)
         if scheme is None:
             raise NotFound("No catalogue of this name takes tips.")
-        try:
-            claim = scheme.claim(lambda key: request.headers.getall(key, ()), self._context.now())
-        except SignatureRefused as refusal:
-            raise _logged(name, refusal) from None
-
-        def prove(body: bytes) -> None:
-            try:
-                claim.check(body)
-            except SignatureRefused as refusal:
-                raise _logged(name, refusal) from None
-
-        return prove
+        return proof(
+            scheme, request, self._context.now(),
+            lambda refusal: log.warning("tip_refused", catalogue=name, code=refusal.code),
+        )
 
     async def post(self, call: Call[None, bytes]) -> Reply:
         """Have what the body names read back soon. It is proven, so the answer is 202 whatever."""
@@ -64,15 +56,6 @@ class Tips:
             log.warning("tip_not_read", catalogue=name, code=refusal.code)
             names = ()
         return Reply(Heeded(looked_at=await self._context.drift_watch.heed(name, names)))
-
-
-def _logged(name: str, refusal: SignatureRefused) -> SignatureRefused:
-    log.warning("tip_refused", catalogue=name, code=refusal.code)
-    return refusal
-
-
-async def _as_it_came(body: bytes, _media_type: str, _request: web.Request) -> bytes:
-    return body
 
 
 def routes(context: Context) -> list[AnyRoute]:
@@ -89,7 +72,7 @@ def routes(context: Context) -> list[AnyRoute]:
             "how is signed.",
             who=Access.signed(), signed_by=tips.signed_by, status=202, result=Heeded,
             body=CustomBody(
-                _as_it_came, {"application/json": {"type": "object"}}, {"a product": EXAMPLE},
+                as_it_came, {"application/json": {"type": "object"}}, {"a product": EXAMPLE},
             ),
             errors=("not_found",),
         ),
