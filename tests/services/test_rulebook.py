@@ -170,3 +170,17 @@ async def test_an_ended_suppression_is_acted_upon_though_a_page_fails(
 
     assert timedelta(days=30) == book.longest_window()
     assert [SKUS[2]] == await waiting(complained)
+
+
+async def test_one_lifted_while_somebody_looks_is_acted_upon(complained: PostgresDatabase) -> None:
+    """Lifted at a moment that a replica has looked past already, as its commit came later."""
+    await put(complained)
+    held = Suppression(uuid4(), "relabelling", "ann", ago(hours=1), NOW + timedelta(1), sku=SKUS[2])
+    await complained.run(lambda tx: tx.detection.add_suppression(held))
+    book = await ready(complained)
+    await forget(complained)
+
+    await complained.run(lambda tx: tx.detection.end_suppression(held.id, ago(minutes=1)))
+    await book.revive()
+
+    assert [SKUS[2]] == await waiting(complained)

@@ -102,6 +102,8 @@ class RuleBook:
     def _take_over(self, found: _Found) -> None:
         changed = [one for one in found.rules if self._rules.get(one.id) != one]
         unlike = {group for group, _ in self._priors.items() ^ found.priors.items()}
+        in_force = {one.id for one in found.suppressions}
+        lifted = [one for one in self._suppressions if one.id not in in_force]
         is_first, self._revision = self._revision < 0, found.revision
         self._rules = {one.id: one for one in found.rules}
         self._priors = found.priors
@@ -111,8 +113,14 @@ class RuleBook:
             self._markings += self._of_categories({category for category, _ in unlike})
         elif found.marked_revision < found.revision:  # whoever was to do it may have been killed
             self._markings.append(_Marking(RuleScope(), self.longest_window()))
+        # Who lifts one says since when before he commits: a look at the times may come in between.
+        self._markings += self._held_back_by(lifted)
         for follower in self._followers:
             follower(self.rules)
+
+    def _held_back_by(self, ended: Sequence[Suppression]) -> list[_Marking]:
+        longest = self.longest_window()
+        return [_Marking(RuleScope(one.category, one.vendor, one.sku), longest) for one in ended]
 
     def _of_categories(self, categories: set[str | None]) -> list[_Marking]:
         """Return what to evaluate again where something else is usual now; in one go, of many."""
@@ -135,8 +143,7 @@ class RuleBook:
         now = self._now()
         since = self._looked_at or now - timedelta(days=1)
         ended = await self._database.run(lambda tx: tx.detection.ended_suppressions(since, now))
-        scopes = [RuleScope(one.category, one.vendor, one.sku) for one in ended]
-        self._markings += [_Marking(scope, self.longest_window()) for scope in scopes]
+        self._markings += self._held_back_by(ended)
         self._looked_at = now
         await self._mark()
         return len(ended)
