@@ -21,6 +21,8 @@ from freezeguard.storage.embedded.home import is_locked
 from freezeguard.storage.migrations import migrate
 
 HOME = "FREEZEGUARD_TEST_HOME"
+MEMORY, ROOM = Path("/dev/shm"), 8 * 2**30  # noqa: S108 - what is made there is nobody else's
+"""Where files lie in memory, and how much must be free there: a run needs less than a tenth."""
 TEMPLATE = "freezeguard_template"
 CUSTOMER_KEY = b"k" * 32
 
@@ -28,9 +30,23 @@ CUSTOMER_KEY = b"k" * 32
 def pytest_configure(config: pytest.Config) -> None:
     """The process that leads the run makes the server's place; workers inherit its name."""
     if not hasattr(config, "workerinput"):
+        _work_in_memory()
         place = tempfile.mkdtemp(prefix="fg-")  # short: the path of a socket may have 107 bytes
         Path(place).chmod(0o711)  # the account that runs PostgreSQL for root passes through
         os.environ[HOME] = place
+
+
+def _work_in_memory() -> None:
+    """Keep what the run writes in memory: copying a database takes a fifth of the time there.
+
+    Whoever names a place by TMPDIR is obeyed, and where programs may not lie nothing is put.
+    """
+    if "TMPDIR" in os.environ or not (MEMORY.is_dir() and os.access(MEMORY, os.W_OK | os.X_OK)):
+        return
+    if os.statvfs(MEMORY).f_flag & os.ST_NOEXEC or shutil.disk_usage(MEMORY).free < ROOM:
+        return
+    os.environ["TMPDIR"] = str(MEMORY)
+    tempfile.tempdir = None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,6 +1,6 @@
 """Scope: what a hold, a case or a rule covers. A SKU, optionally narrowed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 NARROWING = ("seller", "channel", "country", "lot")
@@ -28,14 +28,22 @@ class Scope:
 
     def covers(self, other: "Scope") -> bool:
         """Say whether all that `other` names lies inside this scope."""
-        return self.sku == other.sku and all(
-            mine is None or mine == theirs for mine, theirs in _pairs(self, other)
+        return (
+            self.sku == other.sku
+            and (self.seller is None or self.seller == other.seller)
+            and (self.channel is None or self.channel == other.channel)
+            and (self.country is None or self.country == other.country)
+            and (self.lot is None or self.lot == other.lot)
         )
 
     def overlaps(self, other: "Scope") -> bool:
         """Say whether some sale belongs to both."""
-        return self.sku == other.sku and all(
-            mine is None or theirs is None or mine == theirs for mine, theirs in _pairs(self, other)
+        return (
+            self.sku == other.sku
+            and _agree(self.seller, other.seller)
+            and _agree(self.channel, other.channel)
+            and _agree(self.country, other.country)
+            and _agree(self.lot, other.lot)
         )
 
     def as_dict(self) -> dict[str, str]:
@@ -47,8 +55,8 @@ class Scope:
         return f"{self.sku} ({narrowed})" if narrowed else self.sku
 
 
-def _pairs(one: Scope, other: Scope) -> Iterator[tuple[str | None, str | None]]:
-    return ((getattr(one, name), getattr(other, name)) for name in NARROWING)
+def _agree(one: str | None, other: str | None) -> bool:
+    return one is None or other is None or one == other
 
 
 assert tuple(f.name for f in fields(Scope)) == ("sku", *NARROWING)  # noqa: S101 - order is relied on

@@ -29,6 +29,7 @@ _PLACE = re.compile(r"\\\{(\w+)\\\}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
 _MOMENT = timedelta(microseconds=1)
+_LAST_SECOND = timedelta(seconds=1)
 
 
 class Wording:
@@ -125,11 +126,12 @@ class Wording:
         }
 
     def due(self, moment: str) -> str:
-        """Write when a time is up: midnight belongs to the day that ends with it."""
+        """Write when a time is up: midnight, and its last second, belong to the day that ends."""
         local = datetime.fromisoformat(moment).astimezone(self._zone)
-        if (local.hour, local.minute, local.second) != (0, 0, 0):
+        last = local - _MOMENT
+        if (local + _LAST_SECOND).date() == last.date():
             return self.time(moment)
-        return _filled(self._words["language"]["end_of_day"], self._places(local - _MOMENT))
+        return _filled(self._words["language"]["end_of_day"], self._places(last))
 
     def _zone_words(self, local: datetime) -> str:
         """Return "CET (UTC+01:00)", "UTC-03:00" where the zone has no abbreviation, or "UTC"."""

@@ -107,7 +107,7 @@ async def test_a_restore_waits_for_a_stop_that_is_not_confirmed() -> None:
 
 async def test_who_gives_up_takes_no_turn() -> None:
     """A call whose deadline is over leaves the queue; the next one is not kept waiting for it."""
-    throttle, loop = Throttle(20, 1), asyncio.get_running_loop()
+    throttle, loop = Throttle(2, 1), asyncio.get_running_loop()
     await throttle.turn()
     given_up = asyncio.create_task(throttle.turn())
     await asyncio.sleep(0)
@@ -115,7 +115,7 @@ async def test_who_gives_up_takes_no_turn() -> None:
     begun = loop.time()
 
     await throttle.turn()
-    assert loop.time() - begun < 0.08
+    assert loop.time() - begun < 0.9  # half a second, were there two turns to wait for a whole one
 
 
 async def test_the_far_side_knows_better() -> None:

@@ -191,9 +191,10 @@ def test_news_that_void_an_approval_are_told_in_german() -> None:
     assert "die Schwere ist gestiegen auf kritisch" in text
 
 
-def test_a_deadline_at_midnight_is_the_end_of_its_day() -> None:
+@pytest.mark.parametrize("due", ["2025-11-28T23:00:00+00:00", "2025-11-28T22:59:59+00:00"])
+def test_a_deadline_at_midnight_is_the_end_of_its_day(due: str) -> None:
     """In the reader's zone: nobody has to ask which of two days midnight belongs to."""
-    facts = {**SAMPLES["review_due"], "due": "2025-11-28T23:00:00+00:00"}
+    facts = {**SAMPLES["review_due"], "due": due}
 
     assert "Freitag, 28. November 2025, 24:00 Uhr MEZ" in said("review_due", facts)
     assert "Friday 28 November 2025, end of the day, CET" in said("review_due", facts, "en")

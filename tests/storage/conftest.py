@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @contextmanager
 def scratch(mode: int = 0o711) -> Iterator[Path]:
     """A short directory that an unprivileged account may enter, unlike pytest's own."""
-    place = Path(tempfile.mkdtemp(prefix="fgt-", dir="/tmp"))
+    place = Path(tempfile.mkdtemp(prefix="fgt-"))
     place.chmod(mode)
     try:
         yield place

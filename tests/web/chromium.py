@@ -18,7 +18,17 @@ from tests.rig import Rig
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"width": 360, "height": 640}
 DESK = {"width": 1280, "height": 900}
+ZOOMED = {"width": 320, "height": 256}
+"""A window of 1280 × 1024 at 400 %: as narrow as the narrowest phone, and hardly higher."""
 PICTURES = os.environ.get("FREEZEGUARD_PICTURES")
+LOST = """() => [...document.body.querySelectorAll("*")].filter(one => {
+    const look = getComputedStyle(one), box = one.getBoundingClientRect();
+    const cuts = /hidden|clip/.test(look.overflowX + look.overflowY) && box.width > 1
+        && !(one instanceof SVGElement)
+        && (one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1);
+    const covers = /fixed|sticky/.test(look.position) && box.height > innerHeight / 2;
+    return cuts || covers;
+}).map(one => one.outerHTML.slice(0, 200))"""
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -69,9 +79,10 @@ class Window:
             )
 
     async def check(self, name: str) -> None:
-        """Take a picture, and find nothing that keeps somebody out (axe-core), nor a bar to scroll.
+        """Take a picture, and find nothing that keeps somebody out (axe-core), nothing lost.
 
-        Reading in two directions is what WCAG 2.2 asks nobody to do (1.4.10).
+        Reading in two directions is what WCAG 2.2 asks nobody to do (1.4.10). Text that its box
+        cuts off is lost, and so is what lies behind a bar that fills the window.
         """
         await self.picture(name)
         found = await Axe().run(self.page, options={"runOnly": WCAG})
@@ -85,6 +96,7 @@ class Window:
 
         assert not violations, f"{name}: {violations}"
         assert wide <= room, f"{name}: {wide} wide in {room}"
+        assert [] == await self.page.evaluate(LOST), name
 
 
 @asynccontextmanager
@@ -94,6 +106,8 @@ async def window(
 ) -> AsyncIterator[Window]:
     """Open a window, signed in as somebody; at its end nothing was amiss in it."""
     viewport = viewport or DESK
+    if viewport == ZOOMED:
+        options["device_scale_factor"] = 4
     context = await chromium.new_context(
         viewport=viewport, color_scheme="dark" if dark else "light",
         java_script_enabled=script, **options,

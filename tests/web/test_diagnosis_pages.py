@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser as Chromium
 
 from tests.rig import Rig
-from tests.web.chromium import DESK, PHONE, window
+from tests.web.chromium import DESK, PHONE, ZOOMED, window
 from tests.web.test_portal import CORPUS, hostile_case
 from tests.web.visiting import Seen, signed_in
 
@@ -69,8 +69,8 @@ async def test_the_confirmed_cause_is_never_typed_twice(rig: Rig, sku: str) -> N
 @pytest.mark.parametrize(
     "look",
     [{"viewport": DESK}, {"viewport": DESK, "dark": True}, {"viewport": PHONE},
-     {"viewport": {"width": 320, "height": 640}, "dark": True}],
-    ids=["desk", "dark", "phone", "narrowest-dark"],
+     {"viewport": ZOOMED, "dark": True}],
+    ids=["desk", "dark", "phone", "zoomed-dark"],
 )
 async def test_everybody_can_read_it(
     chromium: Chromium, rig: Rig, take_sku, look: dict

@@ -7,7 +7,7 @@ from playwright.async_api import Browser, expect
 from tests.acceptance.conftest import TakeSku
 from tests.badinput.conftest import further_replica
 from tests.rig import Rig
-from tests.web.chromium import DESK, PHONE, Window, window
+from tests.web.chromium import DESK, PHONE, ZOOMED, Window, window
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -15,8 +15,8 @@ SHOP = {"limits": {"keep_alive_seconds": 0.3}, "policy": {"probation_time": "1d"
 LOOKS = pytest.mark.parametrize(
     "look",
     [{"viewport": DESK}, pytest.param({"viewport": PHONE, "dark": True}, marks=pytest.mark.long),
-     pytest.param({"viewport": {"width": 320, "height": 640}}, marks=pytest.mark.long)],
-    ids=["desk", "phone-dark", "narrowest"],
+     pytest.param({"viewport": ZOOMED}, marks=pytest.mark.long)],
+    ids=["desk", "phone-dark", "zoomed"],
 )
 
 

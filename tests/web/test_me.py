@@ -11,12 +11,11 @@ from freezeguard.storage.embedded import EmbeddedServer
 from tests.acceptance.conftest import fresh_database
 from tests.chats.chat import a_chat
 from tests.rig import Rig, shop_with_service, until
-from tests.web.chromium import DESK, window
+from tests.web.chromium import DESK, ZOOMED, window
 from tests.web.visiting import signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NARROWEST = {"width": 320, "height": 640}
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +68,8 @@ async def test_everything_is_set_and_tried_on_one_page(rig: Rig, port: int) -> N
     assert "The address is removed." in gone.words
 
 
-@pytest.mark.parametrize("look", [{"viewport": DESK, "dark": True}, {"viewport": NARROWEST}],
-                         ids=["desk", "narrowest"])
+@pytest.mark.parametrize("look", [{"viewport": DESK, "dark": True}, {"viewport": ZOOMED}],
+                         ids=["desk", "zoomed"])
 async def test_it_can_be_read(
     chromium: Browser, rig: Rig, port: int, take_sku, look: dict
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.rig import Rig
-from tests.web.chromium import DESK, PHONE, window
+from tests.web.chromium import DESK, PHONE, ZOOMED, window
 from tests.web.visiting import signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -153,7 +153,7 @@ async def test_people_are_registered_changed_and_let_go(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     "look", [{"viewport": DESK}, {"viewport": PHONE, "dark": True},
-             {"viewport": {"width": 320, "height": 640}}], ids=["desk", "phone", "narrowest"])
+             {"viewport": ZOOMED}], ids=["desk", "phone", "zoomed"])
 async def test_they_can_be_read(chromium: Browser, rig: Rig, take_sku, look: dict) -> None:
     """By everybody who may open them; the way there stands in the head, and Tab reaches it."""
     await stopped(rig, take_sku())

@@ -4,16 +4,15 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.rig import Rig
-from tests.web.chromium import DESK, PHONE, window
+from tests.web.chromium import DESK, PHONE, ZOOMED, window
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NARROWEST = {"width": 320, "height": 640}
 LOOKS = pytest.mark.parametrize(
     "look",
     [{"viewport": DESK}, {"viewport": DESK, "dark": True}, {"viewport": PHONE, "dark": True},
-     {"viewport": NARROWEST}, {"viewport": PHONE, "script": True}],
-    ids=["desk", "dark", "phone", "narrowest", "light-phone"],
+     {"viewport": ZOOMED}, {"viewport": PHONE, "script": True}],
+    ids=["desk", "dark", "phone", "zoomed", "light-phone"],
 )
 
 

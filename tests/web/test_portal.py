@@ -4,7 +4,7 @@ import asyncio
 import io
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,34 @@ async def test_from_the_mail_to_the_remedy_without_a_script(rig: Rig, sku: str) 
     await reaches(rig, case, "closed_reinstated")
     await can_be_bought(rig, sku)
     assert "the remedy has worked" in (await browser.get(page)).words
+
+
+async def test_a_remedy_that_comes_back_asks_for_a_new_date(rig: Rig, sku: str) -> None:
+    """The date of the one before was kept: it stands no longer beside the one that is asked for."""
+    case = await stopped(rig, sku)
+    browser, page = await let_in(rig, case), f"/portal/cases/{case['id']}"
+    today = (await moment(rig)).date()
+    first, second = today + timedelta(days=9), today + timedelta(days=4)
+    named = await give(browser, page, "commit_date", date=str(first))
+    moved = (await browser.get(f"{page}/do/commit_date")).text
+    await rig.done(await rig.case(case["id"]), "accept_ownership", "owen")
+    await give(browser, page, "propose_remedy", **REMEDY)
+    await rig.done(await rig.case(case["id"]), "return_remedy", "owen", missing=["The lots."])
+    returned = await browser.get(page)
+    empty = (await browser.get(f"{page}/do/commit_date")).text
+    again = await give(browser, page, "commit_date", date=str(second))
+
+    assert f"Your date {day_of(first)}, end of the day" in named.words
+    assert f'value="{first}"' in moved
+    assert "The lots." in returned.words
+    assert "Your date" not in returned.words
+    assert f'value="{first}"' not in empty
+    assert f"Your date {day_of(second)}, end of the day" in again.words
+
+
+def day_of(day: date) -> str:
+    """Write a day as the page does."""
+    return f"{day:%A} {day.day} {day:%B %Y}"
 
 
 async def moment(rig: Rig) -> Any:

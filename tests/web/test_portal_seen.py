@@ -10,7 +10,7 @@ from playwright.async_api import Browser
 
 from tests.files import PDF
 from tests.rig import Rig
-from tests.web.chromium import DESK, PHONE, Window, window
+from tests.web.chromium import DESK, PHONE, ZOOMED, Window, window
 from tests.web.test_portal import (
     codes_to,
     hostile_case,
@@ -22,12 +22,11 @@ from tests.web.test_portal import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NARROW = {"width": 320, "height": 640}
 LOOKS = pytest.mark.parametrize(
     "look",
     [
         pytest.param({"viewport": PHONE}, id="phone"),
-        pytest.param({"viewport": NARROW, "dark": True}, id="320-dark"),
+        pytest.param({"viewport": ZOOMED, "dark": True}, id="zoomed-dark"),
         pytest.param({"viewport": DESK, "locale": "de-DE"}, id="desk-de"),
         pytest.param({"viewport": DESK, "dark": True, "script": False}, id="desk-dark-no-script"),
     ],

@@ -13,7 +13,7 @@ from playwright.async_api import Browser as Chromium
 from freezeguard.storage.embedded import EmbeddedServer
 from tests.acceptance.conftest import fresh_database
 from tests.rig import Rig, shop_with_service, until
-from tests.web.chromium import DESK, PHONE, window
+from tests.web.chromium import DESK, PHONE, ZOOMED, window
 from tests.web.visiting import Browser, signed_in
 from tests.webhooks.farm import Receiver, receiving
 
@@ -136,7 +136,7 @@ async def test_nobody_elses_endpoints(rig: Rig, receiver: Receiver) -> None:
 
 @pytest.mark.parametrize(
     "look", [{"viewport": PHONE}, {"viewport": DESK, "dark": True},
-             {"viewport": {"width": 320, "height": 640}}], ids=["phone", "desk-dark", "320"],
+             {"viewport": ZOOMED}], ids=["phone", "desk-dark", "zoomed"],
 )
 async def test_webhooks_seen(
     chromium: Chromium, rig: Rig, receiver: Receiver, look: dict[str, Any]

@@ -7,7 +7,7 @@ from playwright.async_api import Browser
 
 from freezeguard.web.rulewords import in_words, scope_in_words
 from tests.rig import Rig
-from tests.web.chromium import DESK, PHONE, window
+from tests.web.chromium import DESK, PHONE, ZOOMED, window
 from tests.web.visiting import signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -81,7 +81,7 @@ async def test_what_is_held_back(rig: Rig, sku: str) -> None:
 
 LOOKS = pytest.mark.parametrize(
     "look", [{"viewport": DESK}, {"viewport": PHONE, "dark": True},
-             {"viewport": {"width": 320, "height": 640}}], ids=["desk", "phone", "narrowest"])
+             {"viewport": ZOOMED}], ids=["desk", "phone", "zoomed"])
 
 
 @LOOKS

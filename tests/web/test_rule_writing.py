@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 from freezeguard.domain.rules import read_rule
 from freezeguard.web.ruleforms import FAMILIES, starting
 from tests.rig import Rig
-from tests.web.chromium import DESK, PHONE, window
+from tests.web.chromium import DESK, PHONE, ZOOMED, window
 from tests.web.visiting import Seen, signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -241,8 +241,8 @@ async def test_every_family_can_be_tried(rig: Rig, sku: str) -> None:
 
 LOOKS = pytest.mark.parametrize(
     "look", [{"viewport": DESK, "dark": True}, {"viewport": PHONE, "script": False},
-             {"viewport": {"width": 320, "height": 640}}],
-    ids=["dark", "phone-noscript", "narrowest"])
+             {"viewport": ZOOMED}],
+    ids=["dark", "phone-noscript", "zoomed"])
 
 
 @LOOKS

@@ -10,7 +10,6 @@ from aiohttp import web
 
 from freezeguard.api.access import Access
 from freezeguard.api.models.answers import (
-    CaseOut,
     ClockOut,
     EventOut,
     ListedCase,
@@ -100,6 +99,13 @@ class Opened(Read):
         if self.case.state != State.DIAGNOSING or not remedies:
             return []
         return list(remedies[-1].arguments.get("missing") or ())
+
+    @property
+    def commitment(self) -> Mapping[str, Any] | None:
+        """Return the vendor's date, as long as it is one for the remedy that comes next."""
+        promised = self.case.commitment
+        is_of_this_round = promised and promised["round"] == self.case.remedy_rounds
+        return promised if is_of_this_round else None
 
     @property
     def since(self) -> datetime | None:
@@ -196,7 +202,7 @@ class VendorsCases:
         command = command_of(visit, DEEDS)
         opened = await self._open(visit)
         known = await self._cases.known_remedy(visit, command, opened.case)
-        return self._ask(visit, opened, command, {**known, **_at_first(command, opened.case)})
+        return self._ask(visit, opened, command, {**known, **_at_first(command, opened)})
 
     async def give(self, visit: Visit) -> web.Response:
         """Give a command on the case as it was seen; what refuses it is told on the form."""
@@ -275,9 +281,9 @@ def _needed(command: Command) -> frozenset[str]:
     return NEEDED - {"comment"} if command.value in ALSO else NEEDED
 
 
-def _at_first(command: Command, case: CaseOut) -> dict[str, str]:
+def _at_first(command: Command, opened: Opened) -> dict[str, str]:
     """Return what a form is filled in with: nobody is asked twice for what is known."""
-    given = {"version": str(case.version)}
-    if command is Command.COMMIT_DATE and case.commitment:
-        given["date"] = str(case.commitment.get("date") or "")[:10]
+    given = {"version": str(opened.case.version)}
+    if command is Command.COMMIT_DATE and opened.commitment:
+        given["date"] = str(opened.commitment["date"])[:10]
     return given
