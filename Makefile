@@ -52,7 +52,7 @@ serve: installed
 
 test: installed-dev
 	@begun=$$(date +%s); \
-	$(LINT) && $(PYTEST) -q -n 2 -m 'not long and not real' $(ARGS); code=$$?; \
+	$(LINT) && $(PYTEST) -q -n 2 --dist worksteal -m 'not long and not real' $(ARGS); code=$$?; \
 	echo "test: $$(( $$(date +%s) - begun )) s" >&2; exit $$code
 
 lint: installed-dev

@@ -11,7 +11,7 @@ from freezeguard.domain.transitions import State
 from tests.acceptance.conftest import TakeSku
 from tests.acceptance.rows import case_in, put
 from tests.acceptance.steps import pull
-from tests.rig import Rig
+from tests.rig import Rig, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,7 +52,10 @@ async def test_a_pull_alone_is_not_told(rig: Rig, sku: str):
     """What one associate suspects pauses the sale, and no customer hears of it."""
     await pull(rig, "alba", sku)
 
-    assert "frozen" == await rig.status(sku)
+    async def frozen() -> bool:
+        return await rig.status(sku) == "frozen"
+
+    await until(frozen, "readers are told")
     assert not (await known(rig, sku))["known"]
     await pull(rig, "bert", sku, status=200)
     assert (await known(rig, sku))["known"]

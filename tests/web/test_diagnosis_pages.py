@@ -40,6 +40,8 @@ async def test_the_confirmed_cause_is_never_typed_twice(rig: Rig, sku: str) -> N
     assert "Brittle <b>resin</b>. open" in own.words
     assert "Secret" not in own.text
     await vera.post(form_of(own, "argue"), {"speaks": "for", "text": "6 of 20 broke."})
+    behind = await vera.post(form_of(own, "judge"), {"version": "1", **FORM})
+    assert (422, True) == (behind.status, "changed this cause meanwhile" in behind.words)
 
     seen = await owen.get(f"{page}/diagnosis")
     one = next(

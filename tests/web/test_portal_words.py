@@ -90,6 +90,12 @@ def test_what_guards_say_is_said_in_the_readers_words() -> None:
     told = "`date`: at the latest 2026-12-05, 15 days ahead (0 dates kept and 1 broken so far)"
 
     assert "Spätestens 2026-12-05, 15 Tage im Voraus" in german.guard(told)
+    for told in ("The cause is at version 3, not 1: read what has changed.",
+                 "Another cause was confirmed meanwhile; read the diagnosis again.",
+                 *(f"{what} once a case is closed_delisted." for what in (
+                     "The diagnosis rests", "Nobody is asked anything", "No question waits")),
+                 "This question is answered."):
+        assert told != german.guard(told)
     assert "Something new." == german.guard("Something new.")
 
 
