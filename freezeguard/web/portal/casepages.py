@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -202,7 +203,7 @@ class VendorsCases:
         command = command_of(visit, DEEDS)
         opened = await self._open(visit)
         known = await self._cases.known_remedy(visit, command, opened.case)
-        return self._ask(visit, opened, command, {**known, **_at_first(command, opened)})
+        return self._ask(visit, opened, command, {**known, **_at_first(visit, command, opened)})
 
     async def give(self, visit: Visit) -> web.Response:
         """Give a command on the case as it was seen; what refuses it is told on the form."""
@@ -281,9 +282,13 @@ def _needed(command: Command) -> frozenset[str]:
     return NEEDED - {"comment"} if command.value in ALSO else NEEDED
 
 
-def _at_first(command: Command, opened: Opened) -> dict[str, str]:
-    """Return what a form is filled in with: nobody is asked twice for what is known."""
+def _at_first(visit: Visit, command: Command, opened: Opened) -> dict[str, str]:
+    """Return what a form is filled in with: nobody is asked twice for what is known.
+
+    Days are those of the reader, as on the page: west of Greenwich a day ends on the next one.
+    """
     given = {"version": str(opened.case.version)}
     if command is Command.COMMIT_DATE and opened.commitment:
-        given["date"] = str(opened.commitment["date"])[:10]
+        due = datetime.fromisoformat(opened.commitment["date"])
+        given["date"] = str(due.astimezone(ZoneInfo(visit.person.time_zone)).date())
     return given
