@@ -171,6 +171,10 @@ class Webhooks(Protocol):
         """Return how many endpoints a vendor has; None: the shop itself."""
         ...
 
+    async def is_test_waiting(self, endpoint_id: UUID) -> bool:
+        """Tell whether a test message is neither delivered nor given up."""
+        ...
+
     async def troubled(self, failing_before: datetime) -> list[Endpoint]:
         """Lock and return endpoints that have only failed since before a moment."""
         ...

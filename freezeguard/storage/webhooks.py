@@ -62,6 +62,9 @@ class PostgresWebhooks:
     async def count_endpoints(self, vendor: str | None) -> int:
         return int(await self._connection.fetchval(SQL["count_endpoints"], vendor))
 
+    async def is_test_waiting(self, endpoint_id: UUID) -> bool:
+        return bool(await self._connection.fetchval(SQL["is_test_waiting"], endpoint_id))
+
     async def troubled(self, failing_before: datetime) -> list[Endpoint]:
         rows = await self._connection.fetch(SQL["troubled"], failing_before)
         return [_endpoint(row) for row in rows]

@@ -64,6 +64,12 @@ SELECT id, vendor, url, types, scheme, secret, description, previous_secret, pre
 SELECT count(*) FROM webhook_endpoints
  WHERE removed_at IS NULL AND vendor IS NOT DISTINCT FROM $1::text;
 
+-- name: is_test_waiting
+-- Tell whether a test message waits for an endpoint, whatever was queued there since.
+SELECT EXISTS (
+           SELECT FROM webhook_deliveries
+            WHERE endpoint_id = $1 AND state = 'queued' AND thread LIKE 'test:%');
+
 -- name: troubled
 -- Lock and return endpoints that have only failed since before a moment.
 SELECT id, vendor, url, types, scheme, secret, description, previous_secret, previous_until, state,

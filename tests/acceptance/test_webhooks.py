@@ -259,21 +259,32 @@ async def send_test(
 
 
 async def test_a_test_message_tells_whether_an_endpoint_is_well(
-    rig: Rig, receiver: Receiver
+    rig: Rig, receiver: Receiver, sku: str
 ) -> None:
-    """It goes out whatever types are wanted; the log has the answer; one at a time."""
-    own = await add(rig, receiver, "vera", types=["case.closed"])
+    """It goes out whatever types are wanted; the log has the answer; one at a time.
+
+    Also where something else was queued after it.
+    """
+    own = await add(rig, receiver, "vera", types=["case.statement_of_reasons"])
+    path = f"{PATH}/{own['id']}"
     receiver.status = 500
     await send_test(rig, receiver, own)
 
     async def logged() -> dict[str, Any] | None:
-        page = await rig.call("GET", f"{PATH}/{own['id']}/deliveries", "vera")
+        page = await rig.call("GET", f"{path}/deliveries", "vera")
         found = next(one for one in page.body["items"] if one["type"] == "webhook.test")
         return found if found["log"] else None
 
     entry = await until(logged, "the attempt is logged")
-    again = await rig.call("POST", f"{PATH}/{own['id']}/test", "vera")
-    shown = await rig.call("GET", f"{PATH}/{own['id']}", "vera")
+    await pull(rig, "mara", sku)
+
+    async def followed() -> bool:
+        page = await rig.call("GET", f"{path}/deliveries", "vera")
+        return bool(page.body["items"][0]["type"] != "webhook.test")
+
+    await until(followed, "another message was queued after it")
+    again = await rig.call("POST", f"{path}/test", "vera")
+    shown = await rig.call("GET", path, "vera")
 
     assert ("webhook.test", "queued", 1) == (entry["type"], entry["state"], entry["attempts"])
     assert (500, "answered 500") == (entry["log"][0]["status"], entry["log"][0]["error"])

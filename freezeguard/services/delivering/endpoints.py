@@ -184,8 +184,7 @@ class Endpoints:
             endpoint = await self._theirs(tx, who, endpoint_id, lock=True)
             if endpoint.state == "disabled":
                 raise GuardFailed(["the endpoint must be switched on first"])
-            latest = await tx.webhooks.deliveries(endpoint_id, None, 1)
-            if latest and latest[0][1].type == TEST_TYPE and latest[0][1].state == "queued":
+            if await tx.webhooks.is_test_waiting(endpoint_id):
                 raise GuardFailed(["the test before this one must have been delivered or given up"])
             message_id = self._new_id()
             message = Message(
