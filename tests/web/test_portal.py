@@ -9,6 +9,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
@@ -174,6 +175,25 @@ async def test_a_remedy_that_comes_back_asks_for_a_new_date(rig: Rig, sku: str) 
     assert "Your date" not in returned.words
     assert f'value="{first}"' not in empty
     assert f"Your date {day_of(second)}, end of the day" in again.words
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
+async def test_a_date_is_the_day_that_it_was_where_it_was_named(
+    rig: Rig, sku: str, zone: str
+) -> None:
+    """West of Greenwich a day ends on the next one there: the page and the form say the day."""
+    reader = f"{zone.rpartition('/')[2].lower()}@acme.example"
+    await contacts(rig, reader, time_zone=zone)
+    try:
+        case = await stopped(rig, sku)
+        browser, page = await let_in(rig, case, reader), f"/portal/cases/{case['id']}"
+        day = (await moment(rig)).astimezone(ZoneInfo(zone)).date() + timedelta(days=9)
+        named = await give(browser, page, "commit_date", date=str(day))
+        form = (await browser.get(f"{page}/do/commit_date")).text
+    finally:
+        await contacts(rig, MAILBOX)
+    assert f"Your date {day_of(day)}, end of the day" in named.words
+    assert f'value="{day}"' in form
 
 
 def day_of(day: date) -> str:
@@ -427,10 +447,13 @@ async def test_a_contact_that_is_taken_away_is_out(rig: Rig, sku: str) -> None:
     assert [] == rig.mailbox.to("new@acme.example")
 
 
-async def contacts(rig: Rig, *addresses: str, language: str = "en") -> None:
+async def contacts(
+    rig: Rig, *addresses: str, language: str = "en", time_zone: str = "UTC"
+) -> None:
     """Register who gets a vendor's mails."""
     answer = await rig.call("PUT", "/v1/vendors/acme", "root", json={
         "name": "Acme", "contacts": {"email": list(addresses)}, "language": language,
+        "time_zone": time_zone,
     })
     assert 200 == answer.status, answer.body
 
