@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from freezeguard.api.models.answers import (
+from freezeguard.api.models.answers.cases import (
     CaseOut,
     ClockOut,
     CommandOut,
@@ -14,15 +14,15 @@ from freezeguard.api.models.answers import (
     EvidenceFileOut,
     EvidenceOut,
     HarmOut,
-    HoldOut,
     ListedCase,
     NoticeOut,
     ObjectOut,
     OverdueOut,
     QuestionOut,
-    ScopeOut,
     TaskOut,
 )
+from freezeguard.api.models.answers.holds import HoldOut
+from freezeguard.api.models.answers.output import ScopeOut
 from freezeguard.api.models.commands import argument_schema
 from freezeguard.domain.clocks import sort_of
 from freezeguard.domain.enforcement import ObjectState

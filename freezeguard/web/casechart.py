@@ -10,7 +10,7 @@ from math import log10
 
 from markupsafe import Markup, escape
 
-from freezeguard.api.models.answers import ChartMark, ChartOut, ChartPoint
+from freezeguard.api.models.answers.charts import ChartMark, ChartOut, ChartPoint
 from freezeguard.notices.wording import Wording
 from freezeguard.reports.charts import Axis, plain, powers_of_ten
 

@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from freezeguard.api.models.answers import CaseOut, EventOut
+from freezeguard.api.models.answers.cases import CaseOut, EventOut
 from freezeguard.api.models.commands import arguments_of
 from freezeguard.domain.errors import (
     GuardFailed,

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import CaseSummary, EventOut
+from freezeguard.api.models.answers.cases import CaseSummary, EventOut
 from freezeguard.domain.clocks import is_of_question
 from freezeguard.domain.people import Person
 from freezeguard.notices.sections import reason_sentence

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup, escape
 
-from freezeguard.api.models.answers import TrialOut, TriedSku
+from freezeguard.api.models.answers.rules import TrialOut, TriedSku
 from freezeguard.notices.wording import Wording
 from freezeguard.reports.charts import plain
 

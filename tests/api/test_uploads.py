@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import Output
+from freezeguard.api.models.answers.output import Output
 from freezeguard.api.routing import Call, Reply, Route
 from freezeguard.api.uploads import IN_MEMORY, FileBody, Upload
 from freezeguard.domain.errors import NotFound

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from structlog.testing import capture_logs
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import SourceOut
+from freezeguard.api.models.answers.signals import SourceOut
 from freezeguard.api.routing import Call, Reply, Route
 from tests.api.service import Note, serving
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freezeguard.api.models.answers import ChartMark, ChartOut, ChartPoint, ChartRule
+from freezeguard.api.models.answers.charts import ChartMark, ChartOut, ChartPoint, ChartRule
 from freezeguard.notices.wording import Wording
 from freezeguard.web.casechart import ODDS, draw, in_words, rows
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from freezeguard.api.models.answers import TrialOut, TriedSku
+from freezeguard.api.models.answers.rules import TrialOut, TriedSku
 from freezeguard.domain.rules import read_rule
 from freezeguard.notices.wording import Wording
 from freezeguard.web import rulechart

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from freezeguard.api.models.answers import NoticeOut, Output
+from freezeguard.api.models.answers.cases import NoticeOut
+from freezeguard.api.models.answers.output import Output
 from freezeguard.api.models.fields import CLOCK_PATTERN, Input, Language, Name
 from freezeguard.api.models.masterdata import TimeZone
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from freezeguard.api.models.answers import Output
+from freezeguard.api.models.answers.output import Output
 from freezeguard.api.models.fields import Input, Name, Revision, Text
 
 Branch = Literal["people", "method", "machine", "material", "measurement", "environment"]

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from freezeguard.api.models.answers import Output
+from freezeguard.api.models.answers.output import Output
 from freezeguard.services.enforcing.containment import Announced, Answered, OrderList, Outcome
 
 

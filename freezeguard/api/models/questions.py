@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from freezeguard.api.models.answers import Output, QuestionOut
+from freezeguard.api.models.answers.cases import QuestionOut
+from freezeguard.api.models.answers.output import Output
 from freezeguard.api.models.fields import Input, Name, Text
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, GetJsonSchemaHandler, St
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from freezeguard.api.models.answers import Output
+from freezeguard.api.models.answers.output import Output
 from freezeguard.api.models.fields import Input, Moment, Name, Whole
 from freezeguard.services.telling.news import known_types
 

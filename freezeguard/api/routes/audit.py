@@ -3,7 +3,7 @@
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
 from freezeguard.api.cursors import read_number
-from freezeguard.api.models.answers import (
+from freezeguard.api.models.answers.audit import (
     AuditEntry,
     AuditPage,
     ChainPage,

@@ -20,7 +20,7 @@ from freezeguard.api.cursors import (
     write_cursor,
     write_ranked_cursor,
 )
-from freezeguard.api.models.answers import CaseList, CaseOut, EventOut, ListedCase, Timeline
+from freezeguard.api.models.answers.cases import CaseList, CaseOut, EventOut, ListedCase, Timeline
 from freezeguard.api.models.commands import ARGUMENTS, arguments_of
 from freezeguard.api.models.requests import CasesQuery, CommandIn, LinesQuery
 from freezeguard.api.presenting import present_case, present_listed

@@ -12,7 +12,7 @@ from pydantic import Field
 from freezeguard.api import envelope
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import AttachedOut, EvidenceFileList, EvidenceFileOut
+from freezeguard.api.models.answers.cases import AttachedOut, EvidenceFileList, EvidenceFileOut
 from freezeguard.api.models.fields import NO_NUL, Name
 from freezeguard.api.parameters import Query
 from freezeguard.api.presenting import present_file

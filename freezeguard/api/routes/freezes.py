@@ -2,7 +2,7 @@
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import PulledCase
+from freezeguard.api.models.answers.cases import PulledCase
 from freezeguard.api.models.requests import FreezeIn
 from freezeguard.api.presenting import present_case
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import HeldSetOut, SaleStatus, SaleStatuses
+from freezeguard.api.models.answers.holds import HeldSetOut, SaleStatus, SaleStatuses
 from freezeguard.api.models.requests import CartIn, HoldsQuery, ScopeQuery, SkuQuery
 from freezeguard.api.routing import AnyRoute, Call, Media, Reply, Route
 from freezeguard.domain.errors import InvalidInput

@@ -9,7 +9,7 @@ from aiohttp import web
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
 from freezeguard.api.inbound import Delivery, Endpoint, read_delivery
-from freezeguard.api.models.answers import Delivered, RejectedItem
+from freezeguard.api.models.answers.signals import Delivered, RejectedItem
 from freezeguard.api.routes.signals import Signals, keep
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Prove, Reply, Route
 from freezeguard.api.signed import as_it_came, header_of, proof

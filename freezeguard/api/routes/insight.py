@@ -7,18 +7,15 @@ from uuid import UUID
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import (
+from freezeguard.api.models.answers.causes import (
     CausesBy,
     CausesOut,
-    ChartMark,
-    ChartOut,
-    ChartPoint,
-    ChartRule,
     FixOut,
     ParetoOut,
     ShareOut,
     SimilarCase,
 )
+from freezeguard.api.models.answers.charts import ChartMark, ChartOut, ChartPoint, ChartRule
 from freezeguard.api.routes.cases import READERS, case_id_of
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.detection.chart import Point

@@ -2,7 +2,8 @@
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import KnownIssueOut, ScopeOut
+from freezeguard.api.models.answers.masterdata import KnownIssueOut
+from freezeguard.api.models.answers.output import ScopeOut
 from freezeguard.api.models.requests import KnownIssueQuery
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.knownissue import Issue, in_language, known_issue, words_for

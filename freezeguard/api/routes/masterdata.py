@@ -7,15 +7,8 @@ from freezeguard.api import batches
 from freezeguard.api.access import Access
 from freezeguard.api.batches import Parsed
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import (
-    Accepted,
-    SkuList,
-    SkuOut,
-    SourceList,
-    SourceOut,
-    StandingOut,
-    VendorOut,
-)
+from freezeguard.api.models.answers.masterdata import SkuList, SkuOut, VendorOut
+from freezeguard.api.models.answers.signals import Accepted, SourceList, SourceOut, StandingOut
 from freezeguard.api.models.masterdata import GtinQuery, SkuIn, SkuRow, SourceIn, VendorIn
 from freezeguard.api.routes.signals import answer
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Reply, Route

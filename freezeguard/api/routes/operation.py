@@ -5,7 +5,7 @@ from aiohttp import web
 from freezeguard import __version__
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import CheckOut, Liveness, Readiness
+from freezeguard.api.models.answers.operation import CheckOut, Liveness, Readiness
 from freezeguard.api.routing import AnyRoute, Call, Media, Reply, Route
 
 PROMETHEUS = "text/plain"

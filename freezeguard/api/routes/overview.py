@@ -5,18 +5,15 @@ from datetime import timedelta
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import (
-    AnswersOut,
-    BudgetList,
-    BudgetOut,
+from freezeguard.api.models.answers.masterdata import AnswersOut, VendorList, VendorStandingOut
+from freezeguard.api.models.answers.operation import (
     CanaryOut,
     CatalogueList,
     CatalogueOut,
     ManualTaskOut,
     UnconfirmedOut,
-    VendorList,
-    VendorStandingOut,
 )
+from freezeguard.api.models.answers.rules import BudgetList, BudgetOut
 from freezeguard.api.models.requests import VendorQuery
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.detection.waves import most_of_vendor

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import KeyList, KeyOut, NewKey, PersonList, PersonOut
+from freezeguard.api.models.answers.people import KeyList, KeyOut, NewKey, PersonList, PersonOut
 from freezeguard.api.models.masterdata import KeyIn, PersonIn
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import InvalidInput, NotAllowed, NotFound

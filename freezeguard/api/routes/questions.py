@@ -4,7 +4,7 @@ from uuid import UUID
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import QuestionOut
+from freezeguard.api.models.answers.cases import QuestionOut
 from freezeguard.api.models.fields import Name
 from freezeguard.api.models.questions import (
     AnswerIn,

@@ -2,7 +2,7 @@
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import ReviewScore, ReviewScores
+from freezeguard.api.models.answers.rules import ReviewScore, ReviewScores
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.people import Role
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import (
+from freezeguard.api.models.answers.rules import (
     HeldBackOut,
     PreviewOut,
     ProposalList,

@@ -11,7 +11,7 @@ from freezeguard.api.batches import Parsed, Rejected
 from freezeguard.api.cloudevents import SCHEMA as CLOUD_EVENT
 from freezeguard.api.context import Context
 from freezeguard.api.cursors import read_cursor, write_cursor
-from freezeguard.api.models.answers import (
+from freezeguard.api.models.answers.signals import (
     Accepted,
     RejectedItem,
     RejectedSignalOut,

@@ -10,7 +10,7 @@ from freezeguard.api.access import Access
 from freezeguard.api.bodies import clean
 from freezeguard.api.context import Context
 from freezeguard.api.json_text import check_structure, parse
-from freezeguard.api.models.answers import Heeded
+from freezeguard.api.models.answers.signals import Heeded
 from freezeguard.api.routing import AnyRoute, Call, CustomBody, Prove, Reply, Route
 from freezeguard.api.signed import as_it_came, proof
 from freezeguard.domain.errors import FreezeguardError, NotFound

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from freezeguard.api.access import Access
 from freezeguard.api.context import Context
-from freezeguard.api.models.answers import ViewList, ViewOut
+from freezeguard.api.models.answers.people import ViewList, ViewOut
 from freezeguard.api.models.requests import ViewFilters, ViewIn
 from freezeguard.api.routing import AnyRoute, Call, Reply, Route
 from freezeguard.domain.errors import GuardFailed, NotFound

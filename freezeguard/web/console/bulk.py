@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import CaseOut
+from freezeguard.api.models.answers.cases import CaseOut
 from freezeguard.api.models.commands import arguments_of
 from freezeguard.domain.errors import (
     FreezeguardError,

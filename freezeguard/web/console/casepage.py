@@ -9,7 +9,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import CaseOut, CommandOut, EventOut
+from freezeguard.api.models.answers.cases import CaseOut, CommandOut, EventOut
 from freezeguard.api.models.commands import arguments_of
 from freezeguard.domain.guards import NOT_THE_AUTHOR
 from freezeguard.domain.transitions import FROZEN_PHASE, Command

@@ -7,7 +7,8 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from freezeguard.api.models.answers import ListedCase, PulledCase, SkuOut
+from freezeguard.api.models.answers.cases import ListedCase, PulledCase
+from freezeguard.api.models.answers.masterdata import SkuOut
 from freezeguard.api.models.fields import GTIN_PATTERN
 from freezeguard.domain.errors import GuardFailed, InvalidInput, UnknownSku
 from freezeguard.domain.transitions import FROZEN_PHASE, State

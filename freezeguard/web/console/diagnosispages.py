@@ -6,7 +6,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import CaseOut
+from freezeguard.api.models.answers.cases import CaseOut
 from freezeguard.api.models.diagnosis import AlikeOut, SuggestedOut
 from freezeguard.domain.errors import GuardFailed
 from freezeguard.domain.remedy import BRANCHES

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from freezeguard.api.models.answers import PersonOut
+from freezeguard.api.models.answers.people import PersonOut
 from freezeguard.api.refusals import InvalidFields
 from freezeguard.domain.errors import InvalidInput, NotAllowed
 from freezeguard.web.desk import Desk

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import CaseOut
+from freezeguard.api.models.answers.cases import CaseOut
 from freezeguard.api.models.questions import QuestionList
 from freezeguard.domain.errors import GuardFailed, IllegalTransition, InvalidInput, NotFound
 from freezeguard.domain.transitions import OPEN

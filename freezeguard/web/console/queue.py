@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import ViewOut
+from freezeguard.api.models.answers.people import ViewOut
 from freezeguard.domain.transitions import FINAL, OPEN
 from freezeguard.web.console.bulk import BULK
 from freezeguard.web.desk import Desk

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import ProposalOut, RuleOut
+from freezeguard.api.models.answers.rules import ProposalOut, RuleOut
 from freezeguard.domain.errors import GuardFailed, InvalidInput, NotFound
 from freezeguard.domain.rulechanges import APPROVERS, PROPOSERS, loosenings
 from freezeguard.domain.rules import Rule, read_rule

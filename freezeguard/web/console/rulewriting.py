@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from freezeguard.api import json_text
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import ProposalOut, RuleOut
+from freezeguard.api.models.answers.rules import ProposalOut, RuleOut
 from freezeguard.api.models.requests import RuleBody
 from freezeguard.api.refusals import InvalidFields, Refused
 from freezeguard.domain.errors import GuardFailed, InvalidInput, NotFound, Unavailable

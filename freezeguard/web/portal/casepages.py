@@ -10,12 +10,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from freezeguard.api.access import Access
-from freezeguard.api.models.answers import (
-    ClockOut,
-    EventOut,
-    ListedCase,
-    QuestionOut,
-)
+from freezeguard.api.models.answers.cases import ClockOut, EventOut, ListedCase, QuestionOut
 from freezeguard.api.models.commands import arguments_of
 from freezeguard.domain.clocks import is_of_question, sort_of
 from freezeguard.domain.errors import GuardFailed, IllegalTransition, InvalidInput
