@@ -15,7 +15,7 @@ from freezeguard.notices.sections import (
     waived_line,
 )
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import (
+from freezeguard.ports.notice_facts.remedies import (
     ApprovalRejectedFacts,
     ApprovalRequestedFacts,
     ApprovalVoidedFacts,

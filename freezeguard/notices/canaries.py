@@ -3,7 +3,7 @@
 from freezeguard.notices.letter import Body, Paragraph, Section
 from freezeguard.notices.sections import long_text, optional_time, rows, section
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import CanaryNoticeFacts
+from freezeguard.ports.notice_facts.service import CanaryNoticeFacts
 
 _NAME = 120
 

@@ -3,7 +3,7 @@
 from freezeguard.notices.letter import Body, Paragraph
 from freezeguard.notices.sections import rows, section
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import ChatDisabledFacts, ChatFacts, TestMessageFacts
+from freezeguard.ports.notice_facts.service import ChatDisabledFacts, ChatFacts, TestMessageFacts
 
 
 def test_message(facts: TestMessageFacts, say: Wording) -> Body:

@@ -2,7 +2,7 @@
 
 from freezeguard.notices.letter import Body, Paragraph
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import SignInCodeFacts
+from freezeguard.ports.notice_facts.service import SignInCodeFacts
 
 _SHORT = 80
 

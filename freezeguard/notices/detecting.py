@@ -3,7 +3,7 @@
 from freezeguard.notices.letter import Body, Paragraph, Section
 from freezeguard.notices.sections import listed, long_text, optional_time, rows, section
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import (
+from freezeguard.ports.notice_facts.detection import (
     FeedNoticeFacts,
     SuppressionFacts,
     SuppressionNoticeFacts,

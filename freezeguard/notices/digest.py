@@ -2,7 +2,7 @@
 
 from freezeguard.notices.letter import Body, Link, Paragraph, Section
 from freezeguard.notices.wording import Wording, clip, weight
-from freezeguard.ports.notice_facts import DigestEntryFacts, DigestFacts
+from freezeguard.ports.notice_facts.service import DigestEntryFacts, DigestFacts
 
 _LINE = 240  # weight of a line
 _URL = 200

@@ -3,7 +3,7 @@
 from freezeguard.notices.letter import Body, Paragraph, Section
 from freezeguard.notices.sections import optional_time, rows, section
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import WebhookFacts
+from freezeguard.ports.notice_facts.service import WebhookFacts
 
 
 def webhook_failing(facts: WebhookFacts, say: Wording) -> Body:

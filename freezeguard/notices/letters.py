@@ -58,28 +58,25 @@ from freezeguard.notices.sections import (
 )
 from freezeguard.notices.statement import refrozen, statement
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import (
+from freezeguard.ports.notice_facts.common import CaseNoticeFacts, NoticeFacts
+from freezeguard.ports.notice_facts.detection import (
     BudgetSpentFacts,
-    CanaryNoticeFacts,
-    CaseNoticeFacts,
+    FeedNoticeFacts,
+    SuppressionNoticeFacts,
+    WaitingFacts,
+)
+from freezeguard.ports.notice_facts.reasons import ReasonFacts
+from freezeguard.ports.notice_facts.remedies import ClosedFacts, FalseAlarmFacts, ReleasedFacts
+from freezeguard.ports.notice_facts.service import CanaryNoticeFacts, ChatDisabledFacts, DigestFacts
+from freezeguard.ports.notice_facts.stops import (
     ChangedFieldFacts,
-    ChatDisabledFacts,
-    ClosedFacts,
     DegradedFacts,
-    DigestFacts,
     DismissedFacts,
     ExpiredFacts,
-    FalseAlarmFacts,
-    FeedNoticeFacts,
     FrozenConfirmedFacts,
     ManualTaskFacts,
-    NoticeFacts,
-    ReasonFacts,
-    ReleasedFacts,
     ReleaseRefusedFacts,
-    SuppressionNoticeFacts,
     SuspectedFacts,
-    WaitingFacts,
 )
 
 _SHORT = 80  # weight of SKU or title in a subject

@@ -29,7 +29,7 @@ from freezeguard.notices.sections import (
     way,
 )
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import OrderFacts
+from freezeguard.ports.notice_facts.stops import OrderFacts
 
 Show = Callable[[Any, Wording], str | None]
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, s
 
 from freezeguard.notices.letters import letter_of
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import FACTS_OF_KIND
+from freezeguard.ports.notice_facts.kinds import FACTS_OF_KIND
 from freezeguard.ports.notices import NoticeError, Rendered
 
 _LINE = 76  # characters of a line of plain text

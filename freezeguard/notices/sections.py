@@ -6,23 +6,26 @@ from typing import Any, TypeVar
 from freezeguard.domain.masking import mask
 from freezeguard.notices.letter import Block, Bullets, Link, Paragraph, Quotes, Rows, Section
 from freezeguard.notices.wording import DEFAULT_LANGUAGE, Wording, clip
-from freezeguard.ports.notice_facts import (
-    AttemptFacts,
+from freezeguard.ports.notice_facts.common import (
     CaseNoticeFacts,
-    CatalogueFacts,
     ContactFacts,
-    EvidenceFacts,
     NoticeFacts,
-    ObjectNoticeFacts,
-    OrderFacts,
-    PartFacts,
-    ReasonFacts,
-    RemedyFacts,
-    RiseFacts,
     ScopeFacts,
     StepFacts,
+)
+from freezeguard.ports.notice_facts.reasons import (
+    EvidenceFacts,
+    PartFacts,
+    ReasonFacts,
+    RiseFacts,
     TallyFacts,
-    VerificationFacts,
+)
+from freezeguard.ports.notice_facts.remedies import RemedyFacts, VerificationFacts
+from freezeguard.ports.notice_facts.stops import (
+    AttemptFacts,
+    CatalogueFacts,
+    ObjectNoticeFacts,
+    OrderFacts,
     WaivedFacts,
 )
 

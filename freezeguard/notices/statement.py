@@ -23,7 +23,7 @@ from freezeguard.notices.sections import (
     way,
 )
 from freezeguard.notices.wording import Wording, clip
-from freezeguard.ports.notice_facts import OrderFacts, RefrozenFacts, StatementFacts
+from freezeguard.ports.notice_facts.stops import OrderFacts, RefrozenFacts, StatementFacts
 
 _CONTEST_WORKING_DAYS = 2
 

@@ -19,7 +19,7 @@ from freezeguard.domain.people import Person
 from freezeguard.notices.sections import reason_sentence
 from freezeguard.notices.wording import Wording
 from freezeguard.ports.clock import Now
-from freezeguard.ports.notice_facts import ReasonFacts
+from freezeguard.ports.notice_facts.reasons import ReasonFacts
 from freezeguard.web import casechart, guarding
 from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS
 from freezeguard.web.duties import duty

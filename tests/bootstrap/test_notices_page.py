@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from freezeguard.bootstrap import notices_page
-from freezeguard.ports.notice_facts import FACTS_OF_KIND
+from freezeguard.ports.notice_facts.kinds import FACTS_OF_KIND
 
 FOLDER = Path(__file__).parents[2] / "docs" / "notices"
 TEXTS = dict(notices_page.documents())

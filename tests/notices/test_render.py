@@ -13,7 +13,7 @@ from freezeguard.notices import letters, wording
 from freezeguard.notices.chat import chat_body
 from freezeguard.notices.mime import SIZE_LIMIT, compose
 from freezeguard.notices.render import render
-from freezeguard.ports.notice_facts import FACTS_OF_KIND
+from freezeguard.ports.notice_facts.kinds import FACTS_OF_KIND
 from freezeguard.ports.notices import Message, NoticeError, Rendered, Renderer
 from tests.notices.pages import read_page
 from tests.notices.samples import (

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from freezeguard.domain.record import Case
-from freezeguard.ports.notice_facts import FACTS_OF_KIND
+from freezeguard.ports.notice_facts.kinds import FACTS_OF_KIND
 from freezeguard.ports.rows import HoldChange, Notice
 from freezeguard.ports.storage import Transaction
 from freezeguard.ports.webhooks import Message
