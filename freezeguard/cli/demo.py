@@ -68,10 +68,10 @@ class Teller:
         await sleep(self._pace)
 
     def plain(self, text: str) -> None:
-        """Print lines as they are."""
+        """Print lines as they are, also those that are wider than the terminal: to be pasted."""
         from rich.text import Text
 
-        self._console.print(Text(text))
+        self._console.print(Text(text), soft_wrap=True)
 
 
 def _look(text: str) -> tuple[str, str]:

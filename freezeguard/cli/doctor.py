@@ -57,6 +57,8 @@ def _print(one: "Finding") -> None:
     from rich.text import Text
 
     mark, style = MARKS[one.verdict]
-    answers().print(Text.assemble((mark, style), f"  {one.name}: {one.detail}"))
+    console = answers()
+    # the terminal wraps: a path or a command that is cut can't be pasted
+    console.print(Text.assemble((mark, style), f"  {one.name}: {one.detail}"), soft_wrap=True)
     if one.remedy:
-        answers().print(Text(f"      {one.remedy}"))
+        console.print(Text(f"      {one.remedy}"), soft_wrap=True)

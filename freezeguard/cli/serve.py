@@ -2,6 +2,8 @@
 
 import errno
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,4 +101,7 @@ def _exports(started: "Started") -> list[str]:
     """Return what another terminal must know to find this service and its database."""
     place = [] if started.data_dir is None else [("FREEZEGUARD_DATA_DIR", str(started.data_dir))]
     known = [*place, ("FREEZEGUARD_URL", started.url)]
-    return [f"  export {name}={shlex.quote(value)}" for name, value in known]
+    path = []
+    if shutil.which("freezeguard") is None:
+        path = [f'  export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"']
+    return path + [f"  export {name}={shlex.quote(value)}" for name, value in known]

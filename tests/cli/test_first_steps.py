@@ -1,11 +1,14 @@
 """What somebody meets who has set nothing yet, or set it wrongly."""
 
 import asyncio
+import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cli.shell import Shell, bare_environment
+from tests.cli.shell import DEADLINE, Shell, bare_environment
 
 
 @pytest.fixture
@@ -41,24 +44,37 @@ async def test_a_mistyped_directory_does_not_become_a_second_installation(
 
 
 async def test_the_first_start_says_what_another_terminal_must_know(bare: Shell) -> None:
-    """The two lines to paste name the place and the address; with them other commands work."""
-    process = await bare.having(FREEZEGUARD_PORT="0").start("serve")
+    """Pasted, its lines name program, place and address; with them other commands work."""
+    elsewhere = bare.having(PATH=os.defpath)
+    process = await elsewhere.having(FREEZEGUARD_PORT="0").start("serve")
     assert process.stdout is not None
-    exports: dict[str, str] = {}
+    exports: list[str] = []
     async with asyncio.timeout(60):
-        while "FREEZEGUARD_URL" not in exports:
-            words = (await process.stdout.readline()).decode().split()
-            if words[:1] == ["export"]:
-                name, _, value = words[1].partition("=")
-                exports[name] = value
-    ready = await bare.having(**exports).run("status", "--json")
-    people = await bare.having(**exports).run("people", "list", "--json")
+        while not exports or "FREEZEGUARD_URL" not in exports[-1]:
+            line = (await process.stdout.readline()).decode().strip()
+            if line.startswith("export "):
+                exports.append(line)
+    ready = await pasted(elsewhere, *exports, "freezeguard status --json")
+    people = await pasted(elsewhere, *exports, "freezeguard people list --json")
     process.terminate()
     await process.communicate()
 
-    assert str(bare.place / "data") == exports["FREEZEGUARD_DATA_DIR"]
-    assert ready.document["ready"]
-    assert ["admin"] == [one["person"] for one in people.document["items"]]
+    assert 3 == len(exports)
+    assert f"FREEZEGUARD_DATA_DIR={bare.place / 'data'}" in exports[1]
+    assert ready["ready"]
+    assert ["admin"] == [one["person"] for one in people["items"]]
+
+
+async def pasted(shell: Shell, *lines: str) -> Any:
+    """Return the JSON that lines print which were pasted into a terminal."""
+    environment = {name: value for name, value in shell.environment.items()
+                   if not name.startswith("FREEZEGUARD_DATA")}
+    process = await asyncio.create_subprocess_exec(
+        "/bin/sh", "-c", "\n".join(lines), env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(DEADLINE):
+        out, _ = await process.communicate()
+    return json.loads(out)
 
 
 async def test_a_file_of_settings_that_is_not_there_is_named(bare: Shell) -> None:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from freezeguard.cli.demo import Teller
 from freezeguard.cli.output import print_table
 
 CASE = "01a200d5-9ee0-7d97-b6f0-6437c51f22cf"
@@ -89,3 +90,14 @@ def test_what_is_for_programs_stands_in_a_pipe_only(
     assert CASE in piped
     assert CASE not in terminal.getvalue()
     assert WHY.split(maxsplit=1)[0] in terminal.getvalue()
+
+
+def test_what_the_demonstration_gives_to_be_pasted_is_never_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A command or a link with a line end in the middle can't be pasted."""
+    terminal = look_on(monkeypatch)
+    command = f"curl -sS http://127.0.0.1:8080/v1/signals -H 'Authorization: Bearer fgk_{CASE * 2}'"
+    Teller(terminal, 0).plain(f"Paste this:\n\n{command}")
+
+    assert command in terminal.getvalue().splitlines()

@@ -19,12 +19,13 @@ PEOPLE = (
     Person("bert", "Bert Brandt", frozenset({Role.ASSOCIATE}), "bert@shop.example"),
     Person("vera", "Vera Voss", frozenset({Role.VENDOR}), VENDOR_MAIL, vendor=VENDOR),
 )
-KEYS: Mapping[str, tuple[tuple[Right, ...], str | None]] = {
-    "helpdesk": ((Right.SOURCE,), "helpdesk"),
-    "warehouse": ((Right.SOURCE,), "warehouse"),
-    "lab": ((Right.SOURCE, Right.MAY_ASSERT_SAFETY), "lab"),
-    "checkout": ((Right.CATALOGUE,), None),
+KEYS: Mapping[str, tuple[tuple[Right, ...], str | None, int]] = {
+    "helpdesk": ((Right.SOURCE,), "helpdesk", 0),
+    "warehouse": ((Right.SOURCE,), "warehouse", 0),
+    "lab": ((Right.SOURCE, Right.MAY_ASSERT_SAFETY), "lab", 0),
+    "checkout": ((Right.CATALOGUE, Right.MAY_FREEZE), None, 3),
 }
+"""Rights, source and freeze budget of each machine."""
 KETTLE, BLENDER, LAMP, GRATER, TOASTER = (
     "KETTLE-17", "BLENDER-4/red", "LAMP-9", "GRATER-2", "TOASTER-5",
 )

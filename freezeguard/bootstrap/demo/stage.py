@@ -213,9 +213,9 @@ async def _people_and_keys(service: Service) -> dict[str, str]:
             await service.access.add_person(tx, person, "demo")
             issued = await service.access.issue_token(tx, person.id, "demo", "demo")
             secrets[person.id] = issued.secret
-        for name, (rights, source) in cast.KEYS.items():
+        for name, (rights, source, budget) in cast.KEYS.items():
             secrets[name] = (
-                await service.access.issue_key(tx, name, rights, source, 0, "demo")
+                await service.access.issue_key(tx, name, rights, source, budget, "demo")
             ).secret
         await tx.people.set_default_owner(cast.OWNER)
         return secrets
