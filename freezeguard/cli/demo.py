@@ -165,7 +165,8 @@ def _invitation(stage: "Stage") -> str:
     )
     return f"""
 The service goes on at {url} ({url}/docs describes it). {cast.TITLES[sku]} has
-four complaints: yours is the fifth. Paste these, and then the first one again:
+four complaints: yours is the fifth. Paste these into another terminal, and then the first one
+again (the pages in docs/roles say which of them you need):
 
 curl -sS {url}/v1/sale-status/{quote(sku, safe="")} -H 'Authorization: Bearer {secrets["checkout"]}'
 
@@ -176,7 +177,7 @@ curl -sS '{url}/v1/cases?open=true' -H 'Authorization: Bearer {secrets["owen"]}'
 
 Or look with a browser: your complaint opens a case to be clicked through, from the queue to the
 sale that goes on. Each of these lets one of them in, once; a window holds one person at a time, so
-use private windows for several:
+use private windows for several. When one is used up, Ctrl-C and a new demonstration make all anew:
 
 {_links(stage)}
 

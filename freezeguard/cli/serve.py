@@ -1,6 +1,7 @@
 """`freezeguard serve`."""
 
 import errno
+import os
 import shlex
 import shutil
 import sys
@@ -73,7 +74,7 @@ def _announce_json(started: "Started") -> None:
 
 def _announce(started: "Started") -> None:
     lines = [f"freezeguard serves at {started.url}", f"  its console: {started.url}/console",
-             f"  its documentation: {started.url}/docs"]
+             f"  its documentation: {started.url}/docs", f"  its process: {os.getpid()}"]
     if started.admin_token is not None:
         lines += [
             "",

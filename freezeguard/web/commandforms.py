@@ -21,12 +21,13 @@ LONG = frozenset({
     "corrective_action", "preventive_action", "result", "new_facts", "action",
 })  # fmt: skip
 DAYS = frozenset({"date", "until"})
-REMEDY = frozenset({
+WANTED = frozenset({
     "remedy.cause.branch", "remedy.cause.description", "remedy.cause.proof",
     "remedy.containment.own_stock", "remedy.containment.vendor_stock",
     "remedy.containment.in_transit", "remedy.corrective_action", "remedy.preventive_action",
+    "verification.result", "missing",
 })  # fmt: skip
-"""What guards want of a remedy, so that a form says it first."""
+"""What guards want and models leave open, so that a form says it first."""
 SEEN = frozenset({"evidence_revision"})
 """Filled in with what the page showed: the decision is about that and nothing later."""
 
@@ -60,7 +61,7 @@ def inputs_of(command: str, model: type[BaseModel], prefix: str = "") -> list[In
 
 def _input(command: str, path: str, name: str, annotation: Any, is_needed: bool) -> Input:
     kind, label = _without_none(annotation), LABELS.get(name, name)
-    is_needed = is_needed or path in REMEDY
+    is_needed = is_needed or path in WANTED
     if name in SEEN:
         return Input(path, label, "seen")
     if isinstance(kind, type) and issubclass(kind, BaseModel):

@@ -1,5 +1,6 @@
 """What people may do on a case, in the words of the pages: buttons, and what each brings about."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -142,7 +143,20 @@ LABELS: Mapping[str, str] = {
     "to": "Whom",
     "until": "Until which day",
     "verdict": "Verdict",
+    "text": "What you write",
+    "state": "What it is",
+    "person": "Which colleague",
+    "of": "Whom",
+    "share": "Share it with the vendor",
 }
+
+
+def in_words(refusal: str) -> str:
+    """Return a refusal with the names of arguments replaced by those of the form's fields."""
+    return _NAME.sub(lambda name: LABELS.get(name[1], name[1].replace("_", " ")), refusal)
+
+
+_NAME = re.compile("`([a-z_]+)`")
 
 CODES: Mapping[str, str] = {
     "defective": "It is defective",

@@ -10,7 +10,7 @@ DUTIES: Mapping[str, str] = {
     "release": "Each catalogue is read back as selling. What is still stopped is put back by hand.",
     "ownership": "The owner takes the case on.",
     "hand_off": "Whoever was offered the case takes it over.",
-    "vendor_ack": "The vendor says that the notice has come. Ring them up.",
+    "vendor_ack": "The vendor is to say that the notice has come. If they don't, ring them up.",
     "vendor_plan": "The vendor names its date, or objects. A manager may move the deadline.",
     "vendor_date": "The vendor's remedy comes in. A manager may move the deadline, and the owner "
     "may propose a remedy alone.",

@@ -21,7 +21,7 @@ from freezeguard.notices.wording import Wording
 from freezeguard.ports.clock import Now
 from freezeguard.ports.notice_facts.reasons import ReasonFacts
 from freezeguard.web import casechart, guarding
-from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS
+from freezeguard.web.deeds import CODES, DONE, LABELS, PARTS, in_words
 from freezeguard.web.duties import duty
 from freezeguard.web.pages import Page, Visit
 from freezeguard.web.portal.wording import PortalWords, accepted_language
@@ -49,6 +49,7 @@ class Drawing:
             lstrip_blocks=True,
         )
         self._templates.tests["of_question"] = is_of_question
+        self._templates.filters["in_words"] = in_words
         self._templates.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
 
     def __call__(self, template: str, visit: Visit, **values: Any) -> str:

@@ -56,7 +56,7 @@ MANY = ("kinds", "hold_scope")
 _BOUNDS: Mapping[str, tuple[str, str]] = {
     "count": ("It stops at", "complaints"),
     "distinct_customers": ("It stops at", "different customers"),
-    "rate": ("It stops above", "% of the units shipped"),
+    "rate": ("It stops at", "% of the units shipped"),
     "likelihood": ("It stops at", "to 1"),
     "predictive": ("It stops where it happens once in", "windows of a sound item"),
     "posterior": ("It stops at", "to 1"),

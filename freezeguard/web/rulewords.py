@@ -8,7 +8,7 @@ from freezeguard.domain.rules import DEFAULTS, PLAIN, Family
 _FAMILIES: Mapping[str, str] = {
     "distinct_customers": "{bound} different customers complain within {window}",
     "count": "{bound} complaints are made within {window}",
-    "rate": "more than {bound} of the units shipped within {window} are complained of",
+    "rate": "{bound} or more of the units shipped within {window} are complained of",
     "safety": "a trusted source says once that people may be in danger",
     "likelihood": "it is {bound} to 1 that its defect rate has risen",
     "predictive": "a sound item would do so once in {bound} only",

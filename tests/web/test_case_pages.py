@@ -46,8 +46,8 @@ async def test_from_the_queue_to_the_shop_selling_again(rig: Rig, sku: str) -> N
     seen = await owen.get(page_of(case))
     assert "5 different customers" in seen.words or "5 distinct customers" in seen.words
 
-    assert "Done: Take the case on." in (await give(owen, case, "accept_ownership")).words
-    assert "Done: Propose a remedy." in (await give(owen, case, "propose_remedy", **REMEDY)).words
+    assert "Done: “Take the case on”." in (await give(owen, case, "accept_ownership")).words
+    assert "Done: “Propose a remedy”." in (await give(owen, case, "propose_remedy", **REMEDY)).words
     asked = await give(owen, case, "request_approval", **{
         "verification.kind": "inspection", "verification.result": "50 units, none failed."})
     assert "Done: Ask for approval." in asked.words
@@ -55,7 +55,7 @@ async def test_from_the_queue_to_the_shop_selling_again(rig: Rig, sku: str) -> N
     assert own.status in {403, 422}
     approving = await mara.get(page_of(case, "approve"))
     assert "Brittle resin." in approving.words
-    assert "Done: Approve." in (await give(mara, case, "approve", comment="Convincing.")).words
+    assert "Done: “Approve”." in (await give(mara, case, "approve", comment="Convincing.")).words
 
     await reaches(rig, case, "probation")
     await can_be_bought(rig, sku)

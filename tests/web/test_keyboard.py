@@ -37,7 +37,7 @@ async def test_a_manager_approves_with_keys_alone(
         await keys.type("Convincing, as far as ? and a go.")
         await keys.press("Tab")
         await keys.press("Enter")
-        await one.page.get_by_text("Done: Approve.").wait_for()
+        await one.page.get_by_text("Done: “Approve”.").wait_for()
     await reaches(rig, case, "probation")
     await can_be_bought(rig, sku)
 
@@ -74,6 +74,6 @@ async def test_decisions_need_no_script(chromium: Browser, rig: Rig, take_sku: T
         await one.page.get_by_role("link", name="Reject").click()
         await one.page.get_by_label("Why").fill("The proof is of another lot.")
         await one.page.get_by_role("button", name="Reject").click()
-        await one.page.get_by_text("Done: Reject.").wait_for()
+        await one.page.get_by_text("Done: “Reject”.").wait_for()
         assert 0 == await one.page.get_by_role("button", name="Keys").count()
     await reaches(rig, case, "diagnosing")

@@ -30,7 +30,7 @@ async def approve(one: Window, case: dict) -> None:
     await one.open(f"/console/cases/{case['id']}/do/approve")
     await one.page.get_by_label("A word for the record").fill("Convincing.")
     await one.page.get_by_role("button", name="Approve").click()
-    await one.page.get_by_text("Done: Approve.").wait_for()
+    await one.page.get_by_text("Done: “Approve”.").wait_for()
 
 
 @LOOKS

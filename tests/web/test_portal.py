@@ -127,7 +127,7 @@ async def test_from_the_mail_to_the_remedy_without_a_script(rig: Rig, sku: str) 
 
     version = re.search(r'name="version" value="(\d+)"', seen.text)[1]
     seen = await browser.post(f"{page}/do/acknowledge", {"version": version})
-    assert "Done: We have the notice." in seen.words
+    assert "Done: “We have the notice”." in seen.words
     for command, fields in (
         ("commit_date", {"date": str((await moment(rig)).date() + timedelta(days=9))}),
         ("comment", {"comment": "Which lots are in your stock?"}),
@@ -737,4 +737,4 @@ async def test_a_conflict_loses_nothing_that_was_written(rig: Rig, sku: str) -> 
     assert "Brittle resin.</textarea>" in seen.text
     again = re.search(r'name="version" value="(\d+)"', seen.text)[1]
     seen = await browser.post(f"{page}/do/propose_remedy", {"version": again, **REMEDY})
-    assert "Done: Send the remedy." in seen.words
+    assert "Done: “Send the remedy”." in seen.words

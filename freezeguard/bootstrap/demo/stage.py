@@ -168,6 +168,7 @@ def _settings(place: Path, shop: ShopClient, mail_port: int) -> Settings:
         catalogues={"shop": sample_configuration(shop.url, shop.admin_token)},
         mail={"host": "127.0.0.1", "port": mail_port, "digest_after": 100},
         shop={"name": "Demo Shop", "contact_address": "quality@shop.example"},
+        sessions={"proof": timedelta(hours=12)},
         policy={
             "probation_time": timedelta(seconds=4),
             "probation_units": 0,
@@ -196,6 +197,7 @@ def _overrides(settings: Settings) -> tuple[Override, ...]:
         Override("mail.host", "127.0.0.1", "none", "a mail server of the demonstration"),
         Override("mail.digest_after", str(settings.mail.digest_after),
                  str(HermeticSettings().mail.digest_after), "so that you see each letter"),
+        Override("sessions.proof", "12h", "15m", "nobody here has a token to show at hand"),
         Override("shop.name", settings.shop.name, "the shop", "for the letters"),
         Override("catalogues.shop", "the sample shop", "none", "a shop of the demonstration"),
     )

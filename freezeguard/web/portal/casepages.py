@@ -20,7 +20,7 @@ from freezeguard.domain.transitions import FROZEN_PHASE, OPEN, Command, State
 from freezeguard.services.vendorsview import ASKED_OF_VENDORS, THE_SHOP, THE_VENDOR
 from freezeguard.web.casedesk import CaseDesk, Read, Refusal, command_of, status_of, words_of
 from freezeguard.web.causeforms import CauseForms
-from freezeguard.web.commandforms import REMEDY, Input, inputs_of
+from freezeguard.web.commandforms import WANTED, Input, inputs_of
 from freezeguard.web.desk import Desk
 from freezeguard.web.pages import PORTAL, Page, Visit
 from freezeguard.web.portal.entering import ONE, Door
@@ -33,7 +33,7 @@ DEEDS: Mapping[Command, str] = {
     Command.COMMIT_DATE: "plain", Command.CONTEST: "plain", Command.COMMENT: "plain",
 }
 """What a vendor may do on a page, in its order there, and how loud its button is."""
-NEEDED = REMEDY | {"date", "reason", "new_facts", "comment"}
+NEEDED = WANTED | {"date", "reason", "new_facts", "comment"}
 """What guards want of a vendor's commands, so that a form says it first."""
 ALSO = frozenset({"acknowledge", "commit_date"})
 """Commands to which a comment may be added, and need not."""

@@ -17,6 +17,21 @@ window.addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
+// What was done is said once, not again when the page is loaded again.
+const SAID = ["done", "file", "replayed"];
+const here = new URL(window.location.href);
+if (SAID.some((name) => here.searchParams.has(name))) {
+  for (const name of SAID) here.searchParams.delete(name);
+  window.history.replaceState(window.history.state, "", here);
+}
+
+// Who was refused reads why before anything else.
+const refusal = document.querySelector("main .alert[role='alert']");
+if (refusal && document.querySelector("main form.stack")) {
+  refusal.tabIndex = -1;
+  refusal.focus();
+}
+
 // ------------------------------------------------------------------------------- shortcuts
 // One key each, and none where somebody writes. They can be turned off (WCAG 2.2, 2.1.4).
 const OFF = "freezeguard.shortcuts.off";
