@@ -50,7 +50,7 @@ async def test_from_the_queue_to_the_shop_selling_again(rig: Rig, sku: str) -> N
     assert "Done: “Propose a remedy”." in (await give(owen, case, "propose_remedy", **REMEDY)).words
     asked = await give(owen, case, "request_approval", **{
         "verification.kind": "inspection", "verification.result": "50 units, none failed."})
-    assert "Done: Ask for approval." in asked.words
+    assert "Done: “Ask for approval”." in asked.words
     own = await give(owen, case, "approve")
     assert own.status in {403, 422}
     approving = await mara.get(page_of(case, "approve"))

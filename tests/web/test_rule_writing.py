@@ -267,7 +267,7 @@ async def test_writing_can_be_read_and_done(
         await one.page.get_by_role("link", name="Share of units shipped").click()
         await one.page.get_by_role("heading", name="A new rule").wait_for()
         await one.page.get_by_label("Name").fill(name)
-        await one.page.get_by_label("It stops above").fill("x")
+        await one.page.get_by_label("It stops at").fill("x")
         await one.page.keyboard.press("Enter")  # says it in words; it never stores
         await one.page.get_by_role("alert").wait_for()
         one.amiss.clear()  # browsers write a line for an answer that is no 200

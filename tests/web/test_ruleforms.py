@@ -91,7 +91,7 @@ def test_every_rule_can_be_said() -> None:
         assert said.startswith("It only notes that it would stop an item, when ")
         assert "{" not in said
     assert "2 % or more of the units shipped within 30 days" in in_words(starting("rate"))
-    assert " and more than 2 % of the units" in in_words(starting("all_of"))
+    assert " and 2 % or more of the units" in in_words(starting("all_of"))
     assert "10,000 to 1" in in_words({"family": "likelihood"})
 
 

@@ -59,6 +59,9 @@ const step = (by) => {
   entries[Math.min(Math.max(next, 0), entries.length - 1)].focus();
 };
 
+// A tick is not writing: whoever has ticked a case goes on to the next by a key.
+const WRITING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
@@ -72,7 +75,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  const isWriting = event.target.closest("input, textarea, select, [contenteditable]");
+  const isWriting = event.target.closest(WRITING);
   if (isWriting || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   const act = KEYS[event.key];
   if (!act || (isOff() && event.key !== "?") || (help && help.open)) return;
