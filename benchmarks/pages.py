@@ -24,7 +24,7 @@ from aiohttp import web
 
 from benchmarks.bigshop import OWNERS, VENDORS, BigShop, Filling
 from benchmarks.stage import FIVE, Stage, process, quantile, service_process, stage
-from freezeguard.bootstrap.service import open_service
+from freezeguard.bootstrap.building import open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.detection.defaultpolicy import BODIES
 from freezeguard.domain.people import Person, Role

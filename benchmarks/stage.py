@@ -16,7 +16,8 @@ from uuid import uuid4
 
 import aiohttp
 
-from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.building import open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.domain.people import Person, Right, Role
 from freezeguard.domain.record import Case

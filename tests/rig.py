@@ -16,7 +16,8 @@ from typing import Any
 import aiohttp
 from aiosmtpd.controller import Controller
 
-from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.building import open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.domain.people import Person, Right, Role
 from freezeguard.ports.clock import Moment, no_moment

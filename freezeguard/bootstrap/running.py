@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import structlog
 
 from freezeguard.bootstrap.administration import first_start
+from freezeguard.bootstrap.building import open_service
 from freezeguard.bootstrap.house import house_of
-from freezeguard.bootstrap.service import open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.services.delivering.carriers import CASE_PLACE
 

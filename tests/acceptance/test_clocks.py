@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.building import open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.domain.errors import GuardFailed, IllegalTransition
 from freezeguard.services.cases import timers
 from tests.acceptance.steps import (

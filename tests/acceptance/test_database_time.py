@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-import freezeguard.bootstrap.service as composition
-from freezeguard.bootstrap.service import open_service
+import freezeguard.bootstrap.building as composition
+from freezeguard.bootstrap.building import open_service
 from freezeguard.storage.embedded import EmbeddedServer
 from tests.acceptance.conftest import fresh_database
 from tests.acceptance.steps import cannot_be_bought, pull, reaches, ring, sql

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.building import open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.domain.people import Person, Right, Role
 from freezeguard.ports.storage import Transaction
 from freezeguard.storage.embedded import EmbeddedServer

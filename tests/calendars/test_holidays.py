@@ -102,7 +102,7 @@ async def test_a_shop_in_a_place_that_nobody_knows_is_found_at_the_start():
 def test_no_command_waits_for_holidays_that_it_does_not_need():
     """The library is loaded by the first question, not by an import of ours."""
     script = (
-        "import sys, freezeguard.bootstrap.service, freezeguard.cli.main;"
+        "import sys, freezeguard.bootstrap.building, freezeguard.cli.main;"
         "print([name for name in sys.modules if name.split('.')[0] == 'holidays'])"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from freezeguard.bootstrap.building import open_service
 from freezeguard.bootstrap.doctor import examine_everything
-from freezeguard.bootstrap.service import open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.catalogues.configuration import CatalogueConfigurationError
 from freezeguard.catalogues.naming import names_in, without_names

@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from freezeguard.bootstrap.building import open_service
 from freezeguard.bootstrap.logging import configure_logging
-from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.bootstrap.settings import Settings
 
 POINTS = ("evaluation", "stop ready", "stop applied", "restore ready",

@@ -16,7 +16,8 @@ from unittest.mock import patch
 
 import asyncpg
 
-from freezeguard.bootstrap.service import Service, build, open_service
+from freezeguard.bootstrap.building import build, open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.bootstrap.settings import Settings
 
 FOR_EVER = 10**9

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from freezeguard.bootstrap.service import open_service
+from freezeguard.bootstrap.building import open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.ports.rows import Sku, Vendor
 from freezeguard.ports.storage import Transaction

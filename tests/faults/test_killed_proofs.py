@@ -13,8 +13,9 @@ import pytest
 
 from freezeguard.bootstrap import cataloguechecks
 from freezeguard.bootstrap.administration import Administration, open_administration
+from freezeguard.bootstrap.building import open_service
 from freezeguard.bootstrap.cataloguechecks import prove_catalogue
-from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.catalogues.registry import open_catalogues
 from freezeguard.sampleshop.client import ShopClient, running_shop

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from freezeguard.bootstrap.service import open_service
+from freezeguard.bootstrap.building import open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.sampleshop.client import running_shop, sample_configuration
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns

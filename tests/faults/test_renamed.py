@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from freezeguard.bootstrap.service import open_service
+from freezeguard.bootstrap.building import open_service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.sampleshop.client import ShopClient, running_shop, sample_configuration
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.building import open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.domain.transitions import Command
 from freezeguard.storage.embedded import EmbeddedServer
 from tests.acceptance.conftest import SAFETY, fresh_database

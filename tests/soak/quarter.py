@@ -23,7 +23,8 @@ import asyncpg
 from structlog.testing import capture_logs
 
 from freezeguard.bootstrap.administration import Administration
-from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.building import open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.domain.people import Role
 from freezeguard.ports.storage import Transaction

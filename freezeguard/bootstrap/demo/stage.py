@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 import aiohttp
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from freezeguard.bootstrap.building import open_service
 from freezeguard.bootstrap.demo import cast
 from freezeguard.bootstrap.demo.mailbox import Mailbox, open_mailbox
 from freezeguard.bootstrap.logging import configure_logging
-from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import utc_now
 from freezeguard.ports.storage import Transaction

@@ -17,8 +17,9 @@ from freezeguard.api.models.signals import SignalIn
 from freezeguard.api.models.units import UnitsIn
 from freezeguard.api.routes.signals import conflict_of, shipment_of
 from freezeguard.bootstrap.administration import operator_name
+from freezeguard.bootstrap.building import open_service
 from freezeguard.bootstrap.imports.files import Entry
-from freezeguard.bootstrap.service import Service, open_service
+from freezeguard.bootstrap.service import Service
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.domain.signals import Signal
 from freezeguard.ports.rows import RejectedSignal, Sku
