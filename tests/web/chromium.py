@@ -2,10 +2,10 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,15 +20,23 @@ PHONE = {"width": 360, "height": 640}
 DESK = {"width": 1280, "height": 900}
 ZOOMED = {"width": 320, "height": 256}
 """A window of 1280 × 1024 at 400 %: as narrow as the narrowest phone, and hardly higher."""
+LOOKS: Mapping[str, tuple[Any, Literal["light", "dark"]]] = {
+    "1280": (DESK, "light"), "1280-dark": (DESK, "dark"), "phone-dark": (PHONE, "dark"),
+    "320": (ZOOMED, "light"),
+}
+"""Each page is judged in all of them: colours by both, room where there is most and least."""
 PICTURES = os.environ.get("FREEZEGUARD_PICTURES")
 LOST = """() => [...document.body.querySelectorAll("*")].filter(one => {
     const look = getComputedStyle(one), box = one.getBoundingClientRect();
     const cuts = /hidden|clip/.test(look.overflowX + look.overflowY) && box.width > 1
         && !(one instanceof SVGElement)
         && (one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1);
-    const covers = /fixed|sticky/.test(look.position) && box.height > innerHeight / 2;
+    const covers = /fixed|sticky/.test(look.position) && box.height > innerHeight / 2
+        && !one.matches("dialog[open]");
     return cuts || covers;
 }).map(one => one.outerHTML.slice(0, 200))"""
+AXE = """wanted => axe.run(document, wanted).then(found => found.violations.map(
+    one => [one.id, one.nodes.map(node => node.html)]))"""
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -71,25 +79,42 @@ class Window:
                 "() => requestAnimationFrame(() => done())))"
             )
 
-    async def picture(self, name: str) -> None:
+    async def picture(self, name: str, look: str = "") -> None:
         """Take a picture of the whole page, where pictures are wanted."""
         if PICTURES:
             await self.page.screenshot(
-                path=f"{PICTURES}/{name}-{self.name}.png", full_page=True
+                path=f"{PICTURES}/{name}-{look or self.name}.png", full_page=True
             )
 
     async def check(self, name: str) -> None:
-        """Take a picture, and find nothing that keeps somebody out (axe-core), nothing lost.
+        """In every look: find nothing that keeps somebody out (axe-core), and nothing lost.
+
+        What runs no script can't be judged; there a picture has to do.
+        """
+        if not self.has_script:
+            return await self.picture(name)
+        usual = self.page.viewport_size, await self.page.evaluate(
+            "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
+        await self.page.evaluate(Axe().axe_script)
+        for look, (viewport, scheme) in LOOKS.items():
+            await self._put_on(viewport, scheme)
+            await self.picture(name, look)
+            await self._judge(f"{name}, {look}")
+        return await self._put_on(*usual)
+
+    async def _put_on(self, viewport: Any, scheme: Any) -> None:
+        await self.page.set_viewport_size(viewport)
+        await self.page.emulate_media(color_scheme=scheme)
+        await self.settle()
+
+    async def _judge(self, name: str) -> None:
+        """Find nobody kept out and nothing lost in the page as it is drawn now.
 
         Reading in two directions is what WCAG 2.2 asks nobody to do (1.4.10). Text that its box
         cuts off is lost, and so is what lies behind a bar that fills the window.
         """
-        await self.picture(name)
-        found = await Axe().run(self.page, options={"runOnly": WCAG})
-        violations = [
-            (one["id"], [node["html"] for node in one["nodes"]])
-            for one in found.response["violations"]
-        ]
+        violations = await self.page.evaluate(
+            AXE, {"runOnly": WCAG, "resultTypes": ["violations"]})
         wide, room = await self.page.evaluate(
             "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
         )
@@ -106,8 +131,6 @@ async def window(
 ) -> AsyncIterator[Window]:
     """Open a window, signed in as somebody; at its end nothing was amiss in it."""
     viewport = viewport or DESK
-    if viewport == ZOOMED:
-        options["device_scale_factor"] = 4
     context = await chromium.new_context(
         viewport=viewport, color_scheme="dark" if dark else "light",
         java_script_enabled=script, **options,

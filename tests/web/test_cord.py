@@ -6,7 +6,7 @@ from playwright.async_api import Browser
 from tests.acceptance.conftest import TakeSku
 from tests.acceptance.steps import can_be_bought, cannot_be_bought
 from tests.rig import Rig, until
-from tests.web.chromium import DESK, PHONE, window
+from tests.web.chromium import PHONE, window
 from tests.web.visiting import signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -77,14 +77,12 @@ async def test_who_may_not_pull(rig: Rig, who: str) -> None:
     assert 403 == (await browser.get("/console/pull")).status
 
 
-@pytest.mark.parametrize("look", [{"viewport": DESK}, {"viewport": PHONE, "dark": True}],
-                         ids=["desk", "phone"])
 async def test_with_the_keyboard_alone(
-    chromium: Browser, rig: Rig, take_sku: TakeSku, look: dict
+    chromium: Browser, rig: Rig, take_sku: TakeSku
 ) -> None:
     """Scan, Tab, arrow, Tab, Enter: no mouse, and every step can be seen."""
     sku = take_sku()
-    async with window(chromium, rig, "alba", **look) as one:
+    async with window(chromium, rig, "alba", viewport=PHONE) as one:
         await one.open("/console/pull")
         await one.check("pull")
         await one.page.keyboard.type(sku)

@@ -11,7 +11,7 @@ from freezeguard.storage.embedded import EmbeddedServer
 from tests.acceptance.conftest import fresh_database
 from tests.chats.chat import a_chat
 from tests.rig import Rig, shop_with_service, until
-from tests.web.chromium import DESK, ZOOMED, window
+from tests.web.chromium import ZOOMED, window
 from tests.web.visiting import signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,10 +68,8 @@ async def test_everything_is_set_and_tried_on_one_page(rig: Rig, port: int) -> N
     assert "The address is removed." in gone.words
 
 
-@pytest.mark.parametrize("look", [{"viewport": DESK, "dark": True}, {"viewport": ZOOMED}],
-                         ids=["desk", "zoomed"])
 async def test_it_can_be_read(
-    chromium: Browser, rig: Rig, port: int, take_sku, look: dict
+    chromium: Browser, rig: Rig, port: int, take_sku
 ) -> None:
     """By everybody, on everything: with a chat that works, one that does not, and notices."""
     stopped = take_sku()
@@ -88,6 +86,6 @@ async def test_it_can_be_read(
         return {"active", "disabled"} == {one["state"] for one in me["chats"]}
 
     await until(switched_off, "the wrong address is switched off")
-    async with window(chromium, rig, "owen", **look) as one:
+    async with window(chromium, rig, "owen", viewport=ZOOMED) as one:
         await one.open("/console/me")
         await one.check("me")
