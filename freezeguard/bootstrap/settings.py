@@ -34,9 +34,9 @@ from freezeguard.domain.legal import LegalClock, StartsOn, StopsOn, Unit
 from freezeguard.domain.policy import Budget, Policy
 from freezeguard.domain.rules import parse_window
 from freezeguard.ports.canaries import CanaryTerms
-from freezeguard.services.delivering.digests import DigestTerms
-from freezeguard.services.masterdata.signingin import SessionTerms
-from freezeguard.services.records.retention import Periods
+from freezeguard.ports.notices import DigestTerms
+from freezeguard.ports.privacy import Periods
+from freezeguard.ports.sessions import SessionTerms
 
 MIB = 1024 * 1024
 CONFIG_VARIABLE = "FREEZEGUARD_CONFIG"

@@ -4,8 +4,16 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class DigestTerms:
+    """So many notices within a time (`every`) go singly; the further ones as one per that time."""
+
+    after: int = 1
+    every: timedelta = timedelta(minutes=5)
 
 
 class NoticeError(Exception):

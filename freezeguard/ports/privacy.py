@@ -11,6 +11,25 @@ PSEUDONYM_BYTES = 17
 
 
 @dataclass(frozen=True, slots=True)
+class Periods:
+    """How long things are kept: see docs/privacy.md for what each begins with."""
+
+    texts: timedelta = timedelta(days=90)
+    customers: timedelta = timedelta(days=730)
+    rejected: timedelta = timedelta(days=30)
+    messages: timedelta = timedelta(days=90)
+    files: timedelta = timedelta(days=2192)
+
+    def by_class(self) -> dict[str, timedelta]:
+        """Return the classes in the order in which a run works on them."""
+        return {
+            "excerpts": self.texts, "texts": self.texts, "customers": self.customers,
+            "rejected": self.rejected, "messages": self.messages, "digests": self.messages,
+            "mails": self.messages, "files": self.files,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class OwnSignal:
     """One signal of a data subject, with its texts; `row` is all that is held, in JSON types."""
 

@@ -1,7 +1,7 @@
 """People who signed in with a browser, and links and codes that let somebody in once."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -10,6 +10,18 @@ from freezeguard.domain.people import Person
 How = Literal["link", "token", "oidc", "code"]
 """By what somebody showed who they are: a link that works once, a personal token, the shop's
 OpenID provider, a code from a mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTerms:
+    """How long a session lasts: unused for `idle`, and never longer than `whole`.
+
+    A decision that lets a sale go on wants a proof of identity that is not older than `proof`.
+    """
+
+    idle: timedelta = timedelta(minutes=30)
+    whole: timedelta = timedelta(hours=12)
+    proof: timedelta = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)

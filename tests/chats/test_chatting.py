@@ -16,11 +16,12 @@ from freezeguard.domain.errors import GuardFailed, InvalidInput, NotAllowed, Not
 from freezeguard.domain.people import Person, Role
 from freezeguard.domain.quiet import QuietHours
 from freezeguard.notices.chat import chat_body
+from freezeguard.ports.notices import DigestTerms
 from freezeguard.services.delivering.bounces import Bounces
 from freezeguard.services.delivering.channels import Channels, Team
 from freezeguard.services.delivering.chatting import ChatCarrier
 from freezeguard.services.delivering.delivery import Delivery
-from freezeguard.services.delivering.digests import Digests, DigestTerms
+from freezeguard.services.delivering.digests import Digests
 from freezeguard.webhooks.addresses import AddressPolicy
 from freezeguard.webhooks.post import HttpPost
 from tests.bare import bare_casework

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from freezeguard.services.delivering.digests import DigestTerms
+from freezeguard.ports.notices import DigestTerms
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.chats.chat import FarChat, a_chat, said
 from tests.rig import Rig, shop_with_service, until

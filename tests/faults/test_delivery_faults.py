@@ -14,13 +14,13 @@ import pytest
 from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.domain.errors import Unavailable
 from freezeguard.domain.people import Person, Role
-from freezeguard.ports.notices import Message, NoticeError, Receipt, Rendered
+from freezeguard.ports.notices import DigestTerms, Message, NoticeError, Receipt, Rendered
 from freezeguard.ports.rows import Notice
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.delivering.bounces import Bounces
 from freezeguard.services.delivering.carriers import MailCarrier, Sender
 from freezeguard.services.delivering.delivery import LEASE, SEND_WITHIN, Delivery
-from freezeguard.services.delivering.digests import Digests, DigestTerms
+from freezeguard.services.delivering.digests import Digests
 from freezeguard.services.directory import Directory
 from freezeguard.services.telling.telling import House, Telling
 from freezeguard.storage.database import PostgresDatabase

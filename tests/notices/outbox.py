@@ -11,12 +11,13 @@ from freezeguard.domain.people import Person, Role
 from freezeguard.domain.record import Case
 from freezeguard.notices.mail import MailServer, MailTransport
 from freezeguard.notices.render import render
+from freezeguard.ports.notices import DigestTerms
 from freezeguard.ports.rows import Notice, Vendor
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.delivering.bounces import Bounces
 from freezeguard.services.delivering.carriers import MailCarrier, Sender
 from freezeguard.services.delivering.delivery import Delivery
-from freezeguard.services.delivering.digests import Digests, DigestTerms
+from freezeguard.services.delivering.digests import Digests
 from freezeguard.services.directory import Directory
 from freezeguard.services.telling.telling import House, Telling
 from freezeguard.storage.database import PostgresDatabase

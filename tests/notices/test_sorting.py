@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freezeguard.domain.quiet import QuietHours
+from freezeguard.ports.notices import DigestTerms
 from freezeguard.ports.rows import Arrival
-from freezeguard.services.delivering.digests import DigestTerms, may_wait, sort
+from freezeguard.services.delivering.digests import may_wait, sort
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 

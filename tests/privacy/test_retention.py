@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import State
 from freezeguard.ports.evidence import EvidenceFile
+from freezeguard.ports.privacy import Periods
 from freezeguard.services.detecting.recomputing import recompute
-from freezeguard.services.records.retention import Periods, Retention
+from freezeguard.services.records.retention import Retention
 from freezeguard.storage.database import PostgresDatabase
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.privacy.conftest import FROZEN, PULLED, TEXT, UNFROZEN, send, send_what_is_refused, sql

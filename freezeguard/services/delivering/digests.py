@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from freezeguard.ports.clock import NewId
+from freezeguard.ports.notices import DigestTerms
 from freezeguard.ports.rows import Arrival, Digest, Notice
 from freezeguard.ports.storage import Transaction
 
@@ -44,14 +45,6 @@ Once it stands still they are no news any more.
 """
 SORTED_AT_ONCE = 500
 EVERY_FACT = ("shop", "contact", "at", "audience", "recipient", "instead_of")
-
-
-@dataclass(frozen=True, slots=True)
-class DigestTerms:
-    """So many notices within a time (`every`) go singly; the further ones as one per that time."""
-
-    after: int = 1
-    every: timedelta = timedelta(minutes=5)
 
 
 @dataclass(slots=True)

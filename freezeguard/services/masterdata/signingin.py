@@ -6,7 +6,6 @@ in any more, is out with the next click.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,7 +14,7 @@ from freezeguard.domain.errors import InvalidInput
 from freezeguard.domain.people import Actor, Person, actor_name
 from freezeguard.ports.clock import Now
 from freezeguard.ports.identity import Claims
-from freezeguard.ports.sessions import How, Session
+from freezeguard.ports.sessions import How, Session, SessionTerms
 from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.masterdata.access import Access, secret_hash
 
@@ -25,18 +24,6 @@ LINK_LIFETIME = timedelta(minutes=15)
 SEEN_EVERY = timedelta(minutes=1)
 KEPT = timedelta(days=30)
 """How long what has ended is kept, for whoever looks into what happened."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionTerms:
-    """How long a session lasts: unused for `idle`, and never longer than `whole`.
-
-    A decision that lets a sale go on wants a proof of identity that is not older than `proof`.
-    """
-
-    idle: timedelta = timedelta(minutes=30)
-    whole: timedelta = timedelta(hours=12)
-    proof: timedelta = timedelta(minutes=15)
 
 
 class SigningIn:

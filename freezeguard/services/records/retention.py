@@ -4,14 +4,14 @@ Any replica goes on where the last one stopped: progress stands in the row of th
 what was erased.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
 from freezeguard.detection.windows import moment_before
 from freezeguard.ports.clock import Now
-from freezeguard.ports.privacy import RetentionRun
+from freezeguard.ports.privacy import Periods, RetentionRun
 from freezeguard.ports.storage import Database, Transaction
 
 log = structlog.get_logger()
@@ -21,25 +21,6 @@ DEADLINE = 60.0
 """Seconds for one batch: a SKU may have very many signals."""
 BY = "retention"
 """The name in the record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Periods:
-    """How long things are kept: see docs/privacy.md for what each begins with."""
-
-    texts: timedelta = timedelta(days=90)
-    customers: timedelta = timedelta(days=730)
-    rejected: timedelta = timedelta(days=30)
-    messages: timedelta = timedelta(days=90)
-    files: timedelta = timedelta(days=2192)
-
-    def by_class(self) -> dict[str, timedelta]:
-        """Return the classes in the order in which a run works on them."""
-        return {
-            "excerpts": self.texts, "texts": self.texts, "customers": self.customers,
-            "rejected": self.rejected, "messages": self.messages, "digests": self.messages,
-            "mails": self.messages, "files": self.files,
-        }
 
 
 class Retention:
