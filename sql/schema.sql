@@ -769,6 +769,8 @@ CREATE INDEX catalogue_objects_due ON catalogue_objects (catalogue, next_at)
     WHERE next_at IS NOT NULL;
 CREATE INDEX catalogue_objects_troubled ON catalogue_objects (sku)
     WHERE status IN ('refused', 'unreachable', 'drifted');
+CREATE INDEX catalogue_objects_sold_as_one ON catalogue_objects (catalogue, remote_id)
+    WHERE takes_along <> '{}';
 
 -- Which catalogues their owners have proved to be stoppable, and with which configuration.
 CREATE TABLE catalogue_checks (

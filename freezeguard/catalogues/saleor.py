@@ -1,41 +1,40 @@
-"""The kind `saleor`: Saleor's GraphQL API, 3.23 or newer. From its documents and schema, not run.
+"""The kind `saleor`: Saleor's GraphQL API, 3.22 or newer.
 
-Since 3.23 a variant has a switch of its own in each channel. Switched off it can be put into no
-checkout, and a checkout that holds it already can't be completed, by Saleor's documents. So one
-write is both `hide` and `hard`, and prices and stock are left alone.
+`finest` says what a stop takes. `product`, which every version knows, was run: a product that is
+not available for purchase can be put into no checkout, and a checkout that holds it already can't
+be completed. `variant` is from Saleor's documents, for versions that have a switch of its own for
+a variant in each channel. Either is one write, so `hide` and `hard` are the same; prices and stock
+are left alone.
 """
 
 import asyncio
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 from pydantic import SecretStr
 
-from freezeguard.catalogues.connector import MOST_OBJECTS, Connector
+from freezeguard.catalogues.connector import Connector
 from freezeguard.catalogues.graphql import GraphQlError, data_of
+from freezeguard.catalogues.saleor_objects import (
+    FIELD,
+    MOST_VARIANTS,
+    PAGE,
+    PRODUCT_SIBLINGS,
+    PRODUCTS,
+    RIGHT,
+    VARIANTS,
+    Objects,
+    State,
+    may_see_all,
+    nodes,
+    objects_of,
+)
 from freezeguard.catalogues.tables import GuardedTable, Secrets, read_table
 from freezeguard.ports.catalogues import Attempt, CatalogueError, Found, Level, Observation, Traits
 
-FIELD = "available"
-"""The one field of a before-image: whether the variant can be bought, by the id of the channel."""
-PAGE = 100
-"""Variants that are asked for at once, and channels that are written at once: Saleor's limit."""
-
-LOOK_UP = """query($sku: String!) {
-  productVariants(first: 100, where: {sku: {eq: $sku}}) { edges { node {
-    id sku channelListings { isAvailableForPurchase channel { id } } } } } }"""
-READ = """query($id: ID!) { productVariant(id: $id) {
-  id
-  channelListings { isAvailableForPurchase channel { id slug isActive } }
-  product { channelListings { isPublished isAvailableForPurchase channel { id } } } } }"""
-WRITE = """mutation($id: ID!, $input: [ProductVariantChannelListingAvailabilityInput!]!) {
-  productVariantChannelListingAvailabilityUpdate(id: $id, input: $input) {
-    variant { id } errors { field message code channels } } }"""
-LOOK_OVER = """query($ids: [ID!]!) { productVariants(first: 100, ids: $ids) { edges { node {
-  id channelListings { isAvailableForPurchase channel { isActive } } } } } }"""
-SHOWN = """query($id: ID!, $channel: String!) {
-  productVariant(id: $id, channel: $channel) { id quantityAvailable } }"""
+MOST_PAGES = 20
 ADD = """mutation($channel: String!, $id: ID!) {
   checkoutCreate(input: {channel: $channel, lines: [{variantId: $id, quantity: 1}]}) {
     checkout { id lines { id } } errors { field message code } } }"""
@@ -48,16 +47,22 @@ FOR_GOOD = frozenset({
 })
 """Classes of errors that no repetition mends; anything else went wrong inside the server."""
 
+LACKS_SWITCH = re.compile(r"on type .{1,3}ProductVariantChannelListing")
+"""What a server says, with status 400, that does not know the switch of a variant."""
+UNKNOWN_TOKEN = f"; is the token still that of an app with the permission {RIGHT}?"
+NO_SWITCH = '; this server can stop whole products only: set finest = "product"'
+
 
 class SaleorTable(GuardedTable):
     """`[catalogues.<name>]` with `kind = "saleor"`.
 
-    `token` is that of an app with the permission MANAGE_PRODUCTS. `storefront` says whether to
-    look as a buyer too, which takes no token.
+    `token` is that of an app with the permission MANAGE_PRODUCTS. `finest` is what a stop takes.
+    `storefront` says whether to look as a buyer too, which takes no token.
     """
 
     kind: Literal["saleor"]
     token: SecretStr
+    finest: Literal["product", "variant"] = "product"
     storefront: bool = True
     path: str = "/graphql/"
 
@@ -68,66 +73,72 @@ def open_saleor(name: str, table: Mapping[str, Any]) -> "Saleor":
 
 
 class Saleor(Connector):
-    """See `freezeguard.ports.catalogues.Catalogue`; also a `Shopfront` and `Watchful`."""
+    """See `freezeguard.ports.catalogues.Catalogue`; also a `Shopfront` and `Watchful`.
+
+    What was stopped before `finest` was changed is still read, watched and restored as what it is.
+    """
 
     def __init__(self, name: str, table: SaleorTable, environment: Mapping[str, str]) -> None:
         secrets = Secrets(name, environment)
         token = secrets.reveal("token", table.token)
         table.check_transport(secrets)
+        by_product = table.finest == "product"
         traits = Traits(
-            levels=("hide", "hard"), proven="stand-in", level=table.level,
-            scope=dict(table.scope.items()),
+            levels=("hide", "hard"), proven="run" if by_product else "stand-in",
+            level=table.level, scope=dict(table.scope.items()), finest=table.finest,
+            holds_carts=True if by_product else None,
         )
         super().__init__(name, table, secrets, traits)
         self._pass = {"Authorization": f"Bearer {token}"}
         self._path = table.path
         self._looks_as_buyer = table.storefront
+        self._objects: Objects = PRODUCTS if by_product else VARIANTS
 
     # ------------------------------------------------------------------------- the four calls
 
     async def lookup(self, sku: str, *, deadline: float) -> tuple[Found, ...]:
-        data = await self._ask("lookup", LOOK_UP, {"sku": sku}, deadline)
+        until = asyncio.get_running_loop().time() + deadline
+        objects = self._objects
+        data = await self._ask("lookup", objects.look_up, {"sku": sku}, until)
         with self.reading("lookup"):
-            nodes = [edge["node"] for edge in data["productVariants"]["edges"]]
-            if len(nodes) >= MOST_OBJECTS:
-                raise ValueError(f"{len(nodes)} variants or more for one SKU")
-            return tuple(
-                Found(str(one["id"]), {FIELD: _available(one)})
-                for one in nodes if one["sku"] == sku
-            )
+            variants = list(nodes(data["productVariants"]))
+            if len(variants) >= MOST_VARIANTS:
+                raise ValueError(f"{len(variants)} variants or more for one SKU")
+            sold = [objects.sold_as(one) for one in variants if one["sku"] == sku]
+            ours = {str(one["id"]): one for one in sold}
+            images = {number: {FIELD: objects.available(one)} for number, one in ours.items()}
+            pages = {number: objects.siblings(one) for number, one in ours.items()}
+        return tuple([
+            Found(number, image, await self._taken_along(sku, number, pages[number], until))
+            for number, image in images.items()
+        ])
 
     async def stop(
         self, sku: str, remote_id: str, level: Level, *, revision: int, deadline: float
     ) -> Mapping[str, Any]:
         until = asyncio.get_running_loop().time() + deadline
-        variant = await self._variant("stop", remote_id, until)
-        if variant is None:
+        state = await self._state("stop", sku, remote_id, until)
+        if state is None:
             return {}
-        with self.reading("stop"):
-            written = dict.fromkeys(_available(variant), False)
-        await self._write("stop", remote_id, written, revision, until)
-        return {FIELD: written}
+        off = _of(remote_id).stopped
+        on = {channel: off for channel, value in state.available.items() if value != off}
+        await self._write("stop", remote_id, on, revision, until)
+        return {FIELD: dict.fromkeys(state.available, off)}
 
     async def read_back(self, sku: str, remote_id: str, *, deadline: float) -> Observation:
         until = asyncio.get_running_loop().time() + deadline
-        variant = await self._variant("read_back", remote_id, until)
-        if variant is None:
+        state = await self._state("read_back", sku, remote_id, until)
+        if state is None:
             return Observation(False, "admin", detail="there is no such object", is_gone=True)
-        with self.reading("read_back"):
-            fields = {FIELD: _available(variant)}
-            sold, others = _channels(variant)
-            carts = any(
-                one["isAvailableForPurchase"] for one in variant["channelListings"]
-                if one["channel"]["isActive"]
-            )
+        fields, carts = {FIELD: state.available}, state.open_carts
         if not self._looks_as_buyer:
-            return Observation(bool(sold), "admin", fields, open_carts=carts)
-        for channel in sold:
+            return Observation(bool(state.on), "admin", fields, open_carts=carts)
+        for channel in state.on:
             if await self._is_shown(remote_id, channel, until):
-                return Observation(
-                    True, "buyer", fields, f"shown in {channel}"[:200], open_carts=carts
-                )
-        attempt = await self._add_to_checkout("read_back", remote_id, [*others, *sold], until)
+                detail = f"shown in {channel}"[:200]
+                return Observation(True, "buyer", fields, detail, open_carts=carts)
+        channels = [*state.off, *state.on]
+        attempt = await self._add_to_checkout("read_back", state.variants, channels, until)
         return Observation(
             attempt.sold, "buyer", fields, attempt.detail, open_carts=carts or attempt.sold
         )
@@ -137,90 +148,119 @@ class Saleor(Connector):
         revision: int, deadline: float,
     ) -> None:
         self.known_only(fields, (FIELD,))
-        if fields:
-            until = asyncio.get_running_loop().time() + deadline
-            await self._write("restore", remote_id, fields[FIELD], revision, until)
+        if not fields:
+            return
+        until = asyncio.get_running_loop().time() + deadline
+        state = await self._state("restore", sku, remote_id, until)
+        if state is None:
+            self.refuse("restore", "there is no such object")
+        with self.reading("restore"):
+            wanted = dict(fields[FIELD])
+        # A product's write would list it anew where it is listed no more.
+        gone = sorted(wanted.keys() - state.available.keys())
+        if gone:
+            self.refuse("restore", f"it is no longer listed in {', '.join(gone)}"[:300])
+        changed = {
+            channel: value for channel, value in wanted.items()
+            if value != state.available[channel]
+        }
+        await self._write("restore", remote_id, changed, revision, until)
 
     # --------------------------------------------------------------------------------- further
 
     async def try_to_buy(self, sku: str, remote_id: str, *, deadline: float) -> Attempt:
         until = asyncio.get_running_loop().time() + deadline
-        variant = await self._variant("buy", remote_id, until)
-        if variant is None:
-            return Attempt(sold=False, detail="there is no such variant")
-        with self.reading("buy"):
-            sold, others = _channels(variant)
-        return await self._add_to_checkout("buy", remote_id, [*sold, *others], until)
+        state = await self._state("buy", sku, remote_id, until)
+        if state is None:
+            return Attempt(sold=False, detail="there is no such object")
+        channels = [*state.on, *state.off]
+        return await self._add_to_checkout("buy", state.variants, channels, until)
 
     async def look_over(self, remote_ids: Sequence[str], *, deadline: float) -> frozenset[str]:
-        loop = asyncio.get_running_loop()
-        until, astray = loop.time() + deadline, set[str]()
-        for start in range(0, len(remote_ids), PAGE):
-            ids = list(remote_ids[start:start + PAGE])
-            data = await self._ask("look_over", LOOK_OVER, {"ids": ids}, until - loop.time())
-            with self.reading("look_over"):
-                nodes = [edge["node"] for edge in data["productVariants"]["edges"]]
-                astray |= {
-                    str(one["id"]) for one in nodes
-                    if any(each["isAvailableForPurchase"] and each["channel"]["isActive"]
-                           for each in one["channelListings"] or ())
-                }
+        until, astray = asyncio.get_running_loop().time() + deadline, set[str]()
+        for objects in (PRODUCTS, VARIANTS):
+            these = [one for one in remote_ids if objects_of(one) is objects]
+            for start in range(0, len(these), PAGE):
+                sent = {"ids": these[start:start + PAGE]}
+                data = await self._ask("look_over", objects.look_over, sent, until)
+                with self.reading("look_over"):
+                    astray |= {
+                        str(one["id"]) for one in nodes(data["found"]) if objects.is_astray(one)
+                    }
         return frozenset(astray)
 
     # ------------------------------------------------------------------------ writing, reading
 
     async def _write(
-        self, operation: str, remote_id: str, available: Mapping[str, bool], revision: int,
+        self, operation: str, remote_id: str, available: Mapping[str, Any], revision: int,
         until: float,
     ) -> None:
-        loop, channels = asyncio.get_running_loop(), list(available)
+        objects, channels = _of(remote_id), list(available)
         headers = {"Freezeguard-Revision": str(revision)}
         for start in range(0, len(channels), PAGE):
-            given = [
-                {"channelId": one, "isAvailableForPurchase": available[one]}
-                for one in channels[start:start + PAGE]
-            ]
-            data = await self._ask(
-                operation, WRITE, {"id": remote_id, "input": given}, until - loop.time(), headers
-            )
+            some = {one: available[one] for one in channels[start:start + PAGE]}
+            sent = {"id": remote_id, "input": objects.given(some)}
+            data = await self._ask(operation, objects.write, sent, until, headers)
             with self.reading(operation):
-                done = data["productVariantChannelListingAvailabilityUpdate"]
+                [done] = data.values()
                 errors = done["errors"]
-                if not errors and str(done["variant"]["id"]) != remote_id:
-                    raise ValueError(f"wrote {done['variant']['id']} instead")
+                if not errors and str(done["written"]["id"]) != remote_id:
+                    raise ValueError(f"wrote {done['written']['id']} instead")
             if errors:
                 self._refuse_write(operation, errors[0])
 
     def _refuse_write(self, operation: str, error: Mapping[str, Any]) -> NoReturn:
         """Say what was not written. A channel that has just gone is another matter next time."""
         with self.reading(operation):
-            gone = error["code"] == "NOT_FOUND" and error["field"] == "channelId"
+            gone = error["field"] == "channelId" and error["code"] in {"NOT_FOUND", "GRAPHQL_ERROR"}
             told = self._wire.misfit(operation, f"{error['code']} {error['message']}"[:300])
         raise CatalogueError(told.detail, recoverable=gone and operation == "stop")
 
-    async def _variant(self, operation: str, remote_id: str, until: float) -> Any:
-        """Return a variant, None where there is none."""
-        left = until - asyncio.get_running_loop().time()
-        try:
-            data = await self._ask(operation, READ, {"id": remote_id}, left)
-        except _NoSuchIdError:
+    async def _state(
+        self, operation: str, sku: str, remote_id: str, until: float
+    ) -> State | None:
+        """Return where an object is on sale, None where there is none."""
+        objects = objects_of(remote_id)
+        if objects is None:
             return None
+        data = await self._ask(operation, objects.read, {"id": remote_id}, until)
         with self.reading(operation):
-            return data["productVariant"]
+            return objects.state(data, sku)
+
+    async def _taken_along(
+        self, sku: str, remote_id: str, page: Mapping[str, Any] | None, until: float
+    ) -> tuple[str, ...]:
+        """Return the other SKUs that a stop would take along, of which one page is there."""
+        skus = set[str]()
+        for _ in range(MOST_PAGES):
+            if page is None:
+                break
+            with self.reading("lookup"):
+                skus |= {str(one["sku"]) for one in nodes(page) if one["sku"]}
+                sent = {"id": remote_id, "after": page["pageInfo"]["endCursor"]}
+                has_more = page["pageInfo"]["hasNextPage"]
+            if not has_more:
+                break
+            data = await self._ask("lookup", PRODUCT_SIBLINGS, sent, until)
+            with self.reading("lookup"):
+                page = data["product"] and data["product"]["productVariants"]
+        else:
+            self.refuse("lookup", "the product has too many variants")
+        return tuple(sorted(skus - {sku}))
 
     async def _is_shown(self, remote_id: str, channel: str, until: float) -> bool:
-        data = await self._browse("read_back", SHOWN, {"id": remote_id, "channel": channel}, until)
+        objects, sent = _of(remote_id), {"id": remote_id, "channel": channel}
+        data = await self._browse("read_back", objects.shown, sent, until)
         with self.reading("read_back"):
-            shown = data["productVariant"]
-            return shown is not None and (shown["quantityAvailable"] or 0) > 0
+            return objects.is_shown(data)
 
     async def _add_to_checkout(
-        self, operation: str, remote_id: str, channels: Iterable[str], until: float
+        self, operation: str, variants: Iterable[str], channels: Sequence[str], until: float
     ) -> Attempt:
         """Try each channel; what was put into a checkout is taken out again."""
         detail = "in no active channel"
-        for channel in channels:
-            data = await self._browse(operation, ADD, {"channel": channel, "id": remote_id}, until)
+        for sent in ({"channel": one, "id": each} for each in variants for one in channels):
+            channel, data = sent["channel"], await self._browse(operation, ADD, sent, until)
             with self.reading(operation):
                 made, errors = data["checkoutCreate"]["checkout"], data["checkoutCreate"]["errors"]
                 if made is None:
@@ -240,58 +280,45 @@ class Saleor(Connector):
         """Ask as a customer who has no account."""
         if not self._looks_as_buyer:
             self.refuse(operation, "storefront = false, so nobody looks as a buyer")
-        left = until - asyncio.get_running_loop().time()
-        return await self._send(operation, query, variables, left, {})
+        return await self._send(operation, query, variables, until, {})
 
     async def _ask(
-        self, operation: str, query: str, variables: Mapping[str, Any], deadline: float,
+        self, operation: str, query: str, variables: Mapping[str, Any], until: float,
         headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
         """Ask as the app that the token is of."""
         sent = {**self._pass, **(headers or {})}
-        return await self._send(operation, query, variables, deadline, sent)
+        data = await self._send(operation, query, variables, until, sent)
+        with self.reading(operation):
+            is_ours = may_see_all(data)
+        if not is_ours:
+            self.refuse(operation, f"the token is of an app without the permission {RIGHT}")
+        return data
 
     async def _send(
-        self, operation: str, query: str, variables: Mapping[str, Any], deadline: float,
+        self, operation: str, query: str, variables: Mapping[str, Any], until: float,
         headers: Mapping[str, str],
     ) -> Mapping[str, Any]:
-        answer = await self.call(
-            operation, "POST", self._path, body={"query": query, "variables": variables},
-            deadline=deadline, headers=headers,
-        )
+        left = until - asyncio.get_running_loop().time()
         try:
+            answer = await self.call(
+                operation, "POST", self._path, body={"query": query, "variables": variables},
+                deadline=left, headers=headers,
+            )
             return data_of(self, operation, answer)
         except GraphQlError as error:
-            if "Couldn't resolve id" in error.message or "Invalid ID" in error.message:
-                raise _NoSuchIdError(self._told(operation, error), recoverable=False) from None
-            recoverable = error.code not in FOR_GOOD
-            raise CatalogueError(self._told(operation, error), recoverable=recoverable) from None
-
-    def _told(self, operation: str, error: GraphQlError) -> str:
-        return self._wire.misfit(operation, str(error)).detail
-
-
-class _NoSuchIdError(CatalogueError):
-    """What is asked for by its id can't be an object of this system."""
+            hint = UNKNOWN_TOKEN if error.code == "PermissionDenied" else ""
+            told = self._wire.misfit(operation, f"{error}{hint}").detail
+            raise CatalogueError(told, recoverable=error.code not in FOR_GOOD) from None
+        except CatalogueError as error:
+            if not LACKS_SWITCH.search(error.detail):
+                raise
+            raise CatalogueError(error.detail + NO_SWITCH, recoverable=False) from None
 
 
-def _available(variant: Mapping[str, Any]) -> dict[str, bool]:
-    """Return whether a variant can be bought, by channel; it may be listed in none."""
-    listings = variant["channelListings"] or ()
-    return {str(one["channel"]["id"]): bool(one["isAvailableForPurchase"]) for one in listings}
-
-
-def _channels(variant: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the active channels where it should be on sale, and the others that are active."""
-    offered = {
-        str(one["channel"]["id"]) for one in variant["product"]["channelListings"] or ()
-        if one["isPublished"] and one["isAvailableForPurchase"]
-    }
-    sold: list[str] = []
-    others: list[str] = []
-    for one in variant["channelListings"] or ():
-        channel = one["channel"]
-        if channel["isActive"]:
-            on = one["isAvailableForPurchase"] and str(channel["id"]) in offered
-            (sold if on else others).append(str(channel["slug"]))
-    return sold, others
+def _of(remote_id: str) -> Objects:
+    """Return what an id is one of. Raises `LookupError` where it is none: read it first."""
+    objects = objects_of(remote_id)
+    if objects is None:
+        raise LookupError(remote_id)
+    return objects

@@ -66,6 +66,22 @@ class Objects(Protocol):
         """Replace fields of a before-image that none of our commands has written yet."""
         ...
 
+    async def hand_over(self, row: CatalogueRow) -> CatalogueRow | None:
+        """Mend images of other SKUs that are sold as the same object; return this row as it is now.
+
+        Theirs may have been read while a stop of this SKU was in force: what it wrote is replaced
+        by what was there before. None where there is no such row.
+        """
+        ...
+
+    async def stopped_as_one(self, row: CatalogueRow) -> list[str]:
+        """Return the other SKUs that are sold as the same object and are to be stopped."""
+        ...
+
+    async def wake_as_one(self, row: CatalogueRow) -> int:
+        """Make due what is to be stopped of other SKUs that are sold as the same object."""
+        ...
+
     async def add_found(
         self, row: CatalogueRow, found: Sequence[tuple[str, Json, tuple[str, ...]]], now: datetime
     ) -> int:

@@ -103,6 +103,21 @@ class PostgresObjects:
         )
         return affected(status) == 1
 
+    async def hand_over(self, row: CatalogueRow) -> CatalogueRow | None:
+        await self._connection.execute(
+            SQL["hand_over"], *row.key, row.written or row.before_image or {},
+            row.before_image or {},
+        )
+        own = await self._connection.fetchrow(SQL["object"], *row.key)
+        return None if own is None else object_of(own)
+
+    async def stopped_as_one(self, row: CatalogueRow) -> list[str]:
+        found = await self._connection.fetch(SQL["stopped_as_one"], *row.key)
+        return [one["sku"] for one in found]
+
+    async def wake_as_one(self, row: CatalogueRow) -> int:
+        return affected(await self._connection.execute(SQL["wake_as_one"], *row.key))
+
     async def add_found(self, row: CatalogueRow, found: Found, now: datetime) -> int:
         status = await self._connection.execute(
             SQL["add_found"], row.sku, row.catalogue, _as_json(found), now

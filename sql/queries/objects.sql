@@ -119,6 +119,32 @@ UPDATE catalogue_objects AS known SET before_image = $4, before_at = $5
 UPDATE catalogue_objects SET before_image = before_image || $5
  WHERE sku = $1 AND catalogue = $2 AND remote_id = $3 AND lease_token = $4;
 
+-- name: hand_over
+-- Where another SKU is sold as the same object, and its before-image shows what a stop of this one
+-- wrote, put into it what was there before ($4: written, $5: the image of this one).
+UPDATE catalogue_objects AS other SET before_image = other.before_image || handed.fields
+  FROM (SELECT one.sku, jsonb_object_agg(field, $5::jsonb -> field) AS fields
+          FROM catalogue_objects AS one, jsonb_object_keys($4::jsonb) AS field
+         WHERE one.catalogue = $2 AND one.remote_id = $3 AND one.sku <> $1
+           AND one.takes_along <> '{}'
+           AND one.before_image -> field = $4::jsonb -> field
+           AND $5::jsonb -> field <> $4::jsonb -> field
+         GROUP BY one.sku) AS handed
+ WHERE other.sku = handed.sku AND other.catalogue = $2 AND other.remote_id = $3;
+
+-- name: stopped_as_one
+-- Return the other SKUs that are sold as the same object and are to be stopped.
+SELECT sku FROM catalogue_objects
+ WHERE catalogue = $2 AND remote_id = $3 AND sku <> $1 AND takes_along <> '{}'
+   AND wanted <> 'sellable'
+ ORDER BY sku;
+
+-- name: wake_as_one
+-- Make due what is stopped of the other SKUs that are sold as the same object.
+UPDATE catalogue_objects SET next_at = clock_timestamp()
+ WHERE catalogue = $2 AND remote_id = $3 AND sku <> $1 AND takes_along <> '{}'
+   AND wanted <> 'sellable' AND next_at IS NOT NULL;
+
 -- name: add_found
 -- Add objects of a stopped SKU that were not known; they are due at once.
 INSERT INTO catalogue_objects (sku, catalogue, remote_id, wanted, wanted_revision, status,

@@ -10,7 +10,7 @@ from freezeguard.bootstrap.cataloguechecks import prove_catalogue
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.acceptance.steps import approve, ask_for_approval, sql
 from tests.catalogues.standins import saleor
-from tests.catalogues.standins.saleor_world import SaleorWorld, saleor_world
+from tests.catalogues.standins.saleor_world import SaleorWorld, saleor_variants_world
 from tests.faults.observing import seen, statuses
 from tests.rig import Rig, register_skus, service_for, until
 
@@ -20,7 +20,7 @@ SKU, SAMPLE = "KETTLE-17", "MUG-1"
 @pytest.fixture
 async def world() -> AsyncIterator[SaleorWorld]:
     """A stand-in for a system that nobody here can run."""
-    async with saleor_world() as world:
+    async with saleor_variants_world() as world:
         yield world
 
 
@@ -29,7 +29,9 @@ async def rig(
     dsns: OwnerAndRuntimeDsns, tmp_path: Path, world: SaleorWorld
 ) -> AsyncIterator[Rig]:
     """A service in front of it."""
-    table = {"kind": "saleor", "base_url": world.url, "token": saleor.TOKEN}
+    table = {
+        "kind": "saleor", "base_url": world.url, "token": saleor.TOKEN, "finest": "variant",
+    }
     async with service_for(dsns, tmp_path, {"shop": table}) as running:
         yield running
 

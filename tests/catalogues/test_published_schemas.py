@@ -1,7 +1,8 @@
 """Every GraphQL document that a connector sends is valid, by our schema and by its vendor's.
 
 The vendors' own schemas are not ours to keep. FREEZEGUARD_SCHEMAS names a directory that has them:
-`saleor.graphql` (3.23 or newer), `shopify-admin.graphql` and `shopify-storefront.graphql` (2026-07
+`saleor.graphql` (3.22 or newer), `saleor-variants.graphql` (a version whose variants have a switch
+of their own), `shopify-admin.graphql` and `shopify-storefront.graphql` (2026-07
 or newer), `shopify-admin-older.graphql` (before 2026-07).
 """
 
@@ -13,7 +14,7 @@ from types import ModuleType
 import pytest
 from graphql import GraphQLSchema, build_schema
 
-from freezeguard.catalogues import saleor, shopify
+from freezeguard.catalogues import saleor, saleor_objects, shopify
 from tests.catalogues.standins import graphql_side
 from tests.catalogues.standins import saleor as saleor_standin
 from tests.catalogues.standins import shopify as shopify_standin
@@ -27,7 +28,13 @@ def documents(module: ModuleType) -> dict[str, str]:
     }
 
 
-SALEOR = documents(saleor)
+SALEOR_VARIANTS = {
+    name: text for name, text in documents(saleor_objects).items() if name.startswith("VARIANT_")
+}
+SALEOR = {
+    name: text for name, text in {**documents(saleor), **documents(saleor_objects)}.items()
+    if name not in SALEOR_VARIANTS
+}
 SHOPIFY_SHOP = {
     name: text for name, text in documents(shopify).items() if name.startswith("SHOP_")
 }
@@ -42,11 +49,13 @@ OLDER = {name: text for name, text in SHOPIFY_ADMIN.items() if name in OLDER}
 
 OURS = {
     "saleor": (saleor_standin.SCHEMA, SALEOR),
+    "saleor-variants": (saleor_standin.SWITCHING, {**SALEOR, **SALEOR_VARIANTS}),
     "shopify-admin": (shopify_standin.ADMIN, SHOPIFY_ADMIN),
     "shopify-storefront": (shopify_standin.STOREFRONT, SHOPIFY_SHOP),
 }
 THEIRS = {
     "saleor": SALEOR,
+    "saleor-variants": SALEOR_VARIANTS,
     "shopify-admin": SHOPIFY_ADMIN,
     "shopify-admin-older": OLDER,
     "shopify-storefront": SHOPIFY_SHOP,
@@ -73,7 +82,9 @@ def wrong(schema: GraphQLSchema, given: dict[str, str]) -> dict[str, list[str]]:
 
 def test_documents_are_found() -> None:
     """The tests below look at something, of each connector."""
-    assert {"LOOK_UP", "READ", "WRITE", "LOOK_OVER"} <= SALEOR.keys()
+    calls = {"LOOK_UP", "READ", "WRITE", "LOOK_OVER", "SHOWN"}
+    assert {f"PRODUCT_{one}" for one in calls} <= SALEOR.keys()
+    assert {f"VARIANT_{one}" for one in calls} == SALEOR_VARIANTS.keys()
     assert {"LOOK_UP", "READ", "PUBLISH", "UNPUBLISH", "LOOK_OVER"} <= OLDER.keys()
     assert {"SHOP_SHOWN", "SHOP_ADD", "SHOP_TAKE_OUT"} == SHOPIFY_SHOP.keys()
 

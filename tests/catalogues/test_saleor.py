@@ -1,13 +1,23 @@
-"""Saleor beyond what every kind must do: channels, rights, errors, buyers."""
+"""Saleor, stopped by variant, beyond what every kind must do: channels, rights, errors, buyers."""
 
 import asyncio
+import contextlib
 
 import pytest
 
 from freezeguard.ports.catalogues import CatalogueError
-from tests.catalogues.standins.saleor_world import saleor_world
+from tests.catalogues.standins.saleor_world import SaleorWorld
+from tests.catalogues.standins.saleor_world import saleor_variants_world as saleor_world
 
 SOON = 5.0
+
+
+@contextlib.asynccontextmanager
+async def stranger(world, **more):
+    """Somebody else's connector to the same far side."""
+    other = SaleorWorld(world.far_side, world.url, world._session, finest="variant", **more)
+    yield other.catalogue
+    await other.catalogue.close()
 
 
 @pytest.fixture
@@ -97,15 +107,37 @@ async def test_without_buyers(sku):
             await world.catalogue.try_to_buy(sku, number, deadline=SOON)
 
 
-async def test_a_wrong_token(sku):
-    """A token that is not let in is an error for good, and appears in no message."""
-    async with saleor_world(token="wrong-token-987654") as world:
-        with pytest.raises(CatalogueError) as caught:
-            await world.catalogue.lookup(sku, deadline=SOON)
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_a_token_that_is_not_known(world, sku, channels):
+    """Saleor takes it for a passer-by's: what she is not shown must not be taken to be gone."""
+    del world.far_side.channels[channels:]
+    await world.offer(sku)
+    found, _ = await _stop(world, sku)
+    async with stranger(world, token="wrong-token-987654") as catalogue:
+        for ask in (
+            lambda: catalogue.lookup(sku, deadline=SOON),
+            lambda: catalogue.stop(sku, found.remote_id, "hard", revision=2, deadline=SOON),
+            lambda: catalogue.read_back(sku, found.remote_id, deadline=SOON),
+            lambda: catalogue.look_over([found.remote_id], deadline=SOON),
+        ):
+            with pytest.raises(CatalogueError, match="PermissionDenied") as caught:
+                await ask()
+            assert not caught.value.recoverable
+            assert "wrong-token" not in caught.value.detail
 
-    assert not caught.value.recoverable
-    assert "InvalidTokenError" in caught.value.detail
-    assert "wrong-token" not in caught.value.detail
+
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_a_right_that_was_taken_away(world, sku, channels):
+    """An app without the permission is told nothing, and nothing is concluded from it."""
+    del world.far_side.channels[channels:]
+    await world.offer(sku)
+    found, _ = await _stop(world, sku)
+    world.far_side.rights = ["MANAGE_ORDERS"]
+
+    with pytest.raises(CatalogueError):
+        await world.catalogue.read_back(sku, found.remote_id, deadline=SOON)
+    with pytest.raises(CatalogueError):
+        await world.catalogue.lookup(sku, deadline=SOON)
 
 
 async def test_what_went_wrong_inside_may_mend(world, sku):
@@ -137,7 +169,7 @@ async def test_a_listing_that_has_just_gone(world, sku):
     with pytest.raises(CatalogueError, match="NOT_FOUND") as caught:
         await catalogue._write("stop", number, {"gone": False}, 1, soon)
     assert caught.value.recoverable
-    with pytest.raises(CatalogueError, match="NOT_FOUND") as caught:
+    with pytest.raises(CatalogueError, match="no longer listed in gone") as caught:
         await catalogue.restore(
             sku, number, {"available": {"gone": True}}, revision=1, deadline=SOON
         )

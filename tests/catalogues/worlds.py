@@ -13,7 +13,7 @@ from freezeguard.catalogues.registry import open_catalogue
 from freezeguard.ports.catalogues import Catalogue
 from freezeguard.sampleshop.client import ShopClient, ShopProcess, sample_configuration
 from tests.catalogues.standins.medusa_world import medusa_world, unmanaged_medusa_world
-from tests.catalogues.standins.saleor_world import saleor_world
+from tests.catalogues.standins.saleor_world import saleor_variants_world, saleor_world
 from tests.catalogues.standins.shopify_world import older_shopify_world, shopify_world
 from tests.catalogues.standins.woocommerce_world import woocommerce_world
 
@@ -90,6 +90,7 @@ WORLDS: Mapping[str, Callable[[ShopProcess], AbstractAsyncContextManager[World]]
     "medusa": medusa_world,
     "medusa, nobody manages the stock": unmanaged_medusa_world,
     "saleor": saleor_world,
+    "saleor, by variant": saleor_variants_world,
     "shopify": shopify_world,
     "shopify before 2026-07": older_shopify_world,
     "woocommerce": woocommerce_world,

@@ -71,7 +71,8 @@ async def a_saleor(*, is_sandbox: bool, within: float) -> AsyncIterator[FarSide]
     variants = {one["sku"]: one for one in shop.variants.values()}
 
     def sells(sku: str) -> bool:
-        return any(one["isAvailableForPurchase"] for one in variants[sku]["channelListings"])
+        listed = variants[sku]["product"]["channelListings"]
+        return any(one["isAvailableForPurchase"] for one in listed)
 
     async with shop.serving() as url:
         table: dict[str, Any] = {"kind": "saleor", "base_url": url, "token": saleor.TOKEN}

@@ -2,6 +2,7 @@
 
 Towards *sold again* every command needs the newest order: a freeze that came meanwhile wins. Only
 the fields that our stops wrote are touched, and only where they are still as the stops left them.
+What several SKUs are sold as is put back with the last of them that is released.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +32,7 @@ OUT_OF_REACH = (
     " its id; it may still be stopped"
 )
 GONE = "there is no such object any more"
+SOLD_AS_ONE = "it stays stopped for {}, sold there as the same object, and is sold again with that"
 LATE = 2
 """Verifications after a stop was sent until it can't land any more."""
 
@@ -63,6 +65,10 @@ class Releasing:
             await self._refused(claim, status, error.detail, error.retry_after)
 
     async def _release(self, claim: Claim) -> None:
+        others = await self._stopped_as_one(claim)
+        if others:
+            await self._released(claim, SOLD_AS_ONE.format(", ".join(others))[:300])
+            return
         present = await self._present(claim)
         if present is None:
             await self._released(claim, GONE)
@@ -74,6 +80,18 @@ class Releasing:
             await self._leave_to_others(claim, conflict)
         else:
             await self._restore(claim)
+
+    async def _stopped_as_one(self, claim: Claim) -> list[str]:
+        """Return the other SKUs that the object has to stay stopped for; they get its image."""
+        row = claim.row
+
+        async def work(tx: Transaction) -> list[str]:
+            own = await tx.objects.hand_over(row)
+            if own is not None:  # another's release may have mended ours
+                claim.learn(before_image=own.before_image)
+            return await tx.objects.stopped_as_one(row)
+
+        return await self._database.run(work)
 
     async def _present(self, claim: Claim) -> Mapping[str, Any] | None:
         """Return the fields as they are; None where the far side says that the object is gone.
@@ -162,10 +180,17 @@ class Releasing:
         image = {key: (row.before_image or {})[key] for key in row.written or {}}
         claim.has_sent = True
         await self._send_restore(claim, image, [one.removesuffix(UNSURE) for one in row.fallbacks])
+        await self._database.run(lambda tx: self._tell_others(tx, claim.row))
         present = await self._present(claim)
         if present is not None and any(present.get(key) != image[key] for key in image):
             raise CatalogueError(NOT_RESTORED, recoverable=False)
         await self._look_as_buyer(claim)
+
+    @staticmethod
+    async def _tell_others(tx: Transaction, row: CatalogueRow) -> None:
+        """A freeze of another SKU that is sold as this object may have come meanwhile."""
+        await tx.objects.hand_over(row)
+        await tx.objects.wake_as_one(row)
 
     async def _is_ordered(self, sku: str) -> bool:
         lines = await self._journal.lines()

@@ -20,9 +20,9 @@ from graphql import (
 HERE = Path(__file__).parent
 
 
-def schema(name: str) -> GraphQLSchema:
-    """Read one of our own schema files."""
-    return build_schema((HERE / name).read_text("utf-8"))
+def schema(*names: str) -> GraphQLSchema:
+    """Read our own schema files as one."""
+    return build_schema("\n".join((HERE / name).read_text("utf-8") for name in names))
 
 
 @lru_cache(maxsize=500)

@@ -1,9 +1,10 @@
 """A stand-in for Saleor: one GraphQL address for apps and buyers, channels, checkouts, orders.
 
-What is not asked for as Saleor's documents say is refused. A variant that is switched off in a
-channel is hidden from buyers there, goes into no checkout, and lets none be completed. One whose
-stock is tracked needs some, unless it is ordered ahead. A checkout is completed at once: there is
-none that stands at payment.
+What is not asked for as Saleor's documents say is refused. A product that is not available for
+purchase in a channel is shown there, goes into no checkout, and lets none be completed; so does a
+variant that is switched off by itself, which buyers are not even shown, where the server `switches`
+variants. One whose stock is tracked needs some, unless it is ordered ahead. A checkout is completed
+at once: there is none that stands at payment.
 """
 
 import base64
@@ -19,7 +20,8 @@ from tests.catalogues.standins.serving import serving
 
 TOKEN = "app-token-0123456789"
 SCHEMA = graphql_side.schema("saleor.graphql")
-ADMIN_ONLY = {"channelListings", "productVariantChannelListingAvailabilityUpdate"}
+SWITCHING = graphql_side.schema("saleor.graphql", "saleor_variants.graphql")
+SINCE = "2024-05-13T21:22:42.287000+00:00"
 
 
 def global_id(kind: str, number: int) -> str:
@@ -34,12 +36,14 @@ class PermissionDenied(Exception):
 class Saleor:
     """Everything that one Saleor knows; its methods that GraphQL calls have GraphQL's names."""
 
-    def __init__(self, channels: int = 2) -> None:
+    def __init__(self, channels: int = 2, *, switches: bool = False) -> None:
+        self.schema = SWITCHING if switches else SCHEMA
         self.channels = [
             {"id": global_id("Channel", number), "slug": f"channel-{number}", "isActive": True}
             for number in range(1, channels + 1)
         ]
         self.variants: dict[str, dict[str, Any]] = {}
+        self.product_by_id: dict[str, dict[str, Any]] = {}
         self.checkouts: dict[str, dict[str, Any]] = {}
         self.requests_left: int | None = None
         self.broken_requests = 0
@@ -48,12 +52,13 @@ class Saleor:
         self._minute = (0.0, 0)
         self._numbers = itertools.count(1)
         self._is_app = False
-        self.app = web.Application()
-        self.app.add_routes([web.post("/graphql/", self._answer)])
+        self.rights = ["MANAGE_PRODUCTS"]
+        self.served = web.Application()
+        self.served.add_routes([web.post("/graphql/", self._answer)])
 
     def serving(self):
         """Serve it on loopback; yields its address."""
-        return serving(self.app)
+        return serving(self.served)
 
     def _is_too_many(self) -> bool:
         """Count a request; the count begins anew every 60 s, as the documents say."""
@@ -70,12 +75,9 @@ class Saleor:
         """List a variant in every channel, `beside` another one of its product; SKUs are unique."""
         assert all(one["sku"] != sku for one in self.variants.values())
         number = global_id("ProductVariant", next(self._numbers))
-        product = [
-            {"channel": one, "isPublished": True, "isAvailableForPurchase": True}
-            for one in self.channels
-        ]
+        product = self.variants[beside]["product"] if beside else self._add_product()
         self.variants[number] = {
-            "id": number, "sku": sku, "product": {"channelListings": product},
+            "id": number, "sku": sku, "product": product,
             "trackInventory": tracked, "isPreorder": ahead,
             "channelListings": [
                 {"channel": one, "isAvailableForPurchase": True, "price": 5 + place}
@@ -83,9 +85,27 @@ class Saleor:
             ],
             "quantityAvailable": stock,
         }
-        if beside:
-            self.variants[number]["product"] = self.variants[beside]["product"]
         return number
+
+    def page(
+        self, product: dict[str, Any], *, first: int = 0, after: str | None = None
+    ) -> dict[str, Any]:
+        """Return variants of a product; a cursor is the number of those that came before."""
+        assert 0 < first <= 100
+        ours = [one for one in self.variants.values() if one["product"] is product]
+        end = int(after or 0) + first
+        info = {"hasNextPage": end < len(ours), "endCursor": str(end)}
+        return {"edges": [{"node": one} for one in ours[end - first:end]], "pageInfo": info}
+
+    def _add_product(self) -> dict[str, Any]:
+        number = global_id("Product", next(self._numbers))
+        self.product_by_id[number] = product = {"id": number, "channelListings": [
+            {"channel": one, "isPublished": True, "isAvailableForPurchase": True,
+             "availableForPurchaseAt": SINCE}
+            for one in self.channels
+        ]}
+        product["productVariants"] = lambda _info, **asked: self.page(product, **asked)
+        return product
 
     async def _answer(self, request: web.Request) -> web.Response:
         if self.requests_left is not None:
@@ -99,45 +119,111 @@ class Saleor:
             self.broken_requests -= 1
             return _refusal("Internal Server Error", "OperationalError")
         sent = await request.json()
-        wrong = graphql_side.mistakes(SCHEMA, sent["query"])
+        wrong = graphql_side.mistakes(self.schema, sent["query"])
         if wrong:
             return _refusal(wrong[0], "GraphQLError", status=400)
-        passed = request.headers.get("Authorization", "")
-        if passed not in {"", f"Bearer {TOKEN}"}:
-            return _refusal("Invalid token. App doesn't exist.", "InvalidTokenError")
-        self._is_app = bool(passed)
-        if not self._is_app and any(name in sent["query"] for name in ADMIN_ONLY):
-            return _refusal("You need one of: MANAGE_PRODUCTS", "PermissionDenied")
-        result = graphql_side.run(SCHEMA, self, sent)
+        self._is_app = request.headers.get("Authorization", "") == f"Bearer {TOKEN}"
+        result = graphql_side.run(self.schema, self, sent)
         if result.errors:
-            return _refusal(result.errors[0].message, "GraphQLError")
+            cause = result.errors[0].original_error or result.errors[0]
+            return _refusal(result.errors[0].message, type(cause).__name__)
         return web.json_response({"data": result.data})
 
     # ------------------------------------------------------------------------------- what is asked
 
+    def app(self, info):
+        if not self._is_app:
+            raise PermissionDenied("You need one of: AUTHENTICATED_APP")
+        return {"id": global_id("App", 1), "permissions": [{"code": one} for one in self.rights]}
+
+    @property
+    def _may_manage(self) -> bool:
+        return self._is_app and "MANAGE_PRODUCTS" in self.rights
+
+    def _manages(self) -> None:
+        if not self._may_manage:
+            raise PermissionDenied("You need one of: MANAGE_PRODUCTS")
+
+    @property
+    def _sees_all(self) -> bool:
+        """Whether who asks is more than a passer-by, who must name a channel of several.
+
+        One who does not know of any, in a shop that has but one, is told that nothing is there.
+        """
+        if self._may_manage:
+            return True
+        if len(self.channels) > 1:
+            raise GraphQLError("More than one channel exists. Specify which channel to use.")
+        return False
+
     def productVariant(self, info, *, id=None, sku=None, channel=None):  # noqa: N802, A002
-        self._known(id)
+        self._known("ProductVariant", id)
         found = self.variants.get(id or "")
-        if found is None or (not self._is_app and not self._is_sold(found, channel)):
-            return None
-        return found
+        if channel is None:
+            return found if self._sees_all else None
+        return found if found is not None and self._is_sold(found, channel) else None
 
     def productVariants(self, info, *, first=0, where=None, ids=None, channel=None):  # noqa: N802
-        assert self._is_app
-        if not 0 < first <= 100:
-            raise GraphQLError("`first` must be between 1 and 100.")
         for one in ids or ():
-            self._known(one)
+            self._known("ProductVariant", one)
         wanted = (where or {}).get("sku", {}).get("eq")
-        found = [
+        return self._first(first, [
             one for one in self.variants.values()
             if (ids is None or one["id"] in ids) and (where is None or one["sku"] == wanted)
-        ]
-        return {"edges": [{"node": one} for one in found[:first]]}
+        ])
+
+    def product(self, info, *, id=None, channel=None):  # noqa: A002
+        self._known("Product", id)
+        found = self.product_by_id.get(id or "")
+        if found is None or channel is None:
+            return found if self._sees_all else None
+        listed = [one for one in found["channelListings"] if one["channel"]["slug"] == channel]
+        if not any(one["isPublished"] for one in listed):
+            return None
+        is_on = any(one["isAvailableForPurchase"] for one in listed)
+        return {**found, "isAvailableForPurchase": is_on}
+
+    def products(self, info, *, first=0, where=None, channel=None):
+        known = self.product_by_id
+        return self._first(first, [known[one] for one in (where or {})["ids"] if one in known])
+
+    def _first(self, first: int, found: list[Any]) -> dict[str, Any]:
+        if not 0 < first <= 100:
+            raise GraphQLError("`first` must be between 1 and 100.")
+        return {"edges": [{"node": one} for one in found[:first] if self._sees_all]}
+
+    def productChannelListingUpdate(self, info, *, id, input):  # noqa: N802, A002
+        self._manages()
+        given = input["updateChannels"]
+        product = self.product_by_id.get(id)
+        if product is None:
+            return _unwritten("id", "NOT_FOUND", "Couldn't resolve to a node.", None)
+        known = {one["id"]: one for one in self.channels}
+        ids = [one["channelId"] for one in given]
+        if not known.keys() >= set(ids):
+            text = "Could not resolve to a node with the global id list of"
+            return _unwritten("channelId", "GRAPHQL_ERROR", text, None)
+        if len(set(ids)) < len(ids):
+            return _unwritten("channelId", "DUPLICATED_INPUT_ITEM", "Duplicated channel ID.", ids)
+        listed = {one["channel"]["id"]: one for one in product["channelListings"]}
+        for one in given:
+            since = one.get("availableForPurchaseAt")
+            if since and not one["isAvailableForPurchase"]:
+                return _unwritten("availableForPurchaseDate", "INVALID", "Cannot set a date.", ids)
+            if one["channelId"] not in listed:
+                new = {"channel": known[one["channelId"]], "isPublished": False}
+                product["channelListings"].append(new)
+                listed[one["channelId"]] = new
+            at = (since or "2026-11-27T00:00:00+00:00") if one["isAvailableForPurchase"] else None
+            listed[one["channelId"]] |= {
+                "availableForPurchaseAt": at, "isAvailableForPurchase": at is not None,
+            }
+        return {"product": product, "errors": []}
 
     def productVariantChannelListingAvailabilityUpdate(  # noqa: N802
         self, info, *, input, id=None, sku=None,  # noqa: A002
     ):
+        self._manages()
         given = [one["channelId"] for one in input]
         variant = self.variants.get(id or "")
         if variant is None:
@@ -155,11 +241,11 @@ class Saleor:
 
     def checkoutCreate(self, info, *, input):  # noqa: N802, A002
         [line] = input["lines"]
-        self._known(line["variantId"])
+        self._known("ProductVariant", line["variantId"])
         variant = self.variants.get(line["variantId"])
         if variant is None or not self._is_sold(variant, input["channel"]):
             error = {"field": "lines", "message": "It is unavailable for purchase.",
-                     "code": "UNAVAILABLE_VARIANT_IN_CHANNEL"}
+                     "code": "PRODUCT_UNAVAILABLE_FOR_PURCHASE"}
             return {"checkout": None, "errors": [error]}
         number = global_id("Checkout", next(self._numbers))
         self.checkouts[number] = {
@@ -195,14 +281,14 @@ class Saleor:
             variant["product"]["channelListings"]
         )
 
-    def _known(self, given: str | None) -> None:
+    def _known(self, wanted: str, given: str | None) -> None:
         """Refuse what is no id of anything, as Saleor does before it looks."""
         try:
             kind, _, number = base64.b64decode(given or "", validate=True).decode().partition(":")
         except ValueError:
             kind = number = ""
-        if kind != "ProductVariant" or not number.isdigit():
-            raise GraphQLError(f"Invalid ID: {given}. Expected: ProductVariant.")
+        if kind != wanted or not number.isdigit():
+            raise GraphQLError(f"Invalid ID: {given}. Expected: {wanted}.")
 
 
 def _refusal(message: str, code: str, status: int = 200) -> web.Response:
@@ -212,4 +298,4 @@ def _refusal(message: str, code: str, status: int = 200) -> web.Response:
 
 def _unwritten(field: str, code: str, message: str, channels: list[str] | None):
     error = {"field": field, "code": code, "message": message, "channels": channels}
-    return {"variant": None, "errors": [error]}
+    return {"variant": None, "product": None, "errors": [error]}
