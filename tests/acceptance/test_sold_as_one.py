@@ -10,30 +10,29 @@ import pytest
 
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.acceptance.steps import approve, ask_for_approval, sql
-from tests.catalogues.standins import saleor
+from tests.catalogues.standins.saleor_running import RunningSaleorWorld
 from tests.catalogues.standins.saleor_world import SaleorWorld, saleor_world
 from tests.faults.observing import seen, statuses
 from tests.rig import Rig, register_skus, service_for, until
 
 SMALL, LARGE = "TEE-S", "TEE-L"
+World = SaleorWorld | RunningSaleorWorld
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[SaleorWorld]:
+async def world() -> AsyncIterator[World]:
     """A shop whose finest stop is a product, with two sizes of one."""
     async with saleor_world() as world:
-        assert isinstance(world, SaleorWorld)
         await world.offer(SMALL, siblings=(LARGE,))
         yield world
 
 
 @pytest.fixture
 async def rig(
-    dsns: OwnerAndRuntimeDsns, tmp_path: Path, world: SaleorWorld
+    dsns: OwnerAndRuntimeDsns, tmp_path: Path, world: World
 ) -> AsyncIterator[Rig]:
     """A service in front of it."""
-    table = {"kind": "saleor", "base_url": world.url, "token": saleor.TOKEN}
-    async with service_for(dsns, tmp_path, {"shop": table}) as running:
+    async with service_for(dsns, tmp_path, {"shop": world.table}) as running:
         await register_skus(running, (SMALL, LARGE))
         yield running
 
@@ -69,7 +68,7 @@ async def _let_go(rig: Rig, case: dict[str, Any], sku: str) -> None:
 
 
 @pytest.mark.parametrize("first", [SMALL, LARGE])
-async def test_it_sells_again_with_the_last(rig: Rig, world: SaleorWorld, first: str) -> None:
+async def test_it_sells_again_with_the_last(rig: Rig, world: World, first: str) -> None:
     """Let go in either order: not sold until both are, and then exactly as before."""
     before = await world.image(SMALL)
     cases = await _both_frozen(rig)
@@ -90,7 +89,7 @@ async def test_it_sells_again_with_the_last(rig: Rig, world: SaleorWorld, first:
     assert before == await world.image(SMALL)
 
 
-async def test_let_go_at_once(rig: Rig, world: SaleorWorld) -> None:
+async def test_let_go_at_once(rig: Rig, world: World) -> None:
     """Both released at one moment: sold again, exactly, and nobody is asked."""
     before = await world.image(SMALL)
     cases = await _both_frozen(rig)
@@ -108,7 +107,7 @@ async def test_let_go_at_once(rig: Rig, world: SaleorWorld) -> None:
 
 
 async def test_an_image_that_was_read_while_the_other_was_stopped(
-    rig: Rig, world: SaleorWorld
+    rig: Rig, world: World
 ) -> None:
     """What was looked up during a stop of its sibling, and frozen later, is restored as it was."""
     before = await world.image(SMALL)

@@ -9,7 +9,6 @@ from freezeguard.bootstrap.administration import open_administration
 from freezeguard.bootstrap.cataloguechecks import prove_catalogue
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.acceptance.steps import approve, ask_for_approval, sql
-from tests.catalogues.standins import saleor
 from tests.catalogues.standins.saleor_world import SaleorWorld, saleor_variants_world
 from tests.faults.observing import seen, statuses
 from tests.rig import Rig, register_skus, service_for, until
@@ -29,10 +28,7 @@ async def rig(
     dsns: OwnerAndRuntimeDsns, tmp_path: Path, world: SaleorWorld
 ) -> AsyncIterator[Rig]:
     """A service in front of it."""
-    table = {
-        "kind": "saleor", "base_url": world.url, "token": saleor.TOKEN, "finest": "variant",
-    }
-    async with service_for(dsns, tmp_path, {"shop": table}) as running:
+    async with service_for(dsns, tmp_path, {"shop": world.table}) as running:
         yield running
 
 

@@ -69,6 +69,7 @@ class RunningSaleorWorld:
         self.url = f"http://{real.hostname}:{real.port}"
         self._owner, self._session = str(real.password), session
         table = {"kind": "saleor", "base_url": self.url, "token": str(real.username), **more}
+        self.table = table
         catalogue = open_catalogue("shop", table)
         assert isinstance(catalogue, Saleor)
         self.catalogue = catalogue

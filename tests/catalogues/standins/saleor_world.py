@@ -35,6 +35,7 @@ class SaleorWorld:
         kind = "ProductVariant" if more.get("finest") == "variant" else "Product"
         self.gone = saleor.global_id(kind, 999_999)
         table = {"kind": "saleor", "base_url": url, "token": saleor.TOKEN, **more}
+        self.table = table
         catalogue = open_catalogue("shop", table)
         assert isinstance(catalogue, Saleor)
         self.catalogue = catalogue
