@@ -10,7 +10,6 @@ from freezeguard.api.routing import AnyRoute
 from freezeguard.bootstrap.house import house_of
 from freezeguard.bootstrap.settings import Settings
 from freezeguard.bootstrap.surroundings import new_secret
-from freezeguard.identity.openid import OpenIdProvider
 from freezeguard.ports.clock import Now
 from freezeguard.ports.identity import IdentityProvider
 from freezeguard.services.masterdata.codes import Codes
@@ -46,6 +45,8 @@ def provider_of(settings: Settings) -> IdentityProvider | None:
     known = settings.oidc
     if known.issuer is None:
         return None
+    from freezeguard.identity.openid import OpenIdProvider  # 10 MB, where there is a provider
+
     secret = None if known.client_secret is None else known.client_secret.get_secret_value()
     return OpenIdProvider(known.issuer, known.client_id, secret, known.name, known.scopes)
 

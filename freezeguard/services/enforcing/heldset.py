@@ -9,10 +9,11 @@ import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 from math import inf
+from sys import intern
 from typing import Any
 from uuid import UUID
 
@@ -37,12 +38,14 @@ class HeldSku:
     holds: tuple[Mapping[str, Any], ...]
 
 
+FREE = HeldSku(())
+
+
 class HeldSet:
     """Answers from memory; follows the ledger of the held set."""
 
     def __init__(self, database: Database, now: Now) -> None:
         self._database, self._now = database, now
-        self._holds: dict[str, dict[UUID, Mapping[str, Any]]] = {}
         self._by_sku: dict[str, HeldSku] = {}
         self._changes: deque[HoldChange] = deque(maxlen=RING)
         self._moved = asyncio.Event()
@@ -83,12 +86,10 @@ class HeldSet:
     async def load(self) -> None:
         """Take a snapshot: the first, or the first of another history. Ends every stream."""
         revision, holds = await self._database.run(lambda tx: tx.holds.all_in_force())
-        self._holds, self._by_sku = {}, {}
+        self._by_sku = {}
         self._checksum = self._number_of_holds = 0
         for one in holds:
             self._put(one.scope.sku, one.id, one.as_dict())
-        for sku in list(self._holds):
-            self._rebuild(sku)
         self._changes.clear()
         self._loads += 1
         self._reached(revision)
@@ -129,8 +130,8 @@ class HeldSet:
     def _take_in(self, change: HoldChange) -> None:
         if change.revision <= self.revision:
             return
+        change = _slim(change)
         self._put(change.sku, change.hold_id, change.hold if change.change == "hold" else None)
-        self._rebuild(change.sku)
         self._changes.append(change)
         self._reached(change.revision)
 
@@ -142,21 +143,17 @@ class HeldSet:
 
     def _put(self, sku: str, hold_id: UUID, hold: Mapping[str, Any] | None) -> None:
         """Set a hold, or take it away; what counts them follows."""
-        mine = self._holds.setdefault(sku, {})
-        known = mine.pop(hold_id, None)
-        for one in filter(None, (known, hold)):
+        name, before = str(hold_id), self._by_sku.get(sku, FREE).holds
+        known = [one for one in before if one["id"] == name]
+        new = [] if hold is None else [hold]
+        for one in (*known, *new):
             self._checksum ^= _hash_of(one)
-        self._number_of_holds += (hold is not None) - (known is not None)
-        if hold is not None:
-            mine[hold_id] = hold
-
-    def _rebuild(self, sku: str) -> None:
-        mine = self._holds[sku]
+        self._number_of_holds += len(new) - len(known)
+        mine = [*(one for one in before if one["id"] != name), *new]
         if mine:
-            ordered = sorted(mine.values(), key=lambda hold: (hold["since"], hold["id"]))
+            ordered = sorted(mine, key=lambda one: (one["since"], one["id"]))
             self._by_sku[sku] = HeldSku(tuple(ordered))
         else:
-            del self._holds[sku]
             self._by_sku.pop(sku, None)
 
     # ------------------------------------------------------------------------------- questions
@@ -251,6 +248,19 @@ class HeldSet:
         found = list(takewhile(lambda one: one.revision > last, reversed(self._changes)))
         found.reverse()
         return found
+
+
+def _slim(change: HoldChange) -> HoldChange:
+    """Return a change whose keys and words are those of all others: each hold is kept for long.
+
+    What comes from JSON has brought its own copy of every one of them.
+    """
+    hold = {intern(key): value for key, value in change.hold.items()}
+    hold |= {key: intern(hold[key]) for key in ("lane", "level") if key in hold}
+    if "scope" in hold:
+        scope = {intern(key): value for key, value in hold["scope"].items()}
+        hold["scope"] = {**scope, "sku": change.sku}
+    return replace(change, change=intern(change.change), hold=hold)
 
 
 def _hash_of(hold: Mapping[str, Any]) -> int:
