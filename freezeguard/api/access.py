@@ -71,13 +71,12 @@ class Access:
 
     def admits(self, actor: Actor) -> bool:
         """Say whether this actor may call."""
-        match actor:
-            case MachineKey():
-                return any(needed <= actor.rights for needed in self.keys)
-            case Person():
-                return not self.roles.isdisjoint(actor.roles)
-            case _:
-                return False
+        if isinstance(actor, MachineKey):
+            for needed in self.keys:  # noqa: SIM110 - a generator would cost each read a microsecond
+                if needed <= actor.rights:
+                    return True
+            return False
+        return isinstance(actor, Person) and not self.roles.isdisjoint(actor.roles)
 
     def words(self) -> str:
         """Return who may call, for refusals and documentation."""

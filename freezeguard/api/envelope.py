@@ -33,10 +33,19 @@ _ALWAYS: CIMultiDict[str] = CIMultiDict(
 )
 
 
-def headers_for(request_id: str) -> CIMultiDict[str]:
-    """Return fresh headers with what every answer carries, to add to and overwrite."""
-    headers = _ALWAYS.copy()
+_OF_A_VERSION = _ALWAYS.copy()
+_OF_A_VERSION[hdrs.CACHE_CONTROL] = "private, no-cache"
+
+
+def headers_for(request_id: str, etag: str | None = None) -> CIMultiDict[str]:
+    """Return fresh headers with what every answer carries, to add to and overwrite.
+
+    A reader may keep what has an `etag`, and asks whether it is current.
+    """
+    headers = (_ALWAYS if etag is None else _OF_A_VERSION).copy()
     headers[REQUEST_ID_HEADER] = request_id
+    if etag is not None:
+        headers[hdrs.ETAG] = etag
     return headers
 
 

@@ -7,7 +7,7 @@ document and the docs page, so that the three can't disagree. A route without `w
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, cast
+from typing import Any, Generic
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel, TypeAdapter
@@ -26,7 +26,7 @@ from freezeguard.api.refusals import InvalidToken, Unauthenticated
 from freezeguard.api.slowclients import let_read_slowly
 from freezeguard.api.uploads import FileBody
 from freezeguard.domain.errors import NotAllowed
-from freezeguard.domain.people import Actor, MachineKey, Person, System, actor_name
+from freezeguard.domain.people import Actor, Correspondent, MachineKey, Person, System, actor_name
 from freezeguard.ports.idempotency import Finished
 
 Q = TypeVar("Q", default=None)
@@ -42,7 +42,7 @@ Prove = Callable[[bytes], None]
 """Looks at the bytes of a body. Raises SignatureRefused."""
 
 _WRITES = frozenset({hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH, hdrs.METH_DELETE})
-_ACTORS = (Person, MachineKey, System)
+_ACTORS = (MachineKey, Person, System, Correspondent)
 _JSON_TYPE = "application/json"
 _EVENT_STREAM = "text/event-stream"
 
@@ -203,6 +203,8 @@ class Entrance:
         self.route = route
         self._authenticate = authenticate
         self._pace = pace
+        self._is_open = route.who.is_public or route.who.is_signed
+        self._only_answers = route.body is None and not route.is_write
         self._idempotency = idempotency if route.takes_key else None
         self._path = parameters.PathReader(route.path, route.parts)
         self._query = parameters.QueryReader(route.query) if route.query else None
@@ -223,8 +225,7 @@ class Entrance:
         Refusals are raised; `envelope` turns them into problems.
         """
         route = self.route
-        is_open = route.who.is_public or route.who.is_signed
-        actor = None if is_open else await self._signed_in(request)
+        actor = None if self._is_open else await self._signed_in(request)
         path = self._path.read(segments)
         raw_query = request.rel_url.raw_query_string
         query = None
@@ -235,16 +236,16 @@ class Entrance:
         call: Call[Any, Any] = Call(request, request_id, actor, path, query, None)
         if actor is not None:
             call.is_still_admitted = partial(self._is_still_admitted, request)
-        if route.signed_by is not None:
+        if self._only_answers:
+            answer = await route.handler(call)
+        elif route.signed_by is not None:
             answer = await self._with_signed_body(call, route.signed_by(path, request))
         elif isinstance(route.body, FileBody):
             answer = await self._with_file(call, route.body)
         elif route.body is not None:
             answer = await self._with_body(call)
-        elif route.is_write:
-            answer = await self._run(call, b"", "")
         else:
-            answer = await route.handler(call)
+            answer = await self._run(call, b"", "")
         if isinstance(answer, Reply):
             return self._response(request, request_id, answer)
         if not answer.prepared:
@@ -256,8 +257,7 @@ class Entrance:
         if header[:7].lower() != "bearer " or len(header) == len("bearer "):
             raise Unauthenticated
         found = self._authenticate(header[7:].strip())
-        known = found is None or isinstance(found, _ACTORS)
-        actor = cast("Actor | None", found) if known else await cast("Awaitable[Any]", found)
+        actor = found if found is None or isinstance(found, _ACTORS) else await found
         if actor is None:
             raise InvalidToken
         if not self.route.who.admits(actor):
@@ -329,10 +329,7 @@ class Entrance:
         return await self.route.handler(call)
 
     def _response(self, request: web.Request, request_id: str, reply: Reply) -> web.Response:
-        headers = envelope.headers_for(request_id)
-        if reply.etag is not None:
-            headers[hdrs.ETAG] = reply.etag
-            headers[hdrs.CACHE_CONTROL] = "private, no-cache"
+        headers = envelope.headers_for(request_id, reply.etag)
         if reply.headers:
             headers.update(reply.headers)
         if reply.etag is not None and is_current(request, reply.etag):

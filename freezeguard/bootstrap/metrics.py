@@ -55,6 +55,7 @@ class PrometheusMetrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._children: dict[tuple[Any, ...], Any] = {}
+        self._quick: dict[tuple[int, int], Counter] = {}
         self._counters = {
             name: Counter(_PREFIX + name, help_, labels, registry=self._registry)
             for name, (help_, labels) in _COUNTERS.items()
@@ -74,10 +75,15 @@ class PrometheusMetrics:
 
     def answered(self, route: AnyRoute, status: int, seconds: float | None) -> None:
         """Take note of one answer over HTTP."""
-        if seconds is None:
-            self.count("quick_answers", route=route.name, status=str(status))
-        else:
+        if seconds is not None:
             self.time("request_seconds", seconds, route=route.name, status=str(status))
+            return
+        known = self._quick.get((id(route), status))  # routes live as long as we do
+        if known is None:
+            labels = {"route": route.name, "status": str(status)}
+            known = self._child(self._counters, "quick_answers", labels)
+            self._quick[id(route), status] = known
+        known.inc()
 
     def count(self, name: str, number: float = 1, **labels: str) -> None:
         """Add to a counter."""
