@@ -763,14 +763,17 @@ CREATE TABLE catalogue_objects (
     waived_by     text,                         -- these three are of an earlier version: waivers
     waived_until  timestamptz,
     waived_why    text,
+    -- of SKUs that are sold as the same object: what their stops wrote, left to this one to restore
+    inherited     jsonb,          -- {"written", "image", "fallbacks", "sent_at"}
+    restored_at   timestamptz,    -- when it was last put back, or left to others
     PRIMARY KEY (sku, catalogue, remote_id)
 );
 CREATE INDEX catalogue_objects_due ON catalogue_objects (catalogue, next_at)
     WHERE next_at IS NOT NULL;
 CREATE INDEX catalogue_objects_troubled ON catalogue_objects (sku)
     WHERE status IN ('refused', 'unreachable', 'drifted');
-CREATE INDEX catalogue_objects_sold_as_one ON catalogue_objects (catalogue, remote_id)
-    WHERE takes_along <> '{}';
+CREATE INDEX catalogue_objects_in_force ON catalogue_objects (catalogue, remote_id)
+    WHERE wanted <> 'sellable' OR sent_at IS NOT NULL OR restored_at IS NOT NULL;
 
 -- Which catalogues their owners have proved to be stoppable, and with which configuration.
 CREATE TABLE catalogue_checks (

@@ -59,6 +59,7 @@ class HttpCatalogue(Catalogue):
             proven=settings.proven,
             level=settings.level,
             scope=dict(settings.scope.items()),
+            finest="product" if settings.lookup.takes_along else "variant",
         )
         self._new_key = new_key
         self._levels = settings.stop.levels()

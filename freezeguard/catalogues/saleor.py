@@ -34,7 +34,8 @@ from freezeguard.catalogues.saleor_objects import (
 from freezeguard.catalogues.tables import GuardedTable, Secrets, read_table
 from freezeguard.ports.catalogues import Attempt, CatalogueError, Found, Level, Observation, Traits
 
-MOST_PAGES = 20
+MOST_PAGES = 5
+"""Of siblings that are named; a stop takes along those beyond as well."""
 ADD = """mutation($channel: String!, $id: ID!) {
   checkoutCreate(input: {channel: $channel, lines: [{variantId: $id, quantity: 1}]}) {
     checkout { id lines { id } } errors { field message code } } }"""
@@ -106,6 +107,8 @@ class Saleor(Connector):
                 raise ValueError(f"{len(variants)} variants or more for one SKU")
             sold = [objects.sold_as(one) for one in variants if one["sku"] == sku]
             ours = {str(one["id"]): one for one in sold}
+            if not all(objects_of(number) is objects for number in ours):
+                raise ValueError(f"ids of another form: {', '.join(ours)}")
             images = {number: {FIELD: objects.available(one)} for number, one in ours.items()}
             pages = {number: objects.siblings(one) for number, one in ours.items()}
         return tuple([
@@ -222,10 +225,11 @@ class Saleor(Connector):
         """Return where an object is on sale, None where there is none."""
         objects = objects_of(remote_id)
         if objects is None:
-            return None
-        data = await self._ask(operation, objects.read, {"id": remote_id}, until)
+            return None  # no look-up has found it: those take no id of another form
+        sent = {"id": remote_id, **({"sku": sku} if objects is PRODUCTS else {})}
+        data = await self._ask(operation, objects.read, sent, until)
         with self.reading(operation):
-            return objects.state(data, sku)
+            return objects.state(data)
 
     async def _taken_along(
         self, sku: str, remote_id: str, page: Mapping[str, Any] | None, until: float
@@ -244,8 +248,6 @@ class Saleor(Connector):
             data = await self._ask("lookup", PRODUCT_SIBLINGS, sent, until)
             with self.reading("lookup"):
                 page = data["product"] and data["product"]["productVariants"]
-        else:
-            self.refuse("lookup", "the product has too many variants")
         return tuple(sorted(skus - {sku}))
 
     async def _is_shown(self, remote_id: str, channel: str, until: float) -> bool:

@@ -29,13 +29,14 @@ PRODUCT_SIBLINGS = """query($id: ID!, $after: String) {
   product(id: $id) {
   productVariants(first: 100, after: $after) {
     edges { node { sku } } pageInfo { hasNextPage endCursor } } } }"""
-PRODUCT_READ = """query($id: ID!) {
+PRODUCT_READ = """query($id: ID!, $sku: String) {
   app { permissions { code } }
   product(id: $id) {
   id
   channelListings {
     isPublished isAvailableForPurchase availableForPurchaseAt channel { id slug isActive } }
-  productVariants(first: 100) { edges { node { id sku } } } } }"""
+  ours: productVariants(first: 1, where: {sku: {eq: $sku}}) { edges { node { id } } }
+  any: productVariants(first: 1) { edges { node { id } } } } }"""
 PRODUCT_WRITE = """mutation($id: ID!, $input: ProductChannelListingUpdateInput!) {
   productChannelListingUpdate(id: $id, input: $input) {
     written: product { id } errors { field message code } } }"""
@@ -112,7 +113,7 @@ class Objects(Protocol):
         """Return the value of each channel that lists it; there may be none."""
         ...
 
-    def state(self, data: Document, sku: str) -> State | None:
+    def state(self, data: Document) -> State | None:
         """Return what a read says, None where there is no such object."""
         ...
 
@@ -147,7 +148,7 @@ class Products:
     def available(self, node: Document) -> dict[str, Any]:
         return {str(one["channel"]["id"]): one["availableForPurchaseAt"] for one in _listings(node)}
 
-    def state(self, data: Document, sku: str) -> State | None:
+    def state(self, data: Document) -> State | None:
         node = data["product"]
         if node is None:
             return None
@@ -155,11 +156,10 @@ class Products:
         for one in _listings(node):
             if one["channel"]["isActive"]:
                 (on if _is_offered(one) else off).append(str(one["channel"]["slug"]))
-        variants = list(nodes(node["productVariants"]))
-        ours = [one for one in variants if one["sku"] == sku] or variants[:1]
+        variants = list(nodes(node["ours"])) or list(nodes(node["any"]))  # ours may be renamed
         return State(
             self.available(node), tuple(on), tuple(off), bool(on),
-            tuple(str(one["id"]) for one in ours),
+            tuple(str(one["id"]) for one in variants),
         )
 
     def given(self, available: Mapping[str, Any]) -> Any:
@@ -198,7 +198,7 @@ class Variants:
             for one in _listings(node)
         }
 
-    def state(self, data: Document, sku: str) -> State | None:
+    def state(self, data: Document) -> State | None:
         node = data["productVariant"]
         if node is None:
             return None
@@ -255,7 +255,7 @@ def nodes(connection: Document) -> Iterator[Any]:
 
 
 def _listings(node: Document) -> list[Any]:
-    return list(node["channelListings"] or ())
+    return list(node["channelListings"])
 
 
 def _is_offered(listing: Document) -> bool:

@@ -1,12 +1,15 @@
 """What a SKU is in each catalogue, and what is to be so."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from freezeguard.domain.enforcement import Waiver, Wanted
 from freezeguard.ports.rows import CatalogueRow, Json
+
+Legacy = Callable[[CatalogueRow, datetime | None, Json | None], Json]
+"""Makes what is left of a row, since when its stop may be in force, and what was left before."""
 
 
 class Objects(Protocol):
@@ -66,16 +69,21 @@ class Objects(Protocol):
         """Replace fields of a before-image that none of our commands has written yet."""
         ...
 
-    async def hand_over(self, row: CatalogueRow) -> CatalogueRow | None:
-        """Mend images of other SKUs that are sold as the same object; return this row as it is now.
+    async def sold_as_one(
+        self, row: CatalogueRow
+    ) -> tuple[CatalogueRow | None, list[tuple[CatalogueRow, datetime | None]]]:
+        """Return the row as it is now, and those of other SKUs for the same object.
 
-        Theirs may have been read while a stop of this SKU was in force: what it wrote is replaced
-        by what was there before. None where there is no such row.
+        Of these the ones where a stop is, may be or was in force, each with the earliest moment
+        from which it may have been.
         """
         ...
 
-    async def stopped_as_one(self, row: CatalogueRow) -> list[str]:
-        """Return the other SKUs that are sold as the same object and are to be stopped."""
+    async def leave_to_heirs(self, row: CatalogueRow, legacy: Legacy) -> list[str]:
+        """Leave what a row's stops wrote to other SKUs whose stop of the same object is wanted.
+
+        Return their SKUs; they are due.
+        """
         ...
 
     async def wake_as_one(self, row: CatalogueRow) -> int:

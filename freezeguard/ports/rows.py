@@ -232,6 +232,8 @@ class CatalogueRow:
     """One catalogue object, as stored. An empty `remote_id`: not looked up, or not listed.
 
     A `?` behind the name of a fallback: it was tried, and nobody knows whether it is in force.
+    `inherited` is what other SKUs that are sold as this object have left to it: `written`, `image`,
+    `fallbacks` and `sent_at` of their stops. `restored_at` is when it was put back, or left to one.
     """
 
     sku: str
@@ -253,6 +255,8 @@ class CatalogueRow:
     attempts: int = 0
     failing_since: datetime | None = None
     lease_token: UUID | None = None
+    inherited: Json | None = None
+    restored_at: datetime | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -262,7 +266,8 @@ class CatalogueRow:
     @property
     def may_be_stopped(self) -> bool:
         """Say whether any stop of ours was sent, or may have been."""
-        return self.written is not None or self.sent_at is not None or bool(self.fallbacks)
+        was_sent = self.written is not None or self.sent_at is not None or bool(self.fallbacks)
+        return was_sent or self.inherited is not None
 
     @property
     def is_out_of_sight(self) -> bool:

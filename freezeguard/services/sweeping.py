@@ -347,11 +347,12 @@ class ReadAhead:
         revision = await self._database.run(partial(self._revision_at_rest, sku, outlet.name))
         if revision is None:
             return
+        asked_at = self._now()
         found = await self._enforcement.look_ahead(outlet, sku)
         objects = [(one.remote_id, one.fields, one.takes_along) for one in found]
         await self._database.run(
             lambda tx: tx.objects.refresh_image(
-                sku, outlet.name, objects, self._now(), revision=revision
+                sku, outlet.name, objects, asked_at, revision=revision
             )
         )
 

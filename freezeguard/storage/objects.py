@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from freezeguard.domain.enforcement import Status, Waiver, Wanted
+from freezeguard.ports.objects import Legacy
 from freezeguard.ports.rows import CatalogueRow, Json
 from freezeguard.storage.connection import Statements
 from freezeguard.storage.deferred import DeferredWrites
@@ -103,17 +104,27 @@ class PostgresObjects:
         )
         return affected(status) == 1
 
-    async def hand_over(self, row: CatalogueRow) -> CatalogueRow | None:
-        await self._connection.execute(
-            SQL["hand_over"], *row.key, row.written or row.before_image or {},
-            row.before_image or {},
-        )
+    async def sold_as_one(
+        self, row: CatalogueRow
+    ) -> tuple[CatalogueRow | None, list[tuple[CatalogueRow, datetime | None]]]:
         own = await self._connection.fetchrow(SQL["object"], *row.key)
-        return None if own is None else object_of(own)
+        others = await self._connection.fetch(SQL["sold_as_one"], *row.key)
+        return (
+            None if own is None else object_of(own),
+            [(object_of(one), one["stopped_since"]) for one in others],
+        )
 
-    async def stopped_as_one(self, row: CatalogueRow) -> list[str]:
-        found = await self._connection.fetch(SQL["stopped_as_one"], *row.key)
-        return [one["sku"] for one in found]
+    async def leave_to_heirs(self, row: CatalogueRow, legacy: Legacy) -> list[str]:
+        locked = await self._connection.fetch(SQL["lock_heirs"], *row.key)
+        since = None
+        if locked:
+            facts = row.sku, row.before_at, row.restored_at
+            since = await self._connection.fetchval(SQL["stopped_since"], *facts)
+        heirs = list(map(object_of, locked))
+        for one in heirs:
+            left = legacy(row, since, one.inherited)
+            await self._connection.execute(SQL["leave_to"], *one.key, left)
+        return [one.sku for one in heirs]
 
     async def wake_as_one(self, row: CatalogueRow) -> int:
         return affected(await self._connection.execute(SQL["wake_as_one"], *row.key))

@@ -119,31 +119,48 @@ UPDATE catalogue_objects AS known SET before_image = $4, before_at = $5
 UPDATE catalogue_objects SET before_image = before_image || $5
  WHERE sku = $1 AND catalogue = $2 AND remote_id = $3 AND lease_token = $4;
 
--- name: hand_over
--- Where another SKU is sold as the same object, and its before-image shows what a stop of this one
--- wrote, put into it what was there before ($4: written, $5: the image of this one).
-UPDATE catalogue_objects AS other SET before_image = other.before_image || handed.fields
-  FROM (SELECT one.sku, jsonb_object_agg(field, $5::jsonb -> field) AS fields
-          FROM catalogue_objects AS one, jsonb_object_keys($4::jsonb) AS field
-         WHERE one.catalogue = $2 AND one.remote_id = $3 AND one.sku <> $1
-           AND one.takes_along <> '{}'
-           AND one.before_image -> field = $4::jsonb -> field
-           AND $5::jsonb -> field <> $4::jsonb -> field
-         GROUP BY one.sku) AS handed
- WHERE other.sku = handed.sku AND other.catalogue = $2 AND other.remote_id = $3;
-
--- name: stopped_as_one
--- Return the other SKUs that are sold as the same object and are to be stopped.
-SELECT sku FROM catalogue_objects
- WHERE catalogue = $2 AND remote_id = $3 AND sku <> $1 AND takes_along <> '{}'
-   AND wanted <> 'sellable'
+-- name: sold_as_one
+-- Return the rows of other SKUs for the same object where a stop is, may be or was in force lately,
+-- each with the earliest moment from which it may have been: the first hold since its image was read,
+-- or since it was put back; else the oldest in force. Null where there is none.
+SELECT other.*,
+       coalesce((SELECT min(since) FROM cases JOIN holds ON holds.case_id = cases.id
+                  WHERE cases.sku = other.sku
+                    AND since >= greatest(other.before_at, other.restored_at)),
+                (SELECT min(since) FROM holds
+                  WHERE holds.sku = other.sku AND state IN ('active', 'releasing'))
+               ) AS stopped_since
+  FROM catalogue_objects AS other
+ WHERE catalogue = $2 AND remote_id = $3 AND sku <> $1
+   AND (wanted <> 'sellable' OR sent_at IS NOT NULL OR restored_at IS NOT NULL)
  ORDER BY sku;
 
+-- name: stopped_since
+-- Return the same moment of one SKU's row, whose image was read ($2) and that was put back ($3) then.
+SELECT coalesce((SELECT min(since) FROM cases JOIN holds ON holds.case_id = cases.id
+                  WHERE cases.sku = $1
+                    AND since >= greatest($2::timestamptz, $3::timestamptz)),
+                (SELECT min(since) FROM holds
+                  WHERE sku = $1 AND state IN ('active', 'releasing')));
+
+-- name: lock_heirs
+-- Lock the rows of other SKUs for the same object that are to be stopped, and return them.
+SELECT * FROM catalogue_objects
+ WHERE catalogue = $2 AND remote_id = $3 AND sku <> $1 AND wanted <> 'sellable'
+ ORDER BY sku
+   FOR UPDATE;
+
+-- name: leave_to
+-- Leave to a row what the stops of another SKU wrote; it is due at once.
+UPDATE catalogue_objects
+   SET inherited = $4, next_at = CASE WHEN next_at IS NULL THEN NULL ELSE clock_timestamp() END
+ WHERE sku = $1 AND catalogue = $2 AND remote_id = $3;
+
 -- name: wake_as_one
--- Make due what is stopped of the other SKUs that are sold as the same object.
+-- Make due what is to be stopped of other SKUs for the same object.
 UPDATE catalogue_objects SET next_at = clock_timestamp()
- WHERE catalogue = $2 AND remote_id = $3 AND sku <> $1 AND takes_along <> '{}'
-   AND wanted <> 'sellable' AND next_at IS NOT NULL;
+ WHERE catalogue = $2 AND remote_id = $3 AND sku <> $1 AND wanted <> 'sellable'
+   AND next_at IS NOT NULL;
 
 -- name: add_found
 -- Add objects of a stopped SKU that were not known; they are due at once.
@@ -201,6 +218,9 @@ UPDATE catalogue_objects AS known
                       ELSE $16 END,
        attempts = CASE WHEN wanted_revision > $5 THEN attempts ELSE $17 END,
        failing_since = CASE WHEN wanted_revision > $5 THEN failing_since ELSE $18 END,
+       inherited = CASE WHEN released AND NOT wished AND $10::jsonb IS NULL THEN NULL
+                        ELSE inherited END,
+       restored_at = CASE WHEN released THEN at ELSE restored_at END,
        next_at = CASE
            WHEN wanted_revision > $5 THEN at
            WHEN wished THEN least(next_at, at + make_interval(secs => $19))

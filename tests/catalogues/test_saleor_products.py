@@ -59,6 +59,41 @@ async def test_many_siblings(inside, sku):
     assert others == found.takes_along
 
 
+async def test_very_many_siblings(inside, sku):
+    """A product with more variants than are named is frozen all the same, by whichever of them."""
+    others = tuple(f"{sku}-{number:04}" for number in range(700))
+    await inside.offer(sku, siblings=others)
+    last = others[-1]
+    for one in others[:-1]:
+        inside.variant(one)["quantityAvailable"] = 0
+    found, _ = await _stop(inside, last)
+
+    assert 450 < len(found.takes_along) <= 500
+    assert not await inside.buy(last)
+    await inside.catalogue.restore(last, found.remote_id, found.fields, revision=2, deadline=SOON)
+    assert (await inside.catalogue.read_back(last, found.remote_id, deadline=SOON)).sellable
+    assert (await inside.catalogue.try_to_buy(last, found.remote_id, deadline=SOON)).sold
+
+
+async def test_ids_of_another_form(inside, sku):
+    """What is not known by its id is not taken to be stopped: the look-up does not fit."""
+    await inside.offer(sku)
+    inside.variant(sku)["product"]["id"] = "product_01J9"
+
+    with pytest.raises(CatalogueError, match="ids of another form"):
+        await inside.catalogue.lookup(sku, deadline=SOON)
+
+
+async def test_listings_that_are_not_told(inside, sku):
+    """A null in the place of the listings is no "listed nowhere"."""
+    await inside.offer(sku)
+    found, _ = await _stop(inside, sku)
+    inside.variant(sku)["product"]["channelListings"] = None
+
+    with pytest.raises(CatalogueError, match="does not fit"):
+        await inside.catalogue.read_back(sku, found.remote_id, deadline=SOON)
+
+
 async def test_a_buyer_is_shown_it_and_gets_it(world, sku):
     """Before a stop a buyer is offered it; the attempt leaves nothing in a checkout."""
     await world.offer(sku)

@@ -195,7 +195,10 @@ async def save_journaled(
         earliest.setdefault(line["remote_id"], line)
     unresolved = next((one for one in rows if one.remote_id == ""), None)
     if unresolved is not None:
-        found = [(remote_id, line["fields"], ()) for remote_id, line in earliest.items()]
+        found = [
+            (remote_id, line["fields"], tuple(line.get("takes_along", ())))
+            for remote_id, line in earliest.items()
+        ]
         await tx.objects.replace_unresolved(unresolved, found, now, timedelta(0))
         return
     for row in rows:

@@ -174,6 +174,10 @@ class Canaries:
             raise _Amiss(Flown("failed", "the catalogue lists no such SKU"))
         if not all(one.sellable for one in seen):
             raise _Amiss(Flown("failed", "it is not on sale before the stop"))
+        along = sorted({sku for one in found for sku in one.takes_along})
+        if along:
+            reason = f"its stop would take along {', '.join(along)}: give it an item of its own"
+            raise _Amiss(Flown("failed", reason[:300]))
         at = self._now().isoformat()
         return [
             {"remote_id": one.remote_id, "fields": dict(one.fields), "at": at} for one in found

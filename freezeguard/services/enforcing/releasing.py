@@ -5,7 +5,7 @@ the fields that our stops wrote are touched, and only where they are still as th
 What several SKUs are sold as is put back with the last of them that is released.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from freezeguard.ports.journal import Journal
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.ports.storage import Transaction
 from freezeguard.services.enforcing.claims import Calls, Claim, Paused, saw
+from freezeguard.services.enforcing.sharing import is_shared, legacy_of, with_inheritance
 from freezeguard.services.enforcing.stopping import UNSURE
 
 log = structlog.get_logger()
@@ -65,9 +66,7 @@ class Releasing:
             await self._refused(claim, status, error.detail, error.retry_after)
 
     async def _release(self, claim: Claim) -> None:
-        others = await self._stopped_as_one(claim)
-        if others:
-            await self._released(claim, SOLD_AS_ONE.format(", ".join(others))[:300])
+        if is_shared(claim.outlet) and await self._left_to_others(claim):
             return
         present = await self._present(claim)
         if present is None:
@@ -81,17 +80,25 @@ class Releasing:
         else:
             await self._restore(claim)
 
-    async def _stopped_as_one(self, claim: Claim) -> list[str]:
-        """Return the other SKUs that the object has to stay stopped for; they get its image."""
-        row = claim.row
+    async def _left_to_others(self, claim: Claim) -> bool:
+        """Leave what our stops wrote to other SKUs for which the object has to stay stopped.
 
-        async def work(tx: Transaction) -> list[str]:
-            own = await tx.objects.hand_over(row)
-            if own is not None:  # another's release may have mended ours
-                claim.learn(before_image=own.before_image)
-            return await tx.objects.stopped_as_one(row)
-
-        return await self._database.run(work)
+        Where there are none, what others have left to us is ours to put back, too.
+        """
+        own, others = await self._database.run(lambda tx: tx.objects.sold_as_one(claim.row))
+        if own is not None:
+            claim.learn(inherited=own.inherited)
+        has_heirs = any(one.wanted != "sellable" for one, _ in others)
+        if not has_heirs and claim.row.inherited is None:
+            return False
+        is_unknown = claim.row.written is None and claim.row.sent_at is not None
+        if is_unknown or _unsure_means(claim.row):
+            await self._learn_what_was_written(claim)
+        claim.row = row = with_inheritance(claim.row)
+        heirs = await self._database.run(lambda tx: tx.objects.leave_to_heirs(row, legacy_of))
+        if heirs:
+            await self._at_rest(claim, SOLD_AS_ONE.format(", ".join(heirs))[:300])
+        return bool(heirs)
 
     async def _present(self, claim: Claim) -> Mapping[str, Any] | None:
         """Return the fields as they are; None where the far side says that the object is gone.
@@ -175,26 +182,32 @@ class Releasing:
         Raises Unavailable where an emergency order waits to become a hold: it is looked at later.
         """
         row = claim.row
-        if await self._is_ordered(row.sku):
+        if await self._is_ordered({row.sku, *row.takes_along}):
             raise Unavailable(f"an emergency order for {row.sku} is not reconciled yet")
         image = {key: (row.before_image or {})[key] for key in row.written or {}}
         claim.has_sent = True
-        await self._send_restore(claim, image, [one.removesuffix(UNSURE) for one in row.fallbacks])
-        await self._database.run(lambda tx: self._tell_others(tx, claim.row))
+        try:
+            means = [one.removesuffix(UNSURE) for one in row.fallbacks]
+            await self._send_restore(claim, image, means)
+        finally:
+            await self._wake_others(claim)
         present = await self._present(claim)
         if present is not None and any(present.get(key) != image[key] for key in image):
             raise CatalogueError(NOT_RESTORED, recoverable=False)
         await self._look_as_buyer(claim)
 
-    @staticmethod
-    async def _tell_others(tx: Transaction, row: CatalogueRow) -> None:
+    async def _wake_others(self, claim: Claim) -> None:
         """A freeze of another SKU that is sold as this object may have come meanwhile."""
-        await tx.objects.hand_over(row)
-        await tx.objects.wake_as_one(row)
+        if not is_shared(claim.outlet):
+            return
+        try:
+            await self._database.run(lambda tx: tx.objects.wake_as_one(claim.row))
+        except Unavailable as error:  # they are looked at again all the same, some seconds later
+            log.warning("others_not_woken", sku=claim.row.sku, error=str(error))
 
-    async def _is_ordered(self, sku: str) -> bool:
+    async def _is_ordered(self, skus: Collection[str]) -> bool:
         lines = await self._journal.lines()
-        return any(one["what"] == ORDER and one["sku"] == sku for one in lines)
+        return any(one["what"] == ORDER and one["sku"] in skus for one in lines)
 
     async def _send_restore(
         self, claim: Claim, image: Mapping[str, Any], in_force: Sequence[str]

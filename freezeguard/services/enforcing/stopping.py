@@ -20,6 +20,7 @@ from freezeguard.ports.journal import Journal
 from freezeguard.ports.rows import CatalogueRow
 from freezeguard.services.cases.holding import LEASE
 from freezeguard.services.enforcing.claims import Calls, Claim, Paused, saw
+from freezeguard.services.enforcing.sharing import Sharer, image_beside, is_shared
 
 log = structlog.get_logger()
 
@@ -57,6 +58,7 @@ class Stopping:
 
     async def _resolve(self, claim: Claim) -> list[Claim]:
         """Cold: look up what the SKU is called there, and save the before-images."""
+        asked_at = self._now()
         try:
             found = await self._look_up(claim)
         except CatalogueError as error:
@@ -67,7 +69,7 @@ class Stopping:
                         detail="the catalogue lists no such SKU", seen_at=self._now())
             await self._calls.settle(claim, self._pace.relist_every)
             return []
-        return await self._save_found(claim, found)
+        return await self._save_found(claim, found, asked_at)
 
     async def _look_up(self, claim: Claim) -> tuple[Found, ...]:
         row = claim.row
@@ -78,9 +80,12 @@ class Stopping:
         self._looked_up[row.sku, row.catalogue] = asyncio.get_running_loop().time()
         return found
 
-    async def _save_found(self, claim: Claim, found: tuple[Found, ...]) -> list[Claim]:
+    async def _save_found(
+        self, claim: Claim, found: tuple[Found, ...], now: datetime
+    ) -> list[Claim]:
+        """Save what a look-up found that was begun at a moment."""
         row = claim.row
-        started_at, now = asyncio.get_running_loop().time(), self._now()
+        started_at = asyncio.get_running_loop().time()
         if row.sent_at is not None:
             found = await self._with_journaled_images(row, found)
         objects = [(one.remote_id, one.fields, one.takes_along) for one in found]
@@ -134,6 +139,8 @@ class Stopping:
     async def _stop(self, claim: Claim) -> None:
         """Send the stop and read it back."""
         if self._image_may_be_refreshed(claim) and not await self._refresh_image(claim):
+            return
+        if is_shared(claim.outlet) and not await self._look_beside(claim):
             return
         try:
             await self._send_stop(claim)
@@ -224,6 +231,40 @@ class Stopping:
             await self._keep_in_journal(row, mine)
         claim.learn(before_image=mine[0].fields, before_at=now)
         return True
+
+    async def _look_beside(self, claim: Claim) -> bool:
+        """Have the image from before the stops of other SKUs that are sold as this object.
+
+        False where there is nothing to stop for now.
+        """
+        if claim.row.written is not None or claim.row.sent_at is not None:
+            return True  # ours is in force already, and its image was seen before
+        try:
+            others = await self._sharers(claim)
+            read_at = claim.row.before_at
+            is_left = claim.row.inherited is not None
+            if read_at and not is_left and any(one.may_have_shown_in(read_at) for one in others):
+                if not await self._refresh_image(claim):
+                    return False
+                others = await self._sharers(claim)
+            await self._take_over(claim, image_beside(claim.row, others))
+        except Unavailable as error:
+            log.warning("not_looked_beside", sku=claim.row.sku, error=str(error))
+        return True
+
+    async def _sharers(self, claim: Claim) -> list[Sharer]:
+        own, others = await self._database.run(lambda tx: tx.objects.sold_as_one(claim.row))
+        if own is not None:
+            claim.learn(inherited=own.inherited)
+        return [Sharer(row, since) for row, since in others]
+
+    async def _take_over(self, claim: Claim, row: CatalogueRow) -> None:
+        """Keep another image than the one that was read."""
+        image, at = row.before_image, row.before_at
+        if image is None or at is None or image == claim.row.before_image:
+            return
+        await self._database.run(lambda tx: tx.objects.save_before_image(row, image, at))
+        claim.learn(before_image=image, before_at=at)
 
     async def _is_gone(self, claim: Claim) -> bool:
         """Say whether the far side knows no such object; what is only renamed is not gone."""
@@ -430,7 +471,21 @@ class Stopping:
             log.info("glance_failed", sku=row.sku, error=error.detail)
             return {}
         fields = next((one.fields for one in found if one.remote_id == row.remote_id), {})
+        if is_shared(claim.outlet):
+            fields = await self._without_others(claim, fields)
         return {key: value for key, value in fields.items() if key not in (row.written or {})}
+
+    async def _without_others(
+        self, claim: Claim, fields: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return fields as they were before the stops of other SKUs for the same object."""
+        try:
+            others = await self._sharers(claim)
+        except Unavailable as error:
+            log.warning("not_looked_beside", sku=claim.row.sku, error=str(error))
+            return fields
+        read = replace(claim.row, before_image=fields, before_at=self._now())
+        return image_beside(read, others).before_image or {}
 
     async def _amend_image(self, claim: Claim, fields: Mapping[str, Any]) -> None:
         if not fields:

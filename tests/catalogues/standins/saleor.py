@@ -88,11 +88,15 @@ class Saleor:
         return number
 
     def page(
-        self, product: dict[str, Any], *, first: int = 0, after: str | None = None
+        self, product: dict[str, Any], *, first: int = 0, after: str | None = None,
+        where: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Return variants of a product; a cursor is the number of those that came before."""
         assert 0 < first <= 100
-        ours = [one for one in self.variants.values() if one["product"] is product]
+        ours = [
+            one for one in self.variants.values()
+            if one["product"] is product and (where is None or one["sku"] == where["sku"]["eq"])
+        ]
         end = int(after or 0) + first
         info = {"hasNextPage": end < len(ours), "endCursor": str(end)}
         return {"edges": [{"node": one} for one in ours[end - first:end]], "pageInfo": info}
