@@ -117,8 +117,8 @@ class Floor:
 
     async def read(self, size: str) -> None:
         """Read a SKU ahead, as the sweep does: not while it is, or may be, stopped."""
-        rows = await self.rows(size)
-        if any(one.wanted != "sellable" or one.may_be_stopped for one in rows):
+        rows, at_rest = await self.rows(size), {Status.IDLE, Status.NOT_LISTED}
+        if any(one.wanted != "sellable" or one.status not in at_rest for one in rows):
             return
         at, revision = datetime.now(UTC), max((one.wanted_revision for one in rows), default=0)
         found = [(one.remote_id, one.fields, one.takes_along)
@@ -323,7 +323,7 @@ STEPS = st.lists(st.tuples(WHAT, st.sampled_from(SKUS)), min_size=4, max_size=18
 
 
 @given(steps=STEPS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_in_whatever_order(database: PostgresDatabase, steps: list[tuple[str, str]]) -> None:
     """While anybody is held nothing is sold once workers have been round; then it is as it was.
 
@@ -358,4 +358,4 @@ async def test_in_whatever_order(database: PostgresDatabase, steps: list[tuple[s
         await floor.let_go(size)
         await floor.work(rounds=1)
     assert {Status.IDLE} >= set(await floor.settled()) - {Status.NOT_LISTED}
-    assert truth == floor.shirt.fields
+    assert truth == floor.shirt.fields, steps
