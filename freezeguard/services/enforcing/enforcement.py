@@ -74,9 +74,16 @@ class Enforcement:
             self._begin(row, now)
 
     async def drain(self, deadline: float) -> None:
-        """Let what is under way finish, within the deadline."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=deadline)
+        """Let what is under way finish, within `deadline` seconds; give up what does not.
+
+        Whatever is given up comes back with the end of its lease, as after a kill.
+        """
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=deadline)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def work_due(self, catalogue: str) -> int:
         """Claim what is due in one catalogue and begin to work on it; return how many objects.
