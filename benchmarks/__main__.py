@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import client, followers, freeze_path, ingest, memory, pages, reads
 from benchmarks.detection import throughput
+from freezeguard.bootstrap.logging import configure_logging
 
 QUICK = {
     "freeze": (2, 10, [0]),
@@ -61,6 +62,7 @@ def main() -> int:
     }.items():
         if not asked.only or name in asked.only:
             wanted[name] = measure(*size)
+    configure_logging("auto", "warning")  # of setting the stage; what is measured logs for itself
     print(conditions(), flush=True)
     for work in wanted.values():
         asyncio.run(work)
