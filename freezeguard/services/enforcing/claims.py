@@ -54,7 +54,8 @@ class Paused(Exception):
     """The far side asked for a pause, or our own pace (`is_ours`); `seconds` are left of it."""
 
     def __init__(self, seconds: float, *, is_ours: bool = False) -> None:
-        super().__init__(seconds)
+        whose = "our own pace" if is_ours else "the far side"
+        super().__init__(f"{whose} asks for a pause of {seconds:.3g} s")
         self.seconds, self.is_ours = seconds, is_ours
 
 
