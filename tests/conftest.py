@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import hashlib
 import os
 import shutil
@@ -71,6 +72,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     so does what its tests share.
     """
     items.sort(key=lambda item: hashlib.sha256(item.location[0].encode()).digest())
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests and their modules stay: cycles are looked for among the rest."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

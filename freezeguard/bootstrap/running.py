@@ -54,7 +54,7 @@ async def serve(settings: Settings, announce: Callable[[Started], None]) -> None
             await service.database.warm_up()
             async with service.serving():
                 token = await first_start(service.database, service.access, service.now)
-                _collect_garbage_rarely()
+                _set_aside_what_stays()
                 unsafe = unsafe_for_production(settings)
                 for lacking in nowhere_to_go(settings):
                     log.warning("notices_lead_nowhere", what=lacking)
@@ -70,15 +70,10 @@ def _unusual_place(settings: Settings) -> Path | None:
     return settings.data_dir.absolute()
 
 
-def _collect_garbage_rarely() -> None:
-    """Look for cycles every 50,000 objects instead of every 700, and never among what stays.
-
-    A batch of signals makes thousands of objects that end by themselves; the default spends a
-    sixth of ingestion on looking at them, and pauses whoever comes meanwhile.
-    """
+def _set_aside_what_stays() -> None:
+    """Never look for cycles again among what was loaded: `main` says how often among the rest."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The command line: every command with its module. Exit codes: `freezeguard.cli.failures`."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -131,5 +132,11 @@ app.command("migrate", help=migrate.HELP, short_help="Bring the schema up to dat
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, looking for cycles every 50,000 objects instead of every 700.
+
+    Loading a command makes 300,000 objects that stay, and a batch of signals thousands that end by
+    themselves: the default spends a fifth of a start and a sixth of ingestion on looking at them,
+    and pauses whoever comes meanwhile.
+    """
+    gc.set_threshold(50_000, 20, 100)
     app()
