@@ -74,10 +74,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: hashlib.sha256(item.location[0].encode()).digest())
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Ten thousand tests and their modules are made, and stay: nobody looks among them for cycles.
+
+    Among the rest somebody does: whoever leaves a connection open is found.
+    """
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Ten thousand tests and their modules stay: cycles are looked for among the rest."""
+    """See `pytest_collection`."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
