@@ -450,7 +450,9 @@ class LimitSettings(_Table):
         15.0, gt=0, description="Between signs of life on a stream where nothing changes."
     )
     pool: int = Field(10, ge=3, le=200, description="Database connections.")
-    drain_seconds: float = Field(15.0, gt=0, description="To finish requests when stopping.")
+    drain_seconds: float = Field(
+        15.0, gt=0, description="To finish requests and work when stopping; the rest is taken over."
+    )
 
 
 class SessionSettings(_Table):
