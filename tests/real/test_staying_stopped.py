@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -85,14 +86,13 @@ async def test_a_sku_that_no_catalogue_lists(rig: Rig, shop: Shop) -> None:
     assert ["not_listed"] == [one["status"] for one in case["enforcement"]]
 
 
-async def is_noted(rig: Rig, case: dict) -> None:
+async def is_noted(rig: Rig, case: dict[str, Any]) -> None:
     """See that the case says it: what is put back is stopped first and noted afterwards."""
 
     async def noted() -> bool:
         return "drifted" in await facts(rig, case)
 
     await until(noted, "the drift is noted", seconds=10)
-
 
 
 async def test_somebody_puts_it_back_on_sale(

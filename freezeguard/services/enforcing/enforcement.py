@@ -83,7 +83,8 @@ class Enforcement:
         _, late = await asyncio.wait(self._running, timeout=deadline)
         for task in late:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            await asyncio.wait(late, timeout=deadline)
 
     async def work_due(self, catalogue: str) -> int:
         """Claim what is due in one catalogue and begin to work on it; return how many objects.
