@@ -332,7 +332,7 @@ def build(
             new_id,
         ),
         sweeper=Sweeper(
-            database, ingestion, aftercare, journal,
+            database, directory, ingestion, aftercare, journal,
             Emergencies(context.freezes, directory, now), now,
         ),
         wanted_sweep=WantedSweep(database, directory, casework, enforcement),

@@ -54,8 +54,11 @@ class Holds(Protocol):
         """Return the whole held set with its revision, both from one snapshot."""
         ...
 
-    async def releasing_cases(self, limit: int) -> list[UUID]:
-        """Return the cases whose holds are being released, the longest waiting first."""
+    async def releasing_cases(self, after: int, limit: int) -> list[tuple[UUID, int]]:
+        """Return the cases whose holds are being released, each with the revision of that.
+
+        Only those of later revisions than `after`, the longest waiting first.
+        """
         ...
 
     async def log_change(self, change: HoldChange) -> None: ...

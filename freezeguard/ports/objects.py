@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from freezeguard.domain.enforcement import Waiver, Wanted
+from freezeguard.domain.enforcement import ObjectState, Waiver, Wanted
 from freezeguard.ports.rows import CatalogueRow, Json
 
 Legacy = Callable[[CatalogueRow, datetime | None, Json | None], Json]
@@ -201,6 +201,14 @@ class Objects(Protocol):
 
     async def move_waivers(self, from_case: UUID, to_case: UUID) -> None:
         """Give the waivers of a case to another one; of two for one object the shorter counts."""
+        ...
+
+    async def of_cases(self, case_ids: Sequence[UUID]) -> dict[UUID, list[ObjectState]]:
+        """Return the objects of the SKUs of some cases, by case; a case without any has no entry.
+
+        They are what its SKU has, whatever the case's scope. A waiver of a case that is being
+        frozen counts although it has ended, and another case's hold wherever it is in force.
+        """
         ...
 
     async def wanted_of(self, skus: Sequence[str]) -> list[tuple[str, str, Wanted]]:

@@ -12,8 +12,9 @@ from uuid import UUID
 
 import structlog
 
-from freezeguard.domain.enforcement import Status, Wanted
+from freezeguard.domain.enforcement import ObjectState, Status, Wanted, are_stopped
 from freezeguard.domain.errors import Unavailable
+from freezeguard.domain.record import Case
 from freezeguard.domain.transitions import State
 from freezeguard.ports.catalogues import CatalogueError
 from freezeguard.ports.clock import Now
@@ -96,12 +97,14 @@ class Sweeper:
     """Evaluations that nobody made, cases that nobody advanced, images that nobody saved."""
 
     def __init__(
-        self, database: Database, ingestion: Ingestion, aftercare: Aftercare, journal: Journal,
-        emergencies: Emergencies, now: Now,
+        self, database: Database, directory: Directory, ingestion: Ingestion,
+        aftercare: Aftercare, journal: Journal, emergencies: Emergencies, now: Now,
     ) -> None:
-        self._database, self._ingestion, self._aftercare = database, ingestion, aftercare
+        self._database, self._directory = database, directory
+        self._ingestion, self._aftercare = ingestion, aftercare
         self._journal, self._emergencies, self._now = journal, emergencies, now
         self._reached: dict[State, tuple[datetime, UUID] | None] = {}
+        self._released_until = 0
 
     async def sweep_evaluations(self) -> int:
         """Evaluate SKUs whose request has waited too long; return how many were."""
@@ -126,8 +129,12 @@ class Sweeper:
             return False
 
     async def sweep_cases(self) -> int:
-        """Advance cases that wait for a read-back which has long been made."""
-        waiting = await self._database.run(self._waiting)
+        """Advance cases that wait for a read-back which has long been made.
+
+        Those whose objects are still on their way are only looked at, all at once: while a
+        catalogue is dead there may be hundreds, and healthy ones want the time.
+        """
+        waiting = await self._database.run(self._may_go_on)
         return sum([await self._advanced(one) for one in waiting])
 
     async def _advanced(self, case_id: UUID) -> bool:
@@ -139,9 +146,15 @@ class Sweeper:
             log.exception("advance_failed", case_id=str(case_id))
             return False
 
-    async def _waiting(self, tx: Transaction) -> list[UUID]:
+    async def _may_go_on(self, tx: Transaction) -> list[UUID]:
+        """Return the cases of this round without those that surely have to wait."""
+        waiting = await self._waiting(tx)
+        objects = await tx.objects.of_cases([one.id for one in waiting])
+        return [one.id for one in waiting if not self._must_wait(one, objects.get(one.id, []))]
+
+    async def _waiting(self, tx: Transaction) -> list[Case]:
         """Return the cases of this round; where there are many, the next round goes on."""
-        found: dict[UUID, None] = {}
+        found: dict[UUID, Case] = {}
         for state in (State.FREEZING, State.REINSTATING):
             before = self._reached.get(state)
             cases = await tx.cases.listed(
@@ -149,10 +162,24 @@ class Sweeper:
             )
             more = len(cases) == PAGE
             self._reached[state] = (cases[-1].opened_at, cases[-1].id) if more else None
-            found |= {one.id: None for one in cases}
-        found |= dict.fromkeys(await tx.holds.releasing_cases(PAGE))
-        found |= dict.fromkeys(await tx.cases.narrowing(PAGE))
-        return list(found)
+            found |= {one.id: one for one in cases}
+        released = await tx.holds.releasing_cases(self._released_until, PAGE)
+        self._released_until = released[-1][1] if len(released) == PAGE else 0
+        ids = {case_id for case_id, _ in released} | {*await tx.cases.narrowing(PAGE)}
+        return [*found.values(), *await tx.cases.several([*(ids - found.keys())])]
+
+    def _must_wait(self, case: Case, objects: Iterable[ObjectState]) -> bool:
+        """Say whether an object that a case looks at is surely not where the case wants it."""
+        known = [one for one in objects if self._concerns(one.catalogue, case)]
+        if case.state is State.FREEZING:
+            return not are_stopped(known)
+        if case.keeps_its_hold or case.state is State.DELISTED:
+            return False  # it is being narrowed: few are at a time
+        return not all(one.is_released for one in known)
+
+    def _concerns(self, catalogue: str, case: Case) -> bool:
+        outlet = self._directory.get(catalogue)
+        return outlet is not None and any(outlet.concerns(one) for one in case.scopes)
 
     # ------------------------------------------------------------------------------- journal
 

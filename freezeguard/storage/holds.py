@@ -93,10 +93,10 @@ class PostgresHolds:
         holds = [hold_of(row) for row in rows if row["id"] is not None]
         return rows[0]["set_revision"], holds
 
-    async def releasing_cases(self, limit: int) -> list[UUID]:
+    async def releasing_cases(self, after: int, limit: int) -> list[tuple[UUID, int]]:
         await self._writes.flush()
-        rows = await self._connection.fetch(SQL["releasing_cases"], limit)
-        return [row["case_id"] for row in rows]
+        rows = await self._connection.fetch(SQL["releasing_cases"], after, limit)
+        return [(row["case_id"], row["revision"]) for row in rows]
 
     async def log_change(self, change: HoldChange) -> None:
         self._writes.add(

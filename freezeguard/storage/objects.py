@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from freezeguard.domain.enforcement import Status, Waiver, Wanted
+from freezeguard.domain.enforcement import ObjectState, Status, Waiver, Wanted
 from freezeguard.ports.objects import Legacy
 from freezeguard.ports.rows import CatalogueRow, Json
 from freezeguard.storage.connection import Statements
@@ -252,6 +252,14 @@ class PostgresObjects:
 
     async def move_waivers(self, from_case: UUID, to_case: UUID) -> None:
         await self._connection.execute(SQL["move_waivers"], from_case, to_case)
+
+    async def of_cases(self, case_ids: Sequence[UUID]) -> dict[UUID, list[ObjectState]]:
+        found: dict[UUID, list[ObjectState]] = {}
+        for row in await self._connection.fetch(SQL["objects_of_cases"], list(case_ids)):
+            facts = dict(row)
+            mine = found.setdefault(facts.pop("case_id"), [])
+            mine.append(ObjectState(**{**facts, "status": Status(facts["status"])}))
+        return found
 
     async def wanted_of(self, skus: Sequence[str]) -> list[tuple[str, str, Wanted]]:
         rows = await self._connection.fetch(SQL["wanted_of"], skus)

@@ -52,8 +52,11 @@ SELECT held_set.revision AS set_revision, holds.id, case_id, sku, seller, channe
  ORDER BY sku, since, holds.id;
 
 -- name: releasing_cases
--- Return the cases whose holds are being released, the longest waiting first.
-SELECT case_id FROM holds WHERE state = 'releasing' ORDER BY revision LIMIT $1;
+-- Return the cases whose holds are being released since after a revision, the longest waiting first.
+SELECT case_id, revision FROM holds
+ WHERE state = 'releasing' AND revision > $1
+ ORDER BY revision
+ LIMIT $2;
 
 -- name: changes_after
 -- Return what changed after a revision, in order.

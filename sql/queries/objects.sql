@@ -389,6 +389,22 @@ ON CONFLICT (sku, catalogue, remote_id) DO UPDATE SET
  WHERE known.wanted = 'sellable' AND known.status = 'idle' AND known.sent_at IS NULL
    AND known.wanted_revision <= $5;
 
+-- name: objects_of_cases
+-- Return the objects of the SKUs of some cases, and whether a case that is being frozen has, or had, a
+-- waiver for one, and which other case has a hold on its SKU.
+SELECT c.id AS case_id, o.catalogue, o.remote_id, o.wanted, o.seen_sellable,
+       CASE WHEN c.state = 'freezing' AND EXISTS (
+                 SELECT FROM waivers AS w
+                  WHERE w.case_id = c.id AND w.catalogue = o.catalogue
+                    AND w.remote_id = o.remote_id)
+            THEN 'waived' ELSE o.status END AS status,
+       (SELECT h.case_id::text FROM holds AS h
+         WHERE h.sku = c.sku AND h.state = 'active' AND h.case_id <> c.id
+         LIMIT 1) AS held_by_other
+  FROM cases AS c
+  JOIN catalogue_objects AS o ON o.sku = c.sku
+ WHERE c.id = ANY ($1::uuid[]);
+
 -- name: wanted_of
 -- Return what is wanted of the objects of some SKUs.
 SELECT sku, catalogue, wanted FROM catalogue_objects WHERE sku = ANY ($1::text[]);

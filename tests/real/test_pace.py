@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median, quantiles
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.rig import Rig, register_skus, service_for, until
 pytestmark = [pytest.mark.real, pytest.mark.timeout(1500)]
 
 Record = Callable[[str, object], None]
-TRIALS, AT_ONCE = 200, 200
+TRIALS, ROUNDS, AT_ONCE = 200, 5, 200
 MOST, MOST_BESIDE = 1.3, 1.2
 """How many times the calls by hand it may take, by the median; and a shop beside a dead one."""
 
@@ -52,10 +53,10 @@ async def test_a_complaint_stops_a_real_sale(rig: Rig, shop: Shop, record_proper
         by_hand.append(await shop.refuses(known, begun))
 
     ratio = median(by_us) / median(by_hand)
-    record_property(
-        "figure", f"{shop.kind}, {TRIALS} trials: complaint to refused buyer {spread(by_us)}; "
-        f"by hand {spread(by_hand)}; x{ratio:.2f} of it by the median")
-    assert ratio <= MOST
+    figure = (f"{shop.kind}, {TRIALS} trials: complaint to refused buyer {spread(by_us)}; "
+              f"by hand {spread(by_hand)}; x{ratio:.2f} of it by the median")
+    record_property("figure", figure)
+    assert ratio <= MOST, figure
 
 
 async def test_two_hundred_at_once(
@@ -88,28 +89,46 @@ async def test_two_hundred_at_once(
 
 
 async def test_a_dead_catalogue_delays_no_other(
-    dsns: OwnerAndRuntimeDsns, postgres: EmbeddedServer, tmp_path: Path, shop: Shop,
-    record_property: Record,
+    postgres: EmbeddedServer, tmp_path: Path, shop: Shop, record_property: Record,
 ) -> None:
-    """Two services take turns: one has a dead catalogue beside the real one, the other has not."""
-    dead = {**shop.table(), "base_url": "http://127.0.0.1:9"}
-    second = await prepare_database(
-        postgres.endpoint, f"fg_beside_{shop.kind}", template=TEMPLATE)
+    """Two services take turns: one has a dead catalogue beside the real one, the other has not.
+
+    Each round begins with fresh ones: a shop gets slower with every stop that is looked after, and
+    the 95 % point would be that of the last round.
+    """
     seconds: dict[str, list[float]] = {"ALONE": [], "BESIDE": []}
-    alone = service_for(dsns, tmp_path / "a", {"shop": shop.table()}, pace=PACE)
-    beside = service_for(second, tmp_path / "b", {"shop": shop.table(), "dead": dead}, pace=PACE)
+    for number in range(ROUNDS):
+        names = [f"fg_{name}_{shop.kind}_{number}" for name in ("alone", "beside")]
+        first, second = [
+            await prepare_database(postgres.endpoint, name, template=TEMPLATE) for name in names
+        ]
+        with TemporaryDirectory(dir=tmp_path) as place:
+            await one_round(shop, number, (first, second), Path(place), seconds)
+
+    ratio = _p95(seconds["BESIDE"]) / _p95(seconds["ALONE"])
+    figure = (f"{shop.kind}: alone {spread(seconds['ALONE'])}; beside a dead one "
+              f"{spread(seconds['BESIDE'])}: x{ratio:.2f} by the 95 % point")
+    record_property("figure", figure)
+    assert ratio < MOST_BESIDE, figure
+
+
+async def one_round(
+    shop: Shop, number: int, dsns: tuple[OwnerAndRuntimeDsns, OwnerAndRuntimeDsns], place: Path,
+    seconds: dict[str, list[float]],
+) -> None:
+    """Take turns with fresh services, and add what each stop has taken."""
+    dead = {**shop.table(), "base_url": "http://127.0.0.1:9"}
+    alone = service_for(dsns[0], place / "a", {"shop": shop.table()}, pace=PACE)
+    beside = service_for(
+        dsns[1], place / "b", {"shop": shop.table(), "dead": dead}, pace=PACE)
     async with alone as one, beside as other:
         turns = [("ALONE", one), ("BESIDE", other)]
-        for n in range(TRIALS):
+        for n in range(TRIALS // ROUNDS):
             for name, rig in turns[::1 if n % 2 else -1]:
-                sku = f"{name}-{n}"
+                sku = f"{name}-{number}-{n}"
                 await shop.offer(sku)
                 await register_skus(rig, (sku,))
                 seconds[name].append(await complained(rig, shop, sku))
-    ratio = _p95(seconds["BESIDE"]) / _p95(seconds["ALONE"])
-    record_property("figure", f"{shop.kind}: alone {spread(seconds['ALONE'])}; beside a dead one "
-                    f"{spread(seconds['BESIDE'])}: x{ratio:.2f} by the 95 % point")
-    assert ratio < MOST_BESIDE
 
 
 async def complained(rig: Rig, shop: Shop, sku: str) -> float:

@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+HEAD_START = 0.5
+"""Seconds for which a catalogue that was down a moment ago lets the others of an order go first."""
 OUT_OF_SIGHT = "the catalogue does not answer; nobody has seen for long that it is still stopped"
 
 
@@ -68,10 +70,20 @@ class Enforcement:
     # ---------------------------------------------------------------------------- starting
 
     def start(self, claims: Iterable[CatalogueRow]) -> None:
-        """Work on objects that were claimed by the commit that has just returned."""
-        now = self._now()
+        """Work on objects that were claimed by the commit that has just returned.
+
+        Catalogues that were down a moment ago come last: what is written about their failing
+        again would keep the others waiting.
+        """
+        now, down, sound = self._now(), list[CatalogueRow](), list[asyncio.Task[None]]()
         for row in claims:
-            self._begin(row, now)
+            breaker = self.breakers.get(row.catalogue)
+            if breaker is not None and breaker.is_open:
+                down.append(row)
+            else:
+                sound.append(self._begin(row, now))
+        for row in down:
+            self._begin(row, now, after=sound)
 
     async def drain(self, deadline: float) -> None:
         """Let what is under way finish, within `deadline` seconds; give up what does not.
@@ -137,22 +149,32 @@ class Enforcement:
         return rows
 
     def _begin(
-        self, row: CatalogueRow, ordered_at: datetime | None = None
+        self, row: CatalogueRow, ordered_at: datetime | None = None,
+        after: Sequence[asyncio.Task[None]] = (),
     ) -> asyncio.Task[None]:
-        task = asyncio.create_task(self.work(row, ordered_at), name=f"enforce {row.catalogue}")
+        work = self.work(row, ordered_at, after)
+        task = asyncio.create_task(work, name=f"enforce {row.catalogue}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
     # ----------------------------------------------------------------------------- working
 
-    async def work(self, row: CatalogueRow, ordered_at: datetime | None = None) -> None:
-        """Bring one claimed object to where it is wanted. Never raises for a far side's fault."""
+    async def work(
+        self, row: CatalogueRow, ordered_at: datetime | None = None,
+        after: Sequence[asyncio.Task[None]] = (),
+    ) -> None:
+        """Bring one claimed object to where it is wanted. Never raises for a far side's fault.
+
+        Work of the same order that is to come first gets a head start, of a moment at most.
+        """
         outlet = self._directory.get(row.catalogue)
         if outlet is None:
             log.error("catalogue_not_configured", catalogue=row.catalogue, sku=row.sku)
             return
         until = asyncio.get_running_loop().time() + LEASE.total_seconds()
+        if after:
+            await asyncio.wait(after, timeout=HEAD_START)
         async with self._room[outlet.name]:
             await self._carry_out(Claim(outlet, row, row, until, began_at=ordered_at))
 
