@@ -320,6 +320,11 @@ class PaceSettings(_Table):
 
     call_deadline: float = Field(4.0, gt=0, le=4.5, description="For one call.")
     verify_every: float = Field(30.0, gt=0, description="Between read-backs of what is stopped.")
+    verify_per_second: float = Field(
+        5.0, gt=0,
+        description="Read-backs of what is stopped, per second and catalogue, where the kind can "
+        "look over all of it besides: beyond, each comes less often.",
+    )
     first_retry: float = Field(0.5, gt=0, description="Pause after the first failure.")
     longest_retry: float = Field(30.0, gt=0, description="Longest pause between attempts.")
     relist_every: float = Field(60.0, gt=0, description="Looks again for what is not listed.")

@@ -42,6 +42,22 @@ def test_a_young_stop_is_looked_at_sooner():
     assert [0.5, 1, 2, 4, 8, 16, 32, 62, 92] == looks(troubled=True)
 
 
+def test_where_much_is_stopped_each_is_read_back_less_often():
+    """Up to 150 every 30 s; a thousand at five a second, the young ones and the troubled as ever."""
+    pace, hour = Pace(), timedelta(hours=1)
+
+    def pauses(looked_over: int) -> list[float]:
+        return [
+            pace.look_again_in(one, troubled=False, looked_over=looked_over)
+            for one in (timedelta(0), timedelta(seconds=8), hour)
+        ]
+
+    assert [2, 24, 30] == pauses(150)
+    assert [2, 24, 200] == pauses(1000)
+    assert timedelta(seconds=90) == pace.unseen_after(150)
+    assert timedelta(seconds=600) == pace.unseen_after(1000)
+
+
 def test_the_breaker_opens_after_failures_in_a_row_only():
     """Four failures, an answer and four more are no reason; five in a row are."""
     breaker = Breaker()

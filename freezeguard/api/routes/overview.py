@@ -97,8 +97,9 @@ def _catalogue(one: Wellbeing) -> CatalogueOut:
         proved_by=check.passed_by if check is not None and is_this else None,
         reached_at=one.reached_at, breaker_open=one.is_open, failures=one.failures,
         paused_seconds=round(one.pause, 1), stopped=obeying.stopped,
-        unconfirmed=obeying.unconfirmed, releasing=obeying.releasing, degraded=obeying.degraded,
-        drifted=obeying.drifted, drifts=0 if drifts is None else drifts.drifts,
+        verify_every=one.verify_every, unconfirmed=obeying.unconfirmed,
+        releasing=obeying.releasing, degraded=obeying.degraded, drifted=obeying.drifted,
+        drifts=0 if drifts is None else drifts.drifts,
         drifted_at=drifts and drifts.last_at, oldest_unconfirmed=_unconfirmed(one.oldest),
         canary=_canary(one.canary),
     )

@@ -36,6 +36,7 @@ class Wellbeing:
     is_open: bool
     failures: int
     pause: float
+    verify_every: float
 
     @property
     def reached_at(self) -> datetime | None:
@@ -92,4 +93,5 @@ class Catalogues:
             is_open=breaker is not None and breaker.is_open,
             failures=0 if breaker is None else breaker.failures,
             pause=0.0 if breaker is None else breaker.pause_left(now),
+            verify_every=self._enforcement.verify_every(name),
         )

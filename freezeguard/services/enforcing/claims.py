@@ -118,6 +118,8 @@ class Calls:
         self.database, self._reconciliation = database, reconciliation
         self.breakers, self.now, self.pace = breakers, now, pace
         self.metrics = metrics
+        self.looked_over: dict[str, int] = dict.fromkeys(breakers, 0)
+        """How many stopped objects each catalogue looks over besides the read-backs."""
         self._no_turn_at: dict[str, float] = {}
 
     # ------------------------------------------------------------------------------- calling

@@ -138,8 +138,9 @@ class Enforcement:
 
     async def _claim_unseen(self, catalogue: str, room: int) -> list[CatalogueRow]:
         """Claim stopped objects whose read-back is too old; once all are seen, have a rest."""
-        now, token, age = asyncio.get_running_loop().time(), self._new_id(), self.pace.unseen_after
-        if now < self._all_seen_at[catalogue] + self.pace.verify_every / 2:
+        now, token = asyncio.get_running_loop().time(), self._new_id()
+        age = self.pace.unseen_after(self._calls.looked_over[catalogue])
+        if now < self._all_seen_at[catalogue] + self.verify_every(catalogue) / 2:
             return []
         rows = await self._database.run(
             lambda tx: tx.objects.claim_unseen(catalogue, LEASE, token, room, self._now(), age)
@@ -232,7 +233,8 @@ class Enforcement:
 
     def _is_unseen(self, row: CatalogueRow) -> bool:
         """Say whether the last read-back is too old; one from the future is: a clock was set."""
-        return row.seen_at is None or abs(self._now() - row.seen_at) > self.pace.unseen_after
+        age = self.pace.unseen_after(self._calls.looked_over[row.catalogue])
+        return row.seen_at is None or abs(self._now() - row.seen_at) > age
 
     # ------------------------------------------------------------------------- looking ahead
 
@@ -255,6 +257,14 @@ class Enforcement:
         return await self._calls.call(
             catalogue, lambda: watchful.look_over(remote_ids, deadline=deadline)
         )
+
+    def note_looked_over(self, catalogue: str, objects: int) -> None:
+        """Note how many stopped objects a catalogue looks over: read-backs leave it room."""
+        self._calls.looked_over[catalogue] = objects
+
+    def verify_every(self, catalogue: str) -> float:
+        """Return the seconds between the read-backs of what is stopped in a catalogue."""
+        return self.pace.verify_in(self._calls.looked_over.get(catalogue, 0))
 
     async def look_ahead(self, outlet: Outlet, sku: str) -> tuple[Found, ...]:
         """Look up a SKU that nobody works on. Raises CatalogueError."""

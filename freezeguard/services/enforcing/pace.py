@@ -16,6 +16,7 @@ class Pace:
 
     call_deadline: float = 4.0
     verify_every: float = 30.0
+    verify_per_second: float = 5.0
     first_retry: float = 0.5
     longest_retry: float = 30.0
     relist_every: float = 60.0
@@ -24,10 +25,16 @@ class Pace:
     look_over_every: float = 10.0
     jitter: Callable[[], float] = lambda: 1.0
 
-    @property
-    def unseen_after(self) -> timedelta:
+    def verify_in(self, looked_over: int) -> float:
+        """Return the pause between read-backs in a catalogue that looks over so many besides.
+
+        A read-back takes several requests, and a shop has buyers to serve.
+        """
+        return max(self.verify_every, looked_over / self.verify_per_second)
+
+    def unseen_after(self, looked_over: int) -> timedelta:
         """Return the age from which on a read-back tells nothing about the present."""
-        return timedelta(seconds=UNSEEN * self.verify_every)
+        return timedelta(seconds=UNSEEN * self.verify_in(looked_over))
 
     def retry_in(self, attempts: int, asked: float | None = None) -> float:
         """Return the pause after so many failed attempts: doubling, jittered, bounded.
@@ -38,12 +45,15 @@ class Pace:
         own = min(doubled, self.longest_retry) * self.jitter()
         return max(own, min(asked or 0.0, LONGEST_RETRY_AFTER))
 
-    def look_again_in(self, stopped_for: timedelta, *, troubled: bool) -> float:
+    def look_again_in(
+        self, stopped_for: timedelta, *, troubled: bool, looked_over: int = 0
+    ) -> float:
         """Return the pause before a stopped object is looked at again.
 
         The younger the stop, the sooner: late commands, syncs and caches undo young ones. Where
-        there was trouble, the pauses double from the first retry on.
+        there was trouble, the pauses double from the first retry on. `looked_over` is how many
+        objects are looked over besides in its catalogue.
         """
         first, growth = (1.0, 1.0) if troubled else (4.0, 3.0)
         pause = max(first * self.first_retry, growth * stopped_for.total_seconds())
-        return min(pause, self.verify_every)
+        return min(pause, self.verify_in(looked_over))

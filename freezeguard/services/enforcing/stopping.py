@@ -189,7 +189,10 @@ class Stopping:
 
     def _look_again_in(self, row: CatalogueRow) -> float:
         now = self._now()
-        return self._pace.look_again_in(now - (row.sent_at or now), troubled=row.attempts > 0)
+        return self._pace.look_again_in(
+            now - (row.sent_at or now), troubled=row.attempts > 0,
+            looked_over=self._calls.looked_over[row.catalogue],
+        )
 
     # ------------------------------------------------------------------------- before-images
 

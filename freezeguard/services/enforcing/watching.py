@@ -39,11 +39,24 @@ class DriftWatch:
         ]
 
     async def look_over(self, name: str) -> int:
-        """Look over one catalogue; return how many objects are to be read back at once."""
-        found, page = 0, await self._page(name, ("", ""))
-        while page and self._enforcement.may_look_over(name):
-            found += await self._look_over(name, page)
-            page = await self._page(name, page[-1])
+        """Look over one catalogue; return how many objects are to be read back at once.
+
+        Once it has been looked over whole, read-backs need not bear all of the watch.
+        """
+        found, looked_over, page = 0, 0, await self._page(name, ("", ""))
+        try:
+            while page:
+                if not self._enforcement.may_look_over(name):
+                    return found
+                found += await self._look_over(name, page)
+                looked_over += len(page)
+                page = await self._page(name, page[-1])
+        except CatalogueError as error:
+            log.info("look_over_failed", catalogue=name, error=error.detail)
+            if error.recoverable:
+                return found
+            looked_over = 0
+        self._enforcement.note_looked_over(name, looked_over)
         return found
 
     async def heed(self, name: str, names: Sequence[str]) -> int:
@@ -60,13 +73,9 @@ class DriftWatch:
         return await self._database.run(lambda tx: tx.objects.stopped(name, after, PAGE))
 
     async def _look_over(self, name: str, page: Sequence[Key]) -> int:
-        try:
-            astray = await self._enforcement.look_over(
-                name, sorted({remote_id for _, remote_id in page})
-            )
-        except CatalogueError as error:
-            log.info("look_over_failed", catalogue=name, error=error.detail)
-            return 0
+        """Look over some objects. Raises CatalogueError."""
+        ids = sorted({remote_id for _, remote_id in page})
+        astray = await self._enforcement.look_over(name, ids)
         keys = [key for key in page if key[1] in astray]
         if keys:
             log.warning("looks_put_back", catalogue=name, objects=len(keys), skus=keys[:5])

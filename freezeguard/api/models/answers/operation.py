@@ -67,7 +67,8 @@ class CatalogueOut(Output):
     obey. `drifts` is how often in the last seven days something was put back on sale in an open
     case. `reached_at` is the last read-back or canary; the breaker is that of the replica that
     answers: `paused_seconds` is what is left of a pause that the catalogue asked for. `proven` is
-    how its connector was tried by its makers, `proved_at` when its owner did.
+    how its connector was tried by its makers, `proved_at` when its owner did. `verify_every` are
+    the seconds between read-backs there now: more than elsewhere where much is stopped.
     """
 
     model_config = ConfigDict(title="CatalogueStanding")
@@ -84,6 +85,7 @@ class CatalogueOut(Output):
     failures: int
     paused_seconds: float
     stopped: int
+    verify_every: float
     unconfirmed: int
     releasing: int
     degraded: int
