@@ -43,7 +43,7 @@ def test_a_young_stop_is_looked_at_sooner():
 
 
 def test_where_much_is_stopped_each_is_read_back_less_often():
-    """Up to 150 every 30 s; a thousand at five a second, the young ones and the troubled as ever."""
+    """Up to 150 every 30 s; a thousand at five a second, but the young ones as ever."""
     pace, hour = Pace(), timedelta(hours=1)
 
     def pauses(looked_over: int) -> list[float]:

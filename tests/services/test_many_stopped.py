@@ -1,18 +1,23 @@
 """Where much is stopped it is looked over as often as ever, and read back less often."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from freezeguard.bootstrap.metrics import PrometheusMetrics
 from freezeguard.ports.catalogues import CatalogueError
+from freezeguard.services.enforcing.breaker import Breaker
+from freezeguard.services.enforcing.claims import Calls
+from freezeguard.services.enforcing.pace import Pace
 from freezeguard.storage.embedded import OwnerAndRuntimeDsns
 from tests.catalogues.standins import woocommerce
 from tests.rig import Rig, service_for, until
 
 SKUS = tuple(f"MUG-{n}" for n in range(20))
-PACE = {"verify_every": 0.2, "verify_per_second": 0.5, "look_over_every": 0.1}
+PACE = {"verify_every": 0.2, "verify_per_second": 0.5, "look_over_every": 2.0}
 """Twenty stops, one read back every two seconds: each comes every forty seconds."""
 OWN_PACE = 0.2
 
@@ -58,6 +63,20 @@ async def test_a_catalogue_that_is_down_was_looked_over(rig: Rig) -> None:
     assert await _after_failing(rig, CatalogueError("it is away", recoverable=True)) == 40
 
 
+async def test_what_was_looked_over_long_ago_is_read_back_as_often_as_ever() -> None:
+    """Three look-overs may fail; but a pause that was asked for is no such failure."""
+    breaker, now = Breaker(), asyncio.get_running_loop().time()
+    pace = Pace(look_over_every=10)
+    calls = Calls(None, None, {"shop": breaker}, lambda: None, pace, PrometheusMetrics())  # type: ignore[arg-type]
+    calls.note_looked_over("shop", 400)
+    assert calls.looked_over("shop") == 400
+    calls._looked_over["shop"] = 400, now - 31
+    assert calls.looked_over("shop") == 0
+    breaker.failed(now, 60)
+    assert calls.looked_over("shop") == 400
+    assert calls.looked_over("configured no longer") == 0
+
+
 async def test_a_catalogue_that_refuses_is_not_looked_over(rig: Rig) -> None:
     """Where nothing looks over it any more, what is stopped is read back as often as ever."""
     refusal = CatalogueError("you may not list products", recoverable=False)
@@ -68,6 +87,7 @@ async def _after_failing(rig: Rig, error: CatalogueError) -> float:
     """Look over once more, in vain; return how often stops are read back from then on."""
     assert rig.service is not None
     service = rig.service
+    await service.drift_watch.look_over("shop")
 
     async def fails(*_: Any, **__: Any) -> frozenset[str]:
         raise error

@@ -31,7 +31,7 @@ from freezeguard.ports.storage import Database, Transaction
 from freezeguard.services.cases.holding import LEASE
 from freezeguard.services.directory import Outlet
 from freezeguard.services.enforcing.breaker import Breaker
-from freezeguard.services.enforcing.pace import Pace
+from freezeguard.services.enforcing.pace import UNSEEN, Pace
 from freezeguard.services.enforcing.reconciliation import Reconciliation
 
 log = structlog.get_logger()
@@ -118,9 +118,27 @@ class Calls:
         self.database, self._reconciliation = database, reconciliation
         self.breakers, self.now, self.pace = breakers, now, pace
         self.metrics = metrics
-        self.looked_over: dict[str, int] = dict.fromkeys(breakers, 0)
-        """How many stopped objects each catalogue looks over besides the read-backs."""
+        self._looked_over: dict[str, tuple[int, float]] = {}
         self._no_turn_at: dict[str, float] = {}
+
+    # ---------------------------------------------------------------------------- looked over
+
+    def note_looked_over(self, name: str, objects: int) -> None:
+        """Note that a catalogue has just looked over so many stopped objects."""
+        self._looked_over[name] = objects, asyncio.get_running_loop().time()
+
+    def looked_over(self, name: str) -> int:
+        """Return how many stopped objects a catalogue looks over besides the read-backs.
+
+        None once that has not succeeded for a while; but where nobody may ask it anything just
+        now, so many as before.
+        """
+        objects, at = self._looked_over.get(name, (0, 0.0))
+        now, breaker = asyncio.get_running_loop().time(), self.breakers.get(name)
+        if breaker is None:
+            return 0
+        is_held_back = breaker.is_open or breaker.pause_left(now) > 0
+        return objects if is_held_back or now - at <= UNSEEN * self.pace.look_over_every else 0
 
     # ------------------------------------------------------------------------------- calling
 

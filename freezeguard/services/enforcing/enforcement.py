@@ -139,7 +139,7 @@ class Enforcement:
     async def _claim_unseen(self, catalogue: str, room: int) -> list[CatalogueRow]:
         """Claim stopped objects whose read-back is too old; once all are seen, have a rest."""
         now, token = asyncio.get_running_loop().time(), self._new_id()
-        age = self.pace.unseen_after(self._calls.looked_over[catalogue])
+        age = self.pace.unseen_after(self._calls.looked_over(catalogue))
         if now < self._all_seen_at[catalogue] + self.verify_every(catalogue) / 2:
             return []
         rows = await self._database.run(
@@ -233,7 +233,7 @@ class Enforcement:
 
     def _is_unseen(self, row: CatalogueRow) -> bool:
         """Say whether the last read-back is too old; one from the future is: a clock was set."""
-        age = self.pace.unseen_after(self._calls.looked_over[row.catalogue])
+        age = self.pace.unseen_after(self._calls.looked_over(row.catalogue))
         return row.seen_at is None or abs(self._now() - row.seen_at) > age
 
     # ------------------------------------------------------------------------- looking ahead
@@ -259,12 +259,12 @@ class Enforcement:
         )
 
     def note_looked_over(self, catalogue: str, objects: int) -> None:
-        """Note how many stopped objects a catalogue looks over: read-backs leave it room."""
-        self._calls.looked_over[catalogue] = objects
+        """Note that a catalogue has just looked over so many: read-backs may leave it room."""
+        self._calls.note_looked_over(catalogue, objects)
 
     def verify_every(self, catalogue: str) -> float:
         """Return the seconds between the read-backs of what is stopped in a catalogue."""
-        return self.pace.verify_in(self._calls.looked_over.get(catalogue, 0))
+        return self.pace.verify_in(self._calls.looked_over(catalogue))
 
     async def look_ahead(self, outlet: Outlet, sku: str) -> tuple[Found, ...]:
         """Look up a SKU that nobody works on. Raises CatalogueError."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 LONGEST_RETRY_AFTER = 60.0
 """Seconds: a far side may ask for a pause, but not switch us off."""
 UNSEEN = 3
-"""Verifications that may be missed before nobody can say any more that a sale is stopped."""
+"""Verifications, or look-overs, that may be missed before nobody can rely on them any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,7 @@ class Stopping:
         now = self._now()
         return self._pace.look_again_in(
             now - (row.sent_at or now), troubled=row.attempts > 0,
-            looked_over=self._calls.looked_over[row.catalogue],
+            looked_over=self._calls.looked_over(row.catalogue),
         )
 
     # ------------------------------------------------------------------------- before-images

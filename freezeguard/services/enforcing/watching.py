@@ -43,20 +43,20 @@ class DriftWatch:
 
         Once it has been looked over whole, read-backs need not bear all of the watch.
         """
-        found, looked_over, page = 0, 0, await self._page(name, ("", ""))
-        try:
-            while page:
-                if not self._enforcement.may_look_over(name):
-                    return found
+        found, looked_over, is_whole = 0, 0, True
+        page = await self._page(name, ("", ""))
+        while page:
+            if not self._enforcement.may_look_over(name):
+                return found
+            try:
                 found += await self._look_over(name, page)
                 looked_over += len(page)
-                page = await self._page(name, page[-1])
-        except CatalogueError as error:
-            log.info("look_over_failed", catalogue=name, error=error.detail)
-            if error.recoverable:
-                return found
-            looked_over = 0
-        self._enforcement.note_looked_over(name, looked_over)
+            except CatalogueError as error:
+                log.info("look_over_failed", catalogue=name, error=error.detail)
+                is_whole = is_whole and not error.recoverable
+            page = await self._page(name, page[-1])
+        if is_whole:
+            self._enforcement.note_looked_over(name, looked_over)
         return found
 
     async def heed(self, name: str, names: Sequence[str]) -> int:
