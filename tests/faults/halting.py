@@ -23,6 +23,8 @@ POINTS = ("evaluation", "stop ready", "stop applied", "restore ready",
           "restore applied", "notice sent",
           "webhook sent", "narrow hold set", "command committed", "clock claimed")
 
+Stay = Callable[..., Awaitable[None]]
+"""Keeps a call, by its arguments, where it is."""
 UNDER_WAY: set[asyncio.Future[Any]] = set()
 
 
@@ -34,6 +36,11 @@ def say(line: str) -> None:
 async def halt(gate: Path | None) -> None:
     """Say so, and stay until the gate is open."""
     say("halted")
+    await opened(gate)
+
+
+async def opened(gate: Path | None) -> None:
+    """Stay until the gate is open."""
     while gate is None or not await asyncio.to_thread(gate.exists):
         await asyncio.sleep(0.01)
 
@@ -52,10 +59,11 @@ def place(service: Service, point: str, gate: Path | None) -> None:
             call, when = point.split()
             halting = _halt_then if when == "ready" else _then_halt
             for catalogue in service.catalogues.values():
-                setattr(catalogue, call, partial(halting, getattr(catalogue, call), gate))
+                original, stay = getattr(catalogue, call), _told_of_each(gate)
+                setattr(catalogue, call, partial(halting, original, stay))
         case "notice sent":
             transport = service.delivery._carrier._transport  # type: ignore[attr-defined]
-            transport.send = partial(_then_halt, transport.send, gate)
+            transport.send = partial(_then_halt, transport.send, _told(gate))
         case "narrow hold set":
             reconciliation = service.reconciliation
             advance = reconciliation._advance_scope
@@ -69,10 +77,10 @@ def place(service: Service, point: str, gate: Path | None) -> None:
         case "command committed":
             _halt_after_commit(service, gate)
         case "clock claimed":
-            service.timers._fire = partial(_halt_then, service.timers._fire, gate)  # type: ignore[method-assign]
+            service.timers._fire = partial(_halt_then, service.timers._fire, _told(gate))  # type: ignore[method-assign]
         case "webhook sent":
             post = service.posting._post
-            post.send = partial(_then_halt, post.send, gate)
+            post.send = partial(_then_halt, post.send, _told(gate))
 
 
 def _halt_after_commit(service: Service, gate: Path | None) -> None:
@@ -96,21 +104,47 @@ def _halt_after_commit(service: Service, gate: Path | None) -> None:
     database.run = then_halt  # type: ignore[method-assign]
 
 
+def _told(gate: Path | None) -> Stay:
+    """Return what halts a call and says so every time."""
+
+    async def stay(*_: Any) -> None:
+        await halt(gate)
+
+    return stay
+
+
+def _told_of_each(gate: Path | None) -> Stay:
+    """Return what halts a call about a SKU and says so once for each.
+
+    A call that halts for longer than its deadline is made again: that is no further SKU.
+    """
+    told = set[str]()
+
+    async def stay(sku: str, *_: Any) -> None:
+        if sku in told:
+            await opened(gate)
+            return
+        told.add(sku)
+        await halt(gate)
+
+    return stay
+
+
 async def _then_halt(
-    call: Callable[..., Awaitable[Any]], gate: Path | None, *arguments: Any, **more: Any
+    call: Callable[..., Awaitable[Any]], stay: Stay, *arguments: Any, **more: Any
 ) -> Any:
     answer = await call(*arguments, **more)
-    await halt(gate)
+    await stay(*arguments)
     return answer
 
 
 async def _halt_then(
-    call: Callable[..., Awaitable[Any]], gate: Path | None, *arguments: Any, **more: Any
+    call: Callable[..., Awaitable[Any]], stay: Stay, *arguments: Any, **more: Any
 ) -> Any:
     """Halt, then call for sure: like a command that has left already, no deadline takes it back."""
 
     async def go_on() -> Any:
-        await halt(gate)
+        await stay(*arguments)
         return await call(*arguments, **more)
 
     under_way = asyncio.ensure_future(go_on())
